@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"p2p/cmd/p2p/progress"
+)
+
+// help writes the help of one command in the language of the run. It takes the
+// place of cobra's own, which is English only.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	out := cmd.OutOrStdout()
+	long := cmd.Long
+	if long == "" {
+		long = cmd.Short
+	}
+	fmt.Fprintln(out, strings.TrimSpace(long))
+	if !cmd.Runnable() && !cmd.HasAvailableSubCommands() {
+		return // a topic is its text
+	}
+	a.heading(out, "help.usage")
+	fmt.Fprintf(out, "  %s\n", a.useLine(cmd))
+	if cmd.HasExample() {
+		a.heading(out, "help.examples")
+		fmt.Fprintln(out, indent(cmd.Example))
+	}
+	if cmd.HasAvailableSubCommands() {
+		a.heading(out, "help.commands")
+		listCommands(out, cmd, func(c *cobra.Command) bool { return c.IsAvailableCommand() })
+	}
+	if flags := cmd.LocalNonPersistentFlags(); cmd.HasParent() && flags.HasAvailableFlags() {
+		a.heading(out, "help.flags")
+		a.listFlags(out, flags)
+	}
+	a.heading(out, "help.global_flags")
+	if cmd.HasParent() {
+		a.listFlags(out, cmd.InheritedFlags())
+	} else {
+		a.listFlags(out, cmd.Flags())
+	}
+	if cmd.HasHelpSubCommands() {
+		a.heading(out, "help.topics")
+		listCommands(out, cmd, func(c *cobra.Command) bool { return c.IsAdditionalHelpTopicCommand() })
+	}
+	if !cmd.HasParent() {
+		fmt.Fprintf(out, "\n%s\n", a.text.Say("help.more"))
+	}
+}
+
+func (a *app) heading(out io.Writer, key string) { fmt.Fprintf(out, "\n%s\n", a.text.Say(key)) }
+
+func (a *app) useLine(cmd *cobra.Command) string {
+	switch {
+	case cmd.HasAvailableSubCommands():
+		return cmd.CommandPath() + " " + a.text.Say("help.command_word")
+	case strings.HasSuffix(cmd.UseLine(), "[flags]"):
+		return strings.TrimSuffix(cmd.UseLine(), "[flags]") + a.text.Say("help.flags_word")
+	}
+	return cmd.UseLine()
+}
+
+func listCommands(out io.Writer, cmd *cobra.Command, wanted func(*cobra.Command) bool) {
+	for _, c := range cmd.Commands() {
+		if wanted(c) {
+			fmt.Fprintf(out, "  %s%s\n", progress.Pad(c.Name(), 13), c.Short)
+		}
+	}
+}
+
+// listFlags writes one line for each flag. The words for their values are in
+// capitals, as in the text around them, and a default is shown where there is
+// one.
+func (a *app) listFlags(out io.Writer, flags *pflag.FlagSet) {
+	type row struct{ left, right string }
+	var rows []row
+	width := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		left := "      --" + f.Name
+		if f.Shorthand != "" {
+			left = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		if value != "" && f.NoOptDefVal == "" {
+			left += " " + strings.ToUpper(value)
+		}
+		if shown := f.DefValue; value != "" && shown != "" && shown != "[]" && f.NoOptDefVal == "" {
+			usage += a.text.Say("help.default", shown)
+		}
+		rows = append(rows, row{left, usage})
+		width = max(width, progress.Width(left))
+	})
+	for _, r := range rows {
+		fmt.Fprintf(out, "%s  %s\n", progress.Pad(r.left, width), r.right)
+	}
+}
+
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n  ")
+}
+
+// describeHelp puts the help flags and cobra's own commands in the language of
+// the run.
+func (a *app) describeHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		c.InitDefaultHelpFlag()
+		c.Flags().Lookup("help").Usage = a.text.Say("flag.help")
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root)
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Short = a.text.Say("help.short")
+			c.Example = "p2p help get\np2p help exitcodes"
+		case "completion":
+			c.Short = a.text.Say("completion.short")
+			c.Example = "source <(p2p completion bash)"
+		}
+	}
+}
+
+// topics are the help pages that belong to no command.
+func (a *app) topics() []*cobra.Command {
+	topic := func(name, short, long string) *cobra.Command {
+		return &cobra.Command{Use: name, Short: short, Long: long}
+	}
+	say := a.text.Say
+	return []*cobra.Command{
+		topic("exitcodes", say("topic.exitcodes.short"), a.exitCodes()),
+		topic("units", say("topic.units.short"), say("topic.units.long")),
+		topic("environment", say("topic.environment.short"), say("topic.environment.long")),
+		topic("json", say("topic.json.short"), say("topic.json.long")),
+	}
+}
+
+// exitCodes is the table of the exit codes for people.
+func (a *app) exitCodes() string {
+	var b strings.Builder
+	b.WriteString(a.text.Say("topic.exitcodes.long"))
+	for _, row := range []struct {
+		code int
+		key  string
+	}{
+		{exitDone, "exit.0"}, {exitOther, "exit.1"}, {exitUsage, "exit.2"}, {exitNotFound, "exit.3"},
+		{exitNetwork, "exit.6"}, {exitUnfinished, "exit.7"}, {exitDiskFull, "exit.9"}, {exitExists, "exit.13"},
+		{exitIO, "exit.17"}, {exitRefused, "exit.24"}, {exitNotBencode, "exit.25"}, {exitInvalid, "exit.26"},
+		{exitMagnet, "exit.27"}, {exitMismatch, "exit.32"}, {exitPortBusy, "exit.41"},
+		{exitSignal + 2, "exit.130"}, {exitSignal + 15, "exit.143"},
+	} {
+		fmt.Fprintf(&b, "\n  %3d  %s", row.code, a.text.Say(row.key))
+	}
+	return b.String()
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+)
+
+// schema is the version of the JSON lines. It changes only when a key goes away
+// or changes its meaning; new keys may come at any time.
+const schema = 1
+
+// writeJSON writes v as one line.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// emit writes v as one line of JSON on stdout, with -j.
+func (a *app) emit(v any) error {
+	if !a.globals.json {
+		return nil
+	}
+	return writeJSON(a.out, v)
+}
+
+// The messages of a transfer. Sizes are bytes, times seconds; keys follow
+// restic's message_type and never carry text in a human language.
+
+type startMessage struct {
+	MessageType string  `json:"message_type"` // start
+	Schema      int     `json:"schema"`
+	Version     string  `json:"version"`
+	Command     string  `json:"command"`
+	InfoHash    string  `json:"info_hash,omitempty"`
+	InfoHashV2  *string `json:"info_hash_v2"`
+	Name        string  `json:"name"`
+	TotalBytes  int64   `json:"total_bytes"`
+	PieceLength int64   `json:"piece_length,omitempty"`
+	PieceCount  int     `json:"piece_count,omitempty"`
+	Files       int     `json:"files,omitempty"`
+
+	Listen   string   `json:"listen,omitempty"`   // the address for peers
+	Torrent  string   `json:"torrent,omitempty"`  // seed: path of the torrent
+	Announce []string `json:"announce,omitempty"` // seed, tracker: what to announce to
+	Stats    string   `json:"stats,omitempty"`    // tracker: page for people
+}
+
+type statusMessage struct {
+	MessageType      string       `json:"message_type"` // status
+	InfoHash         string       `json:"info_hash,omitempty"`
+	State            string       `json:"state"`
+	PercentDone      float64      `json:"percent_done"` // 0 to 1
+	BytesDone        int64        `json:"bytes_done"`
+	TotalBytes       int64        `json:"total_bytes"`
+	DownRate         int64        `json:"down_rate"`
+	UpRate           int64        `json:"up_rate"`
+	Peers            *peersObject `json:"peers,omitempty"`
+	PiecesDone       int          `json:"pieces_done"`
+	HashFails        int          `json:"hash_fails"`
+	Ratio            float64      `json:"ratio"`
+	SecondsElapsed   int64        `json:"seconds_elapsed"`
+	SecondsRemaining *int64       `json:"seconds_remaining"` // null: not known
+}
+
+type peersObject struct {
+	Connected int `json:"connected"`
+	Seeds     int `json:"seeds"`
+	Sending   int `json:"sending"`
+	Receiving int `json:"receiving"`
+}
+
+type eventMessage struct {
+	MessageType string         `json:"message_type"` // event
+	Kind        string         `json:"kind"`
+	Detail      map[string]any `json:"detail"`
+}
+
+func event(kind string, detail map[string]any) eventMessage {
+	return eventMessage{"event", kind, detail}
+}
+
+type summaryMessage struct {
+	MessageType    string `json:"message_type"` // summary
+	InfoHash       string `json:"info_hash,omitempty"`
+	Complete       bool   `json:"complete"`
+	BytesDone      int64  `json:"bytes_done"`
+	TotalBytes     int64  `json:"total_bytes"`
+	Downloaded     int64  `json:"downloaded"`
+	Uploaded       int64  `json:"uploaded"`
+	Wasted         int64  `json:"wasted"`
+	SecondsElapsed int64  `json:"seconds_elapsed"`
+	MeanRate       int64  `json:"mean_rate"`
+	Path           string `json:"path"`
+	ExitCode       int    `json:"exit_code"`
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) rootCommand() *cobra.Command {
+	cobra.EnableCommandSorting = false
+	cobra.EnableTraverseRunHooks = true
+	var showVersion bool
+	root := &cobra.Command{
+		Use:               "p2p",
+		Short:             a.text.Say("root.short"),
+		Long:              a.text.Say("root.long"),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: a.setUp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return a.usage("usage.unknown_command_near", args[0], near[0])
+			}
+			return a.usage("usage.unknown_command", args[0])
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if showVersion {
+				return a.printVersion()
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetArgs(a.args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errs)
+	root.SetHelpFunc(a.help)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return a.usage("usage.flag", oneLine(err.Error()), cmd.CommandPath())
+	})
+	root.Flags().BoolVarP(&showVersion, "version", "V", false, a.text.Say("flag.version"))
+	a.addGlobalFlags(root)
+	root.AddCommand(a.commands()...)
+	root.AddCommand(a.topics()...)
+	a.describeHelp(root)
+	return root
+}
+
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.createCommand(),
+		a.showCommand(),
+		a.magnetCommand(),
+		a.versionCommand(),
+	}
+}
+
+func (a *app) addGlobalFlags(root *cobra.Command) {
+	f, g, say := root.PersistentFlags(), &a.globals, a.text.Say
+	f.BoolVarP(&g.quiet, "quiet", "q", false, say("flag.quiet"))
+	f.CountVarP(&g.verbose, "verbose", "v", say("flag.verbose"))
+	f.BoolVarP(&g.json, "json", "j", false, say("flag.json"))
+	f.StringVar(&g.colour, "color", "auto", say("flag.color"))
+	f.StringVar(&g.lang, "lang", "auto", say("flag.lang"))
+	f.StringVar(&g.logLevel, "log-level", "", say("flag.log_level"))
+	f.StringVar(&g.logFormat, "log-format", "", say("flag.log_format"))
+	f.StringVar(&g.logFile, "log-file", "", say("flag.log_file"))
+}
+
+// exactly requires n arguments and says what they are.
+func (a *app) exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return a.usage("usage.args", fmt.Sprint(n), what, fmt.Sprint(len(args)), cmd.CommandPath())
+		}
+		return nil
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/signal"
+
+	"golang.org/x/term"
+)
+
+// shell is what the process was given by whoever started it. The program looks
+// at nothing else of the outside, so a test can start it inside itself.
+type shell struct {
+	args      []string // without the program's name
+	in        io.Reader
+	out, errs io.Writer
+	env       func(name string) string
+	outTTY    bool
+	errTTY    bool       // stderr is a terminal that can move its cursor
+	columns   func() int // of the terminal behind stderr
+	locale    string     // of the system, where the environment does not tell
+
+	// stops and statuses deliver the signals that end the program and those
+	// that ask how it stands, until the function that comes with them is called.
+	stops    func() (<-chan os.Signal, func())
+	statuses func() (<-chan os.Signal, func())
+	exit     func(code int) // leaves at once
+}
+
+func processShell() *shell {
+	ansi := enableANSI() && os.Getenv("TERM") != "dumb"
+	return &shell{
+		args:     os.Args[1:],
+		in:       os.Stdin,
+		out:      os.Stdout,
+		errs:     os.Stderr,
+		env:      os.Getenv,
+		outTTY:   term.IsTerminal(int(os.Stdout.Fd())),
+		errTTY:   term.IsTerminal(int(os.Stderr.Fd())) && ansi,
+		columns:  terminalColumns,
+		locale:   systemLocale(),
+		stops:    func() (<-chan os.Signal, func()) { return listen(stopSignals()) },
+		statuses: func() (<-chan os.Signal, func()) { return listen(statusSignals) },
+		exit:     os.Exit,
+	}
+}
+
+func terminalColumns() int {
+	cols, _, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil || cols < 1 {
+		return 80
+	}
+	return cols
+}
+
+func listen(signals []os.Signal) (<-chan os.Signal, func()) {
+	if len(signals) == 0 {
+		return nil, func() {}
+	}
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, signals...)
+	return c, func() { signal.Stop(c) }
+}

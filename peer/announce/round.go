@@ -1,0 +1,195 @@
+package announce
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/tracker/wire"
+)
+
+// round asks the trackers that are due, in the order of BEP 12, until one has
+// answered, and sets the time of the next round.
+func (a *Announcer) round(ctx context.Context) {
+	now := time.Now()
+	due := a.tiers.due(now, a.owes)
+	a.rounds++
+	var winner *Response // the first answer
+	others, downloading := 0, false
+	asked := make([]Request, len(due))
+	race(ctx, len(due), patience,
+		func(i int) func(context.Context) (Response, error) {
+			r := a.request(due[i])
+			asked[i] = r
+			downloading = r.Left > 0
+			due[i].Asking = true
+			a.publish()
+			return func(ctx context.Context) (Response, error) { return a.client.Announce(ctx, due[i].URL, r) }
+		},
+		func(i int, resp Response, err error) bool {
+			due[i].Asking = false
+			defer a.publish()
+			if err != nil {
+				a.failed(due[i], err)
+				return false
+			}
+			a.answered(due[i], asked[i].Event, resp)
+			if winner == nil {
+				winner = &resp
+			}
+			if len(resp.Peers) > 0 {
+				others += a.torrent.Found(ctx, due[i].URL, resp.Peers)
+			}
+			return others > 0 || !downloading || !a.client.o.AskOnWhenAlone
+		})
+	if ctx.Err() != nil {
+		return
+	}
+	waited := now.Sub(a.ended)
+	a.ended = time.Now()
+	if winner == nil {
+		a.interval = 0
+		a.next = a.tiers.earliest(func(*tracker) bool { return true })
+		return
+	}
+	switch {
+	case a.interval == 0: // the first answer, or the first after a failure
+	case waited >= a.interval:
+		a.early = 0
+	default:
+		a.early++
+	}
+	a.interval = regular(*winner)
+	if downloading && others == 0 {
+		a.alone++
+	} else {
+		a.alone = 0
+	}
+	a.plan()
+}
+
+// request returns the announce for t. Every tracker hears started first, so
+// that it counts us, and completed once, whichever of them it is.
+func (a *Announcer) request(t *tracker) Request {
+	r := a.torrent.Snapshot()
+	r.TrackerID = t.id
+	switch {
+	case !t.started:
+		r.Event = wire.Started
+	case a.owes:
+		r.Event = wire.Completed
+	default:
+		r.Event = wire.None
+	}
+	return r
+}
+
+// answered notes that t answered an announce with event.
+func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
+	if event == wire.Completed {
+		a.owes = false
+	}
+	t.started = true
+	t.round = a.rounds
+	t.Answered = time.Now()
+	t.hold = t.Answered.Add(shortest(resp))
+	t.Err, t.Failures = "", 0
+	t.Peers, t.Seeders, t.Leechers, t.Warning = len(resp.Peers), resp.Seeders, resp.Leechers, resp.Warning
+	if resp.TrackerID != "" {
+		t.id = resp.TrackerID
+	}
+	a.tiers.promote(t)
+}
+
+// failed notes that an announce to t failed, unless we broke it off ourselves.
+func (a *Announcer) failed(t *tracker, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	t.Failures++
+	t.Err = err.Error()
+	wait := backOff(t.Failures, a.rng)
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		wait = max(wait, min(refusal.RetryIn, latestRetry))
+		t.never = refusal.Never
+	}
+	t.hold = time.Now().Add(wait)
+	if t.Next = t.hold; t.never {
+		t.Next = time.Time{}
+	}
+	if t.Failures == 1 && !t.Answered.IsZero() {
+		a.log.Warn("tracker does not answer any more", zap.Int("tier", t.Tier), zap.Error(err))
+	}
+}
+
+// plan sets the time of the round after one that was answered.
+func (a *Announcer) plan() {
+	wait := a.interval
+	switch {
+	case a.owes: // the winner was new to us and heard started; completed comes next
+		wait = 0
+	case a.alone > 0 && a.alone <= maxAlone:
+		wait = min(wait, early(aloneAfter, a.alone-1))
+	}
+	a.next = a.ended.Add(wait)
+	if held := a.tiers.earliest(a.inLastRound); !a.owes && a.next.Before(held) {
+		a.next = held
+	}
+	a.show()
+}
+
+// inLastRound reports whether t answered in the last round.
+func (a *Announcer) inLastRound(t *tracker) bool { return t.round == a.rounds }
+
+// show puts the time of the next round in front of the user.
+func (a *Announcer) show() {
+	for _, t := range a.tiers.all() {
+		switch {
+		case t.never:
+			t.Next = time.Time{}
+		case a.inLastRound(t):
+			t.Next = a.next
+		case t.Failures == 0:
+			t.Next = time.Time{}
+		}
+	}
+}
+
+// hurry moves the next round forward because the swarm needs peers. A tracker
+// that does not answer is not asked more often for it.
+func (a *Announcer) hurry() {
+	if a.interval == 0 {
+		return
+	}
+	soon := a.ended.Add(min(early(needAfter, a.early), a.interval))
+	if held := a.tiers.earliest(a.inLastRound); soon.Before(held) {
+		soon = held
+	}
+	if soon.Before(a.next) {
+		a.next = soon
+		a.show()
+	}
+}
+
+// finish notes that the download is complete and has the trackers told.
+func (a *Announcer) finish() {
+	if a.seeder {
+		return
+	}
+	a.seeder, a.owes = true, true
+	a.next = time.Now()
+}
+
+// forgive forgets every back-off and has us announced from where we are now.
+func (a *Announcer) forgive() {
+	for _, t := range a.tiers.all() {
+		t.Failures, t.hold = 0, time.Time{}
+	}
+	a.early, a.alone = 0, 0
+	if soon := a.ended.Add(changeAfter); a.next.IsZero() || soon.Before(a.next) {
+		a.next = soon
+	}
+	a.show()
+}

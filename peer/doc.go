@@ -1,0 +1,33 @@
+// Package peer is a BitTorrent peer: one listener, one dialler, and a set of
+// torrents that share them.
+//
+// # The life of a block
+//
+// A peer sends unchoke. Its connection's state machine (package session) asks
+// the shared queue of the torrent (piece.Queue) for as many blocks as its
+// pipeline is short of, and the loop (swarm.Loop) reserves the place where each
+// will lie and puts the requests into the connection's outbox, where the writer
+// (package link) sends all that wait there with one write.
+//
+// The payload comes back. The reader knows from the header which place is meant
+// and lets the kernel copy the payload there, once; the loop only gets a
+// descriptor, together with those of all blocks that came in the same wake-up.
+// It tells the queue, which says whether the span is complete. A complete span
+// goes to a worker (store.Line), which hashes it while it is still in the cache
+// and writes it with one write. With the last span of a piece the worker knows
+// whether the piece is right; the loop hears it, and tells all peers "have", or
+// finds out who lied (swarm's blame).
+//
+// The other way, a request becomes a descriptor in the outbox; the writer takes
+// those that lie behind one another, reads them with one read, and sends header
+// and payload of all of them with one vectored write.
+//
+// # Who owns what
+//
+//	accept, dial     a connection until its handshakes are done, with a deadline
+//	link reader      its read buffer; waits for the socket and the loop's inbox
+//	link writer      its write buffer; waits for the socket and the disk
+//	swarm.Loop       queue, sessions, choker, addresses; waits for nobody
+//	store.Line       the piece that each worker hashes
+//	announcer        the trackers of a torrent
+package peer

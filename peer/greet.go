@@ -1,0 +1,171 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/peer/swarm"
+	"p2p/peer/wire"
+	"p2p/torrentfile/infohash"
+)
+
+// Deadlines of a connection that is not a peer's yet.
+const (
+	dialTimeout  = 10 * time.Second
+	greetTimeout = 10 * time.Second
+)
+
+// errOtherTorrent ends a connection whose other end speaks of another torrent.
+var errOtherTorrent = errors.New("the peer answered for another torrent")
+
+// accept takes connections until the listener is closed.
+func (n *Node) accept(ctx context.Context) {
+	for {
+		conn, err := n.listener.Accept()
+		switch {
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			if err == nil {
+				conn.Close()
+			}
+			return
+		case err != nil: // out of descriptors, most likely: wait for some to come back
+			n.log.Warn("accept failed", zap.Error(err))
+			if !pause(ctx, 100*time.Millisecond) {
+				return
+			}
+			continue
+		}
+		select {
+		case n.greeting <- struct{}{}:
+		case <-ctx.Done():
+			conn.Close()
+			return
+		}
+		n.wg.Go(func() {
+			defer func() { <-n.greeting }()
+			if err := n.welcome(ctx, conn); err != nil {
+				conn.Close()
+				n.log.Debug("handshake failed", zap.Stringer("peer", conn.RemoteAddr()), zap.Error(err))
+			}
+		})
+	}
+}
+
+// welcome does our half of the handshake with somebody who called. Nothing is
+// said before the caller has named a torrent that we have.
+func (n *Node) welcome(ctx context.Context, conn net.Conn) error {
+	theirs, err := readHandshake(ctx, conn)
+	if err != nil {
+		return err
+	}
+	s := n.find(theirs.InfoHash)
+	if s == nil {
+		return fmt.Errorf("no torrent %v here", theirs.InfoHash)
+	}
+	if err := n.writeHandshake(conn, theirs.InfoHash); err != nil {
+		return err
+	}
+	return s.hand(conn, theirs, false)
+}
+
+// dial connects to a peer of s in the background.
+func (n *Node) dial(ctx context.Context, s *Swarm, addr netip.AddrPort) {
+	n.wg.Go(func() {
+		err := n.call(ctx, s, addr)
+		if err != nil {
+			s.loop.DialFailed(addr, err)
+		}
+	})
+}
+
+// call connects to addr, does the handshakes and hands the connection to s.
+func (n *Node) call(ctx context.Context, s *Swarm, addr netip.AddrPort) error {
+	select {
+	case n.dialling <- struct{}{}:
+		defer func() { <-n.dialling }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := n.opt.Network.Dial(dialCtx, n.opt.Listen.Addr(), addr)
+	if err != nil {
+		return err
+	}
+	theirs, err := n.exchange(ctx, conn, s.hash)
+	if err == nil {
+		err = s.hand(conn, theirs, true)
+	}
+	if err != nil {
+		conn.Close()
+	}
+	return err
+}
+
+// exchange does the handshakes with somebody whom we called.
+func (n *Node) exchange(ctx context.Context, conn net.Conn, h infohash.T) (wire.Handshake, error) {
+	if err := n.writeHandshake(conn, h); err != nil {
+		return wire.Handshake{}, err
+	}
+	theirs, err := readHandshake(ctx, conn)
+	if err == nil && theirs.InfoHash != h {
+		err = errOtherTorrent
+	}
+	return theirs, err
+}
+
+func (n *Node) writeHandshake(conn net.Conn, h infohash.T) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(greetTimeout)); err != nil {
+		return err
+	}
+	ours := wire.Handshake{Reserved: wire.Reserved(), InfoHash: h, PeerID: n.id}
+	if _, err := conn.Write(ours.Append(nil)); err != nil {
+		return fmt.Errorf("send handshake: %w", err)
+	}
+	return nil
+}
+
+// readHandshake reads exactly the handshake, within the time that it may take.
+func readHandshake(ctx context.Context, conn net.Conn) (wire.Handshake, error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := conn.SetReadDeadline(time.Now().Add(greetTimeout)); err != nil {
+		return wire.Handshake{}, err
+	}
+	var b [wire.HandshakeLen]byte
+	if _, err := io.ReadFull(conn, b[:]); err != nil {
+		return wire.Handshake{}, fmt.Errorf("read handshake: %w", err)
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return wire.Handshake{}, err
+	}
+	return wire.ParseHandshake(b[:])
+}
+
+// hand gives a connection whose handshakes are done to the loop of the torrent.
+func (s *Swarm) hand(conn net.Conn, theirs wire.Handshake, dialled bool) error {
+	s.loop.Joined(conn, swarm.Candidate{
+		Addr: addrPort(conn.RemoteAddr()), ID: theirs.PeerID, Dialled: dialled,
+		Fast: theirs.SupportsFast(), Ext: theirs.SupportsExtended(),
+	})
+	return nil
+}
+
+// pause waits for d; false means that ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

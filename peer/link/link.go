@@ -1,0 +1,101 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"p2p/peer/wire"
+	"p2p/piece"
+)
+
+// ErrSlow ends the connection of a peer that lets our messages lie.
+var ErrSlow = errors.New("the peer does not read what we send")
+
+// Config is what a Link joins.
+type Config struct {
+	Conn   net.Conn // the Link closes it
+	Key    piece.PeerKey
+	Layout piece.Layout
+	// ReadAt fills p from offset off of the torrent. The write goroutine calls
+	// it just before it sends.
+	ReadAt   func(p []byte, off int64) error
+	Inbox    chan<- *Batch // of the loop
+	Down, Up *Limiter
+}
+
+// Link is one connection. Its methods never block and are called by the loop.
+type Link struct {
+	cfg      Config
+	ctx      context.Context // the life of the connection; it is what its goroutines wait with
+	cancel   context.CancelCauseFunc
+	outbox   *outbox
+	expected expected
+}
+
+// Start starts the two goroutines of a connection and counts them in wg. When
+// the connection ends, for whatever reason, the last thing that the loop gets
+// of it is a Batch with the reason, unless ctx has ended before.
+func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
+	l := &Link{cfg: cfg, outbox: newOutbox()}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.ctx, func() {
+		cfg.Conn.Close()
+		l.outbox.close()
+	})
+	writing := make(chan struct{})
+	wg.Go(func() {
+		defer close(writing)
+		wr := &writer{link: l}
+		l.Close(fmt.Errorf("write: %w", wr.run()))
+	})
+	wg.Go(func() {
+		rd := newReader(l)
+		l.Close(fmt.Errorf("read: %w", rd.run()))
+		<-writing
+		if stop() {
+			cfg.Conn.Close()
+		}
+		last := rd.last()
+		last.Err = context.Cause(l.ctx)
+		select {
+		case cfg.Inbox <- last:
+		case <-ctx.Done():
+		}
+	})
+	return l
+}
+
+// post hands a batch to the loop.
+func (l *Link) post(b *Batch) error {
+	select {
+	case l.cfg.Inbox <- b:
+		return nil
+	case <-l.ctx.Done():
+		return context.Cause(l.ctx)
+	}
+}
+
+// Send queues a message. Its Payload is copied.
+func (l *Link) Send(class Class, m wire.Message) {
+	if !l.outbox.send(class, m) {
+		l.Close(ErrSlow)
+	}
+}
+
+// Expect makes ready the place of a block and queues the request for it.
+func (l *Link) Expect(b piece.Block, p Place) {
+	l.expected.add(b, p)
+	l.Send(Control, wire.Message{ID: wire.Request, Index: b.Piece.Uint32(), Begin: b.Begin, Length: b.Length})
+}
+
+// Forget takes an expectation back. A block that still comes is dropped.
+func (l *Link) Forget(b piece.Block) { l.expected.forget(b) }
+
+// Serve queues a block, behind all messages.
+func (l *Link) Serve(b piece.Block) { l.outbox.serve(b) }
+
+// Close ends the connection. The first reason counts.
+func (l *Link) Close(why error) { l.cancel(why) }

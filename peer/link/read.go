@@ -1,0 +1,189 @@
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"p2p/peer/wire"
+	"p2p/piece"
+)
+
+// readBuffer is the size of a connection's read buffer. Blocks go past it, so
+// it only has to hold messages and the header of the next block.
+const readBuffer = 4 << 10
+
+// ErrFrame is wrapped by the error of a peer whose frames cannot be right.
+var ErrFrame = errors.New("malformed frame")
+
+// reader turns the bytes of a connection into items. It belongs to the read
+// goroutine of its Link.
+type reader struct {
+	link  *Link
+	src   source
+	buf   []byte
+	r, w  int // the unread part of buf
+	limit int // longest frame
+	batch *Batch
+}
+
+func newReader(l *Link) *reader {
+	rd := &reader{link: l, buf: make([]byte, readBuffer), limit: wire.FrameLimit(l.cfg.Layout.Pieces())}
+	rd.src = newSource(l.cfg.Conn, rd.flush)
+	return rd
+}
+
+// run reads until the connection ends and returns why.
+func (rd *reader) run() error {
+	for {
+		if err := rd.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// next reads one frame.
+func (rd *reader) next() error {
+	if err := rd.need(4); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(rd.buf[rd.r:])
+	if uint64(n) > uint64(rd.limit) {
+		return fmt.Errorf("%w: %d bytes announced, %d allowed", ErrFrame, n, rd.limit)
+	}
+	if n >= 9 {
+		if err := rd.need(wire.PieceHeaderLen); err != nil {
+			return err
+		}
+		if head := rd.buf[rd.r:]; wire.ID(head[4]) == wire.Piece {
+			index, begin := wire.ParsePieceHeader(head[5:])
+			rd.r += wire.PieceHeaderLen
+			return rd.block(index, begin, n-9)
+		}
+	}
+	if err := rd.need(4 + int(n)); err != nil {
+		return err
+	}
+	m, err := wire.Decode(rd.buf[rd.r+4 : rd.r+4+int(n)])
+	rd.r += 4 + int(n)
+	switch {
+	case errors.Is(err, wire.ErrUnknown):
+		return nil
+	case err != nil:
+		return err
+	}
+	m.Payload = slices.Clone(m.Payload)
+	return rd.add(Item{Kind: Message, Msg: m})
+}
+
+// need makes sure that n bytes are in the buffer. The buffer grows with what
+// has come, never with what was announced, and shrinks again.
+func (rd *reader) need(n int) error {
+	for rd.w-rd.r < n {
+		if rd.r > 0 {
+			rd.w = copy(rd.buf, rd.buf[rd.r:rd.w])
+			rd.r = 0
+		}
+		if rd.w == 0 && len(rd.buf) > readBuffer && n <= readBuffer {
+			rd.buf = make([]byte, readBuffer)
+		}
+		if rd.w == len(rd.buf) {
+			rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
+		}
+		got, err := rd.src.readv(nil, rd.buf[rd.w:])
+		if err != nil {
+			return err
+		}
+		rd.w += got
+	}
+	return nil
+}
+
+// block reads the payload of a piece message to its place.
+func (rd *reader) block(index, begin, n uint32) error {
+	b, ok := rd.link.cfg.Layout.Parse(index, begin, n)
+	if !ok || n > wire.MaxBlock {
+		return fmt.Errorf("%w: block of %d bytes at %d of piece %d, which cannot be", ErrFrame, n, begin, index)
+	}
+	if err := rd.link.cfg.Down.wait(rd.link.ctx, int(n)); err != nil {
+		return err
+	}
+	place, verdict := rd.link.expected.take(b)
+	if verdict != granted {
+		return rd.skip(b, verdict)
+	}
+	if err := rd.fill(place.Dst); err != nil {
+		place.State.Store(vacant)
+		return err
+	}
+	place.State.Store(landed)
+	return rd.add(Item{Kind: Landed, Block: b})
+}
+
+// fill reads all of dst: what is in the buffer, then from the socket straight
+// to its place; what comes behind goes into the buffer.
+func (rd *reader) fill(dst []byte) error {
+	n := copy(dst, rd.buf[rd.r:rd.w])
+	rd.r += n
+	dst = dst[n:]
+	for len(dst) > 0 {
+		rd.r, rd.w = 0, 0 // the buffer is empty: all of it went to dst
+		got, err := rd.src.readv(dst, rd.buf)
+		if err != nil {
+			return err
+		}
+		direct := min(got, len(dst))
+		dst = dst[direct:]
+		rd.w = got - direct
+	}
+	return nil
+}
+
+// skip reads over a block that is not wanted.
+func (rd *reader) skip(b piece.Block, v verdict) error {
+	for left := int(b.Length); left > 0; {
+		if rd.r == rd.w {
+			if err := rd.need(1); err != nil {
+				return err
+			}
+		}
+		n := min(left, rd.w-rd.r)
+		rd.r += n
+		left -= n
+	}
+	if v == taken {
+		return rd.add(Item{Kind: Missed, Block: b})
+	}
+	return rd.add(Item{Kind: Unasked, N: int(b.Length)})
+}
+
+// add puts an item into the batch and hands a full one over.
+func (rd *reader) add(it Item) error {
+	if rd.batch == nil {
+		rd.batch = newBatch(rd.link.cfg.Key)
+	}
+	rd.batch.Items = append(rd.batch.Items, it)
+	if len(rd.batch.Items) >= batchMax {
+		return rd.flush()
+	}
+	return nil
+}
+
+// flush hands over what was read.
+func (rd *reader) flush() error {
+	if rd.batch == nil {
+		return nil
+	}
+	b := rd.batch
+	rd.batch = nil
+	return rd.link.post(b)
+}
+
+// last returns what was read and not handed over, or an empty batch.
+func (rd *reader) last() *Batch {
+	if rd.batch == nil {
+		return newBatch(rd.link.cfg.Key)
+	}
+	return rd.batch
+}

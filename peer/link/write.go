@@ -1,0 +1,118 @@
+package link
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"p2p/peer/wire"
+	"p2p/piece"
+)
+
+// The writer's measures.
+const (
+	// writeTimeout is how long one write may take. A peer that reads nothing
+	// for so long is gone (libtorrent: peer_timeout, 120 s).
+	writeTimeout = 2 * time.Minute
+	// A writer takes up to so many blocks at once; it begins with few, so that
+	// many slow peers hold little memory, and takes more from one that reads
+	// fast.
+	writeBlocksMin = 1
+	writeBlocksMax = piece.SpanBlocks
+	writeQuick     = 50 * time.Millisecond
+)
+
+// writer sends what is in the outbox. It belongs to the write goroutine of its
+// Link.
+type writer struct {
+	link    *Link
+	load    load
+	payload []byte // of the blocks of a load
+	headers []byte
+	vecs    net.Buffers
+	spare   net.Buffers // the memory of vecs
+	blocks  int         // how many to take next
+}
+
+// run writes until the connection ends and returns why.
+func (wr *writer) run() error {
+	wr.blocks = writeBlocksMin
+	for wr.link.outbox.take(&wr.load, wr.blocks) {
+		n, err := wr.gather()
+		if err != nil {
+			return err
+		}
+		if err := wr.link.cfg.Up.wait(wr.link.ctx, n); err != nil {
+			return err
+		}
+		if err := wr.write(); err != nil {
+			return err
+		}
+		if len(wr.load.blocks) > 0 {
+			b := newBatch(wr.link.cfg.Key)
+			b.Items = append(b.Items, Item{Kind: Sent, Blocks: len(wr.load.blocks), N: n})
+			if err := wr.link.post(b); err != nil {
+				return err
+			}
+		}
+	}
+	return net.ErrClosed
+}
+
+// gather reads the blocks of the load, which lie behind one another, with one
+// read, and lays header and payload of each behind the messages. It returns how
+// many bytes of payload there are.
+func (wr *writer) gather() (int, error) {
+	wr.vecs = wr.spare[:0]
+	if len(wr.load.frames) > 0 {
+		wr.vecs = append(wr.vecs, wr.load.frames)
+	}
+	n := 0
+	for _, b := range wr.load.blocks {
+		n += int(b.Length)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	if cap(wr.payload) < n {
+		wr.payload = make([]byte, n)
+	}
+	wr.payload = wr.payload[:n]
+	first := wr.load.blocks[0]
+	offset := wr.link.cfg.Layout.Offset(first.Piece) + int64(first.Begin)
+	if err := wr.link.cfg.ReadAt(wr.payload, offset); err != nil {
+		return 0, fmt.Errorf("read block %v for a peer: %w", first, err)
+	}
+	wr.headers = wr.headers[:0]
+	for _, b := range wr.load.blocks {
+		wr.headers = wire.AppendPieceHeader(wr.headers, b.Piece.Uint32(), b.Begin, int(b.Length))
+	}
+	at := 0
+	for i, b := range wr.load.blocks {
+		wr.vecs = append(wr.vecs,
+			wr.headers[i*wire.PieceHeaderLen:(i+1)*wire.PieceHeaderLen],
+			wr.payload[at:at+int(b.Length)])
+		at += int(b.Length)
+	}
+	return n, nil
+}
+
+// write sends the load with one vectored write.
+func (wr *writer) write() error {
+	wr.spare = wr.vecs
+	begin := time.Now()
+	if err := wr.link.cfg.Conn.SetWriteDeadline(begin.Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := wr.vecs.WriteTo(wr.link.cfg.Conn); err != nil {
+		return err
+	}
+	switch quick := time.Since(begin) < writeQuick; {
+	case len(wr.load.blocks) < wr.blocks:
+	case quick:
+		wr.blocks = min(2*wr.blocks, writeBlocksMax)
+	default:
+		wr.blocks = max(wr.blocks/2, writeBlocksMin)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"p2p/peer/announce"
+	"p2p/peer/link"
+	"p2p/piece/store"
+	"p2p/torrentfile/infohash"
+)
+
+// Limits of a Node.
+const (
+	// maxGreeting is how many connections may be in their handshakes at once,
+	// each way. Who opens connections and says nothing can fill no more.
+	maxGreeting = 64
+)
+
+// Errors of a Node.
+var (
+	ErrClosed = errors.New("the node is closed")
+	ErrAdded  = errors.New("the torrent is there already")
+)
+
+// Node is a peer: a listener, a dialler and torrents. Its methods may be called
+// from any goroutine.
+type Node struct {
+	opt      Options
+	id       [20]byte
+	listener net.Listener
+	addr     netip.AddrPort
+	memory   *store.Memory
+	line     *store.Line
+	down, up *link.Limiter
+	trackers *announce.Client
+	log      *zap.Logger
+
+	stop     context.CancelFunc
+	wg       sync.WaitGroup // accept loop, handshakes, dials
+	greeting chan struct{}  // one token for each connection in its handshake
+	dialling chan struct{}
+
+	mu     sync.Mutex
+	swarms map[infohash.T]*Swarm
+	rng    *rand.Rand // seeds of torrents
+	closed bool
+}
+
+// Open binds the listener and starts to accept. The error wraps
+// syscall.EADDRINUSE when the port is taken.
+func Open(o Options) (*Node, error) {
+	if o.Network == nil {
+		o.Network = tcp{}
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Seed == 0 {
+		o.Seed = randomSeed()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ln, err := o.Network.Listen(ctx, o.Listen)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("listen for peers: %w", err)
+	}
+	n := &Node{
+		opt: o, id: newPeerID(), listener: ln, addr: addrPort(ln.Addr()),
+		memory: store.NewMemory(o.Memory), line: store.NewLine(o.Workers),
+		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit),
+		trackers: announce.New(announce.Options{Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true}),
+		log:      o.Log, stop: cancel,
+		greeting: make(chan struct{}, maxGreeting), dialling: make(chan struct{}, maxGreeting),
+		swarms: make(map[infohash.T]*Swarm), rng: rand.New(rand.NewPCG(o.Seed, 1)),
+	}
+	n.wg.Go(func() { n.accept(ctx) })
+	return n, nil
+}
+
+// Addr returns where peers reach the Node.
+func (n *Node) Addr() netip.AddrPort { return n.addr }
+
+// PeerID returns the id of this run.
+func (n *Node) PeerID() [20]byte { return n.id }
+
+// Memory returns the budget that the torrents share.
+func (n *Node) Memory() *store.Memory { return n.memory }
+
+// Close ends everything: it keeps what is verified, tells the trackers, as long
+// as ctx allows, and waits for all that the Node started. It may be called more
+// than once. The error is that of files that could not be kept.
+func (n *Node) Close(ctx context.Context) error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	all := n.swarms
+	n.swarms = nil
+	n.mu.Unlock()
+
+	n.stop()
+	n.listener.Close()
+	errs := make(chan error, len(all))
+	for _, s := range all {
+		go func() { errs <- s.close(ctx) }()
+	}
+	var err error
+	for range all {
+		err = errors.Join(err, <-errs)
+	}
+	n.wg.Wait()
+	n.line.Close()
+	return err
+}
+
+// find returns the torrent with info-hash h, or nil.
+func (n *Node) find(h infohash.T) *Swarm {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.swarms[h]
+}

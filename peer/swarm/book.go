@@ -1,0 +1,199 @@
+package swarm
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// Limits of the address book.
+const (
+	// bookMax is how many addresses are remembered; a tracker answers with 50
+	// to 200 at a time (libtorrent: 3000).
+	bookMax = 2000
+	// retryFirst is the pause after the first failed dial; it doubles up to
+	// retryMax. It is short because a swarm of two machines on one desk is
+	// often started within seconds.
+	retryFirst = 4 * time.Second
+	retryMax   = 15 * time.Minute
+	// forgetAfter is how many dials in a row may fail before an address that
+	// nobody mentions again is forgotten.
+	forgetAfter = 8
+)
+
+// book is what is known about addresses of peers: who may be dialled, and when.
+// It is pure, and belongs to the Core.
+type book struct {
+	self    map[netip.AddrPort]bool
+	entries map[netip.AddrPort]*entry
+	order   []netip.AddrPort // for a deterministic choice
+	banned  map[culprit]bool
+	rng     *rand.Rand
+}
+
+// entry is one address.
+type entry struct {
+	busy    bool // being dialled, or connected
+	fails   int
+	next    time.Time
+	keep    bool // named by the user: never forgotten
+	useless bool // has nothing for us and wants nothing
+}
+
+// culprit names who is banned: an address, or on a loopback address, where many
+// peers of one machine live, one peer id of it.
+type culprit struct {
+	addr netip.Addr
+	id   [20]byte
+}
+
+func culpritOf(addr netip.Addr, id [20]byte) culprit {
+	addr = addr.Unmap()
+	if addr.IsLoopback() {
+		return culprit{addr, id}
+	}
+	return culprit{addr: addr}
+}
+
+func newBook(rng *rand.Rand) *book {
+	return &book{
+		self:    make(map[netip.AddrPort]bool),
+		entries: make(map[netip.AddrPort]*entry),
+		banned:  make(map[culprit]bool),
+		rng:     rng,
+	}
+}
+
+// add notes an address. What cannot be dialled, or is ourselves, is dropped.
+func (b *book) add(addr netip.AddrPort, keep bool) {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	ip := addr.Addr()
+	if !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || addr.Port() == 0 || b.self[addr] || b.banned[culprit{addr: ip}] {
+		return
+	}
+	if e := b.entries[addr]; e != nil {
+		e.keep = e.keep || keep
+		if e.fails >= forgetAfter { // somebody vouches for it again
+			e.fails = forgetAfter / 2
+		}
+		return
+	}
+	if len(b.entries) >= bookMax && !keep && !b.evict() {
+		return
+	}
+	b.entries[addr] = &entry{keep: keep}
+	b.order = append(b.order, addr)
+}
+
+// evict forgets a random address that failed.
+func (b *book) evict() bool {
+	for range 32 {
+		at := b.rng.IntN(len(b.order))
+		if e := b.entries[b.order[at]]; e.fails > 0 && !e.busy && !e.keep {
+			b.remove(at)
+			return true
+		}
+	}
+	return false
+}
+
+func (b *book) remove(at int) {
+	delete(b.entries, b.order[at])
+	b.order[at] = b.order[len(b.order)-1]
+	b.order = b.order[:len(b.order)-1]
+}
+
+// pick returns an address to dial now and marks it busy: the one that failed
+// least, a random one among equals.
+func (b *book) pick(now time.Time) (netip.AddrPort, bool) {
+	var best *entry
+	var addr netip.AddrPort
+	for n, start := 0, b.start(); n < len(b.order); n++ {
+		a := b.order[(start+n)%len(b.order)]
+		e := b.entries[a]
+		if e.busy || e.useless || now.Before(e.next) {
+			continue
+		}
+		if best == nil || e.fails < best.fails {
+			best, addr = e, a
+		}
+	}
+	if best == nil {
+		return addr, false
+	}
+	best.busy = true
+	return addr, true
+}
+
+func (b *book) start() int {
+	if len(b.order) == 0 {
+		return 0
+	}
+	return b.rng.IntN(len(b.order))
+}
+
+// failed notes that addr could not be reached or used.
+func (b *book) failed(now time.Time, addr netip.AddrPort) {
+	e := b.entries[addr]
+	if e == nil {
+		return
+	}
+	e.busy = false
+	e.fails++
+	e.next = now.Add(min(retryFirst<<min(e.fails-1, 16), retryMax))
+	if e.fails > forgetAfter && !e.keep {
+		b.forget(addr)
+	}
+}
+
+// left notes that the connection to addr is over after it had worked.
+func (b *book) left(now time.Time, addr netip.AddrPort) {
+	if e := b.entries[addr]; e != nil {
+		e.busy = false
+		e.fails = 1
+		e.next = now.Add(retryFirst)
+	}
+}
+
+// worked notes that addr answered as a peer of this torrent.
+func (b *book) worked(addr netip.AddrPort) {
+	if e := b.entries[addr]; e != nil {
+		e.fails = 0
+	}
+}
+
+// rest leaves addr alone for a while: it is connected by another way, or is of
+// no use.
+func (b *book) rest(now time.Time, addr netip.AddrPort, pause time.Duration) {
+	if e := b.entries[addr]; e != nil {
+		e.busy = false
+		e.next = now.Add(pause)
+	}
+}
+
+// isSelf notes that addr leads back to us.
+func (b *book) isSelf(addr netip.AddrPort) {
+	b.self[addr] = true
+	b.forget(addr)
+}
+
+func (b *book) forget(addr netip.AddrPort) {
+	for at, a := range b.order {
+		if a == addr {
+			b.remove(at)
+			return
+		}
+	}
+}
+
+// ban shuts out who sent wrong data.
+func (b *book) ban(c culprit) {
+	b.banned[c] = true
+	if c.id == ([20]byte{}) {
+		for at := len(b.order) - 1; at >= 0; at-- {
+			if b.order[at].Addr() == c.addr {
+				b.remove(at)
+			}
+		}
+	}
+}

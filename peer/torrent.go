@@ -1,0 +1,185 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/peer/announce"
+	"p2p/peer/session"
+	"p2p/peer/swarm"
+	"p2p/peer/wire"
+	"p2p/piece"
+	"p2p/piece/store"
+	"p2p/torrentfile"
+	"p2p/torrentfile/infohash"
+)
+
+// Torrent is what a Node needs to share a torrent.
+type Torrent struct {
+	Meta  *torrentfile.Metainfo
+	Store *store.Store
+	// Have holds the verified pieces, as Store.Resume or Store.Check found
+	// them. It becomes the Node's own.
+	Have *piece.Bitfield
+	// Trackers are tiers of announce URLs; nil = those of Meta.
+	Trackers [][]string
+	// Peers are addresses that the user named: they are dialled again and
+	// again.
+	Peers []netip.AddrPort
+}
+
+// Swarm is one torrent of a Node. Its methods may be called from any goroutine.
+type Swarm struct {
+	node      *Node
+	hash      infohash.T
+	loop      *swarm.Loop
+	announcer *announce.Announcer // nil without trackers
+	key       uint32
+	stop      context.CancelFunc
+	wg        sync.WaitGroup
+	loopErr   error // set before wg is done
+}
+
+// Stats is a torrent at one moment.
+type Stats struct {
+	swarm.Stats
+	Trackers []announce.Status
+}
+
+// Add begins to share a torrent. The Node does not close its Store.
+func (n *Node) Add(t Torrent) (*Swarm, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.closed:
+		return nil, ErrClosed
+	case n.swarms[t.Meta.InfoHash] != nil:
+		return nil, fmt.Errorf("add torrent %v: %w", t.Meta.InfoHash, ErrAdded)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Swarm{node: n, hash: t.Meta.InfoHash, key: n.rng.Uint32(), stop: cancel}
+	s.loop = swarm.New(swarm.Options{
+		Info: &t.Meta.Info, InfoHash: t.Meta.InfoHash, PeerID: n.id,
+		Store: t.Store, Have: t.Have, Memory: n.memory, Line: n.line,
+		Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
+		Rand:         rand.New(rand.NewPCG(n.rng.Uint64(), 2)),
+		Log:          n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
+		Dial:         func(addr netip.AddrPort) { n.dial(ctx, s, addr) },
+		ExtHandshake: n.extHandshake,
+	})
+	s.loop.AddPeers(t.Peers, true)
+	s.wg.Go(func() { s.loopErr = s.loop.Run(ctx) })
+	tiers := t.Trackers
+	if tiers == nil {
+		tiers = t.Meta.Announce
+	}
+	if len(tiers) > 0 {
+		s.announcer = n.trackers.NewAnnouncer(tiers, s)
+		s.wg.Go(func() { s.announcer.Run(ctx) })
+		s.wg.Go(func() { s.tend(ctx) })
+	}
+	n.swarms[s.hash] = s
+	return s, nil
+}
+
+// extHandshake is what we tell a peer at addr about ourselves (BEP 10).
+func (n *Node) extHandshake(addr netip.Addr) []byte {
+	return wire.AppendExtHandshake(nil, wire.ExtHandshake{
+		Client: n.opt.Client, ReqQ: session.OurReqQ, YourIP: addr.Unmap(), Port: n.addr.Port(),
+	})
+}
+
+// Complete is closed when every wanted piece is verified and safe on disk.
+func (s *Swarm) Complete() <-chan struct{} { return s.loop.Complete() }
+
+// Failed is closed when the torrent cannot go on; Err tells why. Only files can
+// cause that: the error wraps syscall.ENOSPC, fs.ErrPermission and the like.
+func (s *Swarm) Failed() <-chan struct{} { return s.loop.Failed() }
+
+// Err returns why Failed is closed, or nil.
+func (s *Swarm) Err() error { return s.loop.Err() }
+
+// Stats returns the newest snapshot.
+func (s *Swarm) Stats() Stats {
+	st := Stats{Stats: s.loop.Stats()}
+	if s.announcer != nil {
+		st.Trackers = s.announcer.Status()
+	}
+	return st
+}
+
+// tend tells the announcer what it cannot know: that the download is complete,
+// and that there are few peers.
+func (s *Swarm) tend(ctx context.Context) {
+	complete := s.loop.Complete()
+	select {
+	case <-complete: // from the start
+		return
+	default:
+	}
+	t := time.NewTicker(15 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-complete:
+			s.announcer.Completed()
+			return
+		case <-t.C:
+			if st := s.loop.Stats(); st.Connected < 2 || st.Unavailable > 0 {
+				s.announcer.NeedPeers()
+			}
+		}
+	}
+}
+
+// Snapshot implements announce.Torrent.
+func (s *Swarm) Snapshot() announce.Request {
+	st := s.loop.Stats()
+	return announce.Request{
+		InfoHash: s.hash, PeerID: s.node.id, Port: s.node.addr.Port(), Key: s.key,
+		Uploaded: st.Uploaded, Downloaded: st.Downloaded, Left: st.BytesLeft, NumWant: 50,
+	}
+}
+
+// Found implements announce.Torrent.
+func (s *Swarm) Found(_ context.Context, _ string, peers []netip.AddrPort) (others int) {
+	for _, p := range peers {
+		if p.Port() != s.node.addr.Port() || p.Addr().Unmap() != s.node.addr.Addr() {
+			others++
+		}
+	}
+	s.loop.AddPeers(peers, false)
+	return others
+}
+
+// close ends the torrent: it keeps what is verified and tells the trackers.
+func (s *Swarm) close(ctx context.Context) error {
+	s.stop()
+	s.wg.Wait()
+	var err error
+	if s.announcer != nil {
+		if stopErr := s.announcer.Stop(ctx); stopErr != nil {
+			s.node.log.Debug("tell the trackers", zap.Error(stopErr))
+		}
+	}
+	return errors.Join(err, s.loopErr)
+}
+
+// Remove ends one torrent as Close does for all.
+func (n *Node) Remove(ctx context.Context, s *Swarm) error {
+	n.mu.Lock()
+	if n.swarms[s.hash] == s {
+		delete(n.swarms, s.hash)
+	}
+	n.mu.Unlock()
+	return s.close(ctx)
+}

@@ -1,0 +1,255 @@
+package store
+
+import (
+	"context"
+	"crypto/sha1"
+	"fmt"
+	"hash"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"p2p/piece"
+)
+
+// Limits on the memory of one Check, and the longest read.
+const (
+	checkMemory = 16 << 20
+	checkChunk  = 256 << 10 // small enough to be hashed before it leaves the cache
+)
+
+// Check reads the pieces in only (nil for all) and returns those that have the
+// right hash. Missing and short files make missing pieces; that a file cannot be
+// read is an error. It uses all cores and at most 16 MiB of buffers, and reads each
+// byte once.
+//
+// progress, if not nil, is told how many bytes of those pieces are done so far,
+// whether found or missing; it is called by one goroutine at a time and must not
+// block. Check may be called by any goroutine, also while others write to pieces
+// that are not in only. It returns early, with an error that wraps ctx.Err(), when
+// ctx ends.
+func (s *Store) Check(ctx context.Context, only *piece.Bitfield, progress func(bytes int64)) (*piece.Bitfield, error) {
+	if only == nil {
+		only = piece.NewBitfield(s.layout.Pieces())
+		only.SetAll()
+	}
+	good, err := s.check(ctx, only, 0, progress)
+	if err != nil {
+		return nil, fmt.Errorf("check pieces: %w", err)
+	}
+	return good, nil
+}
+
+// check is Check with the number of bytes to which its progress is added.
+func (s *Store) check(ctx context.Context, only *piece.Bitfield, done int64, progress func(int64)) (*piece.Bitfield, error) {
+	if progress == nil {
+		progress = func(int64) {}
+	}
+	onDisk := s.onDiskOf(only)
+	workers := runtime.GOMAXPROCS(0)
+	c := &check{
+		store:    s,
+		queue:    make([]piece.Index, 0, onDisk.Count()),
+		chunk:    max(min(checkChunk, checkMemory/workers), piece.BlockSize),
+		good:     piece.NewBitfield(s.layout.Pieces()),
+		done:     done,
+		progress: progress,
+	}
+	for p := range only.All() {
+		if onDisk.Has(p) {
+			c.queue = append(c.queue, p)
+		} else {
+			c.done += int64(s.layout.Size(p))
+		}
+	}
+	progress(c.done)
+	group, ctx := errgroup.WithContext(ctx)
+	for range min(workers, len(c.queue)) {
+		group.Go(func() error { return c.work(ctx) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return c.good, nil
+}
+
+// onDiskOf returns the pieces of only that touch no file that is absent.
+func (s *Store) onDiskOf(only *piece.Bitfield) *piece.Bitfield {
+	onDisk := only.Clone()
+	for _, f := range s.spans {
+		if f.pad || f.formNow() != absent {
+			continue
+		}
+		noSlots := s.slotsMissing(f)
+		s.each(f, func(p piece.Index) {
+			if _, ok := s.borders.slot(p.Int()); noSlots || !ok {
+				onDisk.Clear(p)
+			}
+		})
+	}
+	return onDisk
+}
+
+// check is the state of one Check, shared by its workers.
+type check struct {
+	store    *Store
+	chunk    int // bytes of a worker's buffer
+	progress func(int64)
+
+	mu    sync.Mutex
+	queue []piece.Index // still to be read, in order
+	good  *piece.Bitfield
+	done  int64
+}
+
+// work hashes pieces until none are left.
+func (c *check) work(ctx context.Context) error {
+	buf := make([]byte, c.chunk)
+	sum := sha1.New()
+	for ctx.Err() == nil {
+		run := c.next()
+		if len(run) == 0 {
+			return nil
+		}
+		if err := c.run(ctx, run, buf, sum); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// next takes pieces that lie one after the other and fit the buffer, or one piece
+// that is too long for it. As all workers take from the front, the reads of all
+// together are nearly sequential.
+func (c *check) next() []piece.Index {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 {
+		return nil
+	}
+	n := 1
+	limit := min(len(c.queue), c.chunk/int(c.store.layout.PieceLen()))
+	for n < limit && c.queue[n].Int() == c.queue[0].Int()+n {
+		n++
+	}
+	run := c.queue[:n]
+	c.queue = c.queue[n:]
+	return run
+}
+
+// run hashes the pieces of run, with as few reads as possible.
+func (c *check) run(ctx context.Context, run []piece.Index, buf []byte, sum hash.Hash) error {
+	layout := c.store.layout
+	if zeros, missing := c.store.holeAt(run[0], run[len(run)-1]); zeros || missing {
+		for _, p := range run {
+			c.verdict(p, zeros && c.store.zeros.of(layout.Size(p)) == c.store.info.Hash(p))
+		}
+		return nil
+	}
+	if layout.PieceLen() > int64(len(buf)) {
+		return c.long(ctx, run[0], buf, sum)
+	}
+	from, last := layout.Offset(run[0]), run[len(run)-1]
+	all := buf[:layout.Offset(last)+int64(layout.Size(last))-from]
+	err := c.store.ReadAt(all, from)
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	for _, p := range run {
+		data := all[layout.Offset(p)-from:][:layout.Size(p)]
+		if err != nil && len(run) > 1 { // one of them is not all there: which?
+			switch err := c.store.ReadAt(data, layout.Offset(p)); {
+			case isMissing(err):
+				c.verdict(p, false)
+				continue
+			case err != nil:
+				return err
+			}
+		}
+		c.verdict(p, (err == nil || len(run) > 1) && sha1.Sum(data) == c.store.info.Hash(p))
+	}
+	return nil
+}
+
+// long hashes a piece that is longer than the buffer.
+func (c *check) long(ctx context.Context, p piece.Index, buf []byte, sum hash.Hash) error {
+	layout := c.store.layout
+	sum.Reset()
+	for off, end := layout.Offset(p), layout.Offset(p)+int64(layout.Size(p)); off < end; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b := buf[:min(int64(len(buf)), end-off)]
+		switch err := c.store.ReadAt(b, off); {
+		case isMissing(err):
+			c.verdict(p, false)
+			return nil
+		case err != nil:
+			return err
+		}
+		sum.Write(b)
+		off += int64(len(b))
+	}
+	c.verdict(p, [sha1.Size]byte(sum.Sum(nil)) == c.store.info.Hash(p))
+	return nil
+}
+
+// verdict notes whether p is good.
+func (c *check) verdict(p piece.Index, good bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if good {
+		c.good.Set(p)
+	}
+	c.done += int64(c.store.layout.Size(p))
+	c.progress(c.done)
+}
+
+// holeAt reports whether the pieces from first to last lie in a hole of a sparse
+// file, and so are all zeros, or beyond its end, and so are missing. It knows only
+// about pieces that lie in one file, and about systems that tell; for others it
+// reports neither.
+func (s *Store) holeAt(first, last piece.Index) (zeros, missing bool) {
+	from, to := s.layout.Offset(first), s.layout.Offset(last)+int64(s.layout.Size(last))
+	f := s.spans[s.find(from)]
+	if f.pad || f.slots || to > f.offset+f.length {
+		return false, false
+	}
+	h, err := s.acquire(f, false)
+	if err != nil {
+		return false, false
+	}
+	defer f.mu.RUnlock()
+	if !noDataIn(h, from-f.offset, to-f.offset) {
+		return false, false
+	}
+	fi, err := h.Stat()
+	if err != nil {
+		return false, false
+	}
+	return fi.Size() >= to-f.offset, fi.Size() < to-f.offset
+}
+
+// zeroHash remembers the hash of a piece of zeros.
+type zeroHash struct {
+	mu   sync.Mutex
+	size int
+	sum  [sha1.Size]byte
+}
+
+// of returns the SHA-1 of size zeros.
+func (z *zeroHash) of(size int) [sha1.Size]byte {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.size != size {
+		sum := sha1.New()
+		zeros := make([]byte, min(size, 64<<10))
+		for left := size; left > 0; {
+			n, _ := sum.Write(zeros[:min(left, len(zeros))])
+			left -= n
+		}
+		z.size, z.sum = size, [sha1.Size]byte(sum.Sum(nil))
+	}
+	return z.sum
+}

@@ -1,0 +1,365 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"p2p/piece"
+)
+
+// createFlags open a file that must not exist yet.
+const createFlags = os.O_RDWR | os.O_CREATE | os.O_EXCL
+
+// Checkpoint makes what is verified durable: it syncs what was written, gives
+// finished files their final names, makes wanted files without bytes, and writes
+// the record. have are the pieces that are verified and whose WriteAt has
+// returned; it is only read, and must not change meanwhile. Any goroutine may call
+// it while others read and write. It may take as long as the disk needs to write
+// all that is in its cache, and up to 50 ms more.
+//
+// An *ExistsError tells of a file that could not get its final name; all else has
+// been done then. After any other error no record is written any more when the
+// disk failed, as the package comment explains.
+func (s *Store) Checkpoint(have *piece.Bitfield) error {
+	s.books.Lock()
+	defer s.books.Unlock()
+	if err := s.checkpoint(have); err != nil {
+		return fmt.Errorf("save download: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) checkpoint(have *piece.Bitfield) error {
+	if s.broken != nil {
+		return s.broken
+	}
+	var inTheWay error
+	if !s.readOnly {
+		finished := s.finished(have)
+		if err := s.trimAll(finished); err != nil {
+			return err
+		}
+		if err := s.syncAll(); err != nil {
+			s.broken = err
+			return err
+		}
+		inTheWay = s.finish(finished)
+		if inTheWay != nil && !errors.As(inTheWay, new(*ExistsError)) {
+			return inTheWay
+		}
+		if err := s.syncFolders(); err != nil {
+			s.broken = err
+			return err
+		}
+	}
+	if s.recordPath != "" {
+		if err := s.takeStamps(); err != nil {
+			return err
+		}
+		if err := s.saveRecord(have); err != nil {
+			return err
+		}
+	}
+	return errors.Join(inTheWay, s.dropParts())
+}
+
+// finished returns the parts of which every piece is verified, and the wanted
+// files without bytes that are not there yet.
+func (s *Store) finished(have *piece.Bitfield) []*file {
+	var done []*file
+	for i := range s.files {
+		f := &s.files[i]
+		if f.pad || f.formNow() == final {
+			continue
+		}
+		if f.length == 0 {
+			if f.wanted {
+				done = append(done, f)
+			}
+			continue
+		}
+		if f.formNow() == part && s.complete(f, have) {
+			done = append(done, f)
+		}
+	}
+	return done
+}
+
+// complete reports whether every piece that overlaps f is in have.
+func (s *Store) complete(f *file, have *piece.Bitfield) bool {
+	for p := f.first; p <= f.last; p++ {
+		if !have.Has(s.layout.MustIndex(p)) {
+			return false
+		}
+	}
+	return true
+}
+
+// syncers is how many files are synced at once. File systems with a journal bring
+// many to the disk in one go, if only they are asked for together.
+const syncers = 8
+
+// syncAll syncs whatever was written to.
+func (s *Store) syncAll() error {
+	var group errgroup.Group
+	group.SetLimit(syncers)
+	for i := range s.files {
+		if f := &s.files[i]; f.dirty.Swap(false) {
+			f.moved = true
+			group.Go(func() error { return s.sync(f) })
+		}
+	}
+	if s.parts.dirty.Swap(false) {
+		s.parts.moved = true
+		group.Go(func() error { return s.sync(s.parts) })
+	}
+	return group.Wait()
+}
+
+// sync brings what was written to f to the disk.
+func (s *Store) sync(f *file) error {
+	h, err := s.acquire(f, false)
+	if err != nil {
+		return err
+	}
+	defer f.mu.RUnlock()
+	if err := h.Sync(); err != nil {
+		return s.fail("sync", f.name(), err)
+	}
+	return nil
+}
+
+// trimAll makes finished parts ready for their final names.
+func (s *Store) trimAll(finished []*file) error {
+	for _, f := range finished {
+		if f.formNow() == part {
+			if err := s.trim(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trim makes a part ready for its final name: it cuts off what an overwritten
+// file had more, and sets the executable bit.
+func (s *Store) trim(f *file) error {
+	h, err := s.acquire(f, true)
+	if err != nil {
+		return err
+	}
+	defer f.mu.RUnlock()
+	fi, err := h.Stat()
+	if err != nil {
+		return s.fail("stat", f.part, err)
+	}
+	ours := f.dirty.Load() || f.moved // and so it has changed since the stamp was taken
+	if fi.Size() < f.length || !ours && !stampOf(fi).sameContent(f.stamp) {
+		return s.fail("finish", f.part, ErrChanged)
+	}
+	if fi.Size() > f.length {
+		f.dirty.Store(true)
+		if err := h.Truncate(f.length); err != nil {
+			return s.fail("truncate", f.part, err)
+		}
+	}
+	if f.exec {
+		f.dirty.Store(true)
+		if err := makeExecutable(h); err != nil {
+			return s.fail("chmod", f.part, err)
+		}
+	}
+	return nil
+}
+
+// makeExecutable lets everybody execute a file who may read it.
+func makeExecutable(h handle) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	fi, err := h.Stat()
+	if err != nil {
+		return err
+	}
+	mode := fi.Mode().Perm()
+	return h.Chmod(mode | mode&0o444>>2)
+}
+
+// finish gives the files their final names. It goes on past those whose name is
+// taken, and returns an *ExistsError for the first.
+func (s *Store) finish(finished []*file) error {
+	var taken *ExistsError
+	for _, f := range finished {
+		err := s.finishFile(f)
+		switch {
+		case err == nil:
+		case !errors.Is(err, fs.ErrExist):
+			return err
+		case taken == nil:
+			taken = &ExistsError{Path: s.onDisk(f.path), Bad: f.pieces(), Files: 1}
+		default:
+			taken.Files++
+		}
+	}
+	if taken != nil {
+		return taken
+	}
+	return nil
+}
+
+// pieces returns how many pieces overlap f.
+func (f *file) pieces() int {
+	if f.length == 0 {
+		return 0
+	}
+	return f.last - f.first + 1
+}
+
+func (s *Store) finishFile(f *file) error {
+	if f.formNow() == absent {
+		return s.makeEmpty(f)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dirty.Load() {
+		return nil // written to again meanwhile: the next checkpoint syncs and names it
+	}
+	if err := s.pool.drop(f); err != nil {
+		return s.fail("close", f.part, err)
+	}
+	if s.overwrite {
+		if fi, err := s.lstat(f.path); err == nil && fi != nil && fi.Mode().IsRegular() {
+			if err := s.root.Remove(f.path); err != nil {
+				return s.fail("remove", f.path, err)
+			}
+		}
+	}
+	if err := s.giveName(f.part, f.path); err != nil {
+		return err
+	}
+	f.form, f.moved = final, true
+	return nil
+}
+
+// syncFolders makes the names that were given or taken durable.
+func (s *Store) syncFolders() error {
+	s.folders.mu.Lock()
+	dirty := s.folders.dirty
+	s.folders.dirty = nil
+	s.folders.mu.Unlock()
+	for name := range dirty {
+		if err := s.syncFolder(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) syncFolder(name string) error {
+	dir, err := s.root.Open(name)
+	if err != nil {
+		return s.fail("sync", name, err)
+	}
+	defer dir.Close()
+	if err := syncNames(dir); err != nil {
+		return s.fail("sync", name, err)
+	}
+	return nil
+}
+
+// takeStamps takes the stamps of the files that we have written or renamed since
+// they were taken last. It waits once until they are proof.
+func (s *Store) takeStamps() error {
+	soon, err := s.stampMoved()
+	if err != nil || !soon {
+		return err
+	}
+	time.Sleep(fineTick)
+	_, err = s.stampMoved()
+	return err
+}
+
+// stampMoved is one round of takeStamps. It reports whether a stamp that is no
+// proof yet will be one after fineTick.
+func (s *Store) stampMoved() (soon bool, err error) {
+	stampIf := func(f *file) error {
+		if !f.moved {
+			return nil
+		}
+		now, name := s.now(), f.nameNow()
+		fi, err := s.root.Stat(name)
+		if err != nil {
+			return s.fail("stat", name, err)
+		}
+		f.setStamp(fi, now)
+		f.moved = !f.settled
+		soon = soon || f.moved && f.stamp.tick() == fineTick
+		return nil
+	}
+	for i := range s.files {
+		if err := stampIf(&s.files[i]); err != nil {
+			return false, err
+		}
+	}
+	return soon, stampIf(s.parts)
+}
+
+// nameNow returns the path of f on disk for callers that do not hold f.mu.
+func (f *file) nameNow() string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.name()
+}
+
+// dropParts removes the parts file once no file can have bytes in it.
+func (s *Store) dropParts() error {
+	if s.readOnly || s.parts.formNow() == absent {
+		return nil
+	}
+	for _, f := range s.spans {
+		if !f.pad && !f.wanted {
+			return nil
+		}
+	}
+	s.parts.mu.Lock()
+	defer s.parts.mu.Unlock()
+	if err := s.pool.drop(s.parts); err != nil {
+		return s.fail("close", s.parts.part, err)
+	}
+	if err := s.root.Remove(s.parts.part); err != nil && !isAbsent(err) {
+		return s.fail("remove", s.parts.part, err)
+	}
+	s.parts.form = absent
+	return nil
+}
+
+// saveRecord writes the record of have and of the files as their stamps tell.
+func (s *Store) saveRecord(have *piece.Bitfield) error {
+	r := record{identity: s.identity, have: have}
+	for i := range s.files {
+		f := &s.files[i]
+		if f.length > 0 && !f.pad && f.settled && !f.moved && !s.elsewhere(f) {
+			r.files = append(r.files, entry{file: uint32(i), form: f.formNow(), stamp: f.stamp})
+		}
+	}
+	if s.parts.settled && !s.parts.moved && s.parts.formNow() == part {
+		r.files = append(r.files, entry{file: partsEntry, form: part, stamp: s.parts.stamp})
+	}
+	return r.write(s.recordPath)
+}
+
+// elsewhere reports whether bytes of f that are verified lie in the parts file
+// although f itself is on disk; the record cannot say so.
+func (s *Store) elsewhere(f *file) bool {
+	found := false
+	if !f.wanted {
+		s.borders.shared(f, func(slot int) { found = found || s.borders.moved[slot].Load() })
+	}
+	return found
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+var (
+	// ErrBusy is wrapped by the error of Open when another Store, usually that of
+	// another process, has the same download open.
+	ErrBusy = errors.New("another process is using this download")
+	// ErrSymlink is wrapped when a symbolic link stands where a file or folder
+	// would have to be written.
+	ErrSymlink = errors.New("is a symbolic link, which is never written through")
+	// ErrNotFile is wrapped when a folder, device or pipe stands where a file
+	// should be.
+	ErrNotFile = errors.New("is not a regular file")
+	// ErrChanged is wrapped when a file was changed by somebody else between the
+	// time it was verified and the time it would have been called complete.
+	ErrChanged = errors.New("was changed by another program")
+	// ErrReadOnly is wrapped by WriteAt on a store opened with Options.ReadOnly.
+	ErrReadOnly = errors.New("opened for reading only")
+	// ErrUnwanted is wrapped by reads and writes of bytes that the store keeps
+	// nowhere: those of an unwanted file inside pieces that touch no other file.
+	ErrUnwanted = errors.New("belongs to a file that is not wanted")
+)
+
+// ExistsError says that a file stands under its final name and is not the file
+// of the torrent. It is somebody's data, so it is not touched without
+// Options.Overwrite. errors.Is(err, fs.ErrExist) holds.
+type ExistsError struct {
+	Path  string // on disk
+	Good  int    // pieces that overlap the file and match
+	Bad   int    // pieces that overlap the file and do not, or that are not all there
+	Files int    // how many files of the torrent are in the way, this one included
+}
+
+// Error implements error.
+func (e *ExistsError) Error() string {
+	s := fmt.Sprintf("%s exists and differs from the file of the torrent: %d of its %d pieces match",
+		e.Path, e.Good, e.Good+e.Bad)
+	if e.Files > 1 {
+		s += fmt.Sprintf(" (and so it is with %d more)", e.Files-1)
+	}
+	return s
+}
+
+// Unwrap returns fs.ErrExist.
+func (e *ExistsError) Unwrap() error { return fs.ErrExist }
+
+// fail returns err as an *fs.PathError that names the file by its path on disk.
+// The errors of os.Root name it relative to the root, and their operation by the
+// system call; that is replaced.
+func (s *Store) fail(op, name string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return &fs.PathError{Op: op, Path: s.onDisk(name), Err: err}
+}
+
+// onDisk returns the path of name, which is slash-separated and below the root.
+func (s *Store) onDisk(name string) string {
+	return filepath.Join(s.dir, filepath.FromSlash(name))
+}

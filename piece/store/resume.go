@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"p2p/piece"
+)
+
+// Resume returns the pieces that are on disk and verified. It trusts the record
+// of an earlier run for what is provably unchanged and hashes the rest as Check
+// does, with the same progress, in which trusted pieces count from the start. Call
+// it once, before the first WriteAt.
+//
+// When a wanted file that has its final name differs, the error is an
+// *ExistsError, unless Options.Overwrite allows it to be repaired. A read-only store
+// reports such pieces as missing.
+func (s *Store) Resume(ctx context.Context, progress func(bytes int64)) (*piece.Bitfield, error) {
+	s.books.Lock()
+	defer s.books.Unlock()
+	have, err := s.resume(ctx, progress)
+	if err != nil {
+		return nil, fmt.Errorf("resume download: %w", err)
+	}
+	return have, nil
+}
+
+func (s *Store) resume(ctx context.Context, progress func(int64)) (*piece.Bitfield, error) {
+	have, err := s.trusted()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.adopt(); err != nil {
+		return nil, err
+	}
+	rest, done := piece.NewBitfield(s.layout.Pieces()), int64(0)
+	rest.SetAll()
+	for p := range have.All() {
+		rest.Clear(p)
+		done += int64(s.layout.Size(p))
+	}
+	good, err := s.check(ctx, rest, done, progress)
+	if err != nil {
+		return nil, err
+	}
+	add(have, good)
+	if err := s.trySlots(ctx, have); err != nil {
+		return nil, err
+	}
+	if s.readOnly {
+		return have, nil
+	}
+	return have, s.claim(have)
+}
+
+// add puts the pieces of more into set.
+func add(set, more *piece.Bitfield) {
+	for p := range more.All() {
+		set.Set(p)
+	}
+}
+
+// trySlots looks once more at border pieces that are not good with what stands
+// under the final name of an unwanted file: an earlier run may have found that
+// out and put the right bytes into the parts file.
+func (s *Store) trySlots(ctx context.Context, have *piece.Bitfield) error {
+	if s.parts.formNow() == absent {
+		return nil
+	}
+	again := piece.NewBitfield(s.layout.Pieces())
+	for _, f := range s.spans {
+		if f.pad || f.wanted || f.formNow() != final {
+			continue
+		}
+		s.borders.shared(f, func(slot int) {
+			if p := s.layout.MustIndex(s.borders.pieces[slot]); !have.Has(p) {
+				s.borders.moved[slot].Store(true)
+				again.Set(p)
+			}
+		})
+	}
+	if again.Count() == 0 {
+		return nil
+	}
+	good, err := s.check(ctx, again, 0, nil)
+	if err != nil {
+		return err
+	}
+	for p := range again.AndNot(good) {
+		slot, _ := s.borders.slot(p.Int())
+		s.borders.moved[slot].Store(false)
+	}
+	add(have, good)
+	return nil
+}
+
+// claim makes sure that what stands under the final names of wanted files is
+// theirs. What differs becomes a part, or an error if it may not be overwritten.
+func (s *Store) claim(have *piece.Bitfield) error {
+	var differs *ExistsError
+	for i := range s.files {
+		f := &s.files[i]
+		if f.pad || !f.wanted || f.formNow() != final || !s.provedBad(f, have) {
+			continue
+		}
+		switch {
+		case s.overwrite:
+			if err := s.reopenAsPart(f); err != nil {
+				return err
+			}
+		case differs == nil:
+			good := s.countGood(f, have)
+			differs = &ExistsError{Path: s.onDisk(f.path), Good: good, Bad: f.pieces() - good, Files: 1}
+		default:
+			differs.Files++
+		}
+	}
+	if differs != nil {
+		return differs
+	}
+	return nil
+}
+
+// provedBad reports whether f, which has its final name, cannot be the file of
+// the torrent: its length is wrong, or a piece is bad of which every byte comes
+// from wanted files with final names. If other files have a share in a bad piece,
+// they may be to blame; then the piece is fetched, and WriteAt compares.
+func (s *Store) provedBad(f *file, have *piece.Bitfield) bool {
+	if f.stamp.size != f.length {
+		return true
+	}
+	if f.length == 0 {
+		return false
+	}
+	for n := f.first; n <= f.last; n++ {
+		p := s.layout.MustIndex(n)
+		if have.Has(p) {
+			continue
+		}
+		proof := true
+		s.touching(p, func(other *file) {
+			proof = proof && other.wanted && other.formNow() == final
+		})
+		if proof {
+			return true
+		}
+	}
+	return false
+}
+
+// countGood returns how many of the pieces that overlap f are in have.
+func (s *Store) countGood(f *file, have *piece.Bitfield) int {
+	good := 0
+	if f.length > 0 {
+		s.each(f, func(p piece.Index) {
+			if have.Has(p) {
+				good++
+			}
+		})
+	}
+	return good
+}

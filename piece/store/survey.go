@@ -1,0 +1,264 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"syscall"
+	"time"
+)
+
+// survey finds out in which form each file is on disk.
+func (s *Store) survey() error {
+	now := s.now()
+	for i := range s.files {
+		f := &s.files[i]
+		if f.pad {
+			continue
+		}
+		if err := s.look(f, now); err != nil {
+			if !f.wanted {
+				continue // whatever it is, it is left alone
+			}
+			return err
+		}
+	}
+	fi, err := s.lstat(s.parts.part)
+	if err != nil || fi == nil {
+		return err
+	}
+	if err := regular(fi); err != nil {
+		return s.fail("open", s.parts.part, err)
+	}
+	s.parts.form = part
+	s.parts.setStamp(fi, now)
+	return nil
+}
+
+// look finds out in which form f is on disk.
+func (s *Store) look(f *file, now time.Time) error {
+	full, err := s.statFinal(f)
+	if err != nil {
+		return err
+	}
+	if full != nil && s.readOnly {
+		f.form = final
+		f.setStamp(full, now)
+		return nil
+	}
+	begun, err := s.lstat(f.part)
+	if err != nil {
+		return err
+	}
+	if begun != nil {
+		if err := regular(begun); err != nil {
+			return s.fail("open", f.part, err)
+		}
+	}
+	if full != nil && begun != nil && sameFile(full, begun) {
+		// A crash came between the two steps of giveName.
+		if err := s.root.Remove(f.part); err != nil {
+			return s.fail("remove", f.part, err)
+		}
+		s.folders.changed(f.part)
+		begun = nil
+		if full, err = s.statFinal(f); err != nil {
+			return err
+		}
+	}
+	f.form = s.choose(f, full, begun)
+	switch f.form {
+	case final:
+		f.setStamp(full, now)
+	case part:
+		f.setStamp(begun, now)
+	}
+	return nil
+}
+
+// choose returns the form that f has when full is what stands under its final
+// name and begun what stands under its part name; nil means nothing.
+func (s *Store) choose(f *file, full, begun fs.FileInfo) form {
+	switch {
+	case full != nil && !f.wanted && full.Size() != f.length:
+		full = nil // somebody's data, and nothing that we could use
+	case full != nil && begun != nil && s.overwrite:
+		full = nil // may be overwritten, and the part has what we fetched for that
+	}
+	switch {
+	case full != nil:
+		return final
+	case begun != nil:
+		return part
+	}
+	return absent
+}
+
+// statFinal describes what stands under the final name of f, nil for nothing. A
+// symbolic link there is followed, inside the root, since it is only read; but if
+// it leads nowhere, nothing could be made in its place either.
+func (s *Store) statFinal(f *file) (fs.FileInfo, error) {
+	fi, err := s.lstat(f.path)
+	if err != nil || fi == nil {
+		return nil, err
+	}
+	if fi.Mode()&fs.ModeSymlink != 0 {
+		fi, err = s.root.Stat(f.path)
+		switch {
+		case isAbsent(err) && s.readOnly:
+			return nil, nil
+		case isAbsent(err):
+			return nil, s.fail("open", f.path, ErrSymlink)
+		case err != nil:
+			return nil, s.fail("open", f.path, err)
+		}
+	}
+	if err := regular(fi); err != nil {
+		return nil, s.fail("open", f.path, err)
+	}
+	return fi, nil
+}
+
+// lstat describes name itself; nil if there is nothing.
+func (s *Store) lstat(name string) (fs.FileInfo, error) {
+	fi, err := s.root.Lstat(name)
+	if isAbsent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.fail("open", name, err)
+	}
+	return fi, nil
+}
+
+// isAbsent reports whether err says that a name does not exist, be it because a
+// folder above it is a file.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// giveName renames a file and fails with fs.ErrExist when the new name is taken.
+// The package comment says why it does not use rename(2).
+func (s *Store) giveName(from, to string) error {
+	if err := s.onlyFile(from); err != nil {
+		return err
+	}
+	err := s.root.Link(from, to)
+	switch {
+	case err == nil:
+		err = s.root.Remove(from)
+	case errors.Is(err, fs.ErrExist):
+	default:
+		// No hard links here, or not for us. What else may be wrong, the rename tells.
+		if _, exists := s.root.Lstat(to); exists == nil {
+			err = fs.ErrExist
+		} else {
+			err = s.root.Rename(from, to)
+		}
+	}
+	if err != nil {
+		return s.fail("rename", to, err)
+	}
+	s.folders.changed(from)
+	return nil
+}
+
+// reopenAsPart turns a file that has its final name and differs into a part. The
+// caller has made sure that Options.Overwrite allows it.
+func (s *Store) reopenAsPart(f *file) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.form != final {
+		return nil
+	}
+	if err := s.pool.drop(f); err != nil {
+		return s.fail("close", f.path, err)
+	}
+	if err := s.giveName(f.path, f.part); err != nil {
+		return err
+	}
+	f.form = part
+	f.dirty.Store(true)
+	return nil
+}
+
+// adopt moves bytes of files that are wanted now, and were not in an earlier run,
+// from the parts file to where they belong. Whether they are right is for hashing
+// to find out.
+func (s *Store) adopt() error {
+	if s.readOnly || s.parts.formNow() == absent {
+		return nil
+	}
+	for _, f := range s.spans {
+		if f.pad || !f.wanted || f.formNow() != absent {
+			continue
+		}
+		var failed error
+		s.borders.shared(f, func(slot int) {
+			if failed == nil {
+				failed = s.adoptSlot(f, slot)
+			}
+		})
+		if failed != nil {
+			return failed
+		}
+	}
+	return nil
+}
+
+// adoptSlot copies what the slot holds of f to f.
+func (s *Store) adoptSlot(f *file, slot int) error {
+	begin := s.layout.Offset(s.layout.MustIndex(s.borders.pieces[slot]))
+	from := max(begin, f.offset)
+	to := min(begin+s.layout.PieceLen(), f.offset+f.length)
+	buf := make([]byte, min(to-from, 1<<20))
+	for off := from; off < to; {
+		p := buf[:min(int64(len(buf)), to-off)]
+		_, at, _ := s.slotAt(off)
+		switch err := s.readFile(s.parts, p, at); {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return nil // nothing there, or not all: the piece will be fetched
+		case err != nil:
+			return err
+		}
+		if !allZero(p) { // do not make a file for nothing
+			if err := s.writeFile(f, p, off-f.offset); err != nil {
+				return err
+			}
+		}
+		off += int64(len(p))
+	}
+	return nil
+}
+
+func allZero(p []byte) bool {
+	for _, b := range p {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// makeEmpty makes a file without bytes, which no write ever would.
+func (s *Store) makeEmpty(f *file) error {
+	if err := s.makeFolders(path.Dir(f.path)); err != nil {
+		return err
+	}
+	h, err := s.openFile(f.path, createFlags)
+	if err != nil {
+		return s.fail("create", f.path, err)
+	}
+	s.folders.changed(f.path)
+	f.mu.Lock()
+	f.form = final
+	f.mu.Unlock()
+	if f.exec {
+		err = makeExecutable(h)
+	}
+	if err = errors.Join(err, h.Close()); err != nil {
+		return s.fail("create", f.path, err)
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"p2p/torrentfile/infohash"
+	"p2p/tracker/wire"
+)
+
+// Options are the rules of a Service. The zero value is a good public tracker.
+type Options struct {
+	// Interval is how long clients wait between regular announces; 30 minutes
+	// when zero, one minute at least. Each answer adds up to a tenth at random,
+	// so that clients that came together do not return together.
+	Interval time.Duration
+	// MinInterval is how long clients wait in any case; half of Interval when
+	// zero, never more than it.
+	MinInterval time.Duration
+	// PeerTTL is how long a peer is handed out after its last announce; one and
+	// a half times Interval when zero.
+	PeerTTL time.Duration
+	// DefaultWant is the number of peers returned to who asks for no number; 50
+	// when zero.
+	DefaultWant int
+	// MaxWant is the most peers that anybody gets; 200 when zero.
+	MaxWant int
+	// TrustLoopback lets a request from a loopback address state the peer's
+	// address. See the package comment.
+	TrustLoopback bool
+	// Policy says who may use the tracker; everybody when nil.
+	Policy Policy
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Interval <= 0 {
+		o.Interval = 30 * time.Minute
+	}
+	o.Interval = max(o.Interval, time.Minute)
+	if o.MinInterval <= 0 {
+		o.MinInterval = o.Interval / 2
+	}
+	o.MinInterval = min(o.MinInterval, o.Interval)
+	if o.PeerTTL <= 0 {
+		o.PeerTTL = o.Interval * 3 / 2
+	}
+	if o.DefaultWant <= 0 {
+		o.DefaultWant = 50
+	}
+	if o.MaxWant <= 0 {
+		o.MaxWant = 200
+	}
+	if o.Policy == nil {
+		o.Policy = Open{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Transport is the protocol that a request came over.
+type Transport uint8
+
+// The transports.
+const (
+	HTTP Transport = iota
+	UDP
+)
+
+// Request is an announce as a front received it.
+type Request struct {
+	Transport Transport
+	InfoHash  infohash.T
+	PeerID    [wire.PeerIDSize]byte
+	Key       uint32
+	// Peer is the source address of the request and the port that the client
+	// says it listens on.
+	Peer netip.AddrPort
+	// Claimed is the address that the client says it has, if any; see
+	// Options.TrustLoopback.
+	Claimed netip.Addr
+	Seed    bool // nothing left to download
+	Event   wire.Event
+	// NumWant is the number of peers wanted, negative for the default.
+	NumWant int
+	// Room is the most peers that fit into the answer; 0 for no limit.
+	Room int
+	// BothFamilies says that the answer can carry peers of both.
+	BothFamilies bool
+	// Into is memory for the peers of the answer; see Announce.
+	Into wire.Peers
+}
+
+// Response answers a Request.
+type Response struct {
+	Interval    time.Duration
+	MinInterval time.Duration
+	Swarm
+}
+
+// Service is a tracker without its sockets. All methods may be called by any
+// goroutine.
+type Service struct {
+	store    Store
+	opts     Options // immutable
+	counters Counters
+	rates    rates
+}
+
+// New returns a Service over store. Its owner calls Run, or Expire from time to
+// time.
+func New(store Store, opts Options) *Service {
+	s := &Service{store: store, opts: opts.withDefaults()}
+	s.rates.start(s.opts.Now(), s.totals())
+	return s
+}
+
+// Announce handles one announce. The error is a *Refusal when the client may
+// know the reason. The peers of the response are in r.Into's memory.
+func (s *Service) Announce(ctx context.Context, r Request) (Response, error) {
+	s.counters.Announces[r.Transport].Add(1)
+	response, err := s.announce(ctx, r)
+	if err != nil {
+		s.countError(err)
+		return Response{}, err
+	}
+	return response, nil
+}
+
+func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
+	r.Peer = s.address(r)
+	if !wire.Connectable(r.Peer) {
+		return Response{}, errAddress
+	}
+	if err := s.opts.Policy.MayAnnounce(ctx, r); err != nil {
+		return Response{}, fmt.Errorf("announce: %w", err)
+	}
+	swarm, err := s.store.Announce(ctx, Announce{
+		InfoHash:     r.InfoHash,
+		Peer:         r.Peer,
+		PeerID:       r.PeerID,
+		Key:          r.Key,
+		Seed:         r.Seed,
+		Event:        r.Event,
+		Time:         s.opts.Now(),
+		BothFamilies: r.BothFamilies,
+		Into:         r.Into,
+	}, s.want(r))
+	if err != nil {
+		return Response{}, fmt.Errorf("announce: %w", err)
+	}
+	return Response{Interval: s.interval(), MinInterval: s.opts.MinInterval, Swarm: swarm}, nil
+}
+
+// address returns where the peer of r is to be reached.
+func (s *Service) address(r Request) netip.AddrPort {
+	addr := r.Peer.Addr().Unmap().WithZone("")
+	if s.opts.TrustLoopback && addr.IsLoopback() && r.Claimed.IsValid() {
+		addr = r.Claimed.Unmap().WithZone("")
+	}
+	return netip.AddrPortFrom(addr, r.Peer.Port())
+}
+
+// want returns how many peers r gets at most. One that leaves needs none.
+func (s *Service) want(r Request) int {
+	want := r.NumWant
+	switch {
+	case r.Event == wire.Stopped:
+		return 0
+	case want < 0:
+		want = s.opts.DefaultWant
+	}
+	if r.Room > 0 {
+		want = min(want, r.Room)
+	}
+	return min(want, s.opts.MaxWant)
+}
+
+// interval returns the time until the next regular announce, in whole seconds.
+func (s *Service) interval() time.Duration {
+	jitter := rand.Int64N(int64(s.opts.Interval / 10))
+	return (s.opts.Interval + time.Duration(jitter)).Truncate(time.Second)
+}
+
+// Scrape returns the counts of hashes, in their order. from is the address of
+// the asker. The error is a *Refusal when the client may know the reason.
+func (s *Service) Scrape(ctx context.Context, t Transport, from netip.Addr, hashes []infohash.T) ([]Counts, error) {
+	s.counters.Scrapes[t].Add(1)
+	err := s.opts.Policy.MayScrape(ctx, from, hashes)
+	var counts []Counts
+	if err == nil {
+		counts, err = s.store.Scrape(ctx, hashes)
+	}
+	if err != nil {
+		s.countError(err)
+		return nil, fmt.Errorf("scrape: %w", err)
+	}
+	return counts, nil
+}
+
+// Expire forgets the peers whose time is over and returns how many they were.
+func (s *Service) Expire(ctx context.Context) (removed int, err error) {
+	removed, err = s.store.Expire(ctx, s.opts.Now().Add(-s.opts.PeerTTL))
+	if err != nil {
+		return removed, fmt.Errorf("expire: %w", err)
+	}
+	return removed, nil
+}
+
+// countError counts err as what it is to the client.
+func (s *Service) countError(err error) {
+	if _, ok := errors.AsType[*Refusal](err); ok {
+		s.counters.Refused.Add(1)
+	} else {
+		s.counters.Failed.Add(1)
+	}
+}
