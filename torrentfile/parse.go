@@ -283,7 +283,7 @@ func (i *Info) checkPieces() error {
 
 // notTorrent says why b is not bencode in words that help its owner.
 func notTorrent(b []byte, err error) error {
-	start := bytes.ToLower(bytes.TrimLeft(b[:min(len(b), 512)], "\xef\xbb\xbf \t\r\n"))
+	start := bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))) // a byte order mark
 	switch {
 	case len(b) == 0:
 		return fmt.Errorf("%w: the file is empty", ErrNotBencode)

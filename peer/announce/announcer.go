@@ -35,16 +35,17 @@ type Torrent interface {
 // Status is what the user may want to know about one tracker of one torrent.
 type Status struct {
 	URL      string
-	Tier     int       // from 0, as in the torrent
-	Asking   bool      // an announce is under way
-	Answered time.Time // when it last answered, zero when it never has
-	Next     time.Time // when it is asked again; zero while it is only a fallback
-	Err      string    // why the last announce failed; "" when it did not
-	Failures int       // announces that failed since the last that did not
-	Peers    int       // in the last answer
-	Seeders  int       // according to the last answer, -1 when unknown
-	Leechers int       // according to the last answer, -1 when unknown
-	Warning  string    // of the last answer
+	Tier     int        // from 0, as in the torrent
+	Asking   bool       // an announce is under way
+	Answered time.Time  // when it last answered, zero when it never has
+	Next     time.Time  // when it is asked again; zero while it is only a fallback
+	Err      string     // why the last announce failed; "" when it did not
+	Failures int        // announces that failed since the last that did not
+	Peers    int        // in the last answer
+	Seeders  int        // according to the last answer, -1 when unknown
+	Leechers int        // according to the last answer, -1 when unknown
+	Warning  string     // of the last answer
+	External netip.Addr // our address according to the last answer (BEP 24), zero when unknown
 }
 
 // Announcer keeps one torrent announced. Run is its one goroutine and owns all
@@ -65,9 +66,9 @@ type Announcer struct {
 	early    int           // rounds in a row that did not wait for the interval
 	alone    int           // rounds in a row in which a downloader got nobody else
 	owes     bool          // a tracker has yet to hear that the download is complete
-	seeder   bool          // nothing was left to download when Run began
+	complete bool          // the download was complete when Run began, or Completed has been called
 
-	started   atomic.Bool
+	ran       atomic.Bool
 	done      chan struct{} // closed when Run returns
 	wantPeers chan struct{} // these three hold at most one signal
 	completed chan struct{}
@@ -75,16 +76,16 @@ type Announcer struct {
 	published atomic.Pointer[[]Status] // what it points at never changes
 }
 
-// NewAnnouncer returns an Announcer of t to the trackers of tiers, in the order
-// of a torrent's announce-list (BEP 12). It does nothing until Run.
-func (c *Client) NewAnnouncer(urls [][]string, t Torrent) *Announcer {
+// NewAnnouncer returns an Announcer of t to the trackers of announceList, which
+// has the form that BEP 12 gives it: tiers of URLs. It does nothing until Run.
+func (c *Client) NewAnnouncer(announceList [][]string, t Torrent) *Announcer {
 	seed := c.o.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
 	a := &Announcer{
-		client: c, torrent: t, log: c.log, rng: rng, tiers: newTiers(urls, rng),
+		client: c, torrent: t, log: c.log, rng: rng, tiers: newTiers(announceList, rng),
 		done:      make(chan struct{}),
 		wantPeers: make(chan struct{}, 1),
 		completed: make(chan struct{}, 1),
@@ -97,10 +98,10 @@ func (c *Client) NewAnnouncer(urls [][]string, t Torrent) *Announcer {
 // Run announces until ctx ends. It may be called once. Trackers still believe
 // that we are there afterwards: see Stop.
 func (a *Announcer) Run(ctx context.Context) {
-	a.started.Store(true)
+	a.ran.Store(true)
 	defer close(a.done)
 	first := a.torrent.Snapshot()
-	a.seeder = first.Left == 0
+	a.complete = first.Left == 0
 	a.log = a.log.With(zap.Stringer("torrent", first.InfoHash))
 	a.next = time.Now()
 	timer := time.NewTimer(0)
@@ -166,7 +167,7 @@ func (a *Announcer) publish() {
 // context of Run first: Stop waits for it to return. The error joins what went
 // wrong; there is nothing to be done about it but to log it.
 func (a *Announcer) Stop(ctx context.Context) error {
-	if !a.started.Load() {
+	if !a.ran.Load() {
 		return nil
 	}
 	select {

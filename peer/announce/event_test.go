@@ -234,6 +234,7 @@ func TestAnnouncesUnderWayAreBounded(t *testing.T) {
 			run(t, c.NewAnnouncer([][]string{{tracker.url}}, &fakeTorrent{left: 1}))
 		}
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if most != 3 || len(tracker.times()) != 12 {
 			t.Errorf("%d announces at once, %d in all, want 3 and 12", most, len(tracker.times()))
 		}

@@ -146,7 +146,8 @@ func (c *Client) encrypt(ctx context.Context, conn net.Conn, host string) (net.C
 	config.ServerName = host
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("no secure connection: %w", err)
+		// The text may quote the certificate of whoever answered.
+		return nil, fmt.Errorf("no secure connection: %w", &reason{clean(err.Error()), err})
 	}
 	return secure, nil
 }

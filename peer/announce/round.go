@@ -97,6 +97,7 @@ func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
 	t.hold = t.Answered.Add(shortest(resp))
 	t.Err, t.Failures = "", 0
 	t.Peers, t.Seeders, t.Leechers, t.Warning = len(resp.Peers), resp.Seeders, resp.Leechers, resp.Warning
+	t.External = resp.External
 	if resp.TrackerID != "" {
 		t.id = resp.TrackerID
 	}
@@ -120,7 +121,7 @@ func (a *Announcer) failed(t *tracker, err error) {
 		t.Next = time.Time{}
 	}
 	if t.Failures == 1 && !t.Answered.IsZero() {
-		a.log.Warn("tracker does not answer any more", zap.Int("tier", t.Tier), zap.Error(err))
+		a.log.Warn("tracker does not answer any more", zap.String("tracker", t.host), zap.Error(err))
 	}
 }
 
@@ -175,10 +176,10 @@ func (a *Announcer) hurry() {
 
 // finish notes that the download is complete and has the trackers told.
 func (a *Announcer) finish() {
-	if a.seeder {
+	if a.complete {
 		return
 	}
-	a.seeder, a.owes = true, true
+	a.complete, a.owes = true, true
 	a.next = time.Now()
 }
 

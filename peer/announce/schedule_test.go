@@ -1,7 +1,6 @@
 package announce_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -267,12 +266,4 @@ func TestStatusShowsWhatTheUserNeeds(t *testing.T) {
 		}
 		time.Sleep(time.Second) // for the tracker to end
 	})
-}
-
-func ExampleAnnouncer_Status() {
-	a := announce.New(announce.Options{}).NewAnnouncer([][]string{{"ws://tracker.example/"}}, nil)
-	for _, s := range a.Status() {
-		fmt.Println(s.URL, s.Err)
-	}
-	// Output: ws://tracker.example/ trackers at "ws" addresses are not supported (http, https and udp are)
 }

@@ -14,6 +14,7 @@ const maxTrackers = 100
 // tracker is one tracker of one torrent, as the Announcer knows it.
 type tracker struct {
 	Status
+	host    string    // of its URL, for the log: the rest of the URL may hold a secret
 	started bool      // it has answered a started announce, so it wants a stopped one
 	hold    time.Time // it must not be asked before: back-off, or its min interval
 	never   bool      // it must not be asked at all
@@ -39,8 +40,10 @@ func newTiers(urls [][]string, rng *rand.Rand) tiers {
 			}
 			seen[url] = true
 			one := &tracker{Status: Status{URL: url, Tier: len(t), Seeders: -1, Leechers: -1}}
-			if _, err := parseURL(url); err != nil {
+			if u, err := parseURL(url); err != nil {
 				one.never, one.Err = true, err.Error()
+			} else {
+				one.host = u.Host
 			}
 			trackers = append(trackers, one)
 		}

@@ -38,6 +38,10 @@ const otherFamilyGrace = time.Second
 // exceeds it is cut, and peers at the end get lost.
 const maxDatagram = 8 << 10
 
+// headerOnly is the length of what opentracker answers, under the action of an
+// announce, when the torrent is not on its list.
+const headerOnly = 8
+
 // announceUDP announces over IPv4 and IPv6, where the tracker and we have both:
 // a UDP tracker answers with peers of the family of the packet only (BEP 15).
 func (c *Client) announceUDP(ctx context.Context, u *url.URL, r Request) (Response, error) {
@@ -55,6 +59,7 @@ func (c *Client) announceUDP(ctx context.Context, u *url.URL, r Request) (Respon
 	var merged *Response
 	var failed error
 	failedAt := 0
+	var grace *time.Timer
 	race(ctx, len(families), 0,
 		func(i int) func(context.Context) (Response, error) {
 			return func(ctx context.Context) (Response, error) {
@@ -70,8 +75,7 @@ func (c *Client) announceUDP(ctx context.Context, u *url.URL, r Request) (Respon
 				}
 			case merged == nil:
 				merged = &resp
-				grace := time.AfterFunc(otherFamilyGrace, cancel)
-				context.AfterFunc(ctx, func() { grace.Stop() })
+				grace = time.AfterFunc(otherFamilyGrace, cancel)
 			default:
 				merged.add(resp)
 			}
@@ -79,6 +83,7 @@ func (c *Client) announceUDP(ctx context.Context, u *url.URL, r Request) (Respon
 		})
 	switch {
 	case merged != nil:
+		grace.Stop()
 		return *merged, nil
 	case failed == nil: // ctx ended before the first attempt
 		return Response{}, context.Cause(ctx)
@@ -149,9 +154,10 @@ func (c *Client) askFamily(ctx context.Context, addrs []netip.AddrPort, q udpwir
 	}
 	for wait := firstWait; ; {
 		resp, err := dialogs[0].attempt(ctx, wait)
+		_, refused := errors.AsType[*Refusal](err)
 		switch {
-		case err == nil:
-			return resp, nil
+		case err == nil, refused:
+			return resp, err
 		case ctx.Err() != nil:
 			return Response{}, context.Cause(ctx)
 		case errors.Is(err, errStaleID): // once more, it will ask for a new one
@@ -176,10 +182,13 @@ type dialog struct {
 	c       *Client
 	addr    netip.AddrPort
 	request udpwire.AnnounceRequest
-	conn    net.Conn    // nil before the first attempt
-	unhook  func() bool // stops watching the context
-	connect uint32      // transaction id of the connect request
-	buf     []byte      // of maxDatagram bytes
+
+	// Set by the first attempt.
+	conn     net.Conn
+	unhook   func() bool // stops watching the context
+	connect  uint32      // transaction id of the connect request
+	received uint64      // connection id that this dialog has asked for, if any
+	buf      []byte      // of maxDatagram bytes
 }
 
 // attempt sends what the exchange needs next and waits for each answer at most
@@ -189,43 +198,59 @@ func (d *dialog) attempt(ctx context.Context, wait time.Duration) (Response, err
 	if err := d.open(ctx); err != nil {
 		return Response{}, err
 	}
-	id, known := d.c.ids.recall(d.addr, time.Now())
-	if !known {
-		d.request.ConnectionID = 0
-		packet, err := d.exchange(udpwire.ConnectRequest{TransactionID: d.connect}.AppendTo(nil), udpwire.Connect, d.connect, wait)
-		if err != nil {
-			return Response{}, err
-		}
-		answer, err := udpwire.ParseConnectResponse(packet)
-		if err != nil {
-			return Response{}, fmt.Errorf("answer makes no sense: %w", err)
-		}
-		id = answer.ConnectionID
-		d.c.ids.remember(d.addr, id, time.Now())
+	inherited, err := d.identify(wait)
+	if err != nil {
+		return Response{}, err
 	}
-	// Some trackers tie an id to our port, which is new for every announce, and
-	// others forget: an id from before this dialog gets one chance.
-	inherited := known && d.request.ConnectionID != id
-	d.request.ConnectionID = id
 	packet, err := d.exchange(d.request.AppendTo(nil), udpwire.Announce, d.request.TransactionID, wait)
 	if err != nil {
-		if _, refused := errors.AsType[*Refusal](err); inherited {
+		if inherited {
 			d.c.ids.forget(d.addr)
-			if refused {
-				return Response{}, errStaleID
-			}
+		}
+		if _, refused := errors.AsType[*Refusal](err); refused && inherited {
+			err = errStaleID
 		}
 		return Response{}, err
 	}
-	answer, err := udpwire.ParseAnnounceResponse(packet)
+	return d.response(packet)
+}
+
+// identify fills in the connection id, which it asks for if none is known. It
+// reports whether the id is from before this dialog: some trackers tie an id to
+// our port, which is new for every announce, so such an id gets one chance.
+func (d *dialog) identify(wait time.Duration) (inherited bool, err error) {
+	if id, known := d.c.ids.recall(d.addr, time.Now()); known {
+		d.request.ConnectionID = id
+		return id != d.received, nil
+	}
+	packet, err := d.exchange(udpwire.ConnectRequest{TransactionID: d.connect}.AppendTo(nil), udpwire.Connect, d.connect, wait)
 	if err != nil {
+		return false, err
+	}
+	answer, err := udpwire.ParseConnectResponse(packet)
+	if err != nil {
+		return false, fmt.Errorf("answer makes no sense: %w", err)
+	}
+	d.request.ConnectionID, d.received = answer.ConnectionID, answer.ConnectionID
+	d.c.ids.remember(d.addr, answer.ConnectionID, time.Now())
+	return false, nil
+}
+
+// response reads the answer to an announce.
+func (d *dialog) response(packet []byte) (Response, error) {
+	answer, err := udpwire.ParseAnnounceResponse(packet)
+	switch {
+	case err != nil && len(packet) == headerOnly:
+		return Response{}, refusal(httpwire.Failure{Reason: "it gave no reason, the torrent may not be on its list"})
+	case err != nil:
 		return Response{}, fmt.Errorf("answer makes no sense: %w", err)
 	}
+	at := d.addr.Addr()
 	return Response{
 		Interval: time.Duration(answer.Interval) * time.Second,
 		Seeders:  int(min(answer.Seeders, math.MaxInt32)),
 		Leechers: int(min(answer.Leechers, math.MaxInt32)),
-		Peers:    dialable(answer.PeersOf(wire.FamilyOf(d.addr.Addr())), reachOf(d.addr.Addr())),
+		Peers:    dialable(answer.PeersOf(wire.FamilyOf(at)), reachOf(at)),
 	}, nil
 }
 

@@ -123,12 +123,10 @@ func (d *dial) answer(l *listener) {
 // confirm is called when the third packet has arrived.
 func (l *listener) confirm(c *Conn) {
 	l.pending--
-	switch {
-	case c.broken != nil: // killed meanwhile
-	case l.closed:
+	if l.closed {
 		c.kill()
-	default:
-		l.queue = append(l.queue, c)
-		l.arrived.Broadcast()
+		return
 	}
+	l.queue = append(l.queue, c)
+	l.arrived.Broadcast()
 }

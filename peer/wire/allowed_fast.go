@@ -30,7 +30,7 @@ func AllowedFastSet(ip netip.Addr, ih infohash.T, pieces, k int) []uint32 {
 	if ip.Is6() {
 		bits = 48
 	}
-	site, _ := ip.WithZone("").Prefix(bits) // fails only for more bits than there are
+	site, _ := ip.Prefix(bits) // fails only for more bits than there are
 	x := append(site.Addr().AsSlice(), ih[:]...)
 	set := make([]uint32, 0, k)
 	// Each round draws five indices. When k is nearly all pieces the last ones

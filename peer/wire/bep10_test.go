@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -103,7 +104,7 @@ func TestExtHandshakeItemsAreOptionalAndUnknownOnesIgnored(t *testing.T) {
 // supported/disabled"; the zero must arrive, because "the m dictionary is
 // additive".
 func TestExtensionIDsOutsideAByteAreIgnored(t *testing.T) {
-	const payload = "d1:md1:ai0e1:bi255e1:ci256e1:di-1e1:e1:11:fle1:gi1eee"
+	payload := "d1:md0:i1e1:ai0e1:bi255e1:ci256e1:di-1e1:e1:11:fle1:gi1e65:" + long64 + "ai1eee"
 	got, err := wire.ParseExtHandshake([]byte(payload))
 	if err != nil {
 		t.Fatal(err)
@@ -132,6 +133,7 @@ func TestAbsurdItemsAreClampedOrIgnored(t *testing.T) {
 		"d4:reqq4:manye":                         {},
 		"d1:pi0ee":                               {},
 		"d1:pi65536ee":                           {},
+		"d1:pi65537ee":                           {},
 		"d1:pi-6881ee":                           {},
 		"d13:metadata_sizei-1ee":                 {},
 		"d13:metadata_sizei67108864ee":           {MetadataSize: wire.MaxMetadataSize},
@@ -191,6 +193,27 @@ func TestExtHandshakeThatIsNoDictionaryIsAnError(t *testing.T) {
 	} {
 		if got, err := wire.ParseExtHandshake([]byte(payload)); !errors.Is(err, wire.ErrExtHandshake) {
 			t.Errorf("%s: got %+v, error %v, want ErrExtHandshake", name, got, err)
+		}
+	}
+}
+
+// The most expensive handshake that fits: thousands of extensions, and unknown
+// items that are all nesting.
+func TestExtHandshakeCostsLittleMemory(t *testing.T) {
+	var m strings.Builder
+	for i := 0; m.Len() < wire.MaxExtHandshake-200; i++ {
+		fmt.Fprintf(&m, "4:%04di1e", i)
+	}
+	for name, payload := range map[string]string{
+		"many extensions": "d1:md" + m.String() + "ee",
+		"many lists":      "d1:xl" + strings.Repeat("le", wire.MaxExtHandshake/2-20) + "ee",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		wire.ParseExtHandshake([]byte(payload))
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("%s: %d bytes of input made us allocate %d", name, len(payload), got)
 		}
 	}
 }

@@ -207,7 +207,7 @@ func TestPieceHeaderAndBlockMakeAPieceMessage(t *testing.T) {
 }
 
 func TestFrameLimitAdmitsEveryLegalMessageAndNoMore(t *testing.T) {
-	for _, pieces := range []int{0, 1, 1000, 8*(1+wire.MaxExtended) - 1, 1 << 21} {
+	for _, pieces := range []int{0, 1, 1000, 8*(1+wire.MaxExtended) + 1, 1 << 21} {
 		limit := wire.FrameLimit(pieces)
 		longest := max(
 			len(wire.Append(nil, wire.Message{ID: wire.Bitfield, Payload: make([]byte, (pieces+7)/8)})),

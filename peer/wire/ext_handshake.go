@@ -37,9 +37,9 @@ const (
 	MaxMetadataSize = 64 << 20
 )
 
-// extLimits bounds an extension handshake as bencode. Unknown items may add to
-// what MaxExtensions needs.
-var extLimits = benc.Limits{Size: MaxExtHandshake, Depth: 16, Tokens: 16 * MaxExtensions}
+// extLimits bounds an extension handshake as bencode. The size is enough: what
+// is not wanted is not decoded, and costs nothing.
+var extLimits = benc.Limits{Size: MaxExtHandshake}
 
 // ErrExtHandshake is wrapped by the errors of ParseExtHandshake.
 var ErrExtHandshake = errors.New("malformed extension handshake")
@@ -173,8 +173,8 @@ func number(b []byte) int64 {
 // has more than 64 bits.
 func integer(b []byte) (int64, bool) {
 	var n int64
-	ok := len(b) > 0 && b[0] == 'i' && benc.Unmarshal(b, &n, extLimits) == nil
-	return n, ok
+	err := benc.Unmarshal(b, &n, extLimits)
+	return n, err == nil
 }
 
 // printable returns at most limit bytes of s without what could disturb a

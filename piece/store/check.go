@@ -152,22 +152,23 @@ func (c *check) run(ctx context.Context, run []piece.Index, buf []byte, sum hash
 	}
 	from, last := layout.Offset(run[0]), run[len(run)-1]
 	all := buf[:layout.Offset(last)+int64(layout.Size(last))-from]
-	err := c.store.ReadAt(all, from)
-	if err != nil && !isMissing(err) {
+	switch err := c.store.ReadAt(all, from); {
+	case isMissing(err) && len(run) > 1: // one of them is not all there: which?
+		for i := range run {
+			if err := c.run(ctx, run[i:i+1], buf, sum); err != nil {
+				return err
+			}
+		}
+		return nil
+	case isMissing(err):
+		c.verdict(run[0], false)
+		return nil
+	case err != nil:
 		return err
 	}
 	for _, p := range run {
 		data := all[layout.Offset(p)-from:][:layout.Size(p)]
-		if err != nil && len(run) > 1 { // one of them is not all there: which?
-			switch err := c.store.ReadAt(data, layout.Offset(p)); {
-			case isMissing(err):
-				c.verdict(p, false)
-				continue
-			case err != nil:
-				return err
-			}
-		}
-		c.verdict(p, (err == nil || len(run) > 1) && sha1.Sum(data) == c.store.info.Hash(p))
+		c.verdict(p, sha1.Sum(data) == c.store.info.Hash(p))
 	}
 	return nil
 }
@@ -213,7 +214,7 @@ func (c *check) verdict(p piece.Index, good bool) {
 func (s *Store) holeAt(first, last piece.Index) (zeros, missing bool) {
 	from, to := s.layout.Offset(first), s.layout.Offset(last)+int64(s.layout.Size(last))
 	f := s.spans[s.find(from)]
-	if f.pad || f.slots || to > f.offset+f.length {
+	if f.pad || f.slots.Load() || to > f.offset+f.length {
 		return false, false
 	}
 	h, err := s.acquire(f, false)

@@ -41,6 +41,10 @@ func (s *Store) checkpoint(have *piece.Bitfield) error {
 	}
 	var inTheWay error
 	if !s.readOnly {
+		differs := s.settle(have)
+		if !onlyExists(differs) {
+			return differs
+		}
 		finished := s.finished(have)
 		if err := s.trimAll(finished); err != nil {
 			return err
@@ -49,9 +53,12 @@ func (s *Store) checkpoint(have *piece.Bitfield) error {
 			s.broken = err
 			return err
 		}
-		inTheWay = s.finish(finished)
-		if inTheWay != nil && !errors.As(inTheWay, new(*ExistsError)) {
-			return inTheWay
+		taken := s.finish(finished, have)
+		if !onlyExists(taken) {
+			return taken
+		}
+		if inTheWay = differs; inTheWay == nil {
+			inTheWay = taken
 		}
 		if err := s.syncFolders(); err != nil {
 			s.broken = err
@@ -67,6 +74,11 @@ func (s *Store) checkpoint(have *piece.Bitfield) error {
 		}
 	}
 	return errors.Join(inTheWay, s.dropParts())
+}
+
+// onlyExists reports whether err is nothing worse than an *ExistsError.
+func onlyExists(err error) bool {
+	return err == nil || errors.As(err, new(*ExistsError))
 }
 
 // finished returns the parts of which every piece is verified, and the wanted
@@ -193,7 +205,7 @@ func makeExecutable(h handle) error {
 
 // finish gives the files their final names. It goes on past those whose name is
 // taken, and returns an *ExistsError for the first.
-func (s *Store) finish(finished []*file) error {
+func (s *Store) finish(finished []*file, have *piece.Bitfield) error {
 	var taken *ExistsError
 	for _, f := range finished {
 		err := s.finishFile(f)
@@ -201,16 +213,11 @@ func (s *Store) finish(finished []*file) error {
 		case err == nil:
 		case !errors.Is(err, fs.ErrExist):
 			return err
-		case taken == nil:
-			taken = &ExistsError{Path: s.onDisk(f.path), Bad: f.pieces(), Files: 1}
-		default:
-			taken.Files++
+		case f.wanted: // else it is left over from when it was
+			taken = taken.and(s, f, have)
 		}
 	}
-	if taken != nil {
-		return taken
-	}
-	return nil
+	return taken.orNil()
 }
 
 // pieces returns how many pieces overlap f.
@@ -233,7 +240,7 @@ func (s *Store) finishFile(f *file) error {
 	if err := s.pool.drop(f); err != nil {
 		return s.fail("close", f.part, err)
 	}
-	if s.overwrite {
+	if s.overwrite && f.wanted {
 		if fi, err := s.lstat(f.path); err == nil && fi != nil && fi.Mode().IsRegular() {
 			if err := s.root.Remove(f.path); err != nil {
 				return s.fail("remove", f.path, err)
@@ -323,7 +330,7 @@ func (s *Store) dropParts() error {
 		return nil
 	}
 	for _, f := range s.spans {
-		if !f.pad && !f.wanted {
+		if !f.pad && !f.wanted || f.elsewhere() {
 			return nil
 		}
 	}
@@ -344,7 +351,7 @@ func (s *Store) saveRecord(have *piece.Bitfield) error {
 	r := record{identity: s.identity, have: have}
 	for i := range s.files {
 		f := &s.files[i]
-		if f.length > 0 && !f.pad && f.settled && !f.moved && !s.elsewhere(f) {
+		if f.length > 0 && !f.pad && f.settled && !f.moved && !f.elsewhere() {
 			r.files = append(r.files, entry{file: uint32(i), form: f.formNow(), stamp: f.stamp})
 		}
 	}
@@ -352,14 +359,4 @@ func (s *Store) saveRecord(have *piece.Bitfield) error {
 		r.files = append(r.files, entry{file: partsEntry, form: part, stamp: s.parts.stamp})
 	}
 	return r.write(s.recordPath)
-}
-
-// elsewhere reports whether bytes of f that are verified lie in the parts file
-// although f itself is on disk; the record cannot say so.
-func (s *Store) elsewhere(f *file) bool {
-	found := false
-	if !f.wanted {
-		s.borders.shared(f, func(slot int) { found = found || s.borders.moved[slot].Load() })
-	}
-	return found
 }

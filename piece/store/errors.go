@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"p2p/piece"
 )
 
 var (
@@ -50,6 +52,24 @@ func (e *ExistsError) Error() string {
 
 // Unwrap returns fs.ErrExist.
 func (e *ExistsError) Unwrap() error { return fs.ErrExist }
+
+// and returns e with f as one more file that is in the way; e may be nil.
+func (e *ExistsError) and(s *Store, f *file, have *piece.Bitfield) *ExistsError {
+	if e != nil {
+		e.Files++
+		return e
+	}
+	good := s.countGood(f, have)
+	return &ExistsError{Path: s.onDisk(f.path), Good: good, Bad: f.pieces() - good, Files: 1}
+}
+
+// orNil returns e as an error that is nil if e is.
+func (e *ExistsError) orNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
 
 // fail returns err as an *fs.PathError that names the file by its path on disk.
 // The errors of os.Root name it relative to the root, and their operation by the

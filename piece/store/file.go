@@ -38,7 +38,10 @@ type file struct {
 	first, last    int    // pieces that it overlaps, when it has bytes
 	pad, exec      bool
 	wanted         bool
-	slots          bool // some of its bytes may lie in the parts file
+
+	// slots says that some of its bytes may lie in the parts file; setAside says
+	// what the others are.
+	slots, firstAside, lastAside atomic.Bool
 
 	// mu is held for reading during every access through handle and for writing by
 	// who changes handle or form, so a file is never renamed or closed under one

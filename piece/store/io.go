@@ -34,9 +34,11 @@ func (s *Store) ReadAt(p []byte, off int64) error {
 // use; what lies within one file is written with one pwrite. It keeps no
 // reference to p.
 //
-// The bytes must be verified: a file under its final name is compared with them.
-// The error names the file. It is an *ExistsError when such a file differs, and
-// wraps what the system said otherwise: syscall.ENOSPC, fs.ErrPermission.
+// The bytes need not be verified yet, and ReadAt returns them from then on. The
+// error names the file and wraps what the system said: syscall.ENOSPC,
+// fs.ErrPermission. It is an *ExistsError for other bytes than a file under its
+// final name has, in pieces that lie in that file alone; what shares a piece with
+// other files is kept aside until Checkpoint knows that the piece is verified.
 func (s *Store) WriteAt(p []byte, off int64) error {
 	if s.readOnly {
 		return fmt.Errorf("write piece data: %s: %w", s.dir, ErrReadOnly)
@@ -76,20 +78,27 @@ func (s *Store) readSpan(f *file, p []byte, off int64) error {
 		clear(p)
 		return nil
 	}
-	if !f.slots {
+	if !f.slots.Load() {
 		return s.readFile(f, p, off)
 	}
-	return s.split(f, p, off, func(p []byte, off int64) error {
-		slot, at, ok := s.slotAt(f.offset + off)
-		now := f.formNow()
-		switch {
-		case ok && s.inSlot(f, now, slot):
-			return s.readFile(s.parts, p, at)
-		case now == absent && !f.wanted:
-			return s.fail("read", f.path, errors.Join(ErrUnwanted, fs.ErrNotExist))
-		}
-		return s.readFile(f, p, off)
-	})
+	return s.split(f, p, off, func(p []byte, off int64) error { return s.readAside(f, p, off) })
+}
+
+// readAside reads bytes, all in one piece, that may lie in the parts file.
+func (s *Store) readAside(f *file, p []byte, off int64) error {
+	piece, at, border := s.slotAt(f.offset + off)
+	// Held so that the bytes do not move while they are read.
+	f.mu.RLock()
+	if border && f.inSlot(piece) {
+		defer f.mu.RUnlock()
+		return s.readFile(s.parts, p, at)
+	}
+	nowhere := f.form == absent && !f.wanted
+	f.mu.RUnlock()
+	if nowhere {
+		return s.fail("read", f.path, errors.Join(ErrUnwanted, fs.ErrNotExist))
+	}
+	return s.readFile(f, p, off)
 }
 
 // writeSpan writes the bytes of one file to where they belong.
@@ -98,27 +107,34 @@ func (s *Store) writeSpan(f *file, p []byte, off int64) error {
 		return nil
 	}
 	if f.wanted {
-		return s.writeFile(f, p, off)
-	}
-	return s.split(f, p, off, func(p []byte, off int64) error {
-		slot, at, ok := s.slotAt(f.offset + off)
-		now := f.formNow()
-		switch {
-		case now == part:
-			return s.writeFile(f, p, off)
-		case now == final:
-			if same, err := s.holds(f, p, off); same || err != nil {
-				return err
-			}
-			if ok {
-				s.borders.moved[slot].Store(true)
-			}
+		if err := s.writeFile(f, p, off); !errors.Is(err, errFinal) {
+			return err
 		}
-		if !ok {
-			return s.fail("write", f.path, ErrUnwanted)
+	}
+	return s.split(f, p, off, func(p []byte, off int64) error { return s.writeAside(f, p, off) })
+}
+
+// writeAside writes bytes, all in one piece, of a file that may be unwanted or
+// have its final name.
+func (s *Store) writeAside(f *file, p []byte, off int64) error {
+	piece, at, border := s.slotAt(f.offset + off)
+	f.mu.RLock()
+	now := f.form
+	if border && now != part {
+		defer f.mu.RUnlock()
+		if now == final {
+			f.setAside(piece)
 		}
 		return s.writeFile(s.parts, p, at)
-	})
+	}
+	f.mu.RUnlock()
+	switch now {
+	case part:
+		return s.writeFile(f, p, off)
+	case final:
+		return s.writeFinal(f, p, off)
+	}
+	return s.fail("write", f.path, ErrUnwanted)
 }
 
 // split calls visit for the parts of p that lie in one piece each. The offsets
@@ -153,12 +169,9 @@ func (s *Store) readFile(f *file, p []byte, off int64) error {
 	return s.fail("read", name, err)
 }
 
-// writeFile writes to f itself.
+// writeFile writes to f itself. The error is errFinal if f has its final name.
 func (s *Store) writeFile(f *file, p []byte, off int64) error {
 	h, err := s.acquire(f, true)
-	if errors.Is(err, errFinal) {
-		return s.writeFinal(f, p, off)
-	}
 	if err != nil {
 		return err
 	}
@@ -174,18 +187,13 @@ func (s *Store) writeFile(f *file, p []byte, off int64) error {
 	return nil
 }
 
-// writeFinal deals with a write to a wanted file that has its final name.
+// writeFinal deals with bytes of a file that has its final name, in a piece that
+// no other file shares. Resume has found such pieces good, or made the file a part.
 func (s *Store) writeFinal(f *file, p []byte, off int64) error {
 	if same, err := s.holds(f, p, off); same || err != nil {
 		return err
 	}
-	if !s.overwrite {
-		return &ExistsError{Path: s.onDisk(f.path), Bad: 1, Files: 1}
-	}
-	if err := s.reopenAsPart(f); err != nil {
-		return err
-	}
-	return s.writeFile(f, p, off)
+	return &ExistsError{Path: s.onDisk(f.path), Bad: 1, Files: 1}
 }
 
 // holds reports whether f holds the bytes p at offset off.

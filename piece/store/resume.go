@@ -68,17 +68,20 @@ func (s *Store) trySlots(ctx context.Context, have *piece.Bitfield) error {
 		return nil
 	}
 	again := piece.NewBitfield(s.layout.Pieces())
-	for _, f := range s.spans {
-		if f.pad || f.wanted || f.formNow() != final {
-			continue
-		}
-		s.borders.shared(f, func(slot int) {
-			if p := s.layout.MustIndex(s.borders.pieces[slot]); !have.Has(p) {
-				s.borders.moved[slot].Store(true)
-				again.Set(p)
+	mark := func(visit func(f *file, p piece.Index)) {
+		for _, f := range s.spans {
+			if f.pad || f.wanted || f.formNow() != final {
+				continue
 			}
-		})
+			_ = s.borders.shared(f, func(slot int) error {
+				if p := s.layout.MustIndex(s.borders[slot]); !have.Has(p) {
+					visit(f, p)
+				}
+				return nil
+			})
+		}
 	}
+	mark(func(f *file, p piece.Index) { again.Set(p); f.setAside(p.Int()) })
 	if again.Count() == 0 {
 		return nil
 	}
@@ -86,11 +89,8 @@ func (s *Store) trySlots(ctx context.Context, have *piece.Bitfield) error {
 	if err != nil {
 		return err
 	}
-	for p := range again.AndNot(good) {
-		slot, _ := s.borders.slot(p.Int())
-		s.borders.moved[slot].Store(false)
-	}
 	add(have, good)
+	mark(func(f *file, p piece.Index) { f.aside(p.Int()).Store(false) })
 	return nil
 }
 
@@ -103,22 +103,13 @@ func (s *Store) claim(have *piece.Bitfield) error {
 		if f.pad || !f.wanted || f.formNow() != final || !s.provedBad(f, have) {
 			continue
 		}
-		switch {
-		case s.overwrite:
-			if err := s.reopenAsPart(f); err != nil {
-				return err
-			}
-		case differs == nil:
-			good := s.countGood(f, have)
-			differs = &ExistsError{Path: s.onDisk(f.path), Good: good, Bad: f.pieces() - good, Files: 1}
-		default:
-			differs.Files++
+		if !s.overwrite {
+			differs = differs.and(s, f, have)
+		} else if err := s.reopenAsPart(f); err != nil {
+			return err
 		}
 	}
-	if differs != nil {
-		return differs
-	}
-	return nil
+	return differs.orNil()
 }
 
 // provedBad reports whether f, which has its final name, cannot be the file of
@@ -138,9 +129,9 @@ func (s *Store) provedBad(f *file, have *piece.Bitfield) bool {
 			continue
 		}
 		proof := true
-		s.touching(p, func(other *file) {
+		for _, other := range s.touched(p) {
 			proof = proof && other.wanted && other.formNow() == final
-		})
+		}
 		if proof {
 			return true
 		}

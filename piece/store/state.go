@@ -93,7 +93,7 @@ func (s *Store) trusted() (*piece.Bitfield, error) {
 		if f.length == 0 || f.pad || unchanged[uint32(i)] {
 			continue
 		}
-		keep := f.slots && f.formNow() == absent && unchanged[partsEntry]
+		keep := f.slots.Load() && f.formNow() == absent && unchanged[partsEntry]
 		s.each(f, func(p piece.Index) {
 			if _, ok := s.borders.slot(p.Int()); !ok || !keep {
 				have.Clear(p)

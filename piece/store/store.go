@@ -171,7 +171,7 @@ func (s *Store) addFiles(paths []string, wanted []bool) {
 		f.offset, f.length = entry.Offset, entry.Length
 		f.pad, f.exec = entry.Pad, entry.Executable
 		f.wanted = wanted == nil || wanted[i]
-		f.slots = !f.wanted || s.readOnly
+		f.slots.Store(!f.wanted || s.readOnly)
 		if f.length > 0 {
 			f.first = int(f.offset / s.layout.PieceLen())
 			f.last = int((f.offset + f.length - 1) / s.layout.PieceLen())

@@ -2,8 +2,8 @@ package store
 
 import (
 	"errors"
-	"io"
 	"io/fs"
+	"os"
 	"path"
 	"syscall"
 	"time"
@@ -164,14 +164,12 @@ func (s *Store) giveName(from, to string) error {
 	return nil
 }
 
-// reopenAsPart turns a file that has its final name and differs into a part. The
-// caller has made sure that Options.Overwrite allows it.
+// reopenAsPart turns a file that has its final name and differs into a part. What
+// was fetched of it already moves there from the parts file, before anybody else
+// sees the part. The caller has made sure that Options.Overwrite allows it.
 func (s *Store) reopenAsPart(f *file) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.form != final {
-		return nil
-	}
 	if err := s.pool.drop(f); err != nil {
 		return s.fail("close", f.path, err)
 	}
@@ -180,6 +178,16 @@ func (s *Store) reopenAsPart(f *file) error {
 	}
 	f.form = part
 	f.dirty.Store(true)
+	if !f.elsewhere() {
+		return nil
+	}
+	h, err := s.openFile(f.part, os.O_RDWR)
+	if err != nil {
+		return s.fail("open", f.part, err)
+	}
+	if err := errors.Join(s.fromSlots(f, h), h.Close()); err != nil {
+		return s.fail("write", f.part, err)
+	}
 	return nil
 }
 
@@ -194,14 +202,8 @@ func (s *Store) adopt() error {
 		if f.pad || !f.wanted || f.formNow() != absent {
 			continue
 		}
-		var failed error
-		s.borders.shared(f, func(slot int) {
-			if failed == nil {
-				failed = s.adoptSlot(f, slot)
-			}
-		})
-		if failed != nil {
-			return failed
+		if err := s.borders.shared(f, func(slot int) error { return s.adoptSlot(f, slot) }); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -209,27 +211,12 @@ func (s *Store) adopt() error {
 
 // adoptSlot copies what the slot holds of f to f.
 func (s *Store) adoptSlot(f *file, slot int) error {
-	begin := s.layout.Offset(s.layout.MustIndex(s.borders.pieces[slot]))
-	from := max(begin, f.offset)
-	to := min(begin+s.layout.PieceLen(), f.offset+f.length)
-	buf := make([]byte, min(to-from, 1<<20))
-	for off := from; off < to; {
-		p := buf[:min(int64(len(buf)), to-off)]
-		_, at, _ := s.slotAt(off)
-		switch err := s.readFile(s.parts, p, at); {
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return nil // nothing there, or not all: the piece will be fetched
-		case err != nil:
-			return err
+	return s.eachInSlot(f, slot, func(p []byte, off int64) error {
+		if allZero(p) {
+			return nil // a hole, most likely: do not make a file for that
 		}
-		if !allZero(p) { // do not make a file for nothing
-			if err := s.writeFile(f, p, off-f.offset); err != nil {
-				return err
-			}
-		}
-		off += int64(len(p))
-	}
-	return nil
+		return s.writeFile(f, p, off)
+	})
 }
 
 func allZero(p []byte) bool {

@@ -125,8 +125,7 @@ func (s *Store) Announce(_ context.Context, a tracker.Announce, want int) (track
 
 // join puts p into the swarm sw of h, which is made if it is nil.
 func (s *Store) join(sh *shard, h infohash.T, sw *swarm, p peer) (*swarm, int, error) {
-	known := sw != nil && sw.table(p.family) != nil && sw.table(p.family).find(p.key) >= 0
-	if !known && s.peers.Load() >= int64(s.opts.MaxPeers) {
+	if s.peers.Load() >= int64(s.opts.MaxPeers) && !sw.knows(p) {
 		return nil, 0, tracker.ErrFull
 	}
 	if sw == nil {
@@ -145,16 +144,12 @@ func (s *Store) join(sh *shard, h infohash.T, sw *swarm, p peer) (*swarm, int, e
 
 // leave takes p out of sw.
 func (s *Store) leave(sh *shard, h infohash.T, sw *swarm, p peer) {
-	t := sw.table(p.family)
-	if t == nil {
-		return
-	}
-	pos := t.find(p.key)
-	if pos < 0 {
+	if !sw.knows(p) {
 		return
 	}
 	before := measure(sw)
-	t.remove(pos)
+	t := sw.table(p.family)
+	t.remove(t.find(p.key))
 	s.account(before, measure(sw))
 	s.tidy(sh, h, sw, p.seen)
 }
@@ -241,9 +236,9 @@ func (s *Store) Tally() tracker.Tally {
 // 2092.
 var epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
-// stamp returns t in seconds since epoch, cut to 31 bits.
+// stamp returns t in seconds since epoch, cut to 31 bits and never 0.
 func stamp(t time.Time) uint32 {
-	return uint32(min(max(t.Unix()-epoch, 0), counted-1))
+	return uint32(min(max(t.Unix()-epoch, 1), counted-1))
 }
 
 // identity condenses who a client says it is into 32 bits, 0 for nobody's. The

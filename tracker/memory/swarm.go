@@ -17,7 +17,7 @@ type swarm struct {
 	v4        table
 	v6        *table // nil while there are none
 	completed uint32 // peers that ever finished
-	emptied   uint32 // when the last peer left, if there is none now
+	emptied   uint32 // when the last peer left; 0 while there are peers
 }
 
 func (s *swarm) len() int {
@@ -61,7 +61,11 @@ func (s *swarm) matches() bool {
 // counts returns the size of the swarm. Of a client that is known under both
 // families the IPv4 address counts.
 func (s *swarm) counts() tracker.Counts {
-	c := tracker.Counts{Completed: int(s.completed), Seeders: s.v4.seeds(), Leechers: int(s.v4.leeches)}
+	c := tracker.Counts{
+		Seeders:   s.v4.seeds(),
+		Leechers:  int(s.v4.leeches),
+		Completed: int(s.completed),
+	}
 	if s.v6 == nil {
 		return c
 	}
@@ -105,8 +109,18 @@ type peer struct {
 	completed bool // says that it has just finished
 }
 
+// knows reports whether p is in the swarm, which may be nil.
+func (s *swarm) knows(p peer) bool {
+	if s == nil {
+		return false
+	}
+	t := s.table(p.family)
+	return t != nil && t.find(p.key) >= 0
+}
+
 // apply puts p into the swarm, or renews it, and returns its position.
 func (s *swarm) apply(p peer) int {
+	s.emptied = 0
 	t := s.room(p.family)
 	pos, isCounted := t.find(p.key), false
 	finished := p.completed && p.seed
@@ -147,7 +161,7 @@ func (s *swarm) pick(into *wire.Peers, p peer, pos, want int, both bool, rng *ra
 		own.choose(into, chooser{p.seed, pos, 0}, want, rng)
 		return
 	}
-	kept := min(other.len(), want/4)
+	kept := min(other.eligible(p.seed), want/4)
 	own.choose(into, chooser{p.seed, pos, 0}, want-kept, rng)
 	other.choose(into, chooser{p.seed, -1, p.identity}, want-into.Len(), rng)
 }
@@ -157,6 +171,14 @@ type chooser struct {
 	seed bool
 	pos  int    // its own position in the table, or -1
 	twin uint32 // its identity, where it may stand under its other address; or 0
+}
+
+// eligible returns how many peers of t there are for a seed or for a leech.
+func (t *table) eligible(forSeed bool) int {
+	if forSeed {
+		return int(t.leeches)
+	}
+	return t.len()
 }
 
 // choose adds up to want peers of t to into. A seed gets leeches only. A leech

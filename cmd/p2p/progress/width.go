@@ -36,5 +36,10 @@ func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-Width(s)))
 }
 
+// PadLeft fills s with blanks on the left up to width cells.
+func PadLeft(s string, width int) string {
+	return strings.Repeat(" ", max(0, width-Width(s))) + s
+}
+
 // clip cuts s on the right to at most width cells.
 func clip(s string, width int) string { return cells.Truncate(s, max(width, 0), "") }

@@ -1,0 +1,232 @@
+//go:build peerwip
+
+package main
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/progress"
+	"p2p/cmd/p2p/selection"
+	"p2p/cmd/p2p/text"
+	"p2p/cmd/p2p/units"
+	"p2p/peer"
+	"p2p/piece"
+	"p2p/piece/store"
+)
+
+type getFlags struct {
+	peerFlags
+	out       string
+	selected  []string
+	list      bool
+	seed      bool
+	overwrite bool
+}
+
+func (a *app) getCommand() *cobra.Command {
+	var f getFlags
+	cmd := &cobra.Command{
+		Use:     "get TORRENT",
+		Short:   a.text.Say("get.short"),
+		Long:    a.text.Say("get.long"),
+		Example: a.text.Say("get.examples"),
+		Args:    a.exactly(1, "TORRENT"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.get(cmd.Context(), args[0], f) },
+	}
+	say := a.text.Say
+	cmd.Flags().StringVarP(&f.out, "out", "o", ".", say("get.out"))
+	cmd.Flags().StringArrayVarP(&f.selected, "select", "s", nil, say("get.select"))
+	cmd.Flags().BoolVarP(&f.list, "list", "l", false, say("get.list"))
+	cmd.Flags().BoolVar(&f.seed, "seed", false, say("get.seed"))
+	cmd.Flags().BoolVar(&f.overwrite, "overwrite", false, say("get.overwrite"))
+	cmd.Flags().VarP(&f.down, "down-limit", "d", say("peer.down_limit"))
+	f.add(cmd, a)
+	return cmd
+}
+
+func (a *app) get(ctx context.Context, target string, f getFlags) error {
+	listen, err := a.parseListen(f.listen)
+	if err != nil {
+		return err
+	}
+	// Until here there is nothing that an interrupt could harm, so a read from
+	// stdin ends as it does in any program.
+	t, err := a.load(ctx, target, listen.Addr())
+	if err != nil {
+		return err
+	}
+	wanted, err := a.choose(t, f.selected)
+	if err != nil {
+		return err
+	}
+	if f.list {
+		if a.globals.json {
+			return a.emit(summarise(t, ""))
+		}
+		return listFiles(a.out, t)
+	}
+	ctx, release, abort := a.interruptible(ctx)
+	defer release()
+	s, err := store.Open(f.out, &t.Info, store.Options{
+		Wanted: wanted, StateDir: a.stateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
+	})
+	if err != nil {
+		return err
+	}
+	x := &transfer{app: a, verb: "get", t: t, store: s, path: contentPath(s, f.out)}
+	have, err := x.resume(ctx)
+	if err != nil {
+		return errors.Join(stopCause(ctx, err), x.close())
+	}
+	return x.download(ctx, abort, listen, have, f)
+}
+
+// choose returns which files --select names, nil for all.
+func (a *app) choose(t loaded, selected []string) ([]bool, error) {
+	if len(selected) == 0 {
+		return nil, nil
+	}
+	wanted := make([]bool, len(t.Info.Files))
+	for _, s := range selected {
+		sel, err := selection.Parse(s)
+		if err != nil {
+			return nil, a.usage("usage.select", err)
+		}
+		more, err := sel.Files(displayPaths(t))
+		if err != nil {
+			return nil, a.usage("usage.select", err)
+		}
+		for i, w := range more {
+			wanted[i] = wanted[i] || w && !t.Info.Files[i].Pad
+		}
+	}
+	return wanted, nil
+}
+
+// resume finds out what is there already.
+func (x *transfer) resume(ctx context.Context) (*piece.Bitfield, error) {
+	meter := newMeter(x.t.Info.Total())
+	stop := x.app.watch(meter.view(x.verb, x.t.Info.Name, progress.Checking))
+	defer stop()
+	return x.store.Resume(ctx, meter.done.Store)
+}
+
+// download fetches what is missing, and stays afterwards if that is wanted.
+func (x *transfer) download(ctx context.Context, abort context.CancelCauseFunc, listen netip.AddrPort, have *piece.Bitfield, f getFlags) error {
+	missing := 0
+	for range x.store.Wanted().AndNot(have) {
+		missing++
+	}
+	if missing == 0 {
+		if err := x.store.Checkpoint(have); err != nil || !f.seed {
+			return x.already(err)
+		}
+	}
+	peers, err := x.app.resolvePeers(ctx, f.peers)
+	if err != nil {
+		return errors.Join(err, x.close())
+	}
+	if x.node, err = x.app.openNode(listen, f.peerFlags); err != nil {
+		return errors.Join(err, x.close())
+	}
+	if x.swarm, err = x.node.Add(peer.Torrent{Meta: x.t.Metainfo, Store: x.store, Have: have, Peers: peers}); err != nil {
+		return errors.Join(err, x.close())
+	}
+	x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
+	if err := x.app.emit(x.start()); err != nil {
+		return errors.Join(err, x.close())
+	}
+	stop := x.watch(time.Duration(f.interval), abort)
+	err = x.wait(ctx)
+	if err == nil {
+		x.sayDone()
+		if f.seed {
+			err = x.stay(ctx)
+		}
+	}
+	stop()
+	return x.end(err)
+}
+
+// already ends a download that has nothing left to do.
+func (x *transfer) already(err error) error {
+	if err := errors.Join(err, x.close()); err != nil {
+		return err
+	}
+	total := x.t.Info.Total()
+	if err := x.app.emit(x.start()); err != nil {
+		return err
+	}
+	x.app.say("get.already", x.app.style.Good("✓"), text.Printable(x.t.Info.Name), x.path)
+	return x.app.emit(summaryMessage{
+		MessageType: "summary", InfoHash: x.t.InfoHash.String(), Complete: true,
+		BytesDone: total, TotalBytes: total, Path: x.path,
+	})
+}
+
+// wait returns nil when the download is complete.
+func (x *transfer) wait(ctx context.Context) error {
+	select {
+	case <-x.swarm.Complete():
+		x.finished = time.Now()
+		return nil
+	case <-x.swarm.Failed():
+		return x.swarm.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// stay seeds until somebody stops it, which is how it is meant to end.
+func (x *transfer) stay(ctx context.Context) error {
+	x.app.say("seed.staying")
+	x.begin = time.Now()
+	select {
+	case <-x.swarm.Failed():
+		return x.swarm.Err()
+	case <-ctx.Done():
+	}
+	if err := context.Cause(ctx); !as[*interrupted](err) {
+		return err
+	}
+	return nil
+}
+
+// sayDone is the line for people about a finished download.
+func (x *transfer) sayDone() {
+	st := x.swarm.Stats()
+	fetched := st.BytesWanted - x.had
+	size := units.FormatBytes(st.BytesWanted)
+	if x.had > 0 {
+		size = units.FormatOf(fetched, st.BytesWanted)
+	}
+	took := units.FormatDuration(x.fetchTime(), progress.Words(x.app.text))
+	x.app.say("get.done", x.app.style.Good("✓"), text.Printable(x.t.Info.Name), size, took,
+		units.FormatRate(meanRate(fetched, x.fetchTime())), x.app.text.Count("count.pieces", st.PiecesWanted), x.path)
+}
+
+// end closes the transfer and sums it up. What is verified is kept first: if that
+// fails, nothing else matters. A download that was complete after all when it was
+// interrupted is a success.
+func (x *transfer) end(err error) error {
+	if closeErr := x.close(); closeErr != nil {
+		err = errors.Join(closeErr, err)
+	}
+	st := x.swarm.Stats()
+	switch {
+	case !x.complete():
+		x.app.say("get.left", text.Printable(x.t.Info.Name), units.FormatOf(st.BytesDone, st.BytesWanted), st.PiecesHave, st.PiecesWanted)
+	case as[*interrupted](err):
+		err = nil
+	}
+	if st.Uploaded > 0 {
+		s := progress.Snapshot{Uploaded: st.Uploaded, Total: st.BytesWanted}
+		x.app.say("seed.sent", units.FormatBytes(st.Uploaded), s.Ratio())
+	}
+	return errors.Join(err, x.app.emit(x.summary(st, err)))
+}

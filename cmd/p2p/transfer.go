@@ -1,0 +1,182 @@
+//go:build peerwip
+
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/progress"
+	"p2p/cmd/p2p/units"
+	"p2p/peer"
+	"p2p/piece/store"
+)
+
+// peerFlags are the flags of a command that talks to peers.
+type peerFlags struct {
+	listen   string
+	peers    []string
+	down, up units.Rate
+	interval units.Duration
+}
+
+func (p *peerFlags) add(cmd *cobra.Command, a *app) {
+	f, say := cmd.Flags(), a.text.Say
+	p.interval = units.Duration(statusEvery)
+	f.StringVar(&p.listen, "listen", ":0", say("peer.listen"))
+	f.StringArrayVar(&p.peers, "peer", nil, say("peer.peer"))
+	f.VarP(&p.up, "up-limit", "u", say("peer.up_limit"))
+	f.Var(&p.interval, "interval", say("peer.interval"))
+}
+
+// transfer is one torrent on one node: what get and seed have in common. It is
+// used by one goroutine, but for what its view does.
+type transfer struct {
+	app   *app
+	verb  string
+	t     loaded
+	store *store.Store
+	node  *peer.Node
+	swarm *peer.Swarm
+	path  string // of the content
+
+	begin    time.Time // of the exchange with peers
+	had      int64     // bytes that were there then
+	finished time.Time // when it was complete; begin if it was from the start
+	watcher  watcher
+}
+
+// openNode binds the listener and reads the flags for it.
+func (a *app) openNode(listen netip.AddrPort, f peerFlags) (*peer.Node, error) {
+	return peer.Open(peer.Options{
+		Listen: listen, Log: a.log, Client: clientName(), DownLimit: int64(f.down), UpLimit: int64(f.up),
+	})
+}
+
+// resolvePeers returns the addresses behind the values of --peer.
+func (a *app) resolvePeers(ctx context.Context, list []string) ([]netip.AddrPort, error) {
+	var all []netip.AddrPort
+	for _, s := range list {
+		host, port, err := net.SplitHostPort(s)
+		n, portErr := strconv.ParseUint(port, 10, 16)
+		if err != nil || portErr != nil || n == 0 || host == "" {
+			return nil, a.usage("usage.peer", s)
+		}
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		cancel()
+		if err != nil {
+			return nil, a.fail(exitNotFound, "peer.unknown_host", host, err)
+		}
+		for _, addr := range addrs {
+			all = append(all, netip.AddrPortFrom(addr.Unmap(), uint16(n)))
+		}
+	}
+	return all, nil
+}
+
+// close ends the exchange: it keeps what is verified and tells the trackers, for
+// as long as a farewell may take. The error is that of files that could not be
+// kept.
+func (x *transfer) close() error {
+	var err error
+	if x.node != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		defer cancel()
+		err = x.node.Close(ctx)
+	}
+	return errors.Join(err, x.store.Close())
+}
+
+// complete reports whether every wanted piece is verified.
+func (x *transfer) complete() bool {
+	select {
+	case <-x.swarm.Complete():
+		return true
+	default:
+		return false
+	}
+}
+
+// snapshot is how the transfer stands, for people.
+func (x *transfer) snapshot() progress.Snapshot {
+	st, now := x.swarm.Stats(), time.Now()
+	s := progress.Snapshot{
+		Verb: x.verb, Name: x.t.Info.Name, State: progress.Downloading,
+		Done: st.BytesDone, Total: st.BytesWanted, Down: st.DownRate, Up: st.UpRate, Uploaded: st.Uploaded,
+		Peers: st.Connected, Seeds: st.Seeds, Receiving: st.Receiving, Elapsed: now.Sub(x.begin),
+	}
+	if x.complete() {
+		s.State = progress.Seeding
+	}
+	return s
+}
+
+// status adds to a status line what only the swarm knows.
+func (x *transfer) status(_ progress.Snapshot, m *statusMessage) {
+	st := x.swarm.Stats()
+	m.InfoHash = x.t.InfoHash.String()
+	m.Peers = &peersObject{st.Connected, st.Seeds, st.Sending, st.Receiving}
+	m.PiecesDone = st.PiecesHave
+	m.HashFails = st.HashFails
+}
+
+// watch shows the transfer until the function that it returns is called.
+func (x *transfer) watch(every time.Duration, broken context.CancelCauseFunc) (stop func()) {
+	x.watcher = watcher{app: x.app, aloneSince: time.Now(), movingSince: time.Now()}
+	return x.app.watch(view{
+		snapshot: x.snapshot, status: x.status, every: every, broken: broken,
+		each: func(now time.Time) { x.watcher.look(now, x.swarm.Stats(), x.complete()) },
+	})
+}
+
+// start is the first JSON line of the transfer.
+func (x *transfer) start() startMessage {
+	l := x.t.Info.Layout()
+	m := startMessage{
+		MessageType: "start", Schema: schema, Version: version, Command: x.verb,
+		InfoHash: x.t.InfoHash.String(), Name: x.t.Info.Name, TotalBytes: l.Total(),
+		PieceLength: l.PieceLen(), PieceCount: l.Pieces(), Files: stored(x.t.Metainfo),
+	}
+	if hash, ok := hybridHash(x.t.InfoBytes); ok {
+		m.InfoHashV2 = &hash
+	}
+	if x.node != nil {
+		m.Listen = x.node.Addr().String()
+	}
+	return m
+}
+
+// summary is the last JSON line of the transfer, from the last look at it.
+func (x *transfer) summary(st peer.Stats, err error) summaryMessage {
+	code, _ := diagnose(err)
+	elapsed := time.Since(x.begin)
+	return summaryMessage{
+		MessageType: "summary", InfoHash: x.t.InfoHash.String(), Complete: x.complete(),
+		BytesDone: st.BytesDone, TotalBytes: st.BytesWanted,
+		Downloaded: st.Downloaded, Uploaded: st.Uploaded, Wasted: st.Wasted,
+		SecondsElapsed: int64(elapsed.Seconds()), MeanRate: meanRate(st.BytesDone-x.had, x.fetchTime()),
+		Path: x.path, ExitCode: code,
+	}
+}
+
+// fetchTime is how long the download took, or has taken so far.
+func (x *transfer) fetchTime() time.Duration {
+	if x.finished.IsZero() {
+		return time.Since(x.begin)
+	}
+	return x.finished.Sub(x.begin)
+}
+
+func meanRate(n int64, d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return int64(float64(n) / d.Seconds())
+}

@@ -1,0 +1,119 @@
+package peer_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"p2p/peer"
+	"p2p/piece"
+	"p2p/piece/store"
+	"p2p/torrentfile"
+)
+
+// source is a file to share and its torrent.
+type source struct {
+	dir  string
+	data []byte
+	meta *torrentfile.Metainfo
+}
+
+func newSource(t testing.TB, size int, pieceLen int64) source {
+	t.Helper()
+	s := source{dir: t.TempDir(), data: make([]byte, size)}
+	rng := rand.NewChaCha8([32]byte{1})
+	rng.Read(s.data)
+	path := filepath.Join(s.dir, "data.bin")
+	if err := os.WriteFile(path, s.data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	meta, err := torrentfile.Create(t.Context(), path, torrentfile.CreateOptions{PieceLength: pieceLen, NoDate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.meta = meta
+	return s
+}
+
+func openNode(t testing.TB, o peer.Options) *peer.Node {
+	t.Helper()
+	if !o.Listen.IsValid() {
+		o.Listen = netip.MustParseAddrPort("127.0.0.1:0")
+	}
+	n, err := peer.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := n.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// add shares s from dir; have is nil for nothing.
+func add(t testing.TB, n *peer.Node, s source, dir string, full bool, peers ...netip.AddrPort) *peer.Swarm {
+	t.Helper()
+	st, err := store.Open(dir, &s.meta.Info, store.Options{ReadOnly: full})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	have := piece.NewBitfield(s.meta.Info.Layout().Pieces())
+	if full {
+		have.SetAll()
+	}
+	sw, err := n.Add(peer.Torrent{Meta: s.meta, Store: st, Have: have, Peers: peers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sw
+}
+
+func TestADownloadFromOneSeederOverTCPIsIdentical(t *testing.T) {
+	s := newSource(t, 5<<20+12345, 256<<10)
+	seeder := openNode(t, peer.Options{Client: "seeder"})
+	add(t, seeder, s, s.dir, true)
+	leecher := openNode(t, peer.Options{Client: "leecher"})
+	out := t.TempDir()
+	sw := add(t, leecher, s, out, false, seeder.Addr())
+	select {
+	case <-sw.Complete():
+	case <-sw.Failed():
+		t.Fatal(sw.Err())
+	case <-time.After(20 * time.Second):
+		t.Fatalf("not complete: %+v", sw.Stats())
+	}
+	got, err := os.ReadFile(filepath.Join(out, "data.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, s.data) {
+		t.Fatal("the copy differs")
+	}
+}
+
+func BenchmarkDownload(b *testing.B) {
+	s := newSource(b, 1<<28, 1<<20)
+	seeder := openNode(b, peer.Options{})
+	add(b, seeder, s, s.dir, true)
+	b.SetBytes(int64(len(s.data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		leecher, err := peer.Open(peer.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		sw := add(b, leecher, s, b.TempDir(), false, seeder.Addr())
+		<-sw.Complete()
+		leecher.Close(context.Background())
+	}
+}

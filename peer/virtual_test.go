@@ -1,0 +1,353 @@
+package peer_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2p/peer"
+	"p2p/peer/simnet"
+	"p2p/peer/wire"
+	"p2p/piece"
+)
+
+// The tests of this file run whole nodes, with their goroutines and files, over
+// a network in memory and in virtual time. A bubble of synctest ends only when
+// every goroutine in it has, so each of them is also the test that nothing
+// leaks and nothing waits for ever.
+
+// world is a network of hosts 10.0.0.1, 10.0.0.2 ...
+type world struct {
+	t   *testing.T
+	net *simnet.Net
+	n   byte
+}
+
+func newWorld(t *testing.T, o simnet.Options) *world {
+	w := &world{t: t, net: simnet.New(o)}
+	t.Cleanup(w.net.Close)
+	return w
+}
+
+func (w *world) host() *simnet.Host {
+	w.n++
+	return w.net.Host(netip.AddrFrom4([4]byte{10, 0, 0, w.n}))
+}
+
+// node opens a Node on a host of its own.
+func (w *world) node(o peer.Options) (*peer.Node, *simnet.Host) {
+	h := w.host()
+	o.Network, o.Listen, o.Seed = h, netip.AddrPortFrom(h.Addr(), 6881), uint64(w.n)
+	return openNode(w.t, o), h
+}
+
+// download waits until sw is complete and compares the copy.
+func (s source) download(t *testing.T, sw *peer.Swarm, dir string, limit time.Duration) {
+	t.Helper()
+	select {
+	case <-sw.Complete():
+	case <-sw.Failed():
+		t.Fatal(sw.Err())
+	case <-time.After(limit):
+		st := sw.Stats()
+		t.Fatalf("not complete after %v: %d of %d pieces, %d peers, %d banned, %d hash failures, last %q\n%+v",
+			limit, st.PiecesHave, st.PiecesWanted, st.Connected, st.Banned, st.HashFails, st.LastError, st.Peers)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "data.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, s.data) {
+		t.Fatal("the copy differs")
+	}
+}
+
+func TestASwarmOfSixDownloadsFromOneSeeder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 4<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 25 * time.Millisecond, Bandwidth: 1 << 20})
+		seeder, seedHost := w.node(peer.Options{})
+		add(t, seeder, s, s.dir, true)
+		addrs := []netip.AddrPort{seeder.Addr()}
+		var swarms []*peer.Swarm
+		var dirs []string
+		begin := time.Now()
+		for range 6 {
+			n, _ := w.node(peer.Options{})
+			dir := t.TempDir()
+			swarms = append(swarms, add(t, n, s, dir, false, addrs...))
+			dirs = append(dirs, dir)
+			addrs = append(addrs, n.Addr())
+		}
+		for i, sw := range swarms {
+			s.download(t, sw, dirs[i], 2*time.Minute)
+		}
+		sent, _ := seedHost.Traffic()
+		t.Logf("six copies of %d bytes after %v of virtual time; the seeder sent %.2f copies",
+			len(s.data), time.Since(begin), float64(sent)/float64(len(s.data)))
+		if sent > 4*int64(len(s.data)) {
+			t.Errorf("the seeder sent %d bytes for a file of %d: the leechers hardly shared", sent, len(s.data))
+		}
+	})
+}
+
+// fake is a peer that a test plays by hand.
+type fake struct {
+	net.Conn
+	t    *testing.T
+	done chan struct{}
+}
+
+// listenFake accepts connections on a new host and plays each with play, which
+// returns when the connection is over.
+func (w *world) listenFake(s source, id byte, play func(f *fake)) netip.AddrPort {
+	h := w.host()
+	addr := netip.AddrPortFrom(h.Addr(), 6881)
+	ln, err := h.Listen(w.t.Context(), addr)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				var hello [wire.HandshakeLen]byte
+				if _, err := io.ReadFull(c, hello[:]); err != nil {
+					return
+				}
+				ours := wire.Handshake{Reserved: wire.Reserved(), InfoHash: s.meta.InfoHash, PeerID: [20]byte{id}}
+				if _, err := c.Write(ours.Append(nil)); err != nil {
+					return
+				}
+				play(&fake{Conn: c, t: w.t})
+			}()
+		}
+	}()
+	return addr
+}
+
+func (f *fake) send(m ...wire.Message) {
+	var b []byte
+	for _, one := range m {
+		b = wire.Append(b, one)
+	}
+	f.Write(b)
+}
+
+// each calls do with every message until the connection ends.
+func (f *fake) each(do func(wire.Message)) {
+	var head [4]byte
+	for {
+		if _, err := io.ReadFull(f, head[:]); err != nil {
+			return
+		}
+		frame := make([]byte, binary.BigEndian.Uint32(head[:]))
+		if _, err := io.ReadFull(f, frame); err != nil {
+			return
+		}
+		if m, err := wire.Decode(frame); err == nil {
+			do(m)
+		}
+	}
+}
+
+// seed plays a seeder that answers requests with what block returns; nil is no
+// answer.
+func (f *fake) seed(block func(m wire.Message) []byte) {
+	f.send(wire.Message{ID: wire.HaveAll}, wire.Message{ID: wire.Unchoke})
+	f.each(func(m wire.Message) {
+		if m.ID != wire.Request {
+			return
+		}
+		if b := block(m); b != nil {
+			f.send(wire.Message{ID: wire.Piece, Index: m.Index, Begin: m.Begin, Payload: b})
+		}
+	})
+}
+
+// honest returns the bytes that a request is for.
+func (s source) honest(m wire.Message) []byte {
+	at := int64(m.Index)*s.meta.Info.PieceLength + int64(m.Begin)
+	return s.data[at : at+int64(m.Length)]
+}
+
+func TestADownloadFinishesBesideAPeerThatStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 2<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 10 * time.Millisecond, Bandwidth: 1 << 20})
+		n := 0
+		stalls := w.listenFake(s, 1, func(f *fake) {
+			f.seed(func(m wire.Message) []byte {
+				if n++; n > 20 {
+					return nil // promises everything, sends nothing
+				}
+				return s.honest(m)
+			})
+		})
+		honest := w.listenFake(s, 2, func(f *fake) { f.seed(s.honest) })
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		sw := add(t, leecher, s, dir, false, stalls, honest)
+		s.download(t, sw, dir, 30*time.Second)
+	})
+}
+
+func TestAPeerThatStopsInTheMiddleOfABlockDoesNotHoldTheDownloadUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 1<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 10 * time.Millisecond, Bandwidth: 1 << 20})
+		stops := w.listenFake(s, 1, func(f *fake) {
+			f.seed(func(m wire.Message) []byte {
+				frame := wire.Append(nil, wire.Message{ID: wire.Piece, Index: m.Index, Begin: m.Begin, Payload: s.honest(m)})
+				f.Write(frame[:100])
+				io.Copy(io.Discard, f)
+				return nil
+			})
+		})
+		honest := w.listenFake(s, 2, func(f *fake) { f.seed(s.honest) })
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		sw := add(t, leecher, s, dir, false, stops, honest)
+		s.download(t, sw, dir, 90*time.Second)
+	})
+}
+
+func TestALiarIsBannedAndTheDownloadIsRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 2<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 10 * time.Millisecond, Bandwidth: 1 << 20})
+		n := 0
+		liar := w.listenFake(s, 1, func(f *fake) {
+			f.seed(func(m wire.Message) []byte {
+				b := bytes.Clone(s.honest(m))
+				if n++; n%7 == 0 { // most of it is right: who was it?
+					b[n%len(b)] ^= 1
+				}
+				return b
+			})
+		})
+		honest := w.listenFake(s, 2, func(f *fake) { f.seed(s.honest) })
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		sw := add(t, leecher, s, dir, false, liar, honest)
+		s.download(t, sw, dir, 2*time.Minute)
+		time.Sleep(time.Second)
+		st := sw.Stats()
+		if st.Banned != 1 || st.HashFails == 0 {
+			t.Errorf("%d banned after %d failed pieces, want the liar alone", st.Banned, st.HashFails)
+		}
+		for _, p := range st.Peers {
+			if p.Addr == liar {
+				t.Error("the liar is still connected")
+			}
+		}
+	})
+}
+
+func TestAPeerThatNeverReadsIsNotFedFromMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 4<<20, 256<<10)
+		w := newWorld(t, simnet.Options{Latency: 10 * time.Millisecond, Bandwidth: 4 << 20})
+		seeder, _ := w.node(peer.Options{})
+		seedSwarm := add(t, seeder, s, s.dir, true)
+
+		h := w.host()
+		conn, err := h.Dial(t.Context(), h.Addr(), seeder.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.Write(wire.Handshake{Reserved: wire.Reserved(), InfoHash: s.meta.InfoHash, PeerID: [20]byte{9}}.Append(nil))
+		ask := wire.Append(nil, wire.Message{ID: wire.Interested})
+		for range 1000 { // asks for much, reads nothing
+			for i := range uint32(16) {
+				ask = wire.Append(ask, wire.Message{ID: wire.Request, Index: i % 16, Begin: 0, Length: piece.BlockSize})
+			}
+		}
+		go conn.Write(ask)
+
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		sw := add(t, leecher, s, dir, false, seeder.Addr())
+		s.download(t, sw, dir, 30*time.Second)
+		time.Sleep(5 * time.Minute)
+		for _, p := range seedSwarm.Stats().Peers {
+			if p.Addr.Addr() == h.Addr() {
+				t.Error("a peer that reads nothing for five minutes is still connected")
+			}
+		}
+	})
+}
+
+func TestADownloadGoesOnWhenTheOnlySeederComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 4<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond, Bandwidth: 1 << 20})
+		seeder, seedHost := w.node(peer.Options{})
+		add(t, seeder, s, s.dir, true)
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		sw := add(t, leecher, s, dir, false, seeder.Addr())
+		time.Sleep(2 * time.Second)
+		before := sw.Stats().PiecesHave
+		seedHost.Down()
+		time.Sleep(20 * time.Second)
+		st := sw.Stats()
+		if before == 0 || st.Connected != 0 || st.Unavailable != st.PiecesWanted-st.PiecesHave {
+			t.Errorf("cut off with %d pieces: %d peers and %d of %d missing pieces unavailable",
+				before, st.Connected, st.Unavailable, st.PiecesWanted-st.PiecesHave)
+		}
+		seedHost.Up()
+		s.download(t, sw, dir, 2*time.Minute)
+	})
+}
+
+func TestStrangersWhoSayNothingOrNonsenseCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 1<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: time.Millisecond})
+		seeder, _ := w.node(peer.Options{})
+		sw := add(t, seeder, s, s.dir, true)
+		greeting := wire.Handshake{Reserved: wire.Reserved(), InfoHash: s.meta.InfoHash, PeerID: [20]byte{7}}.Append(nil)
+		other := wire.Handshake{InfoHash: [20]byte{1, 2, 3}}.Append(nil)
+		for name, says := range map[string][]byte{
+			"silence":              nil,
+			"half a handshake":     greeting[:30],
+			"HTTP":                 []byte("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n" + string(make([]byte, 100))),
+			"another torrent":      other,
+			"a frame of 4 GiB":     append(bytes.Clone(greeting), 0xff, 0xff, 0xff, 0xff, 7),
+			"have out of range":    wire.Append(bytes.Clone(greeting), wire.Message{ID: wire.Have, Index: 1 << 30}),
+			"request out of range": wire.Append(bytes.Clone(greeting), wire.Message{ID: wire.Request, Index: 1, Begin: 1<<32 - 1, Length: 16384}),
+			"a block unasked":      wire.Append(bytes.Clone(greeting), wire.Message{ID: wire.Piece, Index: 1 << 20, Payload: make([]byte, 10)}),
+		} {
+			h := w.host()
+			conn, err := h.Dial(t.Context(), h.Addr(), seeder.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if says != nil {
+				conn.Write(says)
+			}
+			conn.SetReadDeadline(time.Now().Add(time.Minute))
+			if _, err := io.Copy(io.Discard, conn); err != nil {
+				t.Errorf("%s: not closed: %v", name, err)
+			}
+			conn.Close()
+		}
+		if n := sw.Stats().Connected; n != 0 {
+			t.Errorf("%d strangers are still connected", n)
+		}
+	})
+}

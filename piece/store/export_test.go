@@ -1,0 +1,66 @@
+package store
+
+import (
+	"io"
+	"time"
+)
+
+// Handle is what tests may put in the place of an open file.
+type Handle = handle
+
+// OnOpen makes s open files through open, which gets what would have been opened.
+func (s *Store) OnOpen(wrap func(name string, h Handle) Handle) {
+	inner := s.openFile
+	s.openFile = func(name string, flag int) (handle, error) {
+		h, err := inner(name, flag)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(name, h), nil
+	}
+}
+
+// OpenFiles returns how many files are open.
+func (s *Store) OpenFiles() int {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	return len(s.pool.open)
+}
+
+// RecordPath returns where the record is.
+func (s *Store) RecordPath() string { return s.recordPath }
+
+// PartsName returns the name of the parts file.
+func (s *Store) PartsName() string { return s.parts.part }
+
+// Reader lets tests read a store through the standard library.
+func (s *Store) Reader() io.ReaderAt { return readerAt{s} }
+
+type readerAt struct{ *Store }
+
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.Store.ReadAt(p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Settled reports whether a stamp with these times, taken at now, is proof.
+func Settled(mtime, ctime, now time.Time) bool {
+	st := stamp{mtime: mtime.UnixNano(), ctime: ctime.UnixNano()}
+	return st.settled(now)
+}
+
+const MaxOpen = maxOpen
+
+var PartNames = partNames
+
+// ReencodeRecord parses b as a record and encodes it again. It returns how many
+// pieces and files it speaks of.
+func ReencodeRecord(b []byte) (again []byte, pieces, files int, err error) {
+	r, err := parseRecord(b)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	return r.encode(), r.have.Len(), len(r.files), nil
+}
