@@ -43,6 +43,7 @@ func (s *Store) checkpoint(have *piece.Bitfield) error {
 	if !s.readOnly {
 		differs := s.settle(have)
 		if !onlyExists(differs) {
+			s.broken = differs // bytes of have may have been on the move
 			return differs
 		}
 		finished := s.finished(have)
