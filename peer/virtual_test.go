@@ -351,3 +351,25 @@ func TestStrangersWhoSayNothingOrNonsenseCostNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestASeederWhoseFileIsGoneSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 2<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: time.Millisecond, Bandwidth: 1 << 20})
+		seeder, _ := w.node(peer.Options{})
+		sw := add(t, seeder, s, s.dir, true)
+		if err := os.Truncate(filepath.Join(s.dir, "data.bin"), 1000); err != nil {
+			t.Fatal(err)
+		}
+		leecher, _ := w.node(peer.Options{})
+		add(t, leecher, s, t.TempDir(), false, seeder.Addr())
+		select {
+		case <-sw.Failed():
+			if sw.Err() == nil {
+				t.Error("failed without a reason")
+			}
+		case <-time.After(time.Minute):
+			t.Error("seeding a file that is cut off goes on as if nothing were wrong")
+		}
+	})
+}

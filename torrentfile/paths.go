@@ -122,12 +122,15 @@ func (p *placer) place(path string) string {
 	}
 }
 
-// foldCase does what Unicode calls canonical caseless matching, which is at least
-// as broad as what any file system does: NTFS, APFS, HFS+, exFAT, ext4 with
-// casefold. Breadth is harmless here, it only numbers a name that need not be.
+// foldCase maps names that some file system takes for the same to one string. It
+// is broader than any of them, which is harmless, as it only numbers a name that
+// need not be: the simple mappings of NTFS, exFAT and SMB, in both directions for
+// the Turkish i, and what Unicode calls canonical caseless matching, as APFS, HFS+
+// and ext4 do.
 func foldCase(folder cases.Caser, s string) string {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf {
+			s = strings.ToLower(strings.ToUpper(s))
 			return norm.NFD.String(folder.String(norm.NFD.String(s)))
 		}
 	}

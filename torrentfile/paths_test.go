@@ -134,6 +134,7 @@ func TestPathsThatCollideGetNumbers(t *testing.T) {
 		{"case where it does not", true, []string{"a.TXT", "A.txt"}, []string{"a.TXT", "A (2).txt"}},
 		{"folders that differ in case", true, []string{"D/a", "d/a", "d/b"}, []string{"D/a", "d/a (2)", "d/b"}},
 		{"Unicode case", true, []string{"Ä", "ä", "ΣΑΣ", "σας", "ß", "SS"}, []string{"Ä", "ä (2)", "ΣΑΣ", "σας (2)", "ß", "SS (2)"}},
+		{"the Turkish i", true, []string{"i", "İ", "ı", "I"}, []string{"i", "İ (2)", "ı (3)", "I (4)"}},
 		{"composed and decomposed, as macOS compares", true, []string{"é", "e\u0301"}, []string{"é", "e\u0301 (2)"}},
 		{"composed and decomposed on Linux", false, []string{"é", "e\u0301"}, []string{"é", "e\u0301"}},
 		{"a file where a folder is", false, []string{"a", "a/b"}, []string{"a (2)", "a/b"}},

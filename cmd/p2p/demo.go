@@ -1,5 +1,3 @@
-//go:build peerwip
-
 package main
 
 import (
@@ -21,6 +19,7 @@ import (
 	"p2p/piece"
 	"p2p/piece/store"
 	"p2p/torrentfile"
+	"p2p/tracker"
 )
 
 // demoSeeders is how many seeders there are unless --seeders says otherwise, and
@@ -52,6 +51,9 @@ func (a *app) demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.seeders < 1 || f.seeders > maxSeeders {
 				return a.usage("usage.seeders", maxSeeders)
+			}
+			if f.size == 0 {
+				return a.usage("usage.demo_size")
 			}
 			return a.demo(cmd.Context(), args, f)
 		},
@@ -132,18 +134,19 @@ type member struct {
 func (d *demo) run(ctx context.Context, abort context.CancelCauseFunc, f demoFlags) error {
 	loopback := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 	var err error
-	if d.tracker, err = d.app.startTracker(loopback); err != nil {
+	if d.tracker, err = d.app.startTracker(loopback, tracker.Options{}, nil); err != nil {
 		return err
 	}
+	announce, _ := d.tracker.announceURLs()
 	m, err := d.app.makeTorrent(ctx, "demo", d.source, torrentfile.CreateOptions{
-		Announce: [][]string{{d.tracker.announceURL()}}, CreatedBy: clientName(),
+		Announce: [][]string{{announce}}, CreatedBy: clientName(),
 	})
 	if err != nil {
 		return err
 	}
 	d.t = loaded{Metainfo: m}
 	d.app.say("demo.begin", text.Printable(m.Info.Name), units.FormatBytes(m.Info.Total()),
-		d.app.text.Count("count.pieces", m.Info.Layout().Pieces()), d.tracker.announceURL())
+		d.app.text.Count("count.pieces", m.Info.Layout().Pieces()), announce)
 	for i := range f.seeders {
 		share := func(n int) bool { return n%f.seeders == i }
 		if err := d.join(ctx, loopback, d.app.text.Say("demo.seeder", i+1), share, 0); err != nil {
@@ -272,7 +275,7 @@ func (d *demo) close() error {
 		}
 	}
 	if d.tracker != nil {
-		d.tracker.stop()
+		err = errors.Join(err, d.tracker.stop())
 	}
 	return err
 }

@@ -1,5 +1,3 @@
-//go:build peerwip
-
 package main
 
 import (
@@ -77,7 +75,9 @@ func (d *demo) table(rows []demoPeer, want, got string) error {
 	for _, r := range rows {
 		out += line(r.Name, fmt.Sprintf("%d/%d", r.PiecesAtStart, pieces), units.FormatBytes(r.Downloaded), units.FormatBytes(r.Uploaded))
 	}
-	out += "\n" + say("demo.hashes", want, got) + "\n"
+	label := max(progress.Width(say("demo.source")), progress.Width(say("demo.result")))
+	out += "\n" + progress.Pad(say("demo.source"), label) + "  " + want
+	out += "\n" + progress.Pad(say("demo.result"), label) + "  " + got + "\n"
 	if want == got {
 		out += "✓ " + say("demo.same") + "\n"
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p2p/cmd/p2p/text"
+	"p2p/piece/store"
 	"p2p/torrentfile"
 )
 
@@ -26,6 +27,7 @@ const (
 	exitNetwork    = 6
 	exitUnfinished = 7
 	exitDiskFull   = 9
+	exitBusy       = 11
 	exitExists     = 13
 	exitIO         = 17
 	exitRefused    = 24
@@ -50,6 +52,8 @@ var causes = []struct {
 	{is(torrentfile.ErrNotBencode), exitNotBencode, "hint.not_bencode"},
 	{is(torrentfile.ErrV2Only), exitInvalid, "hint.v2_only"},
 	{as[*torrentfile.InvalidError], exitInvalid, "hint.invalid"},
+	{is(store.ErrBusy), exitBusy, "hint.busy"},
+	{as[*store.ExistsError], exitExists, "hint.exists_differs"},
 	{is(fs.ErrExist), exitExists, ""},
 	{is(fs.ErrNotExist), exitNotFound, "hint.not_found"},
 	{is(fs.ErrPermission), exitIO, "hint.permission"},

@@ -41,9 +41,18 @@ type startMessage struct {
 	Files       int     `json:"files,omitempty"`
 
 	Listen   string   `json:"listen,omitempty"`   // the address for peers
-	Torrent  string   `json:"torrent,omitempty"`  // seed: path of the torrent
-	Announce []string `json:"announce,omitempty"` // seed, tracker: what to announce to
-	Stats    string   `json:"stats,omitempty"`    // tracker: page for people
+	Torrent  string   `json:"torrent,omitempty"`  // seed: path of the torrent that was made
+	Announce []string `json:"announce,omitempty"` // seed: what to announce to, if not the torrent's own
+}
+
+type trackerMessage struct {
+	MessageType string   `json:"message_type"` // start
+	Schema      int      `json:"schema"`
+	Version     string   `json:"version"`
+	Command     string   `json:"command"` // tracker
+	Listen      string   `json:"listen"`
+	Announce    []string `json:"announce"`
+	Stats       string   `json:"stats"` // page for people
 }
 
 type statusMessage struct {

@@ -51,9 +51,14 @@ func (a *app) rootCommand() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.getCommand(),
+		a.seedCommand(),
+		a.trackerCommand(),
 		a.createCommand(),
 		a.showCommand(),
+		a.verifyCommand(),
 		a.magnetCommand(),
+		a.demoCommand(),
 		a.versionCommand(),
 	}
 }

@@ -1,11 +1,8 @@
-//go:build peerwip
-
 package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -13,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p2p/cmd/p2p/progress"
-	"p2p/cmd/p2p/text"
 	"p2p/peer"
 	"p2p/piece"
 	"p2p/piece/store"
@@ -72,7 +67,7 @@ func isTorrent(target string) bool {
 func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPort, f seedFlags) error {
 	for _, name := range []string{"piece-length", "private", "source", "comment", "name", "webseed", "exclude", "no-date", "save"} {
 		if cmd.Flags().Changed(name) {
-			return a.usage("usage.seed_torrent_flag", name)
+			return a.usage("usage.seed_torrent_flag", name, target)
 		}
 	}
 	t, err := a.load(cmd.Context(), target, listen.Addr())
@@ -125,12 +120,13 @@ func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, 
 	x := &transfer{app: a, verb: "seed", t: loaded{Metainfo: m}, store: s, path: path}
 	g := seeding{listen: listen, trackers: tiers(f.announce), flags: f.peerFlags, torrent: f.save}
 	if len(g.trackers) == 0 {
-		tracker, err := a.trackerFor(listen.Addr())
+		tracker, err := a.embedTracker(listen.Addr())
 		if err != nil {
 			return errors.Join(err, x.close())
 		}
 		defer tracker.stop()
-		g.trackers = [][]string{{tracker.announceURL()}}
+		http, _ := tracker.announceURLs()
+		g.trackers = [][]string{{http}}
 	}
 	m.Announce = g.trackers
 	if err := a.saveSeeded(f.save, m, f.force); err != nil {
@@ -209,11 +205,5 @@ func (x *transfer) announceSelf(g seeding) error {
 		}
 		rows = append(rows, [2]string{label, address})
 	}
-	width := max(progress.Width(rows[0][0]), progress.Width(rows[1][0]))
-	for _, r := range rows {
-		if _, err := fmt.Fprintf(x.app.out, "%s  %s\n", progress.Pad(r[0], width), text.Printable(r[1])); err != nil {
-			return err
-		}
-	}
-	return nil
+	return x.app.printRows(rows)
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/text"
 	"p2p/cmd/p2p/units"
 	"p2p/torrentfile/benc"
@@ -180,14 +179,8 @@ func (a *app) show(t loaded) error {
 	}
 	add("show.created_by", t.CreatedBy)
 	add("show.files", fmt.Sprint(stored(t.Metainfo)))
-	width := 0
-	for _, r := range rows {
-		width = max(width, progress.Width(r[0]))
-	}
-	for _, r := range rows {
-		if _, err := fmt.Fprintf(a.out, "%s  %s\n", progress.Pad(r[0], width), text.Printable(r[1])); err != nil {
-			return err
-		}
+	if err := a.printRows(rows); err != nil {
+		return err
 	}
 	return listFiles(a.out, t)
 }

@@ -1,5 +1,3 @@
-//go:build peerwip
-
 package main
 
 import (

@@ -22,6 +22,16 @@ const (
 	writeQuick     = 50 * time.Millisecond
 )
 
+// DiskError ends a connection for a reason that is not the peer's: a block that
+// we have could not be read.
+type DiskError struct{ Err error }
+
+// Error implements error.
+func (e *DiskError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the disk said.
+func (e *DiskError) Unwrap() error { return e.Err }
+
 // writer sends what is in the outbox. It belongs to the write goroutine of its
 // Link.
 type writer struct {
@@ -81,7 +91,7 @@ func (wr *writer) gather() (int, error) {
 	first := wr.load.blocks[0]
 	offset := wr.link.cfg.Layout.Offset(first.Piece) + int64(first.Begin)
 	if err := wr.link.cfg.ReadAt(wr.payload, offset); err != nil {
-		return 0, fmt.Errorf("read block %v for a peer: %w", first, err)
+		return 0, &DiskError{fmt.Errorf("read block %v for a peer: %w", first, err)}
 	}
 	wr.headers = wr.headers[:0]
 	for _, b := range wr.load.blocks {

@@ -27,6 +27,8 @@
 // time pass. A network and everything that uses it belong in one bubble; outside
 // of one it runs in real time.
 //
-// Not modelled: loss and congestion (a stream of TCP hides them), packets
-// without a connection, address translation, half-closing one's own side.
+// Not modelled: loss and congestion, which a stream hides; packets without a
+// connection; address translation; half-closing one's own side. And Close is
+// kinder than some systems' TCP, which throws away what was written when it
+// closes with bytes unread.
 package simnet

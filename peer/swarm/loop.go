@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -143,7 +144,7 @@ func (l *Loop) AddPeers(addrs []netip.AddrPort, keep bool) {
 
 // Run owns the Core until ctx ends; then it closes all connections, waits for
 // everything that it started, and makes what is verified safe on disk. The
-// error is that of the last checkpoint.
+// error is that of the last checkpoint. It ends by itself when the torrent fails.
 func (l *Loop) Run(ctx context.Context) error {
 	if l.core.Queue().Done() {
 		close(l.complete)
@@ -156,6 +157,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			return l.end(links, cancel)
+		case <-l.failed:
 			return l.end(links, cancel)
 		case b := <-l.inbox:
 			now := time.Now()
@@ -229,10 +232,17 @@ func (l *Loop) gone(now time.Time, key piece.PeerKey, why error) {
 	m.log.Debug("peer left", zap.Error(why))
 	delete(l.links, key)
 	l.core.Leave(now, key)
+	if disk := (*link.DiskError)(nil); errors.As(why, &disk) {
+		l.fail(now, disk)
+	}
 }
 
 // join takes in a connection, or closes it.
 func (l *Loop) join(ctx context.Context, now time.Time, conn net.Conn, p Candidate) {
+	if ctx.Err() != nil { // the loop is ending; nobody would wait for the link
+		conn.Close()
+		return
+	}
 	key, err := l.core.Join(now, p)
 	log := l.opt.Log.With(zap.Stringer("peer", p.Addr))
 	if err != nil {
@@ -331,9 +341,9 @@ func (l *Loop) fail(now time.Time, err error) {
 		return
 	}
 	l.err = err
-	close(l.failed)
+	close(l.failed) // Run ends
 	l.opt.Log.Error("torrent failed", zap.Error(err))
-	l.core.Shutdown(now)
+	l.publish(now)
 }
 
 // end closes everything, waits for everybody, and keeps what is verified.
@@ -346,12 +356,12 @@ func (l *Loop) end(ctx context.Context, cancel context.CancelCauseFunc) error {
 	l.mail.close(ctx, now) // the last results of the workers
 	l.landing.drop()
 	l.publish(now)
+	err := l.opt.Store.Checkpoint(l.core.Queue().Have())
 	if l.Err() != nil {
-		return nil // told already
+		return nil // told already; what could be kept is kept
 	}
-	if err := l.opt.Store.Checkpoint(l.core.Queue().Have()); err != nil {
-		return err
+	if err == nil {
+		l.finished()
 	}
-	l.finished()
-	return nil
+	return err
 }

@@ -126,7 +126,8 @@ func TestBlockIsAtMost16KiB(t *testing.T) {
 	}
 }
 
-// BEP 5, the port message: "It contains the UDP port" in two bytes.
+// BEP 5: "It begins with byte 0x09 and has a two byte payload containing the UDP
+// port of the DHT node in network byte order."
 func TestPortIsTwoBytes(t *testing.T) {
 	m, err := wire.Decode([]byte{9, 0xFF, 0xFE})
 	if err != nil || m.Index != 0xFFFE {

@@ -11,8 +11,8 @@ const (
 	MaxBlock = 16 << 10
 	// MaxExtended is the longest payload of an extended message, 128 KiB. The
 	// longest that a published extension sends is a block of metadata, 16 KiB
-	// and its dictionary (BEP 9); libtorrent accepts 1 MiB, but then 200
-	// peers that each send all but the last byte would hold 200 MiB of ours.
+	// and its dictionary (BEP 9). libtorrent accepts frames up to 2 MiB, but
+	// then 200 peers that each hold back the last byte hold 400 MiB of ours.
 	MaxExtended = 128 << 10
 	// MaxHashes is the longest list in a hashes message, in bytes: 512 hashes
 	// (BEP 52: "Length SHOULD NOT be greater than 512") and at most 32 uncles,

@@ -21,9 +21,9 @@ const ExtHandshakeID uint8 = 0
 // without choosing what to keep.
 const (
 	// MaxExtHandshake is the longest payload of an extension handshake, in
-	// bytes. Those of real clients have less than 1000.
+	// bytes: room for MaxExtensions of the longest names and as much again.
 	MaxExtHandshake = 16 << 10
-	// MaxExtensions is the most names in M. Real clients have less than 20.
+	// MaxExtensions is the most names in M: half of the ids that there are.
 	MaxExtensions = 128
 	// MaxExtensionName is the longest name in M, in bytes.
 	MaxExtensionName = 64
@@ -77,7 +77,7 @@ type ExtHandshake struct {
 func AppendExtHandshake(dst []byte, h ExtHandshake) []byte {
 	m := h.M
 	if m == nil {
-		m = map[string]uint8{} // sent even when empty: then the message says "I speak BEP 10 and nothing more"
+		m = map[string]uint8{} // always sent, if only to say that there are none
 	}
 	dict := map[string]any{"m": m}
 	if h.Client != "" {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"p2p/piece"
 )
@@ -98,11 +99,7 @@ func (s *Store) trySlots(ctx context.Context, have *piece.Bitfield) error {
 // theirs. What differs becomes a part, or an error if it may not be overwritten.
 func (s *Store) claim(have *piece.Bitfield) error {
 	var differs *ExistsError
-	for i := range s.files {
-		f := &s.files[i]
-		if f.pad || !f.wanted || f.formNow() != final || !s.provedBad(f, have) {
-			continue
-		}
+	for _, f := range s.provedBad(have) {
 		if !s.overwrite {
 			differs = differs.and(s, f, have)
 		} else if err := s.reopenAsPart(f); err != nil {
@@ -112,27 +109,51 @@ func (s *Store) claim(have *piece.Bitfield) error {
 	return differs.orNil()
 }
 
-// provedBad reports whether f, which has its final name, cannot be the file of
-// the torrent: its length is wrong, or a piece is bad of which every byte comes
-// from wanted files with final names. If other files have a share in a bad piece,
-// they may be to blame; then the piece is fetched, and WriteAt compares.
-func (s *Store) provedBad(f *file, have *piece.Bitfield) bool {
-	if f.stamp.size != f.length {
-		return true
+// provedBad returns the wanted files that have their final names and cannot be
+// the files of the torrent, in order.
+//
+// A file of the wrong length is one, and one with a bad piece all to itself. When a
+// bad piece consists of several such files and none is known to be wrong yet, one
+// of them is to blame, so all are returned. If other bytes have a share in a bad
+// piece, they may be the wrong ones; then the piece is fetched, and settle compares.
+func (s *Store) provedBad(have *piece.Bitfield) []*file {
+	bad := map[*file]bool{}
+	for i := range s.files {
+		f := &s.files[i]
+		if f.claimed() && (f.stamp.size != f.length || s.badAlone(f, have)) {
+			bad[f] = true
+		}
 	}
+	for _, n := range s.borders {
+		p := s.layout.MustIndex(n)
+		sharers := s.touched(p)
+		if have.Has(p) || slices.ContainsFunc(sharers, func(f *file) bool { return bad[f] || !f.claimed() }) {
+			continue
+		}
+		for _, f := range sharers {
+			bad[f] = true
+		}
+	}
+	var list []*file
+	for i := range s.files {
+		if f := &s.files[i]; bad[f] {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// claimed reports whether f is wanted and has its final name.
+func (f *file) claimed() bool { return !f.pad && f.wanted && f.formNow() == final }
+
+// badAlone reports whether a piece that overlaps f and no other file on disk is
+// not in have.
+func (s *Store) badAlone(f *file, have *piece.Bitfield) bool {
 	if f.length == 0 {
 		return false
 	}
 	for n := f.first; n <= f.last; n++ {
-		p := s.layout.MustIndex(n)
-		if have.Has(p) {
-			continue
-		}
-		proof := true
-		for _, other := range s.touched(p) {
-			proof = proof && other.wanted && other.formNow() == final
-		}
-		if proof {
+		if _, border := s.borders.slot(n); !border && !have.Has(s.layout.MustIndex(n)) {
 			return true
 		}
 	}
