@@ -28,8 +28,9 @@ func NewBitfield(n int) *Bitfield {
 }
 
 // ParseBitfield reads the payload of a bitfield message for a torrent of n
-// pieces. BEP 3: "Bitfields of the wrong length are considered errors"; spare
-// bits at the end that are set are one too. It keeps no reference to b.
+// pieces. BEP 3: "Spare bits at the end are set to zero"; one that is set is an
+// error, and so is a wrong length, as in every client that we know. It keeps no
+// reference to b.
 func ParseBitfield(b []byte, n int) (*Bitfield, error) {
 	if len(b) != (n+7)/8 {
 		return nil, fmt.Errorf("%w: %d bytes for %d pieces, want %d", ErrBitfield, len(b), n, (n+7)/8)

@@ -77,14 +77,15 @@ func create(ctx context.Context, path string, o CreateOptions) (*Metainfo, error
 	if err := o.checkURLs(); err != nil {
 		return nil, err
 	}
+	name, err := torrentName(path, o.Name)
+	if err != nil {
+		return nil, err
+	}
 	files, single, err := collect(ctx, path, o.Exclude)
 	if err != nil {
 		return nil, err
 	}
-	info := Info{Single: single, Private: o.Private, Source: o.Source, PieceLength: o.PieceLength}
-	if info.Name, err = torrentName(path, o.Name); err != nil {
-		return nil, err
-	}
+	info := Info{Name: name, Single: single, Private: o.Private, Source: o.Source, PieceLength: o.PieceLength}
 	info.describe(files)
 	l, err := chooseLayout(&info)
 	if err != nil {
@@ -175,7 +176,7 @@ func chooseLayout(info *Info) (piece.Layout, error) {
 		return piece.Layout{}, fmt.Errorf("piece length %d is not a power of two from %d KiB to %d MiB",
 			n, minPieceLength>>10, maxPieceLength>>20)
 	}
-	return layout(info)
+	return info.layout()
 }
 
 // PieceLengthFor returns the piece length in bytes that suits a torrent of total

@@ -3,18 +3,8 @@ package torrentfile
 import (
 	"fmt"
 
-	"p2p/piece"
 	"p2p/torrentfile/benc"
 )
-
-// layout is Info.Layout with the reason why there is none.
-func layout(i *Info) (piece.Layout, error) {
-	l, err := piece.NewLayout(i.Total(), i.PieceLength)
-	if err != nil {
-		return piece.Layout{}, invalid("info.piece length", "%v", err)
-	}
-	return l, nil
-}
 
 // The dictionaries of a torrent file as they are written.
 type (

@@ -147,7 +147,7 @@ func checkComponent(t *testing.T, name string) {
 // FuzzSafePaths makes file lists of any names: \x1e parts files, \x1f folders.
 func FuzzSafePaths(f *testing.F) {
 	for _, s := range []string{"a\x1ea", "a\x1eA\x1ea\x1fb", "con\x1enul.txt\x1f..", "a.\x1ea \x1ea", "a (2)\x1ea\x1ea",
-		"\u202e\x1e\u200d\x1e\xff", strings.Repeat("a", 300) + "\x1e" + strings.Repeat("a", 299), "\x1f\x1ea", "é\x1ee\u0301", "İ\x1ei̇"} {
+		"\u202e\x1e\u200d\x1e\xff", strings.Repeat("a", 300) + "\x1e" + strings.Repeat("a", 299), "\x1f\x1ea", "é\x1ee\u0301", "İ\x1ei"} {
 		f.Add("root", s, true)
 		f.Add(s, "x", false)
 	}

@@ -79,7 +79,7 @@ func parseMagnet(s string) (Magnet, error) {
 	}
 	const scheme = "magnet:"
 	if len(s) < len(scheme) || !strings.EqualFold(s[:len(scheme)], scheme) {
-		return Magnet{}, errors.New("does not begin with magnet:")
+		return Magnet{}, errors.New(`does not begin with "magnet:"`)
 	}
 	_, query, ok := strings.Cut(s, "?")
 	if !ok {
@@ -98,7 +98,7 @@ func parseMagnet(s string) (Magnet, error) {
 	case p.v2:
 		return Magnet{}, fmt.Errorf("%w: it has only a v2 info-hash (urn:btmh)", ErrV2Only)
 	}
-	return Magnet{}, errors.New("has no info-hash (xt=urn:btih:)")
+	return Magnet{}, errors.New("has no info-hash (xt=urn:btih:...)")
 }
 
 type magnetParser struct {

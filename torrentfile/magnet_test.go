@@ -72,8 +72,8 @@ func TestMagnetLinksAreRead(t *testing.T) {
 }
 
 var badMagnets = []struct{ name, in, says string }{
-	{"nothing", "", "does not begin with magnet:"},
-	{"a URL", "http://a.example/?xt=urn:btih:" + someHash, "does not begin with magnet:"},
+	{"nothing", "", `does not begin with "magnet:"`},
+	{"a URL", "http://a.example/?xt=urn:btih:" + someHash, `does not begin with "magnet:"`},
 	{"no parameters", "magnet:xt=urn:btih:" + someHash, "question mark"},
 	{"no topic", "magnet:?dn=a", "no info-hash"},
 	{"another network", "magnet:?xt=urn:ed2k:31D6CFE0D16AE931B73C59D7E0C089C0", "no info-hash"},

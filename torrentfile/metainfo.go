@@ -119,11 +119,17 @@ func (i *Info) Total() int64 {
 // checked what goes into it; an Info made by hand that is not valid has the zero
 // Layout, without pieces.
 func (i *Info) Layout() piece.Layout {
+	l, _ := i.layout() // the zero Layout when there is an error
+	return l
+}
+
+// layout is Layout with the reason why there is none.
+func (i *Info) layout() (piece.Layout, error) {
 	l, err := piece.NewLayout(i.Total(), i.PieceLength)
 	if err != nil {
-		return piece.Layout{}
+		return piece.Layout{}, invalid("info.piece length", "%v", err)
 	}
-	return l
+	return l, nil
 }
 
 // Hash returns the SHA-1 that piece p must have.

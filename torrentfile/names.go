@@ -12,14 +12,14 @@ import (
 // can be made safe by safeName.
 func checkName(name string) error {
 	if strings.IndexByte(name, 0) >= 0 {
-		return fmt.Errorf("%q contains a NUL", name)
+		return fmt.Errorf("%.100q contains a NUL", name)
 	}
 	if !strings.Contains(name, "..") {
 		return nil
 	}
 	for part := range strings.FieldsFuncSeq(name, isSeparator) {
 		if part == ".." {
-			return fmt.Errorf("%q leads out of the download folder", name)
+			return fmt.Errorf("%.100q leads out of the download folder", name)
 		}
 	}
 	return nil

@@ -52,27 +52,40 @@ func Parse(b []byte) (*Metainfo, error) {
 		return nil, invalid("file", "larger than the limit of %d MiB", MaxSize>>20)
 	}
 	b = bytes.TrimRight(b, " \t\r\n\x00") // left by editors and by block-wise copies; bencode ends in 'e'
-	top, err := benc.Pick(b, limits, "info", "announce", "announce-list", "url-list", "nodes",
+	top, err := pick(b, "info", "announce", "announce-list", "url-list", "nodes",
 		"comment", "comment.utf-8", "created by", "creation date", "piece layers")
 	if err != nil {
 		return nil, notTorrent(b, err)
 	}
-	if top[0] == nil {
+	if top["info"] == nil {
 		return nil, invalid("info", "missing")
 	}
-	m, err := ParseInfo(top[0])
+	m, err := ParseInfo(top["info"])
 	if err != nil {
 		return nil, err
 	}
-	m.Announce = parseTiers(top[1], top[2])
-	m.WebSeeds = parseWebSeeds(top[3])
-	m.Nodes = parseNodes(top[4])
-	m.Comment = text(top[6], top[5])
-	m.CreatedBy = text(top[7])
-	if t, ok := integer(top[8]); ok && t > 0 && t <= maxYear9999 {
+	m.Announce = parseTiers(top["announce"], top["announce-list"])
+	m.WebSeeds = parseWebSeeds(top["url-list"])
+	m.Nodes = parseNodes(top["nodes"])
+	m.Comment = text(top["comment.utf-8"], top["comment"])
+	m.CreatedBy = text(top["created by"])
+	if t, ok := benc.Int(top["creation date"]); ok && t > 0 && t <= maxYear9999 {
 		m.Created = time.Unix(t, 0).UTC()
 	}
-	m.layers = top[9]
+	m.layers = top["piece layers"]
+	return m, nil
+}
+
+// pick returns the undecoded values of keys in the dictionary b.
+func pick(b []byte, keys ...string) (map[string][]byte, error) {
+	values, err := benc.Pick(b, limits, keys...)
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[string][]byte, len(keys))
+	for i, key := range keys {
+		m[key] = values[i]
+	}
 	return m, nil
 }
 
@@ -91,42 +104,45 @@ func ParseInfo(b []byte) (*Metainfo, error) {
 }
 
 func parseInfo(b []byte) (*Info, error) {
-	v, err := benc.Pick(b, limits, "name", "name.utf-8", "piece length", "pieces", "length", "files",
+	v, err := pick(b, "name", "name.utf-8", "piece length", "pieces", "length", "files",
 		"private", "source", "meta version", "root hash", "attr")
 	if err != nil {
 		return nil, badBencode("info", err)
 	}
-	pieces, ok := benc.String(v[3])
+	pieces, ok := benc.String(v["pieces"])
 	if !ok {
-		return nil, noPieces(v[3], v[8], v[9])
+		return nil, noPieces(v)
 	}
-	info := &Info{Name: text(v[1], v[0]), Hashes: pieces, Source: text(v[7])}
+	info := &Info{Name: text(v["name.utf-8"], v["name"]), Hashes: pieces, Source: text(v["source"])}
 	if info.Name == "" {
 		return nil, invalid("info.name", "missing")
 	}
 	if err := checkName(info.Name); err != nil {
 		return nil, invalid("info.name", "%v", err)
 	}
-	if info.PieceLength, ok = integer(v[2]); !ok {
+	if info.PieceLength, ok = benc.Int(v["piece length"]); !ok {
 		return nil, invalid("info.piece length", "missing or not a number")
 	}
-	private, _ := integer(v[6])
+	private, _ := benc.Int(v["private"])
 	info.Private = private != 0 // BEP 27 says 1; whoever wrote another number meant it too
-	if err := info.parseFiles(v[4], v[5], v[10]); err != nil {
+	if err := info.parseFiles(v["length"], v["files"], v["attr"]); err != nil {
 		return nil, err
 	}
-	return info, info.checkPieces()
+	if err := info.checkPieces(); err != nil {
+		return nil, err
+	}
+	return info, nil
 }
 
-// noPieces tells apart the reasons for which a torrent has no list of hashes.
-func noPieces(pieces, version, rootHash []byte) error {
-	switch n, _ := integer(version); {
-	case pieces != nil:
+// noPieces tells apart the reasons for which info has no list of hashes.
+func noPieces(info map[string][]byte) error {
+	switch version, _ := benc.Int(info["meta version"]); {
+	case info["pieces"] != nil:
 		return invalid("info.pieces", "not a string")
-	case n >= 2:
+	case version >= 2:
 		return &InvalidError{"info.meta version", "this is a BitTorrent v2 torrent without a v1 part, which is not supported; " +
 			"ask for a hybrid or v1 torrent of the same files", ErrV2Only}
-	case rootHash != nil:
+	case info["root hash"] != nil:
 		return invalid("info.root hash", "Merkle torrents (BEP 30) are not supported")
 	}
 	return invalid("info.pieces", "missing")
@@ -143,7 +159,7 @@ func (i *Info) parseFiles(length, files, attr []byte) error {
 	case length == nil:
 		return invalid("info", "has neither length nor files")
 	}
-	n, ok := integer(length)
+	n, ok := benc.Int(length)
 	if !ok || n < 0 {
 		return invalid("info.length", "not a number from 0 up")
 	}
@@ -197,10 +213,11 @@ func parseFile(b []byte) (f File, link bool, err error) {
 	if err != nil {
 		return File{}, false, badBencode("", err)
 	}
+	length, path, pathUTF8 := v[0], v[1], v[2]
 	attr, _ := benc.String(v[3])
 	link = bytes.IndexByte(attr, 'l') >= 0
 	var ok bool
-	if f.Length, ok = integer(v[0]); v[0] != nil && (!ok || f.Length < 0) || v[0] == nil && !link {
+	if f.Length, ok = benc.Int(length); !ok && !(link && length == nil) || f.Length < 0 {
 		return File{}, false, invalid("length", "not a number from 0 up")
 	}
 	if link {
@@ -211,11 +228,11 @@ func parseFile(b []byte) (f File, link bool, err error) {
 	}
 	f.Pad = bytes.IndexByte(attr, 'p') >= 0
 	f.Executable = bytes.IndexByte(attr, 'x') >= 0
-	if f.Pad && v[1] == nil && v[2] == nil { // some authors give padding no name, libtorrent's tests among them
+	if f.Pad && path == nil && pathUTF8 == nil { // padding has no name in some torrents
 		f.Path = []string{".pad", strconv.FormatInt(f.Length, 10)}
 		return f, false, nil
 	}
-	if f.Path, err = parsePath(v[2], v[1]); err != nil {
+	if f.Path, err = parsePath(pathUTF8, path); err != nil {
 		return File{}, false, err
 	}
 	return f, false, checkPath(f.Path)
@@ -223,9 +240,9 @@ func parseFile(b []byte) (f File, link bool, err error) {
 
 // parsePath reads path.utf-8, a habit of old clients, where it is usable and
 // path otherwise.
-func parsePath(utf8Path, path []byte) ([]string, error) {
-	if utf8Path != nil {
-		if p, err := stringList(utf8Path); err == nil && len(p) > 0 && utf8.ValidString(strings.Join(p, "")) {
+func parsePath(pathUTF8, path []byte) ([]string, error) {
+	if pathUTF8 != nil {
+		if p, err := stringList(pathUTF8); err == nil && len(p) > 0 && utf8.ValidString(strings.Join(p, "")) {
 			return p, nil
 		}
 	}
@@ -268,7 +285,7 @@ func (i *Info) checkPieces() error {
 		// torrent always has a piece.
 		return invalid("info", "holds no data")
 	}
-	l, err := layout(i)
+	l, err := i.layout()
 	if err != nil {
 		return err
 	}
@@ -330,12 +347,4 @@ func text(values ...[]byte) string {
 		}
 	}
 	return last
-}
-
-// integer returns the bencoded number in v.
-func integer(v []byte) (n int64, ok bool) {
-	if len(v) == 0 || v[0] != 'i' {
-		return 0, false
-	}
-	return n, benc.Unmarshal(v, &n, limits) == nil
 }

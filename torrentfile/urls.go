@@ -127,7 +127,7 @@ func parseNodes(list []byte) []string {
 		for v := range pair {
 			if s, ok := benc.String(v); ok {
 				host = string(s)
-			} else if n, ok := integer(v); ok {
+			} else if n, ok := benc.Int(v); ok {
 				port = n
 			}
 		}

@@ -74,7 +74,7 @@ func (a *app) demo(ctx context.Context, args []string, f demoFlags) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	source := filepath.Join(dir, "demo.bin")
+	source := filepath.Join(dir, "demo-data.bin")
 	if len(args) > 0 {
 		source = args[0]
 		if st, err := os.Stat(source); err != nil {

@@ -55,7 +55,9 @@ func (d *demo) prove() error {
 		sum := demoSummary{d.getter.summary(d.getter.swarm.Stats(), failed), want, got, rows}
 		return errors.Join(failed, d.app.emit(sum))
 	}
-	d.getter.sayDone()
+	total, took := d.t.Info.Total(), d.getter.fetchTime()
+	d.app.say("demo.done", d.app.style.Good("✓"), d.getter.name, units.FormatBytes(total),
+		units.FormatElapsed(took, progress.Words(d.app.text)), units.FormatRate(meanRate(total, took)))
 	return errors.Join(d.table(rows, want, got), failed)
 }
 

@@ -56,9 +56,11 @@ var causes = []struct {
 	{as[*store.ExistsError], exitExists, "hint.exists_differs"},
 	{is(fs.ErrExist), exitExists, ""},
 	{is(fs.ErrNotExist), exitNotFound, "hint.not_found"},
+	{cannotListen, exitNetwork, "hint.listen"},
+	{as[*net.OpError], exitNetwork, "hint.network"},
+	{as[*net.DNSError], exitNetwork, "hint.network"},
 	{is(fs.ErrPermission), exitIO, "hint.permission"},
 	{isErrno([]syscall.Errno{syscall.EROFS}), exitIO, "hint.read_only"},
-	{as[net.Error], exitNetwork, "hint.network"},
 	{as[*fs.PathError], exitIO, ""},
 	{as[*os.LinkError], exitIO, ""},
 	{is(context.DeadlineExceeded), exitUnfinished, ""},
@@ -71,6 +73,13 @@ func is(target error) func(error) bool {
 func as[T error](err error) bool {
 	_, ok := errors.AsType[T](err)
 	return ok
+}
+
+// cannotListen reports whether an address could not be listened on: it is not one
+// of this machine, or the port is one for the administrator.
+func cannotListen(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "listen"
 }
 
 func isErrno(numbers []syscall.Errno) func(error) bool {

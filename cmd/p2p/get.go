@@ -183,7 +183,6 @@ func (x *transfer) wait(ctx context.Context) error {
 // stay seeds until somebody stops it, which is how it is meant to end.
 func (x *transfer) stay(ctx context.Context) error {
 	x.app.say("seed.staying")
-	x.begin = time.Now()
 	select {
 	case <-x.swarm.Failed():
 		return x.swarm.Err()
@@ -203,7 +202,7 @@ func (x *transfer) sayDone() {
 	if x.had > 0 {
 		size = units.FormatOf(fetched, st.BytesWanted)
 	}
-	took := units.FormatDuration(x.fetchTime(), progress.Words(x.app.text))
+	took := units.FormatElapsed(x.fetchTime(), progress.Words(x.app.text))
 	x.app.say("get.done", x.app.style.Good("✓"), text.Printable(x.t.Info.Name), size, took,
 		units.FormatRate(meanRate(fetched, x.fetchTime())), x.app.text.Count("count.pieces", st.PiecesWanted), x.path)
 }
@@ -216,6 +215,7 @@ func (x *transfer) end(err error) error {
 		err = errors.Join(closeErr, err)
 	}
 	st := x.swarm.Stats()
+	x.watcher.events(st, x.complete())
 	switch {
 	case !x.complete():
 		x.app.say("get.left", text.Printable(x.t.Info.Name), units.FormatOf(st.BytesDone, st.BytesWanted), st.PiecesHave, st.PiecesWanted)

@@ -13,10 +13,12 @@ import (
 const farewell = 3 * time.Second
 
 // interruptible returns a context that ends, with an *interrupted as its cause,
-// at the first signal to stop; at the second the program leaves at once. The
-// function that comes with it gives the signals back and must be called. The
-// third value ends the context for another cause.
+// at the first signal to stop; at the second the program leaves at once. A reader
+// that closes our stdout becomes an error of writing to it. The function that
+// comes with the context gives the signals back and must be called. The third
+// value ends the context for another cause.
 func (a *app) interruptible(parent context.Context) (context.Context, func(), context.CancelCauseFunc) {
+	surviveBrokenPipe()
 	ctx, cancel := context.WithCancelCause(parent)
 	signals, release := a.stops()
 	done := make(chan struct{})

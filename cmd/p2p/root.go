@@ -33,6 +33,7 @@ func (a *app) rootCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetArgs(a.args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)

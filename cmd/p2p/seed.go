@@ -5,11 +5,13 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"p2p/cmd/p2p/text"
 	"p2p/peer"
 	"p2p/piece"
 	"p2p/piece/store"
@@ -92,11 +94,7 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	if err := s.Checkpoint(have); err != nil {
 		return errors.Join(err, x.close())
 	}
-	trackers := tiers(f.announce)
-	if len(trackers) == 0 && len(t.Announce) == 0 {
-		a.say("seed.no_tracker")
-	}
-	return x.seed(ctx, abort, seeding{listen: listen, have: have, trackers: trackers, flags: f.peerFlags})
+	return x.seed(ctx, abort, seeding{listen: listen, have: have, trackers: tiers(f.announce), flags: f.peerFlags})
 }
 
 // seedPath makes a torrent of a file or folder, saves it, and shares it. Without a
@@ -127,6 +125,9 @@ func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, 
 		defer tracker.stop()
 		http, _ := tracker.announceURLs()
 		g.trackers = [][]string{{http}}
+		if tracker.host.IsLoopback() && !listen.Addr().IsLoopback() {
+			a.say("seed.loopback", http)
+		}
 	}
 	m.Announce = g.trackers
 	if err := a.saveSeeded(f.save, m, f.force); err != nil {
@@ -194,6 +195,10 @@ func (x *transfer) announceSelf(g seeding) error {
 		return x.app.emit(m)
 	}
 	if g.torrent == "" {
+		if len(g.trackers) == 0 && len(x.t.Announce) == 0 {
+			here := netip.AddrPortFrom(reachable(g.listen.Addr()), x.node.Addr().Port())
+			x.app.say("seed.no_tracker", here)
+		}
 		return nil
 	}
 	say := x.app.text.Say
@@ -205,5 +210,9 @@ func (x *transfer) announceSelf(g seeding) error {
 		}
 		rows = append(rows, [2]string{label, address})
 	}
-	return x.app.printRows(rows)
+	if err := x.app.printRows(rows); err != nil {
+		return err
+	}
+	x.app.say("seed.elsewhere", text.Printable(filepath.Base(g.torrent)))
+	return nil
 }

@@ -34,7 +34,7 @@ func (p *peerFlags) add(cmd *cobra.Command, a *app) {
 }
 
 // transfer is one torrent on one node: what get and seed have in common. It is
-// used by one goroutine, but for what its view does.
+// used by one goroutine, and by its watch as far as the fields say.
 type transfer struct {
 	app   *app
 	verb  string
@@ -46,8 +46,11 @@ type transfer struct {
 
 	begin    time.Time // of the exchange with peers
 	had      int64     // bytes that were there then
-	finished time.Time // when it was complete; begin if it was from the start
-	watcher  watcher
+	finished time.Time // when the download was complete
+
+	// owned by the watch while there is one
+	watcher   watcher
+	seedSince time.Time // when it first saw that there was nothing left to fetch
 }
 
 // openNode binds the listener and reads the flags for it.
@@ -102,7 +105,7 @@ func (x *transfer) complete() bool {
 	}
 }
 
-// snapshot is how the transfer stands, for people.
+// snapshot is how the transfer stands, for people. The watch calls it.
 func (x *transfer) snapshot() progress.Snapshot {
 	st, now := x.swarm.Stats(), time.Now()
 	s := progress.Snapshot{
@@ -111,7 +114,10 @@ func (x *transfer) snapshot() progress.Snapshot {
 		Peers: st.Connected, Seeds: st.Seeds, Receiving: st.Receiving, Elapsed: now.Sub(x.begin),
 	}
 	if x.complete() {
-		s.State = progress.Seeding
+		if x.seedSince.IsZero() {
+			x.seedSince = now
+		}
+		s.State, s.Elapsed = progress.Seeding, now.Sub(x.seedSince)
 	}
 	return s
 }
@@ -121,6 +127,7 @@ func (x *transfer) status(_ progress.Snapshot, m *statusMessage) {
 	st := x.swarm.Stats()
 	m.InfoHash = x.t.InfoHash.String()
 	m.Peers = &peersObject{st.Connected, st.Seeds, st.Sending, st.Receiving}
+	m.SecondsElapsed = int64(time.Since(x.begin).Seconds())
 	m.PiecesDone = st.PiecesHave
 	m.HashFails = st.HashFails
 }

@@ -41,7 +41,6 @@ func (a *app) watch(v view) (stop func()) {
 		redraw, report := time.NewTicker(tick), time.NewTicker(v.every)
 		defer redraw.Stop()
 		defer report.Stop()
-		a.redraw(v, time.Now())
 		for {
 			select {
 			case <-done:
@@ -116,9 +115,6 @@ func newMeter(total int64) *meter {
 	m.total.Store(total)
 	return m
 }
-
-// add counts n more bytes.
-func (m *meter) add(n int64) { m.done.Add(n) }
 
 // set notes that done of total bytes are read.
 func (m *meter) set(done, total int64) {

@@ -15,11 +15,6 @@ import (
 	"p2p/tracker/wire"
 )
 
-// patience is how long a round waits for one tracker before it asks the next
-// one too. Longer than the answer of a tracker that works, one lost packet
-// included; far shorter than answerWithin.
-const patience = 5 * time.Second
-
 // Torrent is what an Announcer announces. Its methods are called from the
 // goroutine of Announcer.Run and, after that has returned, of Announcer.Stop.
 type Torrent interface {

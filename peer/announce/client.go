@@ -89,7 +89,7 @@ type Request struct {
 	Port       uint16 // where we accept peers
 	Uploaded   int64  // bytes since started
 	Downloaded int64  // bytes since started
-	Left       int64  // bytes still missing; 0 says that we are a seeder
+	Left       int64  // bytes still missing; 0 says that we are a seeder; wire.LeftUnknown before the metadata
 	Event      wire.Event
 	NumWant    int    // peers wanted; 0 leaves the number to the tracker. A stopped announce asks for none
 	TrackerID  string // of the last Response from this tracker

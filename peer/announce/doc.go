@@ -12,9 +12,8 @@
 // A round starts at the first tracker of the first tier and ends at the first
 // answer. The next tracker is asked at once when one fails, and also when one
 // is silent for 5 seconds; the silent one may still win. A tracker that failed
-// is left out of the rounds until its back-off (10 seconds, doubling to 30
-// minutes) is over, so a dead one at the top costs its 5 seconds once, not at
-// every announce. Options.AskOnWhenAlone lets a downloader that got no other
+// is left out of the rounds until its back-off (about 10 seconds, doubling to 30
+// minutes) is over. Options.AskOnWhenAlone lets a downloader that got no other
 // peer go on to the next tracker too, which BEP 12 does not say.
 //
 // # When

@@ -78,9 +78,32 @@ func TestCompletedIsToldEvenBeforeTheMinInterval(t *testing.T) {
 		n := newFakeNet()
 		tracker := n.tracker("t", says("d8:intervali1800e12:min intervali1800e5:peers0:e"))
 		torrent := &fakeTorrent{left: 1}
+		fallback := n.tracker("fallback", says(onePeer(1800)))
+		a := n.client(announce.Options{}).NewAnnouncer([][]string{{tracker.url}, {fallback.url}}, torrent)
+		run(t, a)
+		time.Sleep(time.Second)
+		a.Completed()
+		time.Sleep(time.Second)
+		if got, want := tracker.events()+fallback.events(), "started completed "; got != want {
+			t.Errorf("events are %q, want %q", got, want)
+		}
+	})
+}
+
+func TestCompletedIsToldEvenInBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		tracker := n.tracker("t", says(onePeer(1800)))
+		torrent := &fakeTorrent{left: 1}
 		a := n.client(announce.Options{}).NewAnnouncer([][]string{{tracker.url}}, torrent)
 		run(t, a)
 		time.Sleep(time.Second)
+		tracker.down()
+		time.Sleep(4 * time.Hour)
+		tracker.up()
+		if wait := time.Until(a.Status()[0].Next); wait < 2*time.Second {
+			t.Fatalf("next announce in %v, want a long back-off", wait)
+		}
 		a.Completed()
 		time.Sleep(time.Second)
 		if got, want := tracker.events(), "started completed "; got != want {

@@ -27,6 +27,7 @@ type fakeNet struct {
 	tcp    map[string]func(net.Conn) // by "IP:port"; serves one connection
 	udp    map[string]func(*fakeUDP, []byte)
 	dialed []string
+	slow   time.Duration // how long connecting takes, whether it is still wanted or not
 }
 
 func newFakeNet() *fakeNet {
@@ -62,6 +63,7 @@ func (n *fakeNet) dial(ctx context.Context, network, address string) (net.Conn, 
 	n.dialed = append(n.dialed, network+" "+address)
 	serve, packets := n.tcp[address], n.udp[address]
 	n.mu.Unlock()
+	time.Sleep(n.slow)
 	to := netip.MustParseAddrPort(address)
 	switch {
 	case network != "tcp" && packets != nil:

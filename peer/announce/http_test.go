@@ -22,8 +22,8 @@ import (
 	"p2p/tracker/httpwire"
 )
 
-// serve starts a web server on the loopback interface.
-func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
+// webServer starts a web server on the loopback interface.
+func webServer(t *testing.T, h http.HandlerFunc) *httptest.Server {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s
@@ -32,7 +32,7 @@ func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 // BEP 3: "Tracker GET requests have the following keys"
 func TestHTTPAnnounceSaysAndReadsEverything(t *testing.T) {
 	var got *http.Request
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := webServer(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		fmt.Fprint(w, "d8:completei5e11:external ip4:\xc0\x00\x02\x0910:incompletei6e8:intervali900e12:min intervali60e"+
 			"5:peers12:\xc6\x33\x64\x07\x1a\xe1\x7f\x00\x00\x01\x00\x506:peers618:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07\x1a\xe115:warning message7:carefule")
@@ -60,7 +60,7 @@ func TestHTTPAnnounceSaysAndReadsEverything(t *testing.T) {
 }
 
 func TestHTTPAnswerMayBeCompressed(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := webServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") != "gzip" {
 			t.Errorf("header is %v", r.Header)
 		}
@@ -100,7 +100,7 @@ func TestLocalIsTheSourceAddress(t *testing.T) {
 	}
 	_ = probe.Close()
 	var from string
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := webServer(t, func(w http.ResponseWriter, r *http.Request) {
 		from = r.RemoteAddr
 		fmt.Fprint(w, onePeer(900))
 	})
@@ -210,7 +210,7 @@ func TestRedirectRemembersTheFarthestHop(t *testing.T) {
 func TestRedirectsAreBounded(t *testing.T) {
 	for hops, want := range map[int]string{5: "", 6: "more than 5 redirects"} {
 		asked := 0
-		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		s := webServer(t, func(w http.ResponseWriter, r *http.Request) {
 			if asked++; asked <= hops {
 				http.Redirect(w, r, fmt.Sprintf("/%d?%s", asked, r.URL.RawQuery), http.StatusMovedPermanently)
 				return
@@ -234,6 +234,29 @@ func TestFirstAddressThatConnectsIsUsed(t *testing.T) {
 		_, err := n.client(announce.Options{}).Announce(t.Context(), tracker.url, udpRequest)
 		if took := time.Since(tracker.began); err != nil || took != 250*time.Millisecond {
 			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
+
+// Two addresses connect at the same time: the second connection must not stay.
+func TestConnectionThatComesInSecondIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		n.hosts["t"] = []netip.Addr{netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")}
+		closed := 0
+		serve := func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n"+onePeer(900))
+			_ = conn.Close()
+			closed++
+		}
+		n.tcp["203.0.113.1:80"], n.tcp["203.0.113.2:80"] = raw("HTTP/1.1 200 OK\r\n\r\n"+onePeer(900)), serve
+		n.slow = time.Second // both end up connected, the second after it was cancelled
+		if _, err := n.client(announce.Options{}).Announce(t.Context(), "http://t/", udpRequest); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if closed != 1 {
+			t.Error("second connection is still open")
 		}
 	})
 }
@@ -278,7 +301,7 @@ func TestErrorsArePlain(t *testing.T) {
 }
 
 func TestRefusalIsToldApart(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "d14:failure reason2:no8:retry in1:7e") })
+	s := webServer(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "d14:failure reason2:no8:retry in1:7e") })
 	_, err := announce.New(announce.Options{}).Announce(t.Context(), s.URL, udpRequest)
 	if r, ok := errors.AsType[*announce.Refusal](err); !ok || r.Reason != "no" || r.RetryIn != 7*time.Minute || r.Never {
 		t.Errorf("error is %#v", err)

@@ -33,9 +33,9 @@ func race[T any](ctx context.Context, n int, patience time.Duration,
 
 	next := time.NewTimer(0)
 	defer next.Stop()
-	begun, ended, enough := 0, 0, false
+	begun, ended := 0, 0
 	for {
-		more := begun < n && !enough && ctx.Err() == nil
+		more := begun < n && ctx.Err() == nil
 		if ended == begun && !more {
 			return
 		}
@@ -55,7 +55,6 @@ func race[T any](ctx context.Context, n int, patience time.Duration,
 		case o := <-outcomes:
 			ended++
 			if settle(o.i, o.value, o.err) {
-				enough = true
 				cancel()
 			}
 			next.Reset(0)

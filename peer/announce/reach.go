@@ -36,27 +36,23 @@ func reachOf(a netip.Addr) reach {
 	return internet
 }
 
-// dialable returns the peers that can be what they claim, an address somebody
-// listens at, without doubles: no port 0, no unspecified, multicast or
-// broadcast address. Peers on this machine are believed only to a tracker that
-// is not on the open internet: it has no way to know them, and the connection
-// would go to whatever else listens here. At most maxPeers are kept. The result
-// is a new slice.
+// dialable returns the peers that can be what they claim, without doubles, in a
+// new slice. The codecs have dropped port 0 and the unspecified and multicast
+// addresses; here go the others behind which nobody listens. Peers on this
+// machine are believed only to a tracker that is not on the open internet: one
+// there has no way to know them, and the connection would go to whatever else
+// listens here.
 func dialable(peers []netip.AddrPort, tracker reach) []netip.AddrPort {
-	kept := make([]netip.AddrPort, 0, min(len(peers), maxPeers))
-	seen := make(map[netip.AddrPort]bool, min(len(peers), maxPeers))
+	kept := make([]netip.AddrPort, 0, len(peers))
+	seen := make(map[netip.AddrPort]bool, len(peers))
 	for _, p := range peers {
-		if len(kept) == maxPeers {
-			break
-		}
-		a := p.Addr().Unmap()
-		p = netip.AddrPortFrom(a, p.Port())
+		a := p.Addr()
 		switch {
-		case p.Port() == 0, !a.IsValid(), thisHost.Contains(a), a.IsUnspecified(), a.IsMulticast(), a == broadcast:
+		case seen[p], a == broadcast, thisHost.Contains(a):
 			continue
 		case a.Is6() && a.IsLinkLocalUnicast(): // says nothing without the interface, which no tracker knows
 			continue
-		case tracker == internet && reachOf(a) == here, seen[p]:
+		case tracker == internet && reachOf(a) == here:
 			continue
 		}
 		seen[p] = true
@@ -64,7 +60,3 @@ func dialable(peers []netip.AddrPort, tracker reach) []netip.AddrPort {
 	}
 	return kept
 }
-
-// maxPeers bounds what one answer hands over. libtorrent asks for 200 and
-// keeps 3,000 in all; a body of 1 MiB could hold 170,000.
-const maxPeers = 2000

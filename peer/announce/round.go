@@ -3,12 +3,21 @@ package announce
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
 	"p2p/tracker/wire"
 )
+
+// patience is how long a round waits for one tracker before it asks the next
+// one too. Longer than the answer of a tracker that works, one lost packet
+// included; far shorter than answerWithin.
+const patience = 5 * time.Second
+
+// errSilent is why a tracker failed that was overtaken by the next.
+var errSilent = fmt.Errorf("no answer within %d s", patience/time.Second)
 
 // round asks the trackers that are due, in the order of BEP 12, until one has
 // answered, and sets the time of the next round.
@@ -24,7 +33,7 @@ func (a *Announcer) round(ctx context.Context) {
 			r := a.request(due[i])
 			asked[i] = r
 			downloading = r.Left > 0
-			due[i].Asking = true
+			due[i].Asking, due[i].asked = true, time.Now()
 			a.publish()
 			return func(ctx context.Context) (Response, error) { return a.client.Announce(ctx, due[i].URL, r) }
 		},
@@ -104,10 +113,14 @@ func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
 	a.tiers.promote(t)
 }
 
-// failed notes that an announce to t failed, unless we broke it off ourselves.
+// failed notes that an announce to t failed. One that we broke off because
+// another tracker had answered counts if we had waited for it long enough.
 func (a *Announcer) failed(t *tracker, err error) {
 	if errors.Is(err, context.Canceled) {
-		return
+		if time.Since(t.asked) < patience {
+			return
+		}
+		err = errSilent
 	}
 	t.Failures++
 	t.Err = err.Error()

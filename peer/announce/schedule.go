@@ -16,13 +16,14 @@ const (
 	defaultInterval = 30 * time.Minute
 )
 
-// regular returns how long to wait after resp before the next regular announce.
+// regular returns how long to wait after resp before the next regular announce,
+// unless shortest is longer.
 func regular(resp Response) time.Duration {
 	interval := resp.Interval
 	if interval <= 0 {
 		interval = defaultInterval
 	}
-	return min(max(interval, resp.MinInterval, minInterval), maxInterval)
+	return min(max(interval, minInterval), maxInterval)
 }
 
 // shortest returns how long to wait after resp before any announce without an

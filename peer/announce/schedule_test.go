@@ -74,6 +74,19 @@ func TestDownloaderWithoutPeersAsksAgainSoonAFewTimes(t *testing.T) {
 	}
 }
 
+func TestStatusOfADownloaderThatIsAloneHeedsTheMinInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		tracker := n.tracker("t", says("d8:intervali1800e12:min intervali300e5:peers0:e"))
+		a := n.client(announce.Options{}).NewAnnouncer([][]string{{tracker.url}}, &fakeTorrent{left: 1})
+		run(t, a)
+		time.Sleep(time.Second)
+		if got := time.Until(a.Status()[0].Next); got != 299*time.Second {
+			t.Errorf("next announce in %v, want 299s", got)
+		}
+	})
+}
+
 func TestOwnAddressIsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()
@@ -94,7 +107,8 @@ func TestNeedForPeersComesAsSoonAsTheTrackerAllows(t *testing.T) {
 		name, body string
 		want       []time.Duration
 	}{
-		{"no min interval", onePeer(1800), []time.Duration{0, 1 * time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 31 * time.Minute, 61 * time.Minute}},
+		{"no min interval", onePeer(1800), []time.Duration{0, 1 * time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 31 * time.Minute,
+			61 * time.Minute, 62 * time.Minute, 64 * time.Minute}},
 		{"min interval", "d8:intervali1800e12:min intervali900e5:peers6:\xc6\x33\x64\x07\x1a\xe1e",
 			[]time.Duration{0, 15 * time.Minute, 30 * time.Minute, 45 * time.Minute, 60 * time.Minute}},
 	} {
@@ -104,9 +118,14 @@ func TestNeedForPeersComesAsSoonAsTheTrackerAllows(t *testing.T) {
 				tracker := n.tracker("t", says(c.body))
 				a := n.client(announce.Options{}).NewAnnouncer([][]string{{tracker.url}}, &fakeTorrent{left: 1})
 				run(t, a)
-				for range 62 * 60 {
+				for i := range 65 * 60 {
 					time.Sleep(time.Second)
 					a.NeedPeers() // all the time
+					synctest.Wait()
+					if asked, next := len(tracker.times()), a.Status()[0].Next; i > 0 && asked < len(c.want) &&
+						next.Sub(tracker.began).Truncate(time.Second) != c.want[asked] {
+						t.Fatalf("at %v the user is told %v, want %v", time.Since(tracker.began), next.Sub(tracker.began), c.want[asked])
+					}
 				}
 				if got := tracker.times(); !slices.Equal(got, c.want) {
 					t.Errorf("asked at %v, want %v", got, c.want)
@@ -114,6 +133,22 @@ func TestNeedForPeersComesAsSoonAsTheTrackerAllows(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestNeedForPeersDoesNotPostponeAnEarlierAnnounce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		tracker := n.tracker("t", says(nobody(1800)))
+		a := n.client(announce.Options{}).NewAnnouncer([][]string{{tracker.url}}, &fakeTorrent{left: 1})
+		run(t, a)
+		for range 50 {
+			time.Sleep(time.Second)
+			a.NeedPeers()
+		}
+		if got, want := tracker.times(), []time.Duration{0, 15 * time.Second, 45 * time.Second}; !slices.Equal(got, want) {
+			t.Errorf("asked at %v, want %v", got, want)
+		}
+	})
 }
 
 func TestBackOffDoublesWithChanceAndEndsAtHalfAnHour(t *testing.T) {

@@ -15,6 +15,7 @@ const maxTrackers = 100
 type tracker struct {
 	Status
 	host    string    // of its URL, for the log: the rest of the URL may hold a secret
+	asked   time.Time // the last time
 	started bool      // it has answered a started announce, so it wants a stopped one
 	hold    time.Time // it must not be asked before: back-off, or its min interval
 	never   bool      // it must not be asked at all

@@ -203,3 +203,26 @@ func TestDownloaderThatIsAloneAsksOnWhenTold(t *testing.T) {
 		})
 	}
 }
+
+func TestTrackerInBackOffIsLeftOutOfTheRounds(t *testing.T) {
+	for _, dead := range []string{"refuses", "is silent"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newFakeNet()
+			first := n.tracker("first", says(""))
+			if dead == "refuses" {
+				first.answer(says("d14:failure reason2:noe"))
+			}
+			second := n.tracker("second", says(onePeer(60)))
+			a := n.client(announce.Options{}).NewAnnouncer([][]string{{first.url}, {second.url}}, &fakeTorrent{left: 1})
+			run(t, a)
+			time.Sleep(2 * time.Hour)
+			if asked, rounds := len(first.times()), len(second.times()); asked > 15 || asked < 8 || rounds < 105 {
+				t.Errorf("a tracker that %s was asked %d times in %d rounds", dead, asked, rounds)
+			}
+			if s := a.Status()[0]; s.Err == "" || s.Failures != len(first.times()) {
+				t.Errorf("a tracker that %s: status is %+v", dead, s)
+			}
+			time.Sleep(15 * time.Second) // for the last announce to end
+		})
+	}
+}

@@ -135,7 +135,7 @@ func announceRequest(u *url.URL, r Request) udpwire.AnnounceRequest {
 	case r.Event == wire.Stopped:
 		q.NumWant = 0
 	case r.NumWant > 0:
-		q.NumWant = int32(min(r.NumWant, maxPeers))
+		q.NumWant = int32(min(r.NumWant, httpwire.MaxPeers))
 	}
 	if path := u.RequestURI(); path != "/" && path != "/announce" {
 		q.Options = udpwire.AppendOptions(nil, path)

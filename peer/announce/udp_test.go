@@ -3,6 +3,7 @@ package announce_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -145,6 +146,31 @@ func TestUDPConnectionIDIsUsedForAMinute(t *testing.T) {
 		}
 		if want := []time.Duration{0, time.Minute}; !slices.Equal(u.connects, want) {
 			t.Errorf("connected at %v, want %v", u.connects, want)
+		}
+	})
+}
+
+func TestUDPConnectionIDsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		c := n.client(announce.Options{})
+		var trackers []*udpTracker
+		tell := func(i int) {
+			address := fmt.Sprintf("203.0.%d.%d:6969", i/256, i%256)
+			if i == len(trackers) {
+				trackers = append(trackers, n.udpTracker(address))
+			}
+			if _, err := c.Announce(t.Context(), "udp://"+address, udpRequest); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 300 {
+			tell(i)
+		}
+		tell(0)
+		tell(299)
+		if first, last := len(trackers[0].connects), len(trackers[299].connects); first != 2 || last != 1 {
+			t.Errorf("connected %d and %d times to the first and the last of 300 trackers, want 2 and 1", first, last)
 		}
 	})
 }

@@ -52,15 +52,19 @@ type Conn struct {
 	asked     requests
 	pipe      pipeline
 	fast      *piece.Bitfield // pieces that the peer lets us ask for while it chokes us; nil = none
-	late      int             // blocks that may still come although we took them back
+	allowed   *piece.Bitfield // those of them that it has
+	late      int             // blocks that may still come although we took them back; less than 0: that came unasked
+	lateAt    time.Time       // newest change of late
 	snubbed   bool
-	pause     time.Time // no new requests before then: the peer refuses them
+	pause     time.Time // no new requests before then
+	unchoked  time.Time // when the peer last began to let us ask
 	lastBlock time.Time // newest block, or when requests went out into silence
 
 	uploads []piece.Block // asked of us and not yet with the writer, oldest first
 	writing int           // blocks that are with the writer
 	granted map[piece.Index]int
-	refused int // requests that the peer should not have sent
+	choked  time.Time // when we last choked the peer
+	refused int       // requests that it should not have sent, since we last unchoked it
 
 	down, up           Meter
 	lastSent, lastRecv time.Time
@@ -74,7 +78,7 @@ func New(cfg Config, queue *piece.Queue, now time.Time) *Conn {
 		cfg: cfg, queue: queue,
 		amChoking: true, peerChoking: true,
 		peerHas:  piece.NewBitfield(queue.Layout().Pieces()),
-		pipe:     newPipeline(assumedReqQ),
+		pipe:     newPipeline(now, assumedReqQ),
 		lastSent: now, lastRecv: now, lastBlock: now,
 	}
 }
@@ -123,11 +127,19 @@ func (c *Conn) send(now time.Time, out []Event, m wire.Message) []Event {
 	return append(out, Event{Kind: Send, Msg: m})
 }
 
+// Have appends the message that tells the peer of a piece that was verified.
+func (c *Conn) Have(now time.Time, i piece.Index, out []Event) []Event {
+	return c.send(now, out, wire.Message{ID: wire.Have, Index: i.Uint32()})
+}
+
 // Close takes back everything that the connection holds in the queue. The Conn
 // is not to be used afterwards.
 func (c *Conn) Close() {
-	c.returnAll(nil)
-	c.queue.Lost(c.peerHas)
+	c.asked.each(func(r *request) { c.queue.Return(c.cfg.Key, r.block) })
+	c.asked.clear()
+	if c.peerHas.Count() > 0 { // or it was never counted
+		c.queue.Lost(c.peerHas)
+	}
 }
 
 // Key returns the number of the connection in its swarm.

@@ -9,17 +9,28 @@ import (
 
 // Patience with a peer that was asked for blocks.
 const (
-	// overdueMin and overdueMax bound how long a block may take before it is
-	// asked of others too; between them it is four times what the rate and the
-	// round-trip time make likely.
+	// A block is overdue, and asked of others too, when it takes four times as
+	// long as rate and round-trip time made likely when it was asked for, but
+	// not before overdueMin and not after overdueMax.
 	overdueMin = 2 * time.Second
 	overdueMax = 30 * time.Second
+	// overdueUnknown is for a peer whose rate is not known yet, and for asking
+	// more others when those who were asked too have not helped.
+	overdueUnknown = 10 * time.Second
 	// stalledAfter is when a peer that was asked and sends nothing at all is
 	// given up (libtorrent: 60 s, Transmission: 25 s a request).
 	stalledAfter = 60 * time.Second
+	// recallAfter is when a request is taken back that a peer lets lie while it
+	// answers others: several who do that could keep a block from everybody.
+	recallAfter = 2 * time.Minute
 	// lateGrace is how many blocks nobody asked for are put down to messages
-	// that crossed.
+	// that crossed, and lateFor how long they may be under way.
 	lateGrace = 16
+	lateFor   = time.Minute
+	// refusedPause is how long nothing is asked of a peer that refuses or that
+	// has just sent in vain: asking again at once would spin.
+	refusedPause = time.Second
+	missedPause  = 500 * time.Millisecond
 )
 
 // Fill draws requests from the queue until the pipeline is full. It is called
@@ -37,19 +48,22 @@ func (c *Conn) Fill(now time.Time, out []Event) []Event {
 	if c.asked.live >= depth {
 		return out
 	}
+	c.scratch = c.queue.Next(c.cfg.Key, have, c.asked.live, depth-c.asked.live, c.scratch[:0])
+	if len(c.scratch) == 0 {
+		return c.loseInterest(now, out)
+	}
 	if c.asked.live == 0 {
 		c.lastBlock = now // the wait begins now
 	}
-	c.scratch = c.queue.Next(c.cfg.Key, have, c.asked.live, depth-c.asked.live, c.scratch[:0])
 	for _, b := range c.scratch {
-		c.asked.push(b, now)
+		c.asked.push(request{
+			block: b, at: now, due: now.Add(c.patience(now)),
+			came: c.pipe.came, alone: c.asked.live == 0 && c.late <= 0,
+		})
 		out = append(out, Event{Kind: Ask, Block: b})
 	}
-	if len(c.scratch) > 0 {
-		c.lastSent = now
-		return out
-	}
-	return c.loseInterest(now, out)
+	c.lastSent = now
+	return out
 }
 
 // mayAsk returns the pieces that the peer may be asked for now, or nil.
@@ -59,22 +73,20 @@ func (c *Conn) mayAsk(now time.Time) *piece.Bitfield {
 		return nil
 	case !c.peerChoking:
 		return c.peerHas
-	case c.fast == nil:
+	case c.allowed == nil || c.allowed.Count() == 0:
 		return nil
 	}
-	allowed := piece.NewBitfield(c.fast.Len())
-	for i := range c.fast.And(c.peerHas) {
-		allowed.Set(i)
-	}
-	return allowed
+	return c.allowed
 }
 
-// loseInterest says so when the peer has nothing more for us. It is asked only
-// when the queue had nothing for an idle peer: going through the pieces of
-// every peer at every piece that is verified would cost more than the answer is
-// worth.
+// loseInterest says so when the peer has nothing more for us. BEP 3: "whenever
+// a downloader doesn't have something they currently would ask a peer for in
+// unchoked, they must express lack of interest, despite being choked." It is
+// looked into only when the queue had nothing for the peer, and now and then:
+// going through the pieces of every peer at every piece that is verified would
+// cost more than the answer is worth.
 func (c *Conn) loseInterest(now time.Time, out []Event) []Event {
-	if c.asked.live > 0 || c.peerHas.Offers(c.queue.Have(), c.queue.Wanted()) {
+	if !c.amInterested || c.asked.live > 0 || c.peerHas.Offers(c.queue.Have(), c.queue.Wanted()) {
 		return out
 	}
 	c.amInterested = false
@@ -83,20 +95,19 @@ func (c *Conn) loseInterest(now time.Time, out []Event) []Event {
 
 // Hungry reports whether Fill would ask for more if the queue had more to give.
 func (c *Conn) Hungry(now time.Time) bool {
-	return c.amInterested && !c.snubbed && c.asked.live < c.pipe.depth &&
-		(!c.peerChoking || c.fast != nil) && !now.Before(c.pause)
+	return c.mayAsk(now) != nil && !c.snubbed && c.asked.live < c.pipe.depth
 }
 
 // Arrived says that block b has come and lies at its place, and reports what
 // that completed. The caller calls Fill after the last block of a batch.
 func (c *Conn) Arrived(now time.Time, b piece.Block) piece.Progress {
-	c.lastRecv, c.lastBlock = now, now
-	c.down.Add(now, int(b.Length))
+	c.received(now, int(b.Length))
+	c.lastBlock = now
 	c.snubbed = false
-	if at, ok := c.asked.take(b); ok {
-		c.pipe.arrived(now, now.Sub(at), &c.down)
+	if r, ok := c.asked.take(b); ok {
+		c.pipe.arrived(now, r, c.late <= 0, c.down.Rate(now))
 	} else {
-		c.late--
+		c.overtaken(now)
 	}
 	return c.queue.Arrived(c.cfg.Key, b)
 }
@@ -104,23 +115,47 @@ func (c *Conn) Arrived(now time.Time, b piece.Block) piece.Progress {
 // Missed says that block b has come and was dropped, because somebody else was
 // just delivering the same one. It is free again unless that one succeeds.
 func (c *Conn) Missed(now time.Time, b piece.Block) {
-	c.lastRecv, c.lastBlock = now, now
-	c.down.Add(now, int(b.Length))
-	if _, ok := c.asked.take(b); ok {
-		c.queue.Return(c.cfg.Key, b)
+	c.received(now, int(b.Length))
+	c.lastBlock = now
+	if _, ok := c.asked.take(b); !ok {
+		c.overtaken(now)
+		return
+	}
+	c.queue.Return(c.cfg.Key, b)
+	if c.asked.live == 0 { // it is end game, and the same block would be asked for again
+		c.pause = now.Add(missedPause)
 	}
 }
 
 // Unasked says that n bytes of a block came that nobody expected. A few are our
-// own doing: they crossed with a cancel. A peer that goes on wastes our line.
+// own doing: they crossed with a cancel. BEP 6: "if a peer receives a piece
+// that was never requested, the peer MUST close the connection."
 func (c *Conn) Unasked(now time.Time, n int) error {
-	c.lastRecv = now
-	c.down.Add(now, n)
-	c.late--
+	c.received(now, n)
+	c.overtaken(now)
 	if c.late < -lateGrace {
-		return &Violation{Rule: "sends blocks that were not asked for"}
+		return &Violation{Rule: "sends blocks that were not asked for (BEP 6)"}
 	}
 	return nil
+}
+
+// received notes n bytes of a block, wanted or not.
+func (c *Conn) received(now time.Time, n int) {
+	c.lastRecv = now
+	c.down.Add(now, n)
+}
+
+// takeBack removes b from what the peer was asked for. It may still come.
+func (c *Conn) takeBack(now time.Time, b piece.Block, out []Event) []Event {
+	c.late = max(c.late, 0) + 1
+	c.lateAt = now
+	return append(out, Event{Kind: Forget, Block: b})
+}
+
+// overtaken notes that something has come which was taken back before.
+func (c *Conn) overtaken(now time.Time) {
+	c.late--
+	c.lateAt = now
 }
 
 // Cancel takes back that the peer was asked for b, because it came from
@@ -129,39 +164,53 @@ func (c *Conn) Cancel(now time.Time, b piece.Block, out []Event) []Event {
 	if _, ok := c.asked.take(b); !ok {
 		return out
 	}
-	c.late++
-	out = append(out, Event{Kind: Forget, Block: b})
+	out = c.takeBack(now, b, out)
 	return c.send(now, out, wire.Message{
 		ID: wire.Cancel, Index: b.Piece.Uint32(), Begin: b.Begin, Length: b.Length,
 	})
 }
 
-// patience returns how long a block may take before others are asked too.
+// patience returns how long the next request may take before others are asked
+// too.
 func (c *Conn) patience(now time.Time) time.Duration {
-	likely := 4 * c.pipe.rtt
-	if rate := c.down.Rate(now); rate > 0 {
-		likely += time.Duration(4 * float64(c.asked.live*piece.BlockSize) / rate * float64(time.Second))
-	} else if c.pipe.rtt == 0 {
-		likely = overdueMax / 3 // nothing is known about it yet
+	rate := c.down.Rate(now)
+	if rate == 0 {
+		return overdueUnknown
 	}
-	return min(max(likely, overdueMin), overdueMax)
+	ahead := float64((c.asked.live+1)*piece.BlockSize) / rate
+	likely := c.pipe.rtt + time.Duration(min(ahead, overdueMax.Seconds())*float64(time.Second))
+	return min(max(4*likely, overdueMin), overdueMax)
 }
 
-// doubt marks the requests that are overdue, so that others are asked too.
+// doubt marks the requests that are overdue, so that others are asked too. When
+// nothing else comes either, the peer snubs us, and all of them are.
 func (c *Conn) doubt(now time.Time) {
-	oldest := c.asked.oldest()
-	if oldest == nil {
-		return
+	if oldest := c.asked.oldest(); oldest != nil && now.After(oldest.due) && now.Sub(c.lastBlock) > overdueMin && !c.snubbed {
+		c.snubbed = true
+		c.asked.each(func(r *request) { r.due = now })
 	}
-	patience := c.patience(now)
-	if now.Sub(oldest.at) < patience || now.Sub(c.lastBlock) < overdueMin {
-		return
-	}
-	c.snubbed = true
 	c.asked.each(func(r *request) {
-		if !r.doubted {
-			r.doubted = true
+		if !now.Before(r.due) {
 			c.queue.Doubt(c.cfg.Key, r.block)
+			r.due = now.Add(overdueUnknown)
 		}
 	})
+}
+
+// recall takes back what the peer has let lie for too long.
+func (c *Conn) recall(now time.Time, out []Event) []Event {
+	for {
+		oldest := c.asked.oldest()
+		if oldest == nil || now.Sub(oldest.at) < recallAfter {
+			return out
+		}
+		b := oldest.block
+		c.queue.Return(c.cfg.Key, b)
+		out = c.Cancel(now, b, out)
+	}
+}
+
+// Holds reports whether the peer was asked for b and has let it lie.
+func (c *Conn) Holds(b piece.Block) bool {
+	return c.snubbed && c.asked.has(b)
 }

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"time"
 
 	"p2p/peer/wire"
@@ -21,11 +23,9 @@ func (c *Conn) Handle(now time.Time, m wire.Message, out []Event) ([]Event, erro
 	}
 	switch m.ID {
 	case wire.Choke:
-		return c.onChoke(out), nil
+		return c.onChoke(now, out), nil
 	case wire.Unchoke:
-		c.peerChoking = false
-		c.lastBlock = now
-		return c.Fill(now, out), nil
+		return c.onUnchoke(now, out), nil
 	case wire.Interested:
 		c.peerInterested = true
 	case wire.NotInterested:
@@ -54,23 +54,28 @@ func (c *Conn) Handle(now time.Time, m wire.Message, out []Event) ([]Event, erro
 // onChoke: without BEP 6 a choke drops all requests; with it the peer rejects
 // each one that it will not answer ("Choke no longer implicitly rejects all
 // pending requests").
-func (c *Conn) onChoke(out []Event) []Event {
-	c.peerChoking = true
-	if !c.cfg.Fast {
-		out = c.returnAll(out)
+func (c *Conn) onChoke(now time.Time, out []Event) []Event {
+	if !c.peerChoking && now.Sub(c.unchoked) < refusedPause {
+		c.pause = now.Add(refusedPause) // each turn of a peer that flutters costs us a pipeline of requests
 	}
-	return out
-}
-
-// returnAll gives everything that was asked for back to the queue.
-func (c *Conn) returnAll(out []Event) []Event {
+	c.peerChoking = true
+	if c.cfg.Fast {
+		return out
+	}
 	c.asked.each(func(r *request) {
 		c.queue.Return(c.cfg.Key, r.block)
-		out = append(out, Event{Kind: Forget, Block: r.block})
-		c.late++
+		out = c.takeBack(now, r.block, out)
 	})
 	c.asked.clear()
 	return out
+}
+
+func (c *Conn) onUnchoke(now time.Time, out []Event) []Event {
+	if c.peerChoking {
+		c.unchoked = now
+	}
+	c.peerChoking = false
+	return c.Fill(now, out)
 }
 
 func (c *Conn) onHave(now time.Time, m wire.Message, out []Event) ([]Event, error) {
@@ -80,6 +85,9 @@ func (c *Conn) onHave(now time.Time, m wire.Message, out []Event) ([]Event, erro
 	}
 	if !c.queue.GainedOne(c.peerHas, i) {
 		return out, nil
+	}
+	if c.fast != nil && c.fast.Has(i) {
+		c.allowed.Set(i)
 	}
 	if c.queue.Needs(i) {
 		out = c.interested(now, out)
@@ -103,7 +111,9 @@ func (c *Conn) onBitfield(now time.Time, m wire.Message, out []Event) ([]Event, 
 		}
 		c.peerHas = has
 	}
-	c.queue.Gained(c.peerHas)
+	if c.peerHas.Count() > 0 {
+		c.queue.Gained(c.peerHas)
+	}
 	if c.peerHas.Offers(c.queue.Have(), c.queue.Wanted()) {
 		out = c.interested(now, out)
 	}
@@ -118,50 +128,89 @@ func (c *Conn) interested(now time.Time, out []Event) []Event {
 	return c.send(now, out, wire.Message{ID: wire.Interested})
 }
 
+// onReject takes a request back that the peer will not answer. When it chokes
+// us, it also takes back that the piece is allowed fast: BEP 6 lets it "reject
+// requests for already Allowed Fast pieces", and asking again would spin.
 func (c *Conn) onReject(now time.Time, m wire.Message, out []Event) []Event {
 	b, ok := c.queue.Layout().Parse(m.Index, m.Begin, m.Length)
 	if !ok {
 		return out
 	}
-	if _, ok := c.asked.take(b); !ok {
-		return out // crossed with our cancel
+	if _, ok := c.asked.take(b); !ok { // the answer to our cancel
+		if c.late > 0 {
+			c.overtaken(now)
+		}
+		return out
 	}
 	c.queue.Return(c.cfg.Key, b)
-	if !c.peerChoking {
-		c.pause = now.Add(time.Second) // it said yes and means no: asking again at once would spin
+	switch {
+	case !c.peerChoking:
+		c.pause = now.Add(refusedPause) // it said yes and means no
+	case c.fast != nil:
+		c.fast.Clear(b.Piece)
+		c.allowed.Clear(b.Piece)
 	}
 	return append(out, Event{Kind: Forget, Block: b})
 }
 
+// onAllowedFast notes a piece that the peer lets us ask for while it chokes us.
+// BEP 6: "The receiver MUST NOT interpret an Allowed Fast message as meaning
+// that the message sender has the piece."
 func (c *Conn) onAllowedFast(now time.Time, m wire.Message, out []Event) ([]Event, error) {
+	pieces := c.queue.Layout().Pieces()
 	i, ok := c.queue.Layout().Index(m.Index)
 	if !ok {
 		return out, &Violation{Rule: fmt.Sprintf("allowed fast message for piece %d, which is not in the torrent (BEP 6)", m.Index)}
 	}
 	if c.fast == nil {
-		c.fast = piece.NewBitfield(c.queue.Layout().Pieces())
+		c.fast, c.allowed = piece.NewBitfield(pieces), piece.NewBitfield(pieces)
 	}
-	if c.fast.Count() < fastGranted {
-		c.fast.Set(i)
+	if c.fast.Count() >= fastGranted || !c.fast.Set(i) || !c.peerHas.Has(i) {
+		return out, nil
 	}
+	c.allowed.Set(i)
 	return c.Fill(now, out), nil
 }
 
+// onExtended looks at the extension handshake, which may come more than once;
+// BEP 10: "the m dictionary is additive".
 func (c *Conn) onExtended(m wire.Message, out []Event) ([]Event, error) {
-	if m.ExtID != 0 {
-		return out, nil
-	}
 	if !c.cfg.Extended {
-		return out, &Violation{Rule: "extension handshake without the extension bit (BEP 10)"}
+		return out, &Violation{Rule: "extended message without the extension bit (BEP 10)"}
+	}
+	if m.ExtID != wire.ExtHandshakeID {
+		return out, nil
 	}
 	ext, err := wire.ParseExtHandshake(m.Payload)
 	if err != nil {
 		return out, &Violation{Rule: err.Error()}
 	}
-	c.ext = ext
+	c.ext = merge(c.ext, ext)
 	if ext.ReqQ > 0 {
 		c.pipe.ceiling = ext.ReqQ
 		c.pipe.set(c.pipe.depth)
 	}
 	return out, nil
+}
+
+// merge returns old with what next says on top.
+func merge(old, next wire.ExtHandshake) wire.ExtHandshake {
+	m := old.M
+	if len(next.M) > 0 {
+		m = maps.Clone(old.M)
+		if m == nil {
+			m = make(map[string]uint8, len(next.M))
+		}
+		for name, id := range next.M {
+			if _, known := m[name]; known || len(m) < wire.MaxExtensions {
+				m[name] = id
+			}
+		}
+	}
+	return wire.ExtHandshake{
+		M: m, Client: cmp.Or(next.Client, old.Client), ReqQ: cmp.Or(next.ReqQ, old.ReqQ),
+		YourIP: cmp.Or(next.YourIP, old.YourIP), Port: cmp.Or(next.Port, old.Port),
+		MetadataSize: cmp.Or(next.MetadataSize, old.MetadataSize),
+		UploadOnly:   next.UploadOnly || old.UploadOnly,
+	}
 }

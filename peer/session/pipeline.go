@@ -14,143 +14,76 @@ const (
 	snubbedDepth = 1     // enough to notice that the peer is back
 )
 
-// What is kept in flight beyond rate x round-trip time: a second's worth, for
-// peers that send in bursts (rate limiters of other clients work in steps of up
-// to a second), but no more than covers the pauses of a fast one.
+// What is kept in flight beyond the round trip: a second's worth, for peers
+// that send in bursts (rate limiters of other clients work in steps of up to a
+// second), but no more than covers the pauses of a fast one.
 const (
 	slackTime = time.Second
 	slackMax  = 4 << 20 // bytes
 )
 
+// flightWindow is how long the best round trip is remembered, at least; at most
+// it is twice that. A peer that pauses for less finds its pipeline as it was.
+const flightWindow = 5 * time.Second
+
 // pipeline decides how many requests to keep in flight. Too few leave the path
-// empty while requests travel; too many tie up memory and blocks that others
-// could send sooner.
+// empty while requests travel; too many tie up memory, and blocks that others
+// could send sooner. The rule is
 //
-// At first the depth grows by one with each block, which doubles it every round
-// trip, as in libtorrent. When the rate stops growing it is
+//	depth = 2 x (blocks that came within one round trip) + slack
 //
-//	1.5 x rate x round-trip time + slack
+// Blocks per round trip are what rate x round-trip time amounts to, without an
+// average that lags behind: each block tells how many came while it was on its
+// way. While the path is not full, everything in flight comes within one round
+// trip, so the depth doubles with each, as TCP's window does at the start. Once
+// the path is full, more requests bring no more blocks per round trip, and the
+// depth stands still at twice what the path holds: the other half covers
+// jitter, and shows at once when the path becomes wider. There is no mode to
+// enter or leave, as in libtorrent's slow start, and so none to be stuck in.
+// (TCP BBR finds its window from the same two measures.)
 //
-// which still lets a peer that is limited by the depth grow by half each time.
+// The round-trip time is the shortest from request to block: what is longer
+// waited in a queue, at the latest behind our own other requests. A request
+// that goes out when nothing else is under way waits for nothing but the path,
+// so its time replaces what was known before; otherwise a path that became
+// longer would never be noticed.
 type pipeline struct {
 	depth   int
-	ceiling int // what the peer said it would hold (BEP 10 reqq)
-	growing bool
-	rtt     time.Duration // shortest from request to block; 0 = unknown
-	before  float64       // rate at the last review
-	review  time.Time
-	stale   int // reviews in a row without growth
+	ceiling int           // what the peer said it would hold (BEP 10 reqq)
+	rtt     time.Duration // 0 = unknown
+	came    int64         // blocks
+	// flight holds the most blocks that came within one round trip: in this
+	// window of time and in the one before.
+	flight [2]float64
+	window time.Time // when this window began
 }
 
-func newPipeline(ceiling int) pipeline {
-	return pipeline{depth: min(startDepth, ceiling), ceiling: ceiling, growing: true}
+func newPipeline(now time.Time, ceiling int) pipeline {
+	p := pipeline{ceiling: ceiling, window: now}
+	p.flight[0] = startDepth / 2 // assumed, until the window has passed
+	p.set(startDepth)
+	return p
 }
 
-// arrived learns from a block that came wait after it was asked for.
-func (p *pipeline) arrived(now time.Time, wait time.Duration, rate *Meter) {
-	if p.rtt == 0 || wait < p.rtt {
-		p.rtt = max(wait, time.Microsecond)
+// arrived learns from the block that answered r. clean is false when blocks are
+// under way that were taken back: then r may have been asked for twice, and
+// this may be the answer to the first time. rate is that of the peer, in bytes
+// per second.
+func (p *pipeline) arrived(now time.Time, r request, clean bool, rate float64) {
+	p.came++
+	wait := max(now.Sub(r.at), time.Microsecond)
+	if clean && (p.rtt == 0 || wait < p.rtt || r.alone) {
+		p.rtt = wait
 	}
-	if p.growing {
-		p.set(p.depth + 1)
+	if now.Sub(p.window) >= flightWindow {
+		p.flight[1], p.flight[0], p.window = p.flight[0], 0, now
 	}
-	if p.review.IsZero() {
-		p.review = now
-	}
-	every := max(meterStep, 2*p.rtt)
-	if now.Sub(p.review) < every {
-		return
-	}
-	p.review = now
-	current := rate.Rate(now)
-	if current < p.before*1.1 {
-		p.stale++
-	} else {
-		p.stale = 0
-	}
-	p.before = current
-	if p.stale >= 3 {
-		p.growing = false
-	}
-	if !p.growing {
-		p.set(target(current, p.rtt))
-	}
+	share := min(1, p.rtt.Seconds()/wait.Seconds()) // of the blocks that came in the meantime
+	p.flight[0] = max(p.flight[0], share*float64(p.came-r.came))
+	slack := min(rate*slackTime.Seconds(), slackMax) / piece.BlockSize
+	p.set(int(2*max(p.flight[0], p.flight[1])+slack) + 1)
 }
 
 func (p *pipeline) set(depth int) {
 	p.depth = max(min(depth, p.ceiling, maxDepth), min(minDepth, p.ceiling))
 }
-
-// target returns the depth in blocks for a rate in bytes per second.
-func target(rate float64, rtt time.Duration) int {
-	flight := 1.5 * rate * rtt.Seconds()
-	slack := min(rate*slackTime.Seconds(), slackMax)
-	return int((flight+slack)/piece.BlockSize) + 1
-}
-
-// request is a block that the peer was asked for.
-type request struct {
-	block   piece.Block
-	at      time.Time
-	doubted bool
-	dead    bool // answered or taken back, and not yet swept out
-}
-
-// requests is what a peer was asked for, oldest first. Peers answer in order,
-// so finding one is nearly always the first look.
-type requests struct {
-	list []request
-	head int
-	live int
-}
-
-func (r *requests) push(b piece.Block, now time.Time) {
-	if r.head > 64 && r.head > len(r.list)/2 {
-		r.list = r.list[:copy(r.list, r.list[r.head:])]
-		r.head = 0
-	}
-	r.list = append(r.list, request{block: b, at: now})
-	r.live++
-}
-
-// take removes b and returns when it was asked for.
-func (r *requests) take(b piece.Block) (at time.Time, ok bool) {
-	for i := r.head; i < len(r.list); i++ {
-		if q := &r.list[i]; !q.dead && q.block == b {
-			q.dead = true
-			r.live--
-			r.sweep()
-			return q.at, true
-		}
-	}
-	return time.Time{}, false
-}
-
-func (r *requests) sweep() {
-	for r.head < len(r.list) && r.list[r.head].dead {
-		r.head++
-	}
-	if r.head == len(r.list) {
-		r.list, r.head = r.list[:0], 0
-	}
-}
-
-// oldest returns the request that has waited longest, or nil.
-func (r *requests) oldest() *request {
-	if r.live == 0 {
-		return nil
-	}
-	return &r.list[r.head]
-}
-
-// each calls do for every request that is out.
-func (r *requests) each(do func(*request)) {
-	for i := r.head; i < len(r.list); i++ {
-		if !r.list[i].dead {
-			do(&r.list[i])
-		}
-	}
-}
-
-// clear forgets all.
-func (r *requests) clear() { r.list, r.head, r.live = r.list[:0], 0, 0 }

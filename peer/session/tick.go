@@ -26,7 +26,11 @@ func (c *Conn) Tick(now time.Time, out []Event) ([]Event, error) {
 	if c.asked.live > 0 && now.Sub(c.lastBlock) > stalledAfter {
 		return out, &Violation{Rule: "asked for blocks and sent none for a minute"}
 	}
+	if now.Sub(c.lateAt) > lateFor {
+		c.late = 0 // what was under way has come or never will
+	}
 	c.doubt(now)
+	out = c.loseInterest(now, c.recall(now, out))
 	if now.Sub(c.lastSent) > keepAliveEvery {
 		out = c.send(now, out, wire.Message{ID: wire.KeepAlive})
 	}

@@ -11,9 +11,12 @@ import (
 
 // Limits of serving.
 const (
-	// refusedMax is how many requests that we cannot answer a peer may send:
-	// some cross with a choke, hundreds do not (libtorrent: 300).
+	// refusedMax is how many requests that we cannot answer a peer may send
+	// (libtorrent: 300). Those that come within crossing of our choke do not
+	// count; BEP 6: "consider that it can take several seconds for buffers to
+	// drain and messages to propagate once a peer is choked."
 	refusedMax = 300
+	crossing   = 5 * time.Second
 	// fastRepeat is how often each block of an allowed-fast piece is served
 	// while the peer is choked (libtorrent: 3 times).
 	fastRepeat = 3
@@ -52,7 +55,10 @@ func (c *Conn) mayFast(b piece.Block) bool {
 // refuse rejects a request where BEP 6 has a message for it, and otherwise lets
 // it lie, as BEP 3 does.
 func (c *Conn) refuse(now time.Time, m wire.Message, out []Event) ([]Event, error) {
-	if c.refused++; c.refused > refusedMax {
+	if !c.amChoking || now.Sub(c.choked) > crossing {
+		c.refused++
+	}
+	if c.refused > refusedMax {
 		return out, &Violation{Rule: fmt.Sprintf("more than %d requests that could not be answered", refusedMax)}
 	}
 	if c.cfg.Fast {
@@ -111,20 +117,30 @@ func (c *Conn) Sent(now time.Time, blocks, n int, out []Event) []Event {
 	return c.serve(now, out)
 }
 
-// SetChoking chokes or unchokes the peer. A choke refuses what is queued.
+// SetChoking chokes or unchokes the peer. A choke refuses what is queued; BEP 6:
+// "it MUST reject all requests from the peer to whom the choke was sent except
+// it SHOULD NOT reject requests for pieces that are in the allowed fast set. A
+// peer SHOULD choke first and then reject requests".
 func (c *Conn) SetChoking(now time.Time, choke bool, out []Event) []Event {
 	if choke == c.amChoking {
 		return out
 	}
 	c.amChoking = choke
 	if !choke {
+		c.refused = 0
 		return c.send(now, out, wire.Message{ID: wire.Unchoke})
 	}
+	c.choked = now
 	out = c.send(now, out, wire.Message{ID: wire.Choke})
+	stay := c.uploads[:0]
 	for _, b := range c.uploads {
-		out = c.reject(now, b, out)
+		if c.mayFast(b) {
+			stay = append(stay, b)
+		} else {
+			out = c.reject(now, b, out)
+		}
 	}
-	c.uploads = c.uploads[:0]
+	c.uploads = stay
 	return out
 }
 

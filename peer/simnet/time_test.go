@@ -125,7 +125,7 @@ func TestBandwidthLimitsAHost(t *testing.T) {
 					rate = min(l.up, l.down)
 				}
 				c, s := connect(t, n.a, n.b)
-				start, amount := time.Now(), min(size, int(rate)*20)
+				start, amount := time.Now(), int(min(size, rate*20))
 				transfer(t, c, s, amount)
 				want := 10*ms + time.Duration(int64(amount)*int64(time.Second)/rate)
 				if name == "fast as a server" { // the latency, and one segment on the second link

@@ -52,7 +52,7 @@ func (s *Store) check(ctx context.Context, only *piece.Bitfield, done int64, pro
 		store:    s,
 		queue:    make([]piece.Index, 0, onDisk.Count()),
 		chunk:    max(min(checkChunk, checkMemory/workers), piece.BlockSize),
-		good:     piece.NewBitfield(s.layout.Pieces()),
+		verified: piece.NewBitfield(s.layout.Pieces()),
 		done:     done,
 		progress: progress,
 	}
@@ -71,7 +71,7 @@ func (s *Store) check(ctx context.Context, only *piece.Bitfield, done int64, pro
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return c.good, nil
+	return c.verified, nil
 }
 
 // onDiskOf returns the pieces of only that touch no file that is absent.
@@ -97,24 +97,33 @@ type check struct {
 	chunk    int // bytes of a worker's buffer
 	progress func(int64)
 
-	mu    sync.Mutex
-	queue []piece.Index // still to be read, in order
-	good  *piece.Bitfield
-	done  int64
+	mu       sync.Mutex
+	queue    []piece.Index // still to be read, in order
+	verified *piece.Bitfield
+	done     int64
+}
+
+// hasher is what one goroutine of a Check owns.
+type hasher struct {
+	*check
+	buf  []byte
+	sum  hash.Hash
+	good []piece.Index // of the run at hand
 }
 
 // work hashes pieces until none are left.
 func (c *check) work(ctx context.Context) error {
-	buf := make([]byte, c.chunk)
-	sum := sha1.New()
+	h := &hasher{check: c, buf: make([]byte, c.chunk), sum: sha1.New()}
 	for ctx.Err() == nil {
 		run := c.next()
 		if len(run) == 0 {
 			return nil
 		}
-		if err := c.run(ctx, run, buf, sum); err != nil {
+		h.good = h.good[:0]
+		if err := h.run(ctx, run); err != nil {
 			return err
 		}
+		c.finish(run, h.good)
 	}
 	return ctx.Err()
 }
@@ -138,73 +147,82 @@ func (c *check) next() []piece.Index {
 	return run
 }
 
-// run hashes the pieces of run, with as few reads as possible.
-func (c *check) run(ctx context.Context, run []piece.Index, buf []byte, sum hash.Hash) error {
-	layout := c.store.layout
-	if zeros, missing := c.store.holeAt(run[0], run[len(run)-1]); zeros || missing {
+// finish notes that the pieces of run are done, and which of them are good.
+func (c *check) finish(run, good []piece.Index) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range run {
+		c.done += int64(c.store.layout.Size(p))
+	}
+	for _, p := range good {
+		c.verified.Set(p)
+	}
+	c.progress(c.done)
+}
+
+// run hashes the pieces of run with as few reads as possible and adds the good
+// ones to h.good.
+func (h *hasher) run(ctx context.Context, run []piece.Index) error {
+	s, layout := h.store, h.store.layout
+	first, last := run[0], run[len(run)-1]
+	if zeros, missing := s.holeAt(first, last); zeros || missing {
 		for _, p := range run {
-			c.verdict(p, zeros && c.store.zeros.of(layout.Size(p)) == c.store.info.Hash(p))
+			h.note(p, zeros && s.zeros.of(layout.Size(p)) == s.info.Hash(p))
 		}
 		return nil
 	}
-	if layout.PieceLen() > int64(len(buf)) {
-		return c.long(ctx, run[0], buf, sum)
+	if layout.PieceLen() > int64(len(h.buf)) {
+		return h.long(ctx, first)
 	}
-	from, last := layout.Offset(run[0]), run[len(run)-1]
-	all := buf[:layout.Offset(last)+int64(layout.Size(last))-from]
-	switch err := c.store.ReadAt(all, from); {
+	from := layout.Offset(first)
+	all := h.buf[:layout.Offset(last)+int64(layout.Size(last))-from]
+	switch err := s.ReadAt(all, from); {
 	case isMissing(err) && len(run) > 1: // one of them is not all there: which?
 		for i := range run {
-			if err := c.run(ctx, run[i:i+1], buf, sum); err != nil {
+			if err := h.run(ctx, run[i:i+1]); err != nil {
 				return err
 			}
 		}
 		return nil
 	case isMissing(err):
-		c.verdict(run[0], false)
 		return nil
 	case err != nil:
 		return err
 	}
 	for _, p := range run {
 		data := all[layout.Offset(p)-from:][:layout.Size(p)]
-		c.verdict(p, sha1.Sum(data) == c.store.info.Hash(p))
+		h.note(p, sha1.Sum(data) == s.info.Hash(p))
 	}
 	return nil
 }
 
+// note adds p to the good pieces if it is one.
+func (h *hasher) note(p piece.Index, good bool) {
+	if good {
+		h.good = append(h.good, p)
+	}
+}
+
 // long hashes a piece that is longer than the buffer.
-func (c *check) long(ctx context.Context, p piece.Index, buf []byte, sum hash.Hash) error {
-	layout := c.store.layout
-	sum.Reset()
+func (h *hasher) long(ctx context.Context, p piece.Index) error {
+	layout := h.store.layout
+	h.sum.Reset()
 	for off, end := layout.Offset(p), layout.Offset(p)+int64(layout.Size(p)); off < end; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b := buf[:min(int64(len(buf)), end-off)]
-		switch err := c.store.ReadAt(b, off); {
+		b := h.buf[:min(int64(len(h.buf)), end-off)]
+		switch err := h.store.ReadAt(b, off); {
 		case isMissing(err):
-			c.verdict(p, false)
 			return nil
 		case err != nil:
 			return err
 		}
-		sum.Write(b)
+		h.sum.Write(b)
 		off += int64(len(b))
 	}
-	c.verdict(p, [sha1.Size]byte(sum.Sum(nil)) == c.store.info.Hash(p))
+	h.note(p, [sha1.Size]byte(h.sum.Sum(nil)) == h.store.info.Hash(p))
 	return nil
-}
-
-// verdict notes whether p is good.
-func (c *check) verdict(p piece.Index, good bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if good {
-		c.good.Set(p)
-	}
-	c.done += int64(c.store.layout.Size(p))
-	c.progress(c.done)
 }
 
 // holeAt reports whether the pieces from first to last lie in a hole of a sparse

@@ -1,8 +1,9 @@
 package store
 
 import (
-	"io"
 	"time"
+
+	"p2p/torrentfile"
 )
 
 // Handle is what tests may put in the place of an open file.
@@ -33,16 +34,14 @@ func (s *Store) RecordPath() string { return s.recordPath }
 // PartsName returns the name of the parts file.
 func (s *Store) PartsName() string { return s.parts.part }
 
-// Reader lets tests read a store through the standard library.
-func (s *Store) Reader() io.ReaderAt { return readerAt{s} }
+// OpenAt is Open at another time.
+func OpenAt(dir string, info *torrentfile.Info, o Options, now time.Time) (*Store, error) {
+	return open(dir, info, o, func() time.Time { return now })
+}
 
-type readerAt struct{ *Store }
-
-func (r readerAt) ReadAt(p []byte, off int64) (int, error) {
-	if err := r.Store.ReadAt(p, off); err != nil {
-		return 0, err
-	}
-	return len(p), nil
+// FailOpen makes every opening of a file fail with err.
+func (s *Store) FailOpen(err error) {
+	s.openFile = func(string, int) (handle, error) { return nil, err }
 }
 
 // Settled reports whether a stamp with these times, taken at now, is proof.

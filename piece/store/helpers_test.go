@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"p2p/piece"
 	"p2p/piece/store"
@@ -60,7 +62,7 @@ func (c *content) rehash() {
 	}
 }
 
-// album is a torrent of five files in which pieces 1, 2 and 4 cross borders:
+// album is a torrent of five files in which pieces 1, 2 and 3 cross borders:
 //
 //	a [0,20) b [20,45) c [45,50) e [50,50) d [50,100), pieces of 16
 func album() *content {
@@ -103,9 +105,11 @@ func (c *content) piece(i piece.Index) []byte {
 	return c.data[l.Offset(i):][:l.Size(i)]
 }
 
+// open opens a store for which it is an hour later, so that no file is too young
+// to be trusted and no checkpoint has to wait for that.
 func (c *content) open(t testing.TB, dir string, o store.Options) *store.Store {
 	t.Helper()
-	s, err := store.Open(dir, c.info, o)
+	s, err := store.OpenAt(dir, c.info, o, time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,35 +255,46 @@ type counted struct {
 }
 
 type counts struct {
+	mu                          sync.Mutex
 	reads, writes, bytes, syncs int
+	read                        map[string]bool // names of files that were read
 	failWrite, failSync         error
 }
 
 func (c *counted) ReadAt(p []byte, off int64) (int, error) {
+	c.count.mu.Lock()
 	c.count.reads++
 	c.count.bytes += len(p)
+	c.count.read[c.name] = true
+	c.count.mu.Unlock()
 	return c.Handle.ReadAt(p, off)
 }
 
 func (c *counted) WriteAt(p []byte, off int64) (int, error) {
+	c.count.mu.Lock()
 	c.count.writes++
-	if c.count.failWrite != nil {
-		return 0, c.count.failWrite
+	err := c.count.failWrite
+	c.count.mu.Unlock()
+	if err != nil {
+		return 0, err
 	}
 	return c.Handle.WriteAt(p, off)
 }
 
 func (c *counted) Sync() error {
+	c.count.mu.Lock()
 	c.count.syncs++
-	if c.count.failSync != nil {
-		return c.count.failSync
+	err := c.count.failSync
+	c.count.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	return c.Handle.Sync()
 }
 
 // count counts what s does with files from now on.
 func count(s *store.Store) *counts {
-	c := &counts{}
+	c := &counts{read: map[string]bool{}}
 	s.OnOpen(func(name string, h store.Handle) store.Handle { return &counted{h, c, name} })
 	return c
 }

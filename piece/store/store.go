@@ -85,14 +85,14 @@ type Store struct {
 // The error wraps ErrBusy when the download is open elsewhere, and names the file
 // when something unfit stands where one should be (ErrSymlink, ErrNotFile).
 func Open(dir string, info *torrentfile.Info, o Options) (*Store, error) {
-	s, err := open(dir, info, o)
+	s, err := open(dir, info, o, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("open download: %w", err)
 	}
 	return s, nil
 }
 
-func open(dir string, info *torrentfile.Info, o Options) (*Store, error) {
+func open(dir string, info *torrentfile.Info, o Options, now func() time.Time) (*Store, error) {
 	layout := info.Layout()
 	if layout.Total() != info.Total() || len(info.Hashes) != layout.Pieces()*infohash.Size {
 		return nil, errors.New("torrent is not valid")
@@ -108,7 +108,7 @@ func open(dir string, info *torrentfile.Info, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{layout: layout, info: info, dir: dir, readOnly: o.ReadOnly, overwrite: o.Overwrite, now: time.Now}
+	s := &Store{layout: layout, info: info, dir: dir, readOnly: o.ReadOnly, overwrite: o.Overwrite, now: now}
 	s.openFile = s.openInRoot
 	s.addFiles(paths, o.Wanted)
 	description := s.describe(paths)
@@ -171,7 +171,7 @@ func (s *Store) addFiles(paths []string, wanted []bool) {
 		f.offset, f.length = entry.Offset, entry.Length
 		f.pad, f.exec = entry.Pad, entry.Executable
 		f.wanted = wanted == nil || wanted[i]
-		f.slots.Store(!f.wanted || s.readOnly)
+		f.slots.Store(!f.wanted)
 		if f.length > 0 {
 			f.first = int(f.offset / s.layout.PieceLen())
 			f.last = int((f.offset + f.length - 1) / s.layout.PieceLen())

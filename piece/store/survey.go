@@ -23,6 +23,9 @@ func (s *Store) survey() error {
 			}
 			return err
 		}
+		if s.readOnly && f.form == absent {
+			f.slots.Store(true) // an earlier run may not have wanted it
+		}
 	}
 	fi, err := s.lstat(s.parts.part)
 	if err != nil || fi == nil {

@@ -121,6 +121,15 @@ func String(b []byte) ([]byte, bool) {
 	return s, true
 }
 
+// Int returns the number b, or false when b holds anything else.
+func Int(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || b[0] != 'i' {
+		return 0, false
+	}
+	err := Unmarshal(b, &n, Limits{})
+	return n, err == nil
+}
+
 // text splits scanned input that starts with a string into the string and what
 // follows.
 func text(b []byte) (s, rest []byte) {

@@ -258,11 +258,10 @@ func TestPickAndItemsRefuseOtherKinds(t *testing.T) {
 }
 
 func TestItemsYieldsTheElementsInOrder(t *testing.T) {
-	items, err := benc.Items([]byte("li1e3:abclelee1:xe"), benc.Limits{})
-	if err == nil {
+	if _, err := benc.Items([]byte("li1e3:abclelee1:xe"), benc.Limits{}); err == nil {
 		t.Fatal("bytes after the list were accepted")
 	}
-	items, err = benc.Items([]byte("li1e3:abclleed1:al1:bee1:xe"), benc.Limits{})
+	items, err := benc.Items([]byte("li1e3:abclleed1:al1:bee1:xe"), benc.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,6 +291,19 @@ func TestStringReadsStringsOnly(t *testing.T) {
 	}
 	if _, ok := benc.String(nil); ok {
 		t.Error("nil was read as a string")
+	}
+}
+
+func TestIntReadsNumbersOnly(t *testing.T) {
+	for in, want := range map[string]int64{"i0e": 0, "i-7e": -7, "i9223372036854775807e": 1<<63 - 1} {
+		if n, ok := benc.Int([]byte(in)); !ok || n != want {
+			t.Errorf("%q was read as %d, %v", in, n, ok)
+		}
+	}
+	for _, in := range []string{"", "i", "ie", "i1", "i1ee", "1:1", "le", "i9223372036854775808e"} {
+		if n, ok := benc.Int([]byte(in)); ok {
+			t.Errorf("%q was read as %d", in, n)
+		}
 	}
 }
 

@@ -10,8 +10,8 @@
 // Unmarshal and UnmarshalPrefix decode into a Go value. Pick and Items reach
 // into a dictionary or list without decoding it: they return slices of the
 // input, which is how the exact bytes of an info dictionary are found and how
-// unknown keys cost nothing. Use these for large input, Unmarshal for the small
-// messages of trackers and peers.
+// unknown keys cost nothing; String and Int read what they find. Unmarshal is for
+// input whose every key is known, or that is small.
 //
 // All functions may be called from any goroutine and keep no reference to their
 // arguments beyond what their results alias.

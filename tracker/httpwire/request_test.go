@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -273,8 +274,8 @@ func FuzzAnnounceRequest(f *testing.F) {
 		}
 		// It must agree with the library about what the essential parameters say.
 		for param, got := range map[string]string{"info_hash": string(r.InfoHash[:]), "peer_id": string(r.PeerID[:])} {
-			if values, err := url.ParseQuery(query); err == nil && !strings.Contains(query, ";") && values.Get(param) != got {
-				t.Errorf("%s is %q, the library says %q", param, got, values.Get(param))
+			if values, err := url.ParseQuery(query); err == nil && !slices.Contains(values[param], got) {
+				t.Errorf("%s is %q, the library says %q", param, got, values[param])
 			}
 		}
 		if again := parse(t, string(r.AppendQuery(nil))); again != r {

@@ -89,6 +89,7 @@ func (t *table) find(key []byte) int {
 // is zero.
 func (t *table) add(key []byte, seed bool) int {
 	last := t.len()
+	t.grow()
 	t.slab = append(append(t.slab, key...), make([]byte, tailSize)...)
 	switch {
 	case t.index != nil && (t.index.used+1)*4 <= len(t.index.slots)*3:
@@ -103,6 +104,14 @@ func (t *table) add(key []byte, seed bool) int {
 	t.swap(border, last)
 	t.leeches++
 	return border
+}
+
+// grow makes room for a record in a large slab by an eighth at a time. Left to
+// itself, append would take a quarter, most of which is never used.
+func (t *table) grow() {
+	if n := len(t.slab); n >= 1024 && cap(t.slab)-n < t.stride() {
+		t.slab = append(make([]byte, 0, n+n/8), t.slab...)
+	}
 }
 
 // setSeed moves the peer at pos to where its role belongs and returns its new

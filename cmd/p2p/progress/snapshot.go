@@ -61,7 +61,7 @@ func (s Snapshot) Remaining() (time.Duration, bool) {
 	if s.State == Hashing || s.State == Checking {
 		rate = s.hashRate()
 	}
-	if rate <= 0 || s.State == Seeding {
+	if rate <= 0 || s.State == Seeding || s.Done >= s.Total {
 		return 0, false
 	}
 	seconds := float64(max(s.Total-s.Done, 0)) / float64(rate)

@@ -62,6 +62,15 @@ type Words struct{ Day, Hour, Minute, Second string }
 // English are the words that ParseDuration reads.
 var English = Words{"d", "h", "m", "s"}
 
+// FormatElapsed is FormatDuration for how long something took: less than ten
+// seconds are worth a digit after the point.
+func FormatElapsed(d time.Duration, w Words) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f%s", max(d, 0).Seconds(), w.Second)
+	}
+	return FormatDuration(d, w)
+}
+
 // FormatDuration returns d for people, in its two largest units: "4m13s",
 // "2h03m", "3d04h", "5s". A duration under a second is 0 seconds.
 func FormatDuration(d time.Duration, w Words) string {

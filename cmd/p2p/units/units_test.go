@@ -140,6 +140,16 @@ func TestDurationsAreWrittenInTwoUnits(t *testing.T) {
 	}
 }
 
+func TestShortTimesAreWrittenInTenths(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-1: "0.0s", 180 * time.Millisecond: "0.2s", 9 * time.Second: "9.0s", 10 * time.Second: "10s", time.Minute: "1m00s",
+	} {
+		if got := units.FormatElapsed(d, units.English); got != want {
+			t.Errorf("FormatElapsed(%v) = %q; want %q", d, got, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"1", "16K", "1.5GiB", "off", "10Mbit/s", "1h30m", "7d", "-1", "1e9", "٣K"} {
 		f.Add(s)
