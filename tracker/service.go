@@ -19,7 +19,8 @@ type Options struct {
 	// so that clients that came together do not return together.
 	Interval time.Duration
 	// MinInterval is how long clients wait in any case; half of Interval when
-	// zero, never more than it.
+	// zero, never more than it. Who is told of nobody may come back sooner, after
+	// AloneInterval.
 	MinInterval time.Duration
 	// PeerTTL is how long a peer is handed out after its last announce; one and
 	// a half times Interval when zero.
@@ -156,7 +157,19 @@ func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
 	if err != nil {
 		return Response{}, fmt.Errorf("announce: %w", err)
 	}
-	return Response{Interval: s.interval(), MinInterval: s.opts.MinInterval, Swarm: swarm}, nil
+	return Response{Interval: s.interval(), MinInterval: s.minInterval(swarm), Swarm: swarm}, nil
+}
+
+// AloneInterval is the min interval of an answer without peers. Who waits for
+// the first seeder of a swarm that has just begun would otherwise wait for half
+// an hour beside it.
+const AloneInterval = 15 * time.Second
+
+func (s *Service) minInterval(swarm Swarm) time.Duration {
+	if swarm.Peers.Len() == 0 {
+		return min(AloneInterval, s.opts.MinInterval)
+	}
+	return s.opts.MinInterval
 }
 
 // address returns where the peer of r is to be reached.

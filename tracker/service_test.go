@@ -66,6 +66,7 @@ func TestPeersAreIntroducedToEachOther(t *testing.T) {
 
 func TestTheIntervalIsSpreadButNeverShorter(t *testing.T) {
 	s := newService(tracker.Options{Interval: 20 * time.Minute})
+	announce(t, s, from("192.0.2.9:6881")) // somebody to be told of
 	seen := make(map[time.Duration]bool)
 	for range 200 {
 		r := announce(t, s, from("192.0.2.1:6881"))
@@ -79,6 +80,16 @@ func TestTheIntervalIsSpreadButNeverShorter(t *testing.T) {
 	}
 	if len(seen) < 20 {
 		t.Errorf("200 answers have %d different intervals", len(seen))
+	}
+}
+
+func TestWhoIsToldOfNobodyMayComeBackSoon(t *testing.T) {
+	s := newService(tracker.Options{})
+	if r := announce(t, s, from("192.0.2.1:6881")); r.MinInterval != tracker.AloneInterval {
+		t.Errorf("alone: min interval is %v", r.MinInterval)
+	}
+	if r := announce(t, s, from("192.0.2.2:6881")); r.MinInterval != 15*time.Minute {
+		t.Errorf("with a peer: min interval is %v", r.MinInterval)
 	}
 }
 

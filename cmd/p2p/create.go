@@ -98,7 +98,10 @@ func (a *app) create(ctx context.Context, path, out string, force bool, flags ma
 		return a.usage("usage.create_stdout_json")
 	}
 	if out == "" {
-		out = torrentPath(path, flags.name)
+		var err error
+		if out, err = a.torrentPath(path, flags.name); err != nil {
+			return err
+		}
 	}
 	if out != "-" && !force { // before the hours of hashing, not after
 		if _, err := os.Lstat(out); err == nil {
@@ -138,7 +141,9 @@ func (a *app) makeTorrent(ctx context.Context, verb, path string, o torrentfile.
 	if name == "" {
 		name = baseName(path)
 	}
-	stop := a.watch(meter.view(verb, name, progress.Hashing))
+	v := meter.view(verb, name, progress.Hashing)
+	v.silent = true
+	stop := a.watch(v)
 	defer stop()
 	m, err := torrentfile.Create(ctx, path, o)
 	switch {
@@ -180,12 +185,25 @@ func (a *app) saveTorrent(name string, b []byte, replace bool) error {
 }
 
 // torrentPath is where the torrent of path goes when nobody says: NAME.torrent in
-// the current folder.
-func torrentPath(path, name string) string {
+// the current folder. It is an error if that lies in path itself, because the
+// next torrent of path would contain this one.
+func (a *app) torrentPath(path, name string) (string, error) {
 	if name == "" {
 		name = baseName(path)
 	}
-	return name + ".torrent"
+	name += ".torrent"
+	content, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(content, here); err == nil && filepath.IsLocal(rel) {
+		return "", a.usage("create.inside", name, content)
+	}
+	return name, nil
 }
 
 // baseName is the last part of path, also of "." and "..".

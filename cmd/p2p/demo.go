@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -180,13 +179,10 @@ func (d *demo) join(ctx context.Context, listen netip.AddrPort, name string, sha
 		return err
 	}
 	m.started = have.Count()
-	m.node, err = peer.Open(peer.Options{Listen: listen, Log: d.app.log, Client: clientName(), DownLimit: int64(down)})
-	if err != nil {
+	if err := m.listen(listen, peerFlags{down: down}); err != nil {
 		return err
 	}
-	m.begin = time.Now()
-	m.swarm, err = m.node.Add(peer.Torrent{Meta: d.t.Metainfo, Store: s, Have: have})
-	return err
+	return m.join(peer.Torrent{Have: have})
 }
 
 // deal copies the pieces that share picks from the source into a store.

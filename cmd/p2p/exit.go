@@ -173,6 +173,9 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 	}
 	a.display.Clear()
 	message := oneLine(err.Error())
+	if code > exitSignal {
+		message = a.text.Say("interrupted")
+	}
 	if hint != "" {
 		message += "; " + a.text.Say(hint)
 	}

@@ -70,18 +70,22 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 	}
 	ctx, release, abort := a.interruptible(ctx)
 	defer release()
+	peers, err := a.resolvePeers(ctx, f.peers)
+	if err != nil {
+		return stopCause(ctx, err)
+	}
 	s, err := store.Open(f.out, &t.Info, store.Options{
 		Wanted: wanted, StateDir: a.stateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
 	})
 	if err != nil {
 		return err
 	}
-	x := &transfer{app: a, verb: "get", t: t, store: s, path: contentPath(s, f.out)}
-	have, err := x.resume(ctx)
+	x := &transfer{app: a, verb: "get", t: t, store: s, path: contentPath(s, f.out), every: time.Duration(f.interval), broken: abort}
+	have, err := x.open(ctx, listen, f.peerFlags)
 	if err != nil {
-		return errors.Join(stopCause(ctx, err), x.close())
+		return errors.Join(err, x.close())
 	}
-	return x.download(ctx, abort, listen, have, f)
+	return x.download(ctx, have, peers, f.seed)
 }
 
 // choose returns which files --select names, nil for all.
@@ -106,64 +110,48 @@ func (a *app) choose(t loaded, selected []string) ([]bool, error) {
 	return wanted, nil
 }
 
-// resume finds out what is there already.
-func (x *transfer) resume(ctx context.Context) (*piece.Bitfield, error) {
-	meter := newMeter(x.t.Info.Total())
-	stop := x.app.watch(meter.view(x.verb, x.t.Info.Name, progress.Checking))
-	defer stop()
-	return x.store.Resume(ctx, meter.done.Store)
-}
-
 // download fetches what is missing, and stays afterwards if that is wanted.
-func (x *transfer) download(ctx context.Context, abort context.CancelCauseFunc, listen netip.AddrPort, have *piece.Bitfield, f getFlags) error {
+func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []netip.AddrPort, stay bool) error {
 	missing := 0
 	for range x.store.Wanted().AndNot(have) {
 		missing++
 	}
 	if missing == 0 {
-		if err := x.store.Checkpoint(have); err != nil || !f.seed {
-			return x.already(err)
+		if err := x.store.Checkpoint(have); err != nil {
+			return errors.Join(err, x.close())
+		}
+		x.app.say("get.already", x.app.style.Good("✓"), text.Printable(x.t.Info.Name), x.path)
+		if !stay {
+			return x.already()
 		}
 	}
-	peers, err := x.app.resolvePeers(ctx, f.peers)
-	if err != nil {
+	if err := x.join(peer.Torrent{Have: have, Peers: peers}); err != nil {
 		return errors.Join(err, x.close())
 	}
-	if x.node, err = x.app.openNode(listen, f.peerFlags); err != nil {
-		return errors.Join(err, x.close())
-	}
-	if x.swarm, err = x.node.Add(peer.Torrent{Meta: x.t.Metainfo, Store: x.store, Have: have, Peers: peers}); err != nil {
-		return errors.Join(err, x.close())
-	}
-	x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
-	if err := x.app.emit(x.start()); err != nil {
-		return errors.Join(err, x.close())
-	}
-	stop := x.watch(time.Duration(f.interval), abort)
-	err = x.wait(ctx)
-	if err == nil {
+	stop := x.watch()
+	err := x.wait(ctx)
+	if err == nil && missing > 0 {
 		x.sayDone()
-		if f.seed {
-			err = x.stay(ctx)
-		}
+	}
+	if err == nil && stay {
+		err = x.stay(ctx)
 	}
 	stop()
 	return x.end(err)
 }
 
-// already ends a download that has nothing left to do.
-func (x *transfer) already(err error) error {
-	if err := errors.Join(err, x.close()); err != nil {
+// already ends a download that had nothing left to do.
+func (x *transfer) already() error {
+	done := int64(0)
+	for p := range x.store.Wanted().All() {
+		done += int64(x.store.Layout().Size(p))
+	}
+	if err := x.close(); err != nil {
 		return err
 	}
-	total := x.t.Info.Total()
-	if err := x.app.emit(x.start()); err != nil {
-		return err
-	}
-	x.app.say("get.already", x.app.style.Good("✓"), text.Printable(x.t.Info.Name), x.path)
 	return x.app.emit(summaryMessage{
 		MessageType: "summary", InfoHash: x.t.InfoHash.String(), Complete: true,
-		BytesDone: total, TotalBytes: total, Path: x.path,
+		BytesDone: done, TotalBytes: done, Path: x.path,
 	})
 }
 

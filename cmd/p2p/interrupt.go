@@ -12,6 +12,11 @@ import (
 // to tell the trackers that it leaves.
 const farewell = 3 * time.Second
 
+// echo is how soon after the first signal another one is the same one: timeout(1)
+// and other parents send a signal to a process and then to its group. No hand is
+// that quick.
+const echo = 100 * time.Millisecond
+
 // interruptible returns a context that ends, with an *interrupted as its cause,
 // at the first signal to stop; at the second the program leaves at once. A reader
 // that closes our stdout becomes an error of writing to it. The function that
@@ -41,11 +46,17 @@ func (a *app) obey(signals <-chan os.Signal, done <-chan struct{}, cancel contex
 		a.say("stopping")
 		cancel(&interrupted{s})
 	}
-	select {
-	case <-done:
-	case s := <-signals:
-		a.display.Clear()
-		a.exit(signalCode(s))
+	for first := time.Now(); ; {
+		select {
+		case <-done:
+			return
+		case s := <-signals:
+			if time.Since(first) >= echo {
+				a.display.Clear()
+				a.exit(signalCode(s))
+				return
+			}
+		}
 	}
 }
 

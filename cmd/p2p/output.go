@@ -40,9 +40,9 @@ type startMessage struct {
 	PieceCount  int     `json:"piece_count,omitempty"`
 	Files       int     `json:"files,omitempty"`
 
-	Listen   string   `json:"listen,omitempty"`   // the address for peers
-	Torrent  string   `json:"torrent,omitempty"`  // seed: path of the torrent that was made
-	Announce []string `json:"announce,omitempty"` // seed: what to announce to, if not the torrent's own
+	Listen   string     `json:"listen,omitempty"`   // the address for peers
+	Torrent  string     `json:"torrent,omitempty"`  // seed: path of the torrent that was made
+	Announce [][]string `json:"announce,omitempty"` // seed: its trackers, in tiers
 }
 
 type trackerMessage struct {

@@ -82,10 +82,10 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	if err != nil {
 		return err
 	}
-	x := &transfer{app: a, verb: "seed", t: t, store: s, path: contentPath(s, f.out)}
-	have, err := x.resume(ctx)
+	x := &transfer{app: a, verb: "seed", t: t, store: s, path: contentPath(s, f.out), every: time.Duration(f.interval), broken: abort}
+	have, err := x.open(ctx, listen, f.peerFlags)
 	if err != nil {
-		return errors.Join(stopCause(ctx, err), x.close())
+		return errors.Join(err, x.close())
 	}
 	if bad := have.Len() - have.Count(); bad > 0 {
 		err := a.fail(exitMismatch, "seed.incomplete", a.text.Count("count.pieces", bad), have.Len(), x.path, target)
@@ -94,14 +94,22 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	if err := s.Checkpoint(have); err != nil {
 		return errors.Join(err, x.close())
 	}
-	return x.seed(ctx, abort, seeding{listen: listen, have: have, trackers: tiers(f.announce), flags: f.peerFlags})
+	trackers := tiers(f.announce)
+	if len(trackers) == 0 && len(t.Announce) == 0 {
+		here := netip.AddrPortFrom(reachable(listen.Addr()), x.node.Addr().Port())
+		a.say("seed.no_tracker", here)
+	}
+	return x.seed(ctx, peer.Torrent{Have: have, Trackers: trackers}, f.peers)
 }
 
 // seedPath makes a torrent of a file or folder, saves it, and shares it. Without a
 // tracker to announce to, it runs one.
 func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, f seedFlags) error {
 	if f.save == "" {
-		f.save = torrentPath(path, f.name)
+		var err error
+		if f.save, err = a.torrentPath(path, f.name); err != nil {
+			return err
+		}
 	}
 	ctx, release, abort := a.interruptible(ctx)
 	defer release()
@@ -115,27 +123,32 @@ func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, 
 	if err != nil {
 		return err
 	}
-	x := &transfer{app: a, verb: "seed", t: loaded{Metainfo: m}, store: s, path: path}
-	g := seeding{listen: listen, trackers: tiers(f.announce), flags: f.peerFlags, torrent: f.save}
-	if len(g.trackers) == 0 {
+	x := &transfer{app: a, verb: "seed", t: loaded{Metainfo: m}, store: s, path: path, every: time.Duration(f.interval), broken: abort}
+	if err := x.listen(listen, f.peerFlags); err != nil {
+		return errors.Join(err, x.close())
+	}
+	if m.Announce = tiers(f.announce); len(m.Announce) == 0 {
 		tracker, err := a.embedTracker(listen.Addr())
 		if err != nil {
 			return errors.Join(err, x.close())
 		}
 		defer tracker.stop()
 		http, _ := tracker.announceURLs()
-		g.trackers = [][]string{{http}}
+		m.Announce = [][]string{{http}}
 		if tracker.host.IsLoopback() && !listen.Addr().IsLoopback() {
 			a.say("seed.loopback", http)
 		}
 	}
-	m.Announce = g.trackers
-	if err := a.saveSeeded(f.save, m, f.force); err != nil {
+	err = a.saveSeeded(f.save, m, f.force)
+	if err == nil {
+		err = x.announceSelf(f.save)
+	}
+	if err != nil {
 		return errors.Join(err, x.close())
 	}
-	g.have = piece.NewBitfield(m.Info.Layout().Pieces())
-	g.have.SetAll() // it was hashed a moment ago
-	return x.seed(ctx, abort, g)
+	have := piece.NewBitfield(m.Info.Layout().Pieces())
+	have.SetAll() // it was hashed a moment ago
+	return x.seed(ctx, peer.Torrent{Have: have}, f.peers)
 }
 
 // saveSeeded writes the torrent of what is seeded. A torrent of the same content
@@ -151,33 +164,16 @@ func (a *app) saveSeeded(name string, m *torrentfile.Metainfo, force bool) error
 	return a.saveTorrent(name, b, force)
 }
 
-// seeding is what a transfer needs to begin to seed.
-type seeding struct {
-	listen   netip.AddrPort
-	have     *piece.Bitfield
-	trackers [][]string // nil = those of the torrent
-	flags    peerFlags
-	torrent  string // path of the torrent that was made; "" = none was
-}
-
 // seed shares the torrent until somebody stops it.
-func (x *transfer) seed(ctx context.Context, abort context.CancelCauseFunc, g seeding) error {
-	peers, err := x.app.resolvePeers(ctx, g.flags.peers)
+func (x *transfer) seed(ctx context.Context, t peer.Torrent, peers []string) error {
+	var err error
+	if t.Peers, err = x.app.resolvePeers(ctx, peers); err == nil {
+		err = x.join(t)
+	}
 	if err != nil {
-		return errors.Join(err, x.close())
+		return errors.Join(stopCause(ctx, err), x.close())
 	}
-	if x.node, err = x.app.openNode(g.listen, g.flags); err != nil {
-		return errors.Join(err, x.close())
-	}
-	x.swarm, err = x.node.Add(peer.Torrent{Meta: x.t.Metainfo, Store: x.store, Have: g.have, Trackers: g.trackers, Peers: peers})
-	if err != nil {
-		return errors.Join(err, x.close())
-	}
-	x.begin = time.Now()
-	if err := x.announceSelf(g); err != nil {
-		return errors.Join(err, x.close())
-	}
-	stop := x.watch(time.Duration(g.flags.interval), abort)
+	stop := x.watch()
 	err = x.stay(ctx)
 	stop()
 	return x.end(err)
@@ -185,34 +181,23 @@ func (x *transfer) seed(ctx context.Context, abort context.CancelCauseFunc, g se
 
 // announceSelf prints what somebody else needs to get the content: the torrent
 // that was made and where it announces to.
-func (x *transfer) announceSelf(g seeding) error {
-	m := x.start()
-	m.Torrent = g.torrent
-	for _, tier := range g.trackers {
-		m.Announce = append(m.Announce, tier...)
-	}
+func (x *transfer) announceSelf(torrent string) error {
 	if x.app.globals.json {
+		m := x.start()
+		m.Torrent, m.Announce = torrent, x.t.Announce
 		return x.app.emit(m)
 	}
-	if g.torrent == "" {
-		if len(g.trackers) == 0 && len(x.t.Announce) == 0 {
-			here := netip.AddrPortFrom(reachable(g.listen.Addr()), x.node.Addr().Port())
-			x.app.say("seed.no_tracker", here)
+	rows := [][2]string{{x.app.text.Say("seed.torrent"), torrent}}
+	label := x.app.text.Say("seed.announce")
+	for _, tier := range x.t.Announce {
+		for _, address := range tier {
+			rows = append(rows, [2]string{label, address})
+			label = ""
 		}
-		return nil
-	}
-	say := x.app.text.Say
-	rows := [][2]string{{say("seed.torrent"), g.torrent}}
-	for i, address := range m.Announce {
-		label := ""
-		if i == 0 {
-			label = say("seed.announce")
-		}
-		rows = append(rows, [2]string{label, address})
 	}
 	if err := x.app.printRows(rows); err != nil {
 		return err
 	}
-	x.app.say("seed.elsewhere", text.Printable(filepath.Base(g.torrent)))
+	x.app.say("seed.elsewhere", text.Printable(filepath.Base(torrent)))
 	return nil
 }

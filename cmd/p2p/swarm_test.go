@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"p2p/cmd/p2p/text"
 )
@@ -69,6 +71,43 @@ func TestAFolderIsSharedAndFetched(t *testing.T) {
 	again := start(t, []string{"seed", filepath.Join(dir, "film"), "--listen", "127.0.0.1:0", "--save", torrent, "--piece-length", "16K"})
 	again.errs.until(t, "seeding until stopped")
 	again.interrupt()
+}
+
+func TestATorrentIsNotPutIntoWhatItDescribes(t *testing.T) {
+	t.Chdir(folder(t, map[string]string{"data/x": data(1000), "data/sub/y": "y"}))
+	for _, here := range []string{"data", "data/sub"} {
+		t.Chdir(here)
+		content := map[string]string{"data": ".", "data/sub": ".."}[here]
+		for _, verb := range []string{"create", "seed"} {
+			_, errs := p2p(t, exitUsage, verb, content)
+			oneLineSays(t, errs, "data.torrent", "--save")
+		}
+		t.Chdir(map[string]string{"data": "..", "data/sub": "../.."}[here])
+	}
+	p2p(t, exitDone, "create", "data")
+	p2p(t, exitDone, "verify", "data.torrent")
+}
+
+func TestWithJSONTheFirstLineIsTheStart(t *testing.T) {
+	dir, torrent := film(t)
+	for _, args := range [][]string{
+		{"seed", torrent, "-o", dir},
+		{"seed", filepath.Join(dir, "film"), "--save", filepath.Join(dir, "s.torrent")},
+		{"get", torrent, "-o", dir, "--seed"},
+	} {
+		p := start(t, append(args, "--listen", "127.0.0.1:0", "-j", "--interval", "1s"))
+		p.out.until(t, `"state":"seeding"`)
+		if code := p.interrupt(); code != exitDone {
+			t.Errorf("%v exits with %d", args, code)
+		}
+		lines := objects(t, p.out.String())
+		if lines[0]["message_type"] != "start" || lines[0]["listen"] == "" || lines[len(lines)-1]["message_type"] != "summary" {
+			t.Errorf("%v prints\n%s", args, p.out.String())
+		}
+		if p.errs.String() != "" {
+			t.Errorf("%v prints %q on stderr", args, p.errs.String())
+		}
+	}
 }
 
 func TestOnlySelectedFilesAreFetched(t *testing.T) {
@@ -146,7 +185,11 @@ func TestAnInterruptedDownloadExitsWith130(t *testing.T) {
 	}
 }
 
-func TestTheSecondSignalLeavesAtOnce(t *testing.T) {
+func TestTheSecondSignalLeavesAtOnceUnlessItIsTheFirst(t *testing.T) {
+	synctest.Test(t, secondSignal)
+}
+
+func secondSignal(t *testing.T) {
 	a := &app{shell: &shell{}, text: text.English()}
 	a.globals.quiet = true
 	signals, left := make(chan os.Signal), make(chan int, 1)
@@ -156,6 +199,11 @@ func TestTheSecondSignalLeavesAtOnce(t *testing.T) {
 	ctx, release, _ := a.interruptible(context.Background())
 	signals <- syscall.SIGTERM
 	<-ctx.Done()
+	signals <- syscall.SIGTERM // the same once more, from timeout(1)
+	time.Sleep(echo)
+	if len(left) > 0 {
+		t.Error("an echo of the signal ended the program")
+	}
 	signals <- syscall.SIGINT
 	if code := <-left; code != 130 {
 		t.Errorf("the second signal exits with %d", code)
@@ -169,7 +217,7 @@ func TestTheSecondSignalLeavesAtOnce(t *testing.T) {
 func TestAStatusLineIsGivenOnRequest(t *testing.T) {
 	_, torrent := film(t)
 	p := start(t, []string{"get", torrent, "-o", t.TempDir(), "--listen", "127.0.0.1:0", "-q"})
-	p.status <- syscall.SIGUSR1
+	p.status <- os.Interrupt
 	p.errs.until(t, " get film ")
 	p.interrupt()
 }
@@ -193,7 +241,7 @@ func TestATrackerTellsItsAddresses(t *testing.T) {
 	_, errs = p2p(t, exitNetwork, "tracker", "--listen", "198.51.100.77:0")
 	oneLineSays(t, errs, "--listen")
 
-	p.status <- syscall.SIGUSR1
+	p.status <- os.Interrupt
 	p.errs.until(t, "tracker swarms=0")
 	if code := p.interrupt(); code != exitDone {
 		t.Errorf("the tracker exits with %d", code)

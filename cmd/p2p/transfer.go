@@ -13,6 +13,7 @@ import (
 	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/units"
 	"p2p/peer"
+	"p2p/piece"
 	"p2p/piece/store"
 )
 
@@ -44,6 +45,9 @@ type transfer struct {
 	swarm *peer.Swarm
 	path  string // of the content
 
+	every  time.Duration           // between JSON lines
+	broken context.CancelCauseFunc // ends the transfer when nobody reads them
+
 	begin    time.Time // of the exchange with peers
 	had      int64     // bytes that were there then
 	finished time.Time // when the download was complete
@@ -51,13 +55,6 @@ type transfer struct {
 	// owned by the watch while there is one
 	watcher   watcher
 	seedSince time.Time // when it first saw that there was nothing left to fetch
-}
-
-// openNode binds the listener and reads the flags for it.
-func (a *app) openNode(listen netip.AddrPort, f peerFlags) (*peer.Node, error) {
-	return peer.Open(peer.Options{
-		Listen: listen, Log: a.log, Client: clientName(), DownLimit: int64(f.down), UpLimit: int64(f.up),
-	})
 }
 
 // resolvePeers returns the addresses behind the values of --peer.
@@ -80,6 +77,44 @@ func (a *app) resolvePeers(ctx context.Context, list []string) ([]netip.AddrPort
 		}
 	}
 	return all, nil
+}
+
+// open binds the listener, says so, and finds out what is there already. The
+// listener comes first: that a port is taken should not turn out after an hour of
+// checking. A caller that gets an error closes x.
+func (x *transfer) open(ctx context.Context, listen netip.AddrPort, f peerFlags) (*piece.Bitfield, error) {
+	if err := x.listen(listen, f); err != nil {
+		return nil, err
+	}
+	if err := x.app.emit(x.start()); err != nil {
+		return nil, err
+	}
+	meter := newMeter(x.t.Info.Total())
+	v := meter.view(x.verb, x.t.Info.Name, progress.Checking)
+	v.every, v.broken = x.every, x.broken
+	v.status = func(_ progress.Snapshot, m *statusMessage) { m.InfoHash = x.t.InfoHash.String() }
+	stop := x.app.watch(v)
+	defer stop()
+	have, err := x.store.Resume(ctx, meter.done.Store)
+	return have, stopCause(ctx, err)
+}
+
+// listen makes the node of the transfer.
+func (x *transfer) listen(listen netip.AddrPort, f peerFlags) (err error) {
+	x.node, err = peer.Open(peer.Options{
+		Listen: listen, Log: x.app.log, Client: clientName(), DownLimit: int64(f.down), UpLimit: int64(f.up),
+	})
+	return err
+}
+
+// join begins the exchange with peers. The torrent and its store are put in here.
+func (x *transfer) join(t peer.Torrent) (err error) {
+	t.Meta, t.Store = x.t.Metainfo, x.store
+	if x.swarm, err = x.node.Add(t); err != nil {
+		return err
+	}
+	x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
+	return nil
 }
 
 // close ends the exchange: it keeps what is verified and tells the trackers, for
@@ -133,10 +168,11 @@ func (x *transfer) status(_ progress.Snapshot, m *statusMessage) {
 }
 
 // watch shows the transfer until the function that it returns is called.
-func (x *transfer) watch(every time.Duration, broken context.CancelCauseFunc) (stop func()) {
-	x.watcher = watcher{app: x.app, aloneSince: time.Now(), movingSince: time.Now()}
+func (x *transfer) watch() (stop func()) {
+	now := time.Now()
+	x.watcher = watcher{app: x.app, aloneSince: now, movingSince: now}
 	return x.app.watch(view{
-		snapshot: x.snapshot, status: x.status, every: every, broken: broken,
+		snapshot: x.snapshot, status: x.status, every: x.every, broken: x.broken,
 		each: func(now time.Time) { x.watcher.look(now, x.swarm.Stats(), x.complete()) },
 	})
 }

@@ -74,23 +74,25 @@ func (a *app) verify(ctx context.Context, t loaded, dir string) error {
 	}
 	defer s.Close()
 	meter := newMeter(t.Info.Total())
-	stop := a.watch(meter.view("verify", t.Info.Name, progress.Checking))
+	v := meter.view("verify", t.Info.Name, progress.Checking)
+	v.silent = true // the answer is one object
+	stop := a.watch(v)
 	have, err := s.Check(ctx, nil, meter.done.Store)
 	stop()
 	if err != nil {
 		return stopCause(ctx, err)
 	}
-	v := judge(t, s, have, dir)
-	if err := a.reportVerdict(v); err != nil {
+	r := judge(t, s, have, dir)
+	if err := a.reportVerdict(r); err != nil {
 		return err
 	}
-	switch v.ExitCode {
+	switch r.ExitCode {
 	case exitNotFound:
 		return a.fail(exitNotFound, "verify.nothing", t.Info.Name, dir)
 	case exitMismatch:
-		return a.fail(exitMismatch, "verify.bad", a.text.Count("count.pieces", v.PieceCount-v.PiecesGood), v.PieceCount)
+		return a.fail(exitMismatch, "verify.bad", a.text.Count("count.pieces", r.PieceCount-r.PiecesGood), r.PieceCount)
 	}
-	a.say("verify.good", a.style.Good("✓"), text.Printable(t.Info.Name), a.text.Count("count.pieces", v.PieceCount), v.Path)
+	a.say("verify.good", a.style.Good("✓"), text.Printable(t.Info.Name), a.text.Count("count.pieces", r.PieceCount), r.Path)
 	return nil
 }
 

@@ -24,6 +24,7 @@ type view struct {
 	status   func(s progress.Snapshot, into *statusMessage) // what a Snapshot does not know; may be nil
 	every    time.Duration                                  // between JSON lines; 0 = statusEvery
 	each     func(now time.Time)                            // whatever else wants a tick; may be nil
+	silent   bool                                           // no JSON lines: the first of them is still to come
 	broken   context.CancelCauseFunc                        // called when stdout is gone; may be nil
 }
 
@@ -76,7 +77,7 @@ func (a *app) redraw(v view, now time.Time) {
 // report writes a status line with -j. Without a reader for it there is no
 // point in going on.
 func (a *app) report(v view) {
-	if !a.globals.json {
+	if !a.globals.json || v.silent {
 		return
 	}
 	s := v.snapshot()

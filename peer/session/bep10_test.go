@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Each test of this file quotes the sentence of BEP 10 that it checks.
@@ -37,11 +38,11 @@ func TestReqQIsHonoured(t *testing.T) {
 	}
 }
 
-// "The default in in libtorrent is 250."
+// "The default in libtorrent is 250."
 func TestWithoutReqQAtMost250AreOutstanding(t *testing.T) {
 	for reqq, want := range map[int]int{0: 250, 600: 600} {
-		l := newLine(t, line{rate: 100 << 20, rtt: 100_000_000, reqq: reqq})
-		l.run(3_000_000_000)
+		l := newLine(t, line{rate: 100 << 20, rtt: 100 * time.Millisecond, reqq: reqq})
+		l.run(3 * time.Second)
 		if got := l.conn.Depth(); got != want {
 			t.Fatalf("depth %d with a reqq of %d, want %d", got, reqq, want)
 		}
@@ -54,10 +55,14 @@ func TestReqQMayComeLaterAndBeSmaller(t *testing.T) {
 	r.events("unchoke") // 16
 	r.hears("extended 0 d4:reqqi4ee")
 	for n := range 12 { // those that are too many are not replaced
-		r.sends(fmt.Sprintf("%d/%d", asked(r)[0].Piece.Int(), asked(r)[0].Number()))
-		if n < 12 && r.conn.Outstanding() != 15-n {
+		r.sends(r.short(r.asked[0]))
+		if r.conn.Outstanding() != 15-n {
 			t.Fatalf("%d outstanding after %d answers", r.conn.Outstanding(), n+1)
 		}
+	}
+	r.arrives(r.asked[0])
+	if n := len(r.conn.Fill(r.now, nil)); n != 1 {
+		t.Fatalf("%d requests for one answer, want 1", n)
 	}
 }
 

@@ -301,7 +301,7 @@ func TestTheSetThatAPeerGrantsIsBounded(t *testing.T) {
 		for _, e := range r.events(fmt.Sprintf("have %d", n)) {
 			if e.Kind == session.Ask {
 				asked++
-				r.sends(r.short(e.Block))
+				r.arrives(e.Block)
 			}
 		}
 	}

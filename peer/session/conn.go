@@ -56,9 +56,10 @@ type Conn struct {
 	late      int             // blocks that may still come although we took them back; less than 0: that came unasked
 	lateAt    time.Time       // newest change of late
 	snubbed   bool
-	pause     time.Time // no new requests before then
-	unchoked  time.Time // when the peer last began to let us ask
-	lastBlock time.Time // newest block, or when requests went out into silence
+	pause     time.Time     // no new requests before then
+	unchoked  time.Time     // when the peer last began to let us ask
+	lastBlock time.Time     // newest block, or when requests went out into silence
+	gap       time.Duration // between blocks, averaged over the last few
 
 	uploads []piece.Block // asked of us and not yet with the writer, oldest first
 	writing int           // blocks that are with the writer

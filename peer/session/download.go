@@ -11,7 +11,9 @@ import (
 const (
 	// A block is overdue, and asked of others too, when it takes four times as
 	// long as rate and round-trip time made likely when it was asked for, but
-	// not before overdueMin and not after overdueMax.
+	// not before overdueMin and not after overdueMax. A peer snubs us when it
+	// sends nothing at all for four times as long as it takes between blocks,
+	// within the same bounds.
 	overdueMin = 2 * time.Second
 	overdueMax = 30 * time.Second
 	// overdueUnknown is for a peer whose rate is not known yet, and for asking
@@ -102,8 +104,7 @@ func (c *Conn) Hungry(now time.Time) bool {
 // that completed. The caller calls Fill after the last block of a batch.
 func (c *Conn) Arrived(now time.Time, b piece.Block) piece.Progress {
 	c.received(now, int(b.Length))
-	c.lastBlock = now
-	c.snubbed = false
+	c.heard(now)
 	if r, ok := c.asked.take(b); ok {
 		c.pipe.arrived(now, r, c.late <= 0, c.down.Rate(now))
 	} else {
@@ -116,7 +117,7 @@ func (c *Conn) Arrived(now time.Time, b piece.Block) piece.Progress {
 // just delivering the same one. It is free again unless that one succeeds.
 func (c *Conn) Missed(now time.Time, b piece.Block) {
 	c.received(now, int(b.Length))
-	c.lastBlock = now
+	c.heard(now)
 	if _, ok := c.asked.take(b); !ok {
 		c.overtaken(now)
 		return
@@ -137,6 +138,13 @@ func (c *Conn) Unasked(now time.Time, n int) error {
 		return &Violation{Rule: "sends blocks that were not asked for (BEP 6)"}
 	}
 	return nil
+}
+
+// heard notes that the peer has answered a request.
+func (c *Conn) heard(now time.Time) {
+	c.gap += (now.Sub(c.lastBlock) - c.gap) / 8
+	c.lastBlock = now
+	c.snubbed = false
 }
 
 // received notes n bytes of a block, wanted or not.
@@ -179,20 +187,28 @@ func (c *Conn) patience(now time.Time) time.Duration {
 	}
 	ahead := float64((c.asked.live+1)*piece.BlockSize) / rate
 	likely := c.pipe.rtt + time.Duration(min(ahead, overdueMax.Seconds())*float64(time.Second))
-	return min(max(4*likely, overdueMin), overdueMax)
+	return clamp(4 * likely)
 }
 
-// doubt marks the requests that are overdue, so that others are asked too. When
-// nothing else comes either, the peer snubs us, and all of them are.
+func clamp(d time.Duration) time.Duration { return min(max(d, overdueMin), overdueMax) }
+
+// doubt marks the requests that are overdue, so that others are asked too: all
+// of them, when the peer snubs us.
 func (c *Conn) doubt(now time.Time) {
-	if oldest := c.asked.oldest(); oldest != nil && now.After(oldest.due) && now.Sub(c.lastBlock) > overdueMin && !c.snubbed {
-		c.snubbed = true
-		c.asked.each(func(r *request) { r.due = now })
+	if c.asked.live == 0 {
+		return
 	}
+	quiet := overdueUnknown
+	if c.pipe.came > 0 {
+		quiet = clamp(4 * (c.gap + c.pipe.rtt))
+	}
+	snubs := now.Sub(c.lastBlock) >= quiet
+	first := snubs && !c.snubbed
+	c.snubbed = c.snubbed || snubs
 	c.asked.each(func(r *request) {
-		if !now.Before(r.due) {
+		if first || !now.Before(r.due) {
 			c.queue.Doubt(c.cfg.Key, r.block)
-			r.due = now.Add(overdueUnknown)
+			r.due = now.Add(overdueUnknown) // should those who are asked then not help either
 		}
 	})
 }

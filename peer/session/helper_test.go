@@ -29,7 +29,9 @@ type rig struct {
 	queue  *piece.Queue
 	conn   *session.Conn
 	now    time.Time
-	err    error // why the connection is to be closed
+	err    error         // why the connection is to be closed
+	asked  []piece.Block // what the peer was asked for and has not sent, oldest first
+	taken  []piece.Block // what was taken back
 }
 
 // options say how a rig begins. The zero value is a torrent of four pieces of
@@ -90,7 +92,27 @@ func (r *rig) events(message string) []session.Event {
 	}
 	events, err := r.conn.Handle(r.now, r.message(message), nil)
 	r.err = err
+	r.note(events)
 	return events
+}
+
+// note keeps asked.
+func (r *rig) note(events []session.Event) {
+	for _, e := range events {
+		switch e.Kind {
+		case session.Ask:
+			r.asked = append(r.asked, e.Block)
+		case session.Forget:
+			r.drop(e.Block)
+			r.taken = append(r.taken, e.Block)
+		}
+	}
+}
+
+func (r *rig) drop(b piece.Block) {
+	if at := slices.Index(r.asked, b); at >= 0 {
+		r.asked = slices.Delete(r.asked, at, at+1)
+	}
 }
 
 // refuses checks that a message of the peer closes the connection, and why.
@@ -112,11 +134,18 @@ func (r *rig) closed(why string) {
 func (r *rig) sends(blocks string, want ...string) {
 	r.t.Helper()
 	for _, b := range strings.Fields(blocks) {
-		if p := r.conn.Arrived(r.now, r.block(b)); p.Piece {
-			r.queue.Verified(r.block(b).Piece, true, nil)
-		}
+		r.arrives(r.block(b))
 	}
-	r.check("blocks "+blocks, r.conn.Fill(r.now, nil), want)
+	events := r.conn.Fill(r.now, nil)
+	r.note(events)
+	r.check("blocks "+blocks, events, want)
+}
+
+func (r *rig) arrives(b piece.Block) {
+	r.drop(b)
+	if p := r.conn.Arrived(r.now, b); p.Piece {
+		r.queue.Verified(b.Piece, true, nil)
+	}
 }
 
 // passes lets time pass, with two ticks a second, and checks what happens.
@@ -127,6 +156,7 @@ func (r *rig) passes(d time.Duration, want ...string) {
 		r.now = r.now.Add(500 * time.Millisecond)
 		events, r.err = r.conn.Tick(r.now, events)
 	}
+	r.note(events)
 	r.check("tick", events, want)
 }
 

@@ -93,7 +93,7 @@ func peersOf(r httpwire.AnnounceResponse) []string {
 func TestAnnounce(t *testing.T) {
 	f := newFixture(t, tracker.Options{}, httpfront.Options{})
 	first := f.announce("192.0.2.1:4000", request(6881))
-	if first.Incomplete != 1 || first.Complete != 0 || first.Peers.Len() != 0 || first.MinInterval != 15*time.Minute ||
+	if first.Incomplete != 1 || first.Complete != 0 || first.Peers.Len() != 0 || first.MinInterval != tracker.AloneInterval ||
 		first.Interval < 30*time.Minute || first.ExternalIP != netip.MustParseAddr("192.0.2.1") {
 		t.Errorf("the first is told %+v", first)
 	}

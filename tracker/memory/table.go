@@ -194,9 +194,10 @@ func (t *table) pick(dst []byte, from, to, want int, c chooser, rng *rand.Rand) 
 	if want <= 0 {
 		return dst
 	}
+	stratum := func(i int) int { return int(int64(i) * int64(n) / int64(want)) }
 	turn := rng.IntN(n)
 	for i := range want {
-		low, high := i*n/want, (i+1)*n/want
+		low, high := stratum(i), stratum(i+1)
 		pos := low
 		if high-low > 1 {
 			pos += rng.IntN(high - low)

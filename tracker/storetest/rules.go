@@ -115,6 +115,26 @@ func everyPeerIsHandedOutEquallyOften(t *testing.T, s tracker.Store) {
 	}
 }
 
+// Many clients connect to the first few of the peers that they are given. Where
+// the answer holds the whole swarm, its order must not always favour the same ones.
+func anyPeerMayComeFirst(t *testing.T, s tracker.Store) {
+	const peers = 10
+	for n := range peers {
+		announce(t, s, leech(n), 0)
+	}
+	first := make(map[netip.AddrPort]bool)
+	for range 500 {
+		swarm := announce(t, s, leech(peers), 50)
+		for a := range swarm.Peers.All() {
+			first[a] = true
+			break
+		}
+	}
+	if len(first) != peers {
+		t.Errorf("%d of %d peers ever came first", len(first), peers)
+	}
+}
+
 // BEP 3: "Downloaders send an announcement using stopped when they cease
 // downloading."
 func stoppedRemovesThePeer(t *testing.T, s tracker.Store) {
@@ -187,7 +207,9 @@ func bothFamiliesAreGivenToWhoAsks(t *testing.T, s tracker.Store) {
 		announce(t, s, leech(100+n), 0)
 		announce(t, s, over6(leech(200+n), 200+n), 0)
 	}
-	swarm := announce(t, s, asker, 20)
+	stranger := leech(4)
+	stranger.BothFamilies = true
+	swarm := announce(t, s, stranger, 20)
 	if swarm.Peers.Len() != 20 || len(swarm.Peers.V4) == 0 || len(swarm.Peers.V6) == 0 {
 		t.Errorf("%d bytes of IPv4 and %d bytes of IPv6 peers, want 20 peers of both families",
 			len(swarm.Peers.V4), len(swarm.Peers.V6))

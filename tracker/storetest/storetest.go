@@ -39,6 +39,7 @@ func Run(t *testing.T, make func(t *testing.T) tracker.Store) {
 		{"ALeechIsGivenSeedsAndLeeches", aLeechIsGivenSeedsAndLeeches},
 		{"WantBoundsTheAnswer", wantBoundsTheAnswer},
 		{"EveryPeerIsHandedOutEquallyOften", everyPeerIsHandedOutEquallyOften},
+		{"AnyPeerMayComeFirst", anyPeerMayComeFirst},
 		{"StoppedRemovesThePeer", stoppedRemovesThePeer},
 		{"StoppedOfAStrangerChangesNothing", stoppedOfAStrangerChangesNothing},
 		{"CompletedIsCountedOncePerPeer", completedIsCountedOncePerPeer},

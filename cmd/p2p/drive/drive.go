@@ -20,7 +20,7 @@ import (
 
 // shown is how much of the output of a process a failed test shows, in bytes
 // from its end.
-const shown = 12 << 10
+const shown = 60 << 10
 
 // Build makes the p2p binary in folder dir, with the race detector if this
 // program has it, and returns its path.

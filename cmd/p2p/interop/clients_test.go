@@ -37,7 +37,7 @@ type client interface {
 	// programs are those that it needs.
 	programs() []string
 	// seed runs it until the test ends.
-	seed(t *testing.T, j job)
+	seed(t *testing.T, j job) *drive.Process
 	// get begins to download; the function that it returns waits until the
 	// client has everything, ends it, and fails the test after limit.
 	get(t *testing.T, j job) (wait func(limit time.Duration))
@@ -52,8 +52,8 @@ type ours struct{}
 func (ours) String() string     { return "p2p" }
 func (ours) programs() []string { return nil }
 
-func (ours) seed(t *testing.T, j job) {
-	drive.Start(t, drive.Command{Name: "p2p seed", Path: binary, Args: []string{
+func (ours) seed(t *testing.T, j job) *drive.Process {
+	return drive.Start(t, drive.Command{Name: "p2p seed", Path: binary, Args: []string{
 		"seed", j.torrent, "-o", j.dir, "--listen", j.listen(), "-u", strconv.Itoa(j.limit), "-vv"}})
 }
 
@@ -86,8 +86,8 @@ func (aria2) start(t *testing.T, name string, j job, flags ...string) *drive.Pro
 		"--log=-", "--log-level=debug", "--quiet", "-d", j.dir, j.torrent}, flags...)})
 }
 
-func (a aria2) seed(t *testing.T, j job) {
-	a.start(t, "aria2 seed", j, "--check-integrity=true", "--seed-ratio=0.0")
+func (a aria2) seed(t *testing.T, j job) *drive.Process {
+	return a.start(t, "aria2 seed", j, "--check-integrity=true", "--seed-ratio=0.0")
 }
 
 func (a aria2) get(t *testing.T, j job) func(time.Duration) {
@@ -106,8 +106,8 @@ const python = "/usr/bin/python3"
 
 var libtorrentScript, _ = filepath.Abs("../../../testdata/interop/libtorrent_peer.py")
 
-func (libtorrent) seed(t *testing.T, j job) {
-	drive.Start(t, drive.Command{Name: "libtorrent seed", Path: python, Args: []string{
+func (libtorrent) seed(t *testing.T, j job) *drive.Process {
+	return drive.Start(t, drive.Command{Name: "libtorrent seed", Path: python, Args: []string{
 		libtorrentScript, "seed", j.torrent, j.dir, j.listen(), strconv.Itoa(j.limit)}})
 }
 

@@ -48,8 +48,7 @@ func pair(t *testing.T, from, to client, s *swarm) {
 	if s.tracker.Is6() {
 		seed, leech = newAddr6(), newAddr6()
 	}
-	from.seed(t, job{torrent: s.torrent, dir: s.source, at: seed})
-	s.awaitSeeds(t, 1)
+	s.awaitSeeds(t, from.seed(t, job{torrent: s.torrent, dir: s.source, at: seed}))
 	out := folder(t)
 	begin := time.Now()
 	to.get(t, job{torrent: s.torrent, dir: out, at: leech})(patience)

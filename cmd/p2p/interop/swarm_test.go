@@ -66,11 +66,18 @@ func newSwarm(t *testing.T, c content, k trackerKind, tracker netip.Addr) *swarm
 	return s
 }
 
-// awaitSeeds waits until the tracker knows n seeds.
-func (s *swarm) awaitSeeds(t *testing.T, n int) {
+// awaitSeeds waits until the tracker knows these seeds.
+func (s *swarm) awaitSeeds(t *testing.T, seeds ...*drive.Process) {
 	t.Helper()
 	drive.Eventually(t, 20*time.Second, "the tracker does not count the seeds", func() bool {
-		return scrape(t, s.tracker, s.meta.InfoHash).seeds == n
+		for _, p := range seeds {
+			select {
+			case <-p.Ended():
+				t.Fatal("a seed has ended")
+			default:
+			}
+		}
+		return scrape(t, s.tracker, s.meta.InfoHash).seeds == len(seeds)
 	})
 }
 

@@ -21,9 +21,10 @@ type transmission struct{}
 func (transmission) String() string     { return "transmission" }
 func (transmission) programs() []string { return []string{"transmission-daemon"} }
 
-func (c transmission) seed(t *testing.T, j job) {
+func (c transmission) seed(t *testing.T, j job) *drive.Process {
 	d := c.start(t, "transmission seed", j)
 	d.await(t, 20*time.Second, "has not found the files", func(s torrentState) bool { return s.Left == 0 && s.Status == statusSeed })
+	return d.process
 }
 
 func (c transmission) get(t *testing.T, j job) func(time.Duration) {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -70,7 +71,7 @@ func enter(name, dir string) int {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// Nothing that the user has configured or remembers plays a part.
-	cmd.Env = append(os.Environ(), binaryEnv+"="+name, "HOME="+dir, "XDG_STATE_HOME="+dir, "LC_ALL=C.UTF-8", "P2P_LANG=en")
+	cmd.Env = append(os.Environ(), binaryEnv+"="+name, "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"), "LC_ALL=C.UTF-8", "P2P_LANG=en")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
 		Pdeathsig:  syscall.SIGKILL,

@@ -19,7 +19,7 @@ type Catalogue struct {
 	messages map[string]string
 }
 
-// English and Chinese return the two catalogues.
+// English returns the English catalogue.
 func English() *Catalogue { return &Catalogue{"en", parse(english)} }
 
 // Chinese returns the Chinese catalogue.
