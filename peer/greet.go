@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"p2p/peer/session"
 	"p2p/peer/swarm"
 	"p2p/peer/wire"
 	"p2p/torrentfile/infohash"
@@ -130,6 +131,12 @@ func (n *Node) writeHandshake(conn net.Conn, h infohash.T) error {
 		return fmt.Errorf("send handshake: %w", err)
 	}
 	return nil
+}
+
+// hello is what we tell a peer at addr about ourselves, once the handshakes are
+// done (BEP 10).
+func (n *Node) hello(addr netip.Addr) wire.ExtHandshake {
+	return wire.ExtHandshake{Client: n.opt.Client, ReqQ: session.OurReqQ, YourIP: addr.Unmap(), Port: n.addr.Port()}
 }
 
 // readHandshake reads exactly the handshake, within the time that it may take.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/announce"
+	"p2p/peer/ext"
 	"p2p/peer/link"
 	"p2p/piece/store"
 	"p2p/torrentfile/infohash"
@@ -69,6 +70,9 @@ func Open(o Options) (*Node, error) {
 	}
 	if o.Seed == 0 {
 		o.Seed = randomSeed()
+	}
+	if err := ext.Check(o.Extensions); err != nil {
+		return nil, fmt.Errorf("open node: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ln, err := o.Network.Listen(ctx, o.Listen)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"go.uber.org/zap"
+
+	"p2p/peer/ext"
 )
 
 // Options configures a Node. The zero value listens on a port of the system's
@@ -32,6 +34,9 @@ type Options struct {
 	UploadSlots int
 	// Workers is how many goroutines hash and write; 0 = one per core.
 	Workers int
+	// Extensions are what we speak past the core (BEP 10), each on every torrent
+	// where it has a place. The order is of no importance.
+	Extensions []ext.Extension
 	// Network is where to listen and dial; nil = TCP.
 	Network Network
 	// Seed makes the choices of a Node repeatable; 0 = random.

@@ -12,9 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/announce"
-	"p2p/peer/session"
 	"p2p/peer/swarm"
-	"p2p/peer/wire"
 	"p2p/piece"
 	"p2p/piece/store"
 	"p2p/torrentfile"
@@ -69,10 +67,10 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 		Info: &t.Meta.Info, InfoHash: t.Meta.InfoHash, PeerID: n.id,
 		Store: t.Store, Have: t.Have, Memory: n.memory, Line: n.line,
 		Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
-		Rand:         rand.New(rand.NewPCG(n.rng.Uint64(), 2)),
-		Log:          n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
-		Dial:         func(addr netip.AddrPort) { n.dial(ctx, s, addr) },
-		ExtHandshake: n.extHandshake,
+		Rand:      rand.New(rand.NewPCG(n.rng.Uint64(), 2)),
+		Log:       n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
+		Dial:      func(addr netip.AddrPort) { n.dial(ctx, s, addr) },
+		InfoBytes: t.Meta.InfoBytes, Extensions: n.opt.Extensions, Listen: n.addr, Hello: n.hello,
 	})
 	s.loop.AddPeers(t.Peers, true)
 	s.wg.Go(func() { s.loopErr = s.loop.Run(ctx) })
@@ -87,13 +85,6 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 	}
 	n.swarms[s.hash] = s
 	return s, nil
-}
-
-// extHandshake is what we tell a peer at addr about ourselves (BEP 10).
-func (n *Node) extHandshake(addr netip.Addr) []byte {
-	return wire.AppendExtHandshake(nil, wire.ExtHandshake{
-		Client: n.opt.Client, ReqQ: session.OurReqQ, YourIP: addr.Unmap(), Port: n.addr.Port(),
-	})
 }
 
 // Complete is closed when every wanted piece is verified and safe on disk.
@@ -167,6 +158,11 @@ func (s *Swarm) close(ctx context.Context) error {
 	s.wg.Wait()
 	var err error
 	if s.announcer != nil {
+		select {
+		case <-s.loop.Complete(): // perhaps a moment ago
+			s.announcer.Completed()
+		default:
+		}
 		if stopErr := s.announcer.Stop(ctx); stopErr != nil {
 			s.node.log.Debug("tell the trackers", zap.Error(stopErr))
 		}

@@ -96,11 +96,11 @@ func (a *app) setUp(cmd *cobra.Command, _ []string) error {
 	}
 	a.style = progress.Style{Text: a.text, Colour: colour}
 	a.display = progress.New(progress.Options{
-		Out:     a.errs,
-		Style:   a.style,
-		Live:    a.errTTY,
-		Columns: a.columns,
-		Quiet:   a.globals.quiet || a.globals.json,
+		Out:   a.errs,
+		Style: a.style,
+		Live:  a.errTTY,
+		Size:  a.size,
+		Quiet: a.globals.quiet || a.globals.json,
 	})
 	return a.openLog()
 }

@@ -169,7 +169,7 @@ func TestMistakesOnTheCommandLineAreExplainedInOneLine(t *testing.T) {
 	}{
 		{[]string{"gte", "x"}, []string{`"gte"`, `"get"`}},
 		{[]string{"frobnicate"}, []string{`"frobnicate"`, "p2p --help"}},
-		{[]string{"get"}, []string{"1 argument", "p2p get --help"}},
+		{[]string{"get"}, []string{"one argument, TORRENT", "p2p get --help"}},
 		{[]string{"get", "a", "b"}, []string{"got 2"}},
 		{[]string{"get", "--frob", "x"}, []string{"--frob", "p2p get --help"}},
 		{[]string{"get", "x", "-d", "5Mb"}, []string{"5Mb", "Mbit"}},
@@ -179,7 +179,7 @@ func TestMistakesOnTheCommandLineAreExplainedInOneLine(t *testing.T) {
 		{[]string{"show", "x", "--color", "pink"}, []string{"pink"}},
 		{[]string{"show", "x", "--log-level", "loud"}, []string{"loud"}},
 		{[]string{"show", "x", "--log-format", "xml"}, []string{"xml"}},
-		{[]string{"tracker", "extra"}, []string{"got 1"}},
+		{[]string{"tracker", "extra"}, []string{"extra", "no arguments"}},
 		{[]string{"tracker", "--trust-proxy", "10.0.0.0/99"}, []string{"--trust-proxy"}},
 		{[]string{"demo", "--seeders", "0"}, []string{"--seeders"}},
 		{[]string{"demo", "--size", "0"}, []string{"--size"}},

@@ -82,7 +82,7 @@ func (a *app) createCommand() *cobra.Command {
 		Short:   a.text.Say("create.short"),
 		Long:    a.text.Say("create.long"),
 		Example: a.text.Say("create.examples"),
-		Args:    a.exactly(1, "PATH"),
+		Args:    a.one("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.create(cmd.Context(), args[0], out, force, flags)
 		},

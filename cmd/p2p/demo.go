@@ -43,7 +43,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Example: a.text.Say("demo.examples"),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return a.exactly(1, "FILE")(cmd, args)
+				return a.one("FILE")(cmd, args)
 			}
 			return nil
 		},
@@ -127,7 +127,6 @@ type member struct {
 	transfer
 	name    string
 	started int // pieces that it had at the start
-	closed  bool
 }
 
 func (d *demo) run(ctx context.Context, abort context.CancelCauseFunc, f demoFlags) error {
@@ -244,9 +243,10 @@ func (d *demo) row(m *member) progress.Snapshot {
 
 func (d *demo) seederLines() []string {
 	var lines []string
+	columns, _ := d.app.size()
 	for _, m := range d.members {
 		if m != d.getter {
-			lines = append(lines, d.app.style.Line(d.row(m), d.app.columns()))
+			lines = append(lines, d.app.style.Line(d.row(m), columns))
 		}
 	}
 	return lines
@@ -265,10 +265,7 @@ func (d *demo) nameWidth() int {
 func (d *demo) close() error {
 	var err error
 	for _, m := range d.members {
-		if !m.closed {
-			m.closed = true
-			err = errors.Join(err, m.close())
-		}
+		err = errors.Join(err, m.close())
 	}
 	if d.tracker != nil {
 		err = errors.Join(err, d.tracker.stop())

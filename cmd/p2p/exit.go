@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -37,6 +38,7 @@ const (
 	exitMismatch   = 32
 	exitPortBusy   = 41
 	exitSignal     = 128 // plus the number of the signal: 130, 143
+	exitPipe       = exitSignal + 13
 )
 
 // causes gives each error its exit code and, as a key of the catalogue, the
@@ -46,6 +48,7 @@ var causes = []struct {
 	code int
 	hint string
 }{
+	{isErrno([]syscall.Errno{syscall.EPIPE}), exitPipe, ""},
 	{isErrno(diskFullErrnos), exitDiskFull, "hint.disk_full"},
 	{isErrno(portBusyErrnos), exitPortBusy, "hint.port_busy"},
 	{is(torrentfile.ErrMagnet), exitMagnet, "hint.magnet"},
@@ -84,16 +87,7 @@ func cannotListen(err error) bool {
 
 func isErrno(numbers []syscall.Errno) func(error) bool {
 	return func(err error) bool {
-		got, ok := errors.AsType[syscall.Errno](err)
-		if !ok {
-			return false
-		}
-		for _, n := range numbers {
-			if got == n {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(numbers, func(n syscall.Errno) bool { return errors.Is(err, n) })
 	}
 }
 
@@ -168,10 +162,10 @@ type exitError struct {
 // strangers, so it is made safe to print.
 func (a *app) finish(cmd *cobra.Command, err error) int {
 	code, hint := diagnose(err)
-	if code == exitDone {
+	a.display.Clear()
+	if code == exitDone || code == exitPipe { // who closed the pipe knows
 		return code
 	}
-	a.display.Clear()
 	message := oneLine(err.Error())
 	if code > exitSignal {
 		message = a.text.Say("interrupted")

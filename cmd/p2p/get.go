@@ -29,12 +29,13 @@ type getFlags struct {
 func (a *app) getCommand() *cobra.Command {
 	var f getFlags
 	cmd := &cobra.Command{
-		Use:     "get TORRENT",
-		Short:   a.text.Say("get.short"),
-		Long:    a.text.Say("get.long"),
-		Example: a.text.Say("get.examples"),
-		Args:    a.exactly(1, "TORRENT"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.get(cmd.Context(), args[0], f) },
+		Use:               "get TORRENT",
+		Short:             a.text.Say("get.short"),
+		Long:              a.text.Say("get.long"),
+		Example:           a.text.Say("get.examples"),
+		Args:              a.one("TORRENT"),
+		ValidArgsFunction: completeTorrents,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.get(cmd.Context(), args[0], f) },
 	}
 	say := a.text.Say
 	cmd.Flags().StringVarP(&f.out, "out", "o", ".", say("get.out"))
@@ -52,8 +53,8 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 	if err != nil {
 		return err
 	}
-	// Until here there is nothing that an interrupt could harm, so a read from
-	// stdin ends as it does in any program.
+	// There is nothing yet that a signal could harm, so it does what it does by
+	// default, also to a read from stdin.
 	t, err := a.load(ctx, target, listen.Addr())
 	if err != nil {
 		return err

@@ -26,11 +26,13 @@ func (a *app) interruptible(parent context.Context) (context.Context, func(), co
 	surviveBrokenPipe()
 	ctx, cancel := context.WithCancelCause(parent)
 	signals, release := a.stops()
+	_, releaseStatuses := a.statuses() // SIGUSR1 kills who does not listen for it
 	done := make(chan struct{})
 	var listener sync.WaitGroup
 	listener.Go(func() { a.obey(signals, done, cancel) })
 	return ctx, func() {
 		release()
+		releaseStatuses()
 		close(done)
 		listener.Wait()
 		cancel(nil)

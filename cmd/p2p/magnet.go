@@ -16,11 +16,12 @@ type magnetObject struct {
 
 func (a *app) magnetCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "magnet FILE",
-		Short:   a.text.Say("magnet.short"),
-		Long:    a.text.Say("magnet.long"),
-		Example: "p2p magnet debian.torrent\np2p create ./data -a http://10.0.0.1:6969/announce -o - | p2p magnet -",
-		Args:    a.exactly(1, "FILE"),
+		Use:               "magnet FILE",
+		Short:             a.text.Say("magnet.short"),
+		Long:              a.text.Say("magnet.long"),
+		Example:           "p2p magnet debian.torrent\np2p create ./data -a http://10.0.0.1:6969/announce -o - | p2p magnet -",
+		Args:              a.one("FILE"),
+		ValidArgsFunction: completeTorrents,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.load(cmd.Context(), args[0], netip.Addr{})
 			if err != nil {

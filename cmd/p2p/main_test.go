@@ -19,6 +19,7 @@ type process struct {
 	signals   chan os.Signal
 	status    chan os.Signal
 	code      chan int
+	ended     bool     // wait has returned
 	left      chan int // what exit was called with
 }
 
@@ -84,7 +85,8 @@ func withInput(s string) setting {
 	return func(sh *shell) { sh.in = strings.NewReader(s) }
 }
 
-// start runs the program with args, which are separated as given.
+// start runs the program with args. What is still running at the end of the test
+// is interrupted then.
 func start(t *testing.T, args []string, settings ...setting) *process {
 	t.Helper()
 	p := &process{
@@ -98,7 +100,7 @@ func start(t *testing.T, args []string, settings ...setting) *process {
 		env: func(name string) string {
 			return map[string]string{"XDG_STATE_HOME": state, "LocalAppData": state}[name]
 		},
-		columns:  func() int { return 80 },
+		size:     func() (int, int) { return 80, 24 },
 		stops:    func() (<-chan os.Signal, func()) { return p.signals, func() {} },
 		statuses: func() (<-chan os.Signal, func()) { return p.status, func() {} },
 		exit:     func(code int) { p.left <- code },
@@ -107,6 +109,11 @@ func start(t *testing.T, args []string, settings ...setting) *process {
 		set(sh)
 	}
 	go func() { p.code <- run(sh) }()
+	t.Cleanup(func() {
+		if !p.ended {
+			p.interrupt()
+		}
+	})
 	return p
 }
 
@@ -127,6 +134,7 @@ func (p *process) wait() int {
 	p.t.Helper()
 	select {
 	case code := <-p.code:
+		p.ended = true
 		return code
 	case <-time.After(60 * time.Second):
 		p.t.Fatalf("the program does not end\nstdout: %s\nstderr: %s", p.out.String(), p.errs.String())

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 )
 
+// Commands are listed in the order in which people meet them.
+func init() { cobra.EnableCommandSorting = false }
+
 func (a *app) rootCommand() *cobra.Command {
-	cobra.EnableCommandSorting = false
-	cobra.EnableTraverseRunHooks = true
 	var showVersion bool
 	root := &cobra.Command{
 		Use:               "p2p",
@@ -76,12 +75,25 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	f.StringVar(&g.logFile, "log-file", "", say("flag.log_file"))
 }
 
-// exactly requires n arguments and says what they are.
-func (a *app) exactly(n int, what string) cobra.PositionalArgs {
+// one requires one argument and says what it is.
+func (a *app) one(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return a.usage("usage.args", fmt.Sprint(n), what, fmt.Sprint(len(args)), cmd.CommandPath())
+		if len(args) != 1 {
+			return a.usage("usage.args", what, len(args), cmd.CommandPath())
 		}
 		return nil
 	}
+}
+
+// none allows no arguments.
+func (a *app) none(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return a.usage("usage.no_args", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// completeTorrents makes shells complete the names of torrents.
+func completeTorrents(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"torrent"}, cobra.ShellCompDirectiveFilterFileExt
 }

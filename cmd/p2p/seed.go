@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func (a *app) seedCommand() *cobra.Command {
 		Short:   a.text.Say("seed.short"),
 		Long:    a.text.Say("seed.long"),
 		Example: a.text.Say("seed.examples"),
-		Args:    a.exactly(1, "PATH"),
+		Args:    a.one("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			listen, err := a.parseListen(f.listen)
 			if err != nil {
@@ -55,10 +56,10 @@ func (a *app) seedCommand() *cobra.Command {
 }
 
 // isTorrent reports whether the target of seed is a torrent and not content to
-// share: a file that is called so, or its address.
+// share: a file that is called so, its address, or "-" for stdin.
 func isTorrent(target string) bool {
 	lower := strings.ToLower(target)
-	if strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "magnet:") {
+	if target == "-" || strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "magnet:") {
 		return true
 	}
 	st, err := os.Stat(target)
@@ -78,6 +79,10 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	}
 	ctx, release, abort := a.interruptible(cmd.Context())
 	defer release()
+	peers, err := a.resolvePeers(ctx, f.peers)
+	if err != nil {
+		return stopCause(ctx, err)
+	}
 	s, err := store.Open(f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.stateDir(), InfoHash: t.InfoHash})
 	if err != nil {
 		return err
@@ -99,56 +104,79 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 		here := netip.AddrPortFrom(reachable(listen.Addr()), x.node.Addr().Port())
 		a.say("seed.no_tracker", here)
 	}
-	return x.seed(ctx, peer.Torrent{Have: have, Trackers: trackers}, f.peers)
+	return x.seed(ctx, peer.Torrent{Have: have, Trackers: trackers, Peers: peers})
 }
 
-// seedPath makes a torrent of a file or folder, saves it, and shares it. Without a
-// tracker to announce to, it runs one.
-func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, f seedFlags) error {
+// seedPath makes a torrent of a file or folder, saves it, and shares it. What can
+// fail at once comes before the hashing, which may take hours.
+func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, f seedFlags) (err error) {
 	if f.save == "" {
-		var err error
 		if f.save, err = a.torrentPath(path, f.name); err != nil {
 			return err
 		}
 	}
+	if err := a.mayReplace(f.save, f.force); err != nil {
+		return err
+	}
 	ctx, release, abort := a.interruptible(ctx)
 	defer release()
-	o := f.options()
-	o.Announce = nil // it is put in below, when the tracker's address is known
-	m, err := a.makeTorrent(ctx, "seed", path, o)
+	peers, err := a.resolvePeers(ctx, f.peers)
 	if err != nil {
-		return err
+		return stopCause(ctx, err)
 	}
-	s, err := store.Open("", &m.Info, store.Options{ReadOnly: true, Root: path, InfoHash: m.InfoHash})
-	if err != nil {
-		return err
-	}
-	x := &transfer{app: a, verb: "seed", t: loaded{Metainfo: m}, store: s, path: path, every: time.Duration(f.interval), broken: abort}
+	x := &transfer{app: a, verb: "seed", path: path, every: time.Duration(f.interval), broken: abort}
+	defer func() { err = errors.Join(err, x.close()) }()
 	if err := x.listen(listen, f.peerFlags); err != nil {
-		return errors.Join(err, x.close())
+		return err
 	}
-	if m.Announce = tiers(f.announce); len(m.Announce) == 0 {
+	o := f.options()
+	if len(o.Announce) == 0 {
 		tracker, err := a.embedTracker(listen.Addr())
 		if err != nil {
-			return errors.Join(err, x.close())
+			return err
 		}
 		defer tracker.stop()
 		http, _ := tracker.announceURLs()
-		m.Announce = [][]string{{http}}
+		o.Announce = [][]string{{http}}
 		if tracker.host.IsLoopback() && !listen.Addr().IsLoopback() {
 			a.say("seed.loopback", http)
 		}
 	}
-	err = a.saveSeeded(f.save, m, f.force)
-	if err == nil {
-		err = x.announceSelf(f.save)
+	if x.t.Metainfo, err = a.makeTorrent(ctx, "seed", path, o); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, x.close())
+	return x.seedMade(ctx, f, peers)
+}
+
+// seedMade saves a torrent that was just made, says where it is, and shares it.
+func (x *transfer) seedMade(ctx context.Context, f seedFlags, peers []netip.AddrPort) (err error) {
+	m := x.t.Metainfo
+	if x.store, err = store.Open("", &m.Info, store.Options{ReadOnly: true, Root: x.path, InfoHash: m.InfoHash}); err != nil {
+		return err
+	}
+	if err := x.app.saveSeeded(f.save, m, f.force); err != nil {
+		return err
+	}
+	if err := x.announceSelf(f.save); err != nil {
+		return err
 	}
 	have := piece.NewBitfield(m.Info.Layout().Pieces())
 	have.SetAll() // it was hashed a moment ago
-	return x.seed(ctx, peer.Torrent{Have: have}, f.peers)
+	return x.seed(ctx, peer.Torrent{Have: have, Peers: peers})
+}
+
+// mayReplace reports, before there is a torrent, whether one may be saved as name:
+// over nothing, over any file with --force, or over a torrent, which saveSeeded
+// then looks at more closely.
+func (a *app) mayReplace(name string, force bool) error {
+	_, err := os.Lstat(name)
+	if force || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := torrentfile.Load(name); err != nil {
+		return a.fail(exitExists, "create.exists", name)
+	}
+	return nil
 }
 
 // saveSeeded writes the torrent of what is seeded. A torrent of the same content
@@ -165,16 +193,12 @@ func (a *app) saveSeeded(name string, m *torrentfile.Metainfo, force bool) error
 }
 
 // seed shares the torrent until somebody stops it.
-func (x *transfer) seed(ctx context.Context, t peer.Torrent, peers []string) error {
-	var err error
-	if t.Peers, err = x.app.resolvePeers(ctx, peers); err == nil {
-		err = x.join(t)
-	}
-	if err != nil {
-		return errors.Join(stopCause(ctx, err), x.close())
+func (x *transfer) seed(ctx context.Context, t peer.Torrent) error {
+	if err := x.join(t); err != nil {
+		return errors.Join(err, x.close())
 	}
 	stop := x.watch()
-	err = x.stay(ctx)
+	err := x.stay(ctx)
 	stop()
 	return x.end(err)
 }

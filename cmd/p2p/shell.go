@@ -16,9 +16,9 @@ type shell struct {
 	out, errs io.Writer
 	env       func(name string) string
 	outTTY    bool
-	errTTY    bool       // stderr is a terminal that can move its cursor
-	columns   func() int // of the terminal behind stderr
-	locale    string     // of the system, where the environment does not tell
+	errTTY    bool                       // stderr is a terminal that can move its cursor
+	size      func() (columns, rows int) // of the terminal behind stderr
+	locale    string                     // of the system, where the environment does not tell
 
 	// stops and statuses deliver the signals that end the program and those
 	// that ask how it stands, until the function that comes with them is called.
@@ -37,7 +37,7 @@ func processShell() *shell {
 		env:      os.Getenv,
 		outTTY:   term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY:   term.IsTerminal(int(os.Stderr.Fd())) && ansi,
-		columns:  terminalColumns,
+		size:     terminalSize,
 		locale:   systemLocale(),
 		stops:    func() (<-chan os.Signal, func()) { return listen(stopSignals()) },
 		statuses: func() (<-chan os.Signal, func()) { return listen(statusSignals) },
@@ -45,12 +45,12 @@ func processShell() *shell {
 	}
 }
 
-func terminalColumns() int {
-	cols, _, err := term.GetSize(int(os.Stderr.Fd()))
-	if err != nil || cols < 1 {
-		return 80
+func terminalSize() (columns, rows int) {
+	columns, rows, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil || columns < 1 || rows < 1 {
+		return 80, 24
 	}
-	return cols
+	return columns, rows
 }
 
 func listen(signals []os.Signal) (<-chan os.Signal, func()) {

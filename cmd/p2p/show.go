@@ -125,12 +125,13 @@ func orEmpty[T any](list []T) []T {
 
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show FILE",
-		Aliases: []string{"info"},
-		Short:   a.text.Say("show.short"),
-		Long:    a.text.Say("show.long"),
-		Example: "p2p show debian.torrent\np2p show debian.torrent -j | jq -r .info_hash\np2p create ./data -o - | p2p show -",
-		Args:    a.exactly(1, "FILE"),
+		Use:               "show FILE",
+		Aliases:           []string{"info"},
+		Short:             a.text.Say("show.short"),
+		Long:              a.text.Say("show.long"),
+		Example:           "p2p show debian.torrent\np2p show debian.torrent -j | jq -r .info_hash\np2p create ./data -o - | p2p show -",
+		Args:              a.one("FILE"),
+		ValidArgsFunction: completeTorrents,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.load(cmd.Context(), args[0], netip.Addr{})
 			if err != nil {

@@ -73,6 +73,20 @@ func TestAFolderIsSharedAndFetched(t *testing.T) {
 	again.interrupt()
 }
 
+func TestSeedKeepsWhatItDidNotWrite(t *testing.T) {
+	dir := folder(t, map[string]string{"a.bin": data(20_000), "b.bin": data(30_000), "notes.torrent": "precious"})
+	other := filepath.Join(dir, "b.torrent")
+	p2p(t, exitDone, "create", filepath.Join(dir, "b.bin"), "-o", other)
+	for _, name := range []string{filepath.Join(dir, "notes.torrent"), other} {
+		before := read(t, name)
+		_, errs := p2p(t, exitExists, "seed", filepath.Join(dir, "a.bin"), "--save", name, "--listen", "127.0.0.1:0")
+		oneLineSays(t, errs, name, "--force")
+		if read(t, name) != before {
+			t.Errorf("%s was replaced", name)
+		}
+	}
+}
+
 func TestATorrentIsNotPutIntoWhatItDescribes(t *testing.T) {
 	t.Chdir(folder(t, map[string]string{"data/x": data(1000), "data/sub/y": "y"}))
 	for _, here := range []string{"data", "data/sub"} {
@@ -95,7 +109,7 @@ func TestWithJSONTheFirstLineIsTheStart(t *testing.T) {
 		{"seed", filepath.Join(dir, "film"), "--save", filepath.Join(dir, "s.torrent")},
 		{"get", torrent, "-o", dir, "--seed"},
 	} {
-		p := start(t, append(args, "--listen", "127.0.0.1:0", "-j", "--interval", "1s"))
+		p := start(t, append(args, "--listen", "127.0.0.1:0", "-j", "--interval", "0.05s"))
 		p.out.until(t, `"state":"seeding"`)
 		if code := p.interrupt(); code != exitDone {
 			t.Errorf("%v exits with %d", args, code)
@@ -194,6 +208,7 @@ func secondSignal(t *testing.T) {
 	a.globals.quiet = true
 	signals, left := make(chan os.Signal), make(chan int, 1)
 	a.stops = func() (<-chan os.Signal, func()) { return signals, func() {} }
+	a.statuses = func() (<-chan os.Signal, func()) { return nil, func() {} }
 	a.exit = func(code int) { left <- code }
 	a.display = display(t)
 	ctx, release, _ := a.interruptible(context.Background())
@@ -334,13 +349,13 @@ func TestABusyPortIsNotTakenForAnother(t *testing.T) {
 type closedPipe struct{}
 
 func (closedPipe) Write([]byte) (int, error) {
-	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: errors.New("broken pipe")}
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
 }
 
-func TestWithoutAReaderForJSONTheDownloadEnds(t *testing.T) {
+func TestWithoutAReaderForJSONTheDownloadEndsQuietly(t *testing.T) {
 	_, torrent := film(t)
 	p := start(t, []string{"get", torrent, "-o", t.TempDir(), "--listen", "127.0.0.1:0", "-j"}, func(sh *shell) { sh.out = closedPipe{} })
-	if code := p.wait(); code != exitIO {
-		t.Errorf("exit code %d", code)
+	if code := p.wait(); code != exitPipe || p.errs.String() != "" {
+		t.Errorf("exit code %d, stderr %q", code, p.errs.String())
 	}
 }

@@ -29,7 +29,7 @@ func (a *app) trackerCommand() *cobra.Command {
 		Short:   a.text.Say("tracker.short"),
 		Long:    a.text.Say("tracker.long"),
 		Example: a.text.Say("tracker.examples"),
-		Args:    a.exactly(0, ""),
+		Args:    a.none,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.track(cmd.Context(), f) },
 	}
 	say := a.text.Say

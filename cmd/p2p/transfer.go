@@ -119,15 +119,20 @@ func (x *transfer) join(t peer.Torrent) (err error) {
 
 // close ends the exchange: it keeps what is verified and tells the trackers, for
 // as long as a farewell may take. The error is that of files that could not be
-// kept.
+// kept. It may be called twice.
 func (x *transfer) close() error {
 	var err error
 	if x.node != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), farewell)
 		defer cancel()
 		err = x.node.Close(ctx)
+		x.node = nil
 	}
-	return errors.Join(err, x.store.Close())
+	if x.store != nil {
+		err = errors.Join(err, x.store.Close())
+		x.store = nil
+	}
+	return err
 }
 
 // complete reports whether every wanted piece is verified.

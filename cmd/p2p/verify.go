@@ -48,11 +48,12 @@ type fileVerdict struct {
 func (a *app) verifyCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use:     "verify FILE",
-		Short:   a.text.Say("verify.short"),
-		Long:    a.text.Say("verify.long"),
-		Example: "p2p verify debian.torrent -o ~/Downloads\np2p verify debian.torrent -j | jq '.files[] | select(.state != \"ok\")'",
-		Args:    a.exactly(1, "FILE"),
+		Use:               "verify FILE",
+		Short:             a.text.Say("verify.short"),
+		Long:              a.text.Say("verify.long"),
+		Example:           "p2p verify debian.torrent -o ~/Downloads\np2p verify debian.torrent -j | jq '.files[] | select(.state != \"ok\")'",
+		Args:              a.one("FILE"),
+		ValidArgsFunction: completeTorrents,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.load(cmd.Context(), args[0], netip.Addr{})
 			if err != nil {

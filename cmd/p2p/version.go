@@ -57,7 +57,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   a.text.Say("version.short"),
 		Example: "p2p version\np2p version -j | jq -r .commit",
-		Args:    a.exactly(0, ""),
+		Args:    a.none,
 		RunE:    func(*cobra.Command, []string) error { return a.printVersion() },
 	}
 }

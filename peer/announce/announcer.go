@@ -158,8 +158,9 @@ func (a *Announcer) publish() {
 }
 
 // Stop tells the trackers that have answered a started announce that we leave,
-// all at once, and waits for their answers as long as ctx allows. Cancel the
-// context of Run first: Stop waits for it to return. The error joins what went
+// all at once, and waits for their answers as long as ctx allows; a download
+// whose end nobody has heard of yet, it tells before. Cancel the context of Run
+// first: Stop waits for it to return. The error joins what went
 // wrong; there is nothing to be done about it but to log it.
 func (a *Announcer) Stop(ctx context.Context) error {
 	if !a.ran.Load() {
@@ -174,14 +175,18 @@ func (a *Announcer) Stop(ctx context.Context) error {
 	if len(told) == 0 {
 		return nil
 	}
+	select {
+	case <-a.completed: // Run has ended before it saw that
+		a.finish()
+	default:
+	}
 	r := a.torrent.Snapshot()
-	r.Event = wire.Stopped
 	var failed []error
 	race(ctx, len(told), 0,
 		func(i int) func(context.Context) (Response, error) {
 			r := r
 			r.TrackerID = told[i].id
-			return func(ctx context.Context) (Response, error) { return a.client.Announce(ctx, told[i].URL, r) }
+			return func(ctx context.Context) (Response, error) { return a.leave(ctx, told[i].URL, r) }
 		},
 		func(i int, _ Response, err error) bool {
 			told[i].started = err != nil
@@ -192,4 +197,16 @@ func (a *Announcer) Stop(ctx context.Context) error {
 		return fmt.Errorf("stop announcing: %w", err)
 	}
 	return nil
+}
+
+// leave announces r to one tracker as the last we say.
+func (a *Announcer) leave(ctx context.Context, url string, r Request) (Response, error) {
+	if a.owes {
+		r.Event = wire.Completed
+		if resp, err := a.client.Announce(ctx, url, r); err != nil {
+			return resp, err
+		}
+	}
+	r.Event = wire.Stopped
+	return a.client.Announce(ctx, url, r)
 }

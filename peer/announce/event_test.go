@@ -137,6 +137,28 @@ func TestCompletedIsOwedUntilATrackerHeardIt(t *testing.T) {
 	})
 }
 
+// Most downloads end with the program that asked for them.
+func TestCompletedIsToldBeforeStoppedWhenBothComeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		first := n.tracker("first", says(onePeer(1800)))
+		second := n.tracker("second", says(onePeer(1800)))
+		torrent := &fakeTorrent{left: 1}
+		a := n.client(announce.Options{}).NewAnnouncer([][]string{{first.url}, {second.url}}, torrent)
+		stop := run(t, a)
+		time.Sleep(time.Second)
+		torrent.setLeft(0)
+		stop()
+		a.Completed()
+		if err := a.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got, want := first.events()+"| "+second.events(), "started completed stopped | "; got != want {
+			t.Errorf("events are %q, want %q", got, want)
+		}
+	})
+}
+
 func TestStoppedGoesToAllThatHeardStartedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet()

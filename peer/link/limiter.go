@@ -2,6 +2,8 @@ package link
 
 import (
 	"context"
+	"math"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -18,6 +20,23 @@ func NewLimiter(bytesPerSecond int64) *Limiter {
 	}
 	burst := max(int(bytesPerSecond/20), 32<<10) // 50 ms, and two blocks at the least
 	return &Limiter{rate.NewLimiter(rate.Limit(bytesPerSecond), burst)}
+}
+
+// most returns how many bytes may be asked for at once.
+func (l *Limiter) most() int {
+	if l == nil {
+		return math.MaxInt
+	}
+	return l.bucket.Burst()
+}
+
+// reserve takes n bytes, at most most(), and returns how long to wait before
+// they may pass.
+func (l *Limiter) reserve(n int) time.Duration {
+	if l == nil {
+		return 0
+	}
+	return l.bucket.ReserveN(time.Now(), n).Delay()
 }
 
 // wait waits until n bytes may pass.

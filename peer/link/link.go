@@ -85,6 +85,10 @@ func (l *Link) Send(class Class, m wire.Message) {
 	}
 }
 
+// Offer queues a message that can wait; its Payload is copied. False means that
+// so much lies there unread that it was not queued; the connection goes on.
+func (l *Link) Offer(class Class, m wire.Message) bool { return l.outbox.offer(class, m) }
+
 // Expect makes ready the place of a block and queues the request for it.
 func (l *Link) Expect(b piece.Block, p Place) {
 	l.expected.add(b, p)

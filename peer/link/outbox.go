@@ -4,22 +4,21 @@ import (
 	"slices"
 	"sync"
 
+	"p2p/peer/ext"
 	"p2p/peer/wire"
 	"p2p/piece"
 )
 
-// Class is the urgency of what is to be written. What is of a lower number goes
-// first, strictly; within a class the order stays.
-type Class uint8
+// Class is the urgency of what is to be written. Blocks come after all classes.
+type Class = ext.Class
 
-// The classes of the outbox.
+// The classes of the outbox, those of package ext.
 const (
-	Control Class = iota // choke, interest, have, request, cancel: the swarm itself
-	Chat                 // text and presence
-	Audio
-	Video
-	Bulk // tunnels; and, behind them, blocks
-	classes
+	Control = ext.Control
+	Chat    = ext.Chat
+	Audio   = ext.Audio
+	Video   = ext.Video
+	Bulk    = ext.Bulk
 )
 
 // outboxMax is how many bytes of messages may wait for a peer. It holds the
@@ -27,12 +26,17 @@ const (
 // read, and is given up rather than fed from our memory.
 const outboxMax = 1 << 20
 
+// offerMax is how many bytes may wait for a peer before an offer is refused:
+// extensions are told to wait long before the connection is in danger, and they
+// alone cannot make 200 peers that do not read cost more than 50 MiB.
+const offerMax = 256 << 10
+
 // outbox is what is to be written to one peer. The loop puts in and never
 // waits; the writer takes out.
 type outbox struct {
 	mu       sync.Mutex
-	messages [classes][]byte // whole frames
-	waiting  int             // bytes in messages
+	messages [ext.Classes][]byte // whole frames
+	waiting  int                 // bytes in messages
 	blocks   []piece.Block
 	closed   bool
 	wake     chan struct{} // holds one token when there may be something new
@@ -50,6 +54,23 @@ func (o *outbox) send(class Class, m wire.Message) bool {
 	ok := o.waiting <= outboxMax
 	o.mu.Unlock()
 	o.signal()
+	return ok
+}
+
+// offer queues a message if less than offerMax bytes wait. False means that it
+// did not.
+func (o *outbox) offer(class Class, m wire.Message) bool {
+	o.mu.Lock()
+	ok := !o.closed && o.waiting < offerMax
+	if ok {
+		before := len(o.messages[class])
+		o.messages[class] = wire.Append(o.messages[class], m)
+		o.waiting += len(o.messages[class]) - before
+	}
+	o.mu.Unlock()
+	if ok {
+		o.signal()
+	}
 	return ok
 }
 
@@ -90,12 +111,8 @@ func (o *outbox) take(l *load, max int) bool {
 			o.mu.Unlock()
 			return false
 		}
-		l.frames, l.blocks = l.frames[:0], l.blocks[:0]
-		for c := range o.messages {
-			l.frames = append(l.frames, o.messages[c]...)
-			o.messages[c] = reuse(o.messages[c])
-		}
-		o.waiting = 0
+		l.blocks = l.blocks[:0]
+		o.moveFrames(l)
 		n := run(o.blocks, max)
 		l.blocks = append(l.blocks, o.blocks[:n]...)
 		o.blocks = slices.Delete(o.blocks, 0, n)
@@ -105,6 +122,22 @@ func (o *outbox) take(l *load, max int) bool {
 		}
 		<-o.wake
 	}
+}
+
+// takeFrames moves the messages alone into l, and does not wait.
+func (o *outbox) takeFrames(l *load) {
+	o.mu.Lock()
+	o.moveFrames(l)
+	o.mu.Unlock()
+}
+
+func (o *outbox) moveFrames(l *load) {
+	l.frames = l.frames[:0]
+	for c := range o.messages {
+		l.frames = append(l.frames, o.messages[c]...)
+		o.messages[c] = reuse(o.messages[c])
+	}
+	o.waiting = 0
 }
 
 // run returns how many blocks, at most max, lie behind one another in the same

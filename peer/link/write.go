@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -46,43 +47,71 @@ type writer struct {
 
 // run writes until the connection ends and returns why.
 func (wr *writer) run() error {
+	most := max(1, min(writeBlocksMax, wr.link.cfg.Up.most()/piece.BlockSize))
 	wr.blocks = writeBlocksMin
-	for wr.link.outbox.take(&wr.load, wr.blocks) {
-		n, err := wr.gather()
-		if err != nil {
+	for wr.link.outbox.take(&wr.load, min(wr.blocks, most)) {
+		n := 0
+		for _, b := range wr.load.blocks {
+			n += int(b.Length)
+		}
+		if err := wr.pay(n); err != nil {
 			return err
 		}
-		if err := wr.link.cfg.Up.wait(wr.link.ctx, n); err != nil {
+		if err := wr.gather(n); err != nil {
 			return err
 		}
 		if err := wr.write(); err != nil {
 			return err
 		}
-		if len(wr.load.blocks) > 0 {
-			b := newBatch(wr.link.cfg.Key)
-			b.Items = append(b.Items, Item{Kind: Sent, Blocks: len(wr.load.blocks), N: n})
-			if err := wr.link.post(b); err != nil {
-				return err
-			}
+		if n == 0 {
+			continue
+		}
+		b := newBatch(wr.link.cfg.Key)
+		b.Items = append(b.Items, Item{Kind: Sent, Blocks: len(wr.load.blocks), N: n})
+		if err := wr.link.post(b); err != nil {
+			return err
 		}
 	}
 	return net.ErrClosed
 }
 
+// pay waits until the limiter lets n bytes of blocks pass. Messages do not wait
+// with them: on a slow line our own requests would stand behind what we send.
+func (wr *writer) pay(n int) error {
+	delay := wr.link.cfg.Up.reserve(n)
+	if delay <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		if len(wr.load.frames) > 0 {
+			wr.vecs = append(wr.spare[:0], wr.load.frames)
+			if err := wr.send(); err != nil {
+				return err
+			}
+			wr.load.frames = wr.load.frames[:0]
+		}
+		select {
+		case <-timer.C:
+			return nil
+		case <-wr.link.outbox.wake:
+			wr.link.outbox.takeFrames(&wr.load)
+		case <-wr.link.ctx.Done():
+			return context.Cause(wr.link.ctx)
+		}
+	}
+}
+
 // gather reads the blocks of the load, which lie behind one another, with one
-// read, and lays header and payload of each behind the messages. It returns how
-// many bytes of payload there are.
-func (wr *writer) gather() (int, error) {
+// read of n bytes, and lays header and payload of each behind the messages.
+func (wr *writer) gather(n int) error {
 	wr.vecs = wr.spare[:0]
 	if len(wr.load.frames) > 0 {
 		wr.vecs = append(wr.vecs, wr.load.frames)
 	}
-	n := 0
-	for _, b := range wr.load.blocks {
-		n += int(b.Length)
-	}
 	if n == 0 {
-		return 0, nil
+		return nil
 	}
 	if cap(wr.payload) < n {
 		wr.payload = make([]byte, n)
@@ -91,7 +120,7 @@ func (wr *writer) gather() (int, error) {
 	first := wr.load.blocks[0]
 	offset := wr.link.cfg.Layout.Offset(first.Piece) + int64(first.Begin)
 	if err := wr.link.cfg.ReadAt(wr.payload, offset); err != nil {
-		return 0, &DiskError{fmt.Errorf("read block %v for a peer: %w", first, err)}
+		return &DiskError{fmt.Errorf("read block %v for a peer: %w", first, err)}
 	}
 	wr.headers = wr.headers[:0]
 	for _, b := range wr.load.blocks {
@@ -104,17 +133,13 @@ func (wr *writer) gather() (int, error) {
 			wr.payload[at:at+int(b.Length)])
 		at += int(b.Length)
 	}
-	return n, nil
+	return nil
 }
 
-// write sends the load with one vectored write.
+// write sends the load and learns from how long that took.
 func (wr *writer) write() error {
-	wr.spare = wr.vecs
 	begin := time.Now()
-	if err := wr.link.cfg.Conn.SetWriteDeadline(begin.Add(writeTimeout)); err != nil {
-		return err
-	}
-	if _, err := wr.vecs.WriteTo(wr.link.cfg.Conn); err != nil {
+	if err := wr.send(); err != nil {
 		return err
 	}
 	switch quick := time.Since(begin) < writeQuick; {
@@ -125,4 +150,14 @@ func (wr *writer) write() error {
 		wr.blocks = max(wr.blocks/2, writeBlocksMin)
 	}
 	return nil
+}
+
+// send sends what is gathered with one vectored write.
+func (wr *writer) send() error {
+	wr.spare = wr.vecs // WriteTo eats vecs, not the memory that it lies in
+	if err := wr.link.cfg.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := wr.vecs.WriteTo(wr.link.cfg.Conn)
+	return err
 }

@@ -155,12 +155,26 @@ func TestSilenceEndsAConnectionSoonerWhenDataIsExpected(t *testing.T) {
 	r.closed("sent none for a minute")
 }
 
-// "'bitfield' is only ever sent as the first message."
-func TestABitfieldIsOnlyEverTheFirstMessage(t *testing.T) {
-	for _, before := range []string{"have 0", "bitfield 00", "unchoke", "interested", "request 0/0", "port"} {
+// "'bitfield' is only ever sent as the first message." aria2 does not keep to
+// that: it sends one in place of many haves, and must not be cut off for it.
+func TestALaterBitfieldTakesThePlaceOfWhatWasSaidBefore(t *testing.T) {
+	for _, before := range []string{"have 0", "bitfield 90", "bitfield 00", "bitfield f0", "port"} {
 		r := connect(t, options{})
 		r.events(before)
-		r.refuses("bitfield f0", "only ever sent as the first message")
+		r.events("unchoke")
+		r.events("bitfield c0")
+		if has := r.conn.PeerHas(); r.err != nil || has.Count() != 2 || r.queue.Seeds() != 0 || r.queue.Unavailable() != 2 {
+			t.Errorf("after %q: %v, %d pieces, %d seeds, %d unavailable", before, r.err, has.Count(), r.queue.Seeds(), r.queue.Unavailable())
+		}
+		ofTheTwo := 0
+		for _, b := range r.asked {
+			if b.Piece.Int() < 2 {
+				ofTheTwo++
+			}
+		}
+		if ofTheTwo != 4 {
+			t.Errorf("after %q: asked for %v, want both blocks of pieces 0 and 1", before, r.asked)
+		}
 	}
 }
 

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"time"
 
 	"p2p/peer/wire"
@@ -33,8 +31,11 @@ func (c *Conn) Handle(now time.Time, m wire.Message, out []Event) ([]Event, erro
 	case wire.Have:
 		return c.onHave(now, m, out)
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
-		if !first {
-			return out, &Violation{Rule: fmt.Sprintf("%v is only ever sent as the first message (BEP 3, BEP 6)", m.ID)}
+		// aria2 sends a bitfield in place of many haves, at any time. The short
+		// messages stay bound to their place: each costs us a walk through all
+		// pieces.
+		if !first && m.ID != wire.Bitfield {
+			return out, &Violation{Rule: fmt.Sprintf("%v is only ever sent as the first message (BEP 6)", m.ID)}
 		}
 		return c.onBitfield(now, m, out)
 	case wire.Request:
@@ -98,24 +99,27 @@ func (c *Conn) onHave(now time.Time, m wire.Message, out []Event) ([]Event, erro
 	return out, nil
 }
 
+// onBitfield takes what the peer says it has in place of what it said before.
 func (c *Conn) onBitfield(now time.Time, m wire.Message, out []Event) ([]Event, error) {
+	has := piece.NewBitfield(c.queue.Layout().Pieces())
 	switch m.ID {
 	case wire.HaveNone:
-		return out, nil
 	case wire.HaveAll:
-		c.peerHas.SetAll()
+		has.SetAll()
 	default:
-		has, err := piece.ParseBitfield(m.Payload, c.queue.Layout().Pieces())
-		if err != nil {
+		var err error
+		if has, err = piece.ParseBitfield(m.Payload, has.Len()); err != nil {
 			return out, &Violation{Rule: err.Error()}
 		}
-		c.peerHas = has
 	}
-	if c.peerHas.Count() > 0 {
-		c.queue.Gained(c.peerHas)
-	}
+	c.queue.Lost(c.peerHas)
+	c.peerHas = has
+	c.queue.Gained(c.peerHas)
 	if c.peerHas.Offers(c.queue.Have(), c.queue.Wanted()) {
 		out = c.interested(now, out)
+		if c.asked.live < c.pipe.depth {
+			out = c.Fill(now, out)
+		}
 	}
 	return out, nil
 }
@@ -185,32 +189,10 @@ func (c *Conn) onExtended(m wire.Message, out []Event) ([]Event, error) {
 	if err != nil {
 		return out, &Violation{Rule: err.Error()}
 	}
-	c.ext = merge(c.ext, ext)
+	c.ext = c.ext.Merge(ext)
 	if ext.ReqQ > 0 {
 		c.pipe.ceiling = ext.ReqQ
 		c.pipe.set(c.pipe.depth)
 	}
 	return out, nil
-}
-
-// merge returns old with what next says on top.
-func merge(old, next wire.ExtHandshake) wire.ExtHandshake {
-	m := old.M
-	if len(next.M) > 0 {
-		m = maps.Clone(old.M)
-		if m == nil {
-			m = make(map[string]uint8, len(next.M))
-		}
-		for name, id := range next.M {
-			if _, known := m[name]; known || len(m) < wire.MaxExtensions {
-				m[name] = id
-			}
-		}
-	}
-	return wire.ExtHandshake{
-		M: m, Client: cmp.Or(next.Client, old.Client), ReqQ: cmp.Or(next.ReqQ, old.ReqQ),
-		YourIP: cmp.Or(next.YourIP, old.YourIP), Port: cmp.Or(next.Port, old.Port),
-		MetadataSize: cmp.Or(next.MetadataSize, old.MetadataSize),
-		UploadOnly:   next.UploadOnly || old.UploadOnly,
-	}
 }

@@ -31,15 +31,14 @@ type lab struct {
 	now   time.Time
 	err   error
 
-	way       []flight  // blocks on their way, in the order in which they arrive
-	free      time.Time // when the sender can send the next
-	credit    float64   // bytes left of the burst
-	stall     time.Time // the sender sends nothing from then on; zero = never
-	forget    map[piece.Block]bool
-	received  int64
-	depthMax  int
-	depthPeak time.Time
-	history   []sample
+	way      []flight  // blocks on their way, in the order in which they arrive
+	free     time.Time // when the sender can send the next
+	credit   float64   // bytes left of the burst
+	stall    time.Time // the sender sends nothing from then on; zero = never
+	forget   map[piece.Block]bool
+	received int64
+	depthMax int
+	history  []sample
 }
 
 type flight struct {

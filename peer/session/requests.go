@@ -8,13 +8,12 @@ import (
 
 // request is a block that the peer was asked for.
 type request struct {
-	block   piece.Block
-	at      time.Time
-	due     time.Time // others are asked too from then on
-	came    int64     // blocks that had come before
-	alone   bool      // nothing else was under way
-	doubted bool
-	dead    bool // answered or taken back, and not yet swept out
+	block piece.Block
+	at    time.Time
+	due   time.Time // others are asked too from then on
+	came  int64     // blocks that had come before
+	alone bool      // nothing else was under way
+	dead  bool      // answered or taken back, and not yet swept out
 }
 
 // requests is what a peer was asked for, oldest first. Peers answer in order,

@@ -33,15 +33,14 @@ type book struct {
 
 // entry is one address.
 type entry struct {
-	busy    bool // being dialled, or connected
-	fails   int
-	next    time.Time
-	keep    bool // named by the user: never forgotten
-	useless bool // has nothing for us and wants nothing
+	busy  bool // being dialled, or its peer is connected
+	fails int  // in a row, dials that failed and connections that came to nothing
+	next  time.Time
+	keep  bool // named by the user: never forgotten
 }
 
 // culprit names who is banned: an address, or on a loopback address, where many
-// peers of one machine live, one peer id of it.
+// peers of one machine live, one peer id of it. The zero culprit is nobody.
 type culprit struct {
 	addr netip.Addr
 	id   [20]byte
@@ -66,7 +65,7 @@ func newBook(rng *rand.Rand) *book {
 
 // add notes an address. What cannot be dialled, or is ourselves, is dropped.
 func (b *book) add(addr netip.AddrPort, keep bool) {
-	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	addr = unmapped(addr)
 	ip := addr.Addr()
 	if !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || addr.Port() == 0 || b.self[addr] || b.banned[culprit{addr: ip}] {
 		return
@@ -78,11 +77,15 @@ func (b *book) add(addr netip.AddrPort, keep bool) {
 		}
 		return
 	}
-	if len(b.entries) >= bookMax && !keep && !b.evict() {
+	if len(b.entries) >= bookMax && !b.evict() && !keep {
 		return
 	}
 	b.entries[addr] = &entry{keep: keep}
 	b.order = append(b.order, addr)
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // evict forgets a random address that failed.
@@ -108,14 +111,19 @@ func (b *book) remove(at int) {
 func (b *book) pick(now time.Time) (netip.AddrPort, bool) {
 	var best *entry
 	var addr netip.AddrPort
-	for n, start := 0, b.start(); n < len(b.order); n++ {
-		a := b.order[(start+n)%len(b.order)]
+	equals := 0
+	for _, a := range b.order {
 		e := b.entries[a]
-		if e.busy || e.useless || now.Before(e.next) {
+		if e.busy || now.Before(e.next) {
 			continue
 		}
-		if best == nil || e.fails < best.fails {
-			best, addr = e, a
+		switch {
+		case best == nil || e.fails < best.fails:
+			best, addr, equals = e, a, 1
+		case e.fails == best.fails:
+			if equals++; b.rng.IntN(equals) == 0 {
+				best, addr = e, a
+			}
 		}
 	}
 	if best == nil {
@@ -125,14 +133,20 @@ func (b *book) pick(now time.Time) (netip.AddrPort, bool) {
 	return addr, true
 }
 
-func (b *book) start() int {
-	if len(b.order) == 0 {
-		return 0
+// hold marks the address of a peer that is connected by another way, so that it
+// is not dialled. It reports false when the address is not known, or is busy
+// already.
+func (b *book) hold(addr netip.AddrPort) bool {
+	e := b.entries[addr]
+	if e == nil || e.busy {
+		return false
 	}
-	return b.rng.IntN(len(b.order))
+	e.busy = true
+	return true
 }
 
-// failed notes that addr could not be reached or used.
+// failed notes that addr could not be reached, or that its connection came to
+// nothing.
 func (b *book) failed(now time.Time, addr netip.AddrPort) {
 	e := b.entries[addr]
 	if e == nil {
@@ -146,24 +160,16 @@ func (b *book) failed(now time.Time, addr netip.AddrPort) {
 	}
 }
 
-// left notes that the connection to addr is over after it had worked.
+// left notes that a connection to addr is over that was of use.
 func (b *book) left(now time.Time, addr netip.AddrPort) {
 	if e := b.entries[addr]; e != nil {
 		e.busy = false
-		e.fails = 1
+		e.fails = 0
 		e.next = now.Add(retryFirst)
 	}
 }
 
-// worked notes that addr answered as a peer of this torrent.
-func (b *book) worked(addr netip.AddrPort) {
-	if e := b.entries[addr]; e != nil {
-		e.fails = 0
-	}
-}
-
-// rest leaves addr alone for a while: it is connected by another way, or is of
-// no use.
+// rest leaves addr alone for a while: it is of no use now.
 func (b *book) rest(now time.Time, addr netip.AddrPort, pause time.Duration) {
 	if e := b.entries[addr]; e != nil {
 		e.busy = false

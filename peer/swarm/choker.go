@@ -11,34 +11,38 @@ import (
 
 // The choker's clock and measures.
 const (
-	// rechokeEvery. BEP 3: "To avoid fibrillation, [...] The currently
-	// deployed algorithm avoids fibrillation by only changing who's choked
-	// once every ten seconds."
+	// rechokeEvery. BEP 3: "The currently deployed choking algorithm avoids
+	// fibrillation by only changing who's choked once every ten seconds."
 	rechokeEvery = 10 * time.Second
-	// optimisticEvery. BEP 3: "Optimistic unchokes are rotated every 30
-	// seconds".
+	// optimisticEvery. BEP 3: "Which peer is optimistically unchoked rotates
+	// every 30 seconds."
 	optimisticEvery = 30 * time.Second
-	// newcomerWeight: "Newly connected clients are three times as likely to
+	// newcomerWeight. BEP 3: "new connections are three times as likely to
 	// start as the current optimistic unchoke as anywhere else in the
-	// rotation" (BEP 3).
+	// rotation."
 	newcomerWeight = 3
 	newcomerAge    = time.Minute
-	// A seed serves a peer for at least a turn before another may take its
-	// place: quotaBytes and quotaTime (libtorrent: 20 pieces and a minute).
-	quotaTime  = 30 * time.Second
-	quotaBytes = 16 << 20
+	// A seed serves a peer for a turn before another may take its place: at
+	// least turnMin, and until turnBytes were sent, but not longer than
+	// turnMax (libtorrent: 20 pieces and a minute). Who has asked for nothing
+	// after turnIdle has had its turn.
+	turnMin   = 30 * time.Second
+	turnMax   = 2 * time.Minute
+	turnBytes = 16 << 20
+	turnIdle  = 10 * time.Second
 )
 
-// candidate is what the choker knows about a peer.
+// candidate is what the choker knows about a peer that is interested in what we
+// have.
 type candidate struct {
-	key        piece.PeerKey
-	interested bool      // in what we have
-	unchoked   bool      // now
-	downRate   float64   // bytes/s that it sends us
-	snubbed    bool      // it has left our requests unanswered
-	since      time.Time // when the connection began
-	turn       time.Time // when it was last unchoked
-	turnSent   int64     // bytes sent to it since then
+	key      piece.PeerKey
+	unchoked bool      // now
+	given    int64     // bytes that it sent us of late
+	snubbed  bool      // it has left our requests unanswered
+	since    time.Time // when the connection began
+	turn     time.Time // when it was last unchoked
+	rest     time.Time // when it was last choked; zero = it was never unchoked
+	turnSent int64     // bytes sent to it since turn
 }
 
 // choker decides who may ask us for blocks. It is pure.
@@ -54,15 +58,13 @@ type choker struct {
 	rotated    time.Time
 }
 
-// choose returns the keys of the peers that are to be unchoked. all is
-// reordered.
+// choose returns the keys of the peers that are to be unchoked, at most slots.
+// all is reordered.
 func (c *choker) choose(now time.Time, all []candidate, seeding bool) []piece.PeerKey {
-	all = slices.DeleteFunc(all, func(p candidate) bool { return !p.interested })
+	rank(now, all, seeding)
 	if seeding {
-		slices.SortStableFunc(all, func(a, b candidate) int { return bySeedTurn(now, a, b) })
 		return keys(all[:min(c.slots, len(all))])
 	}
-	slices.SortStableFunc(all, byReciprocation)
 	regular := min(max(c.slots-1, 1), len(all))
 	chosen := keys(all[:regular])
 	if rest := all[regular:]; len(rest) > 0 && c.slots > 1 {
@@ -71,29 +73,56 @@ func (c *choker) choose(now time.Time, all []candidate, seeding bool) []piece.Pe
 	return chosen
 }
 
+// rank sorts those first who are to be unchoked first.
+func rank(now time.Time, all []candidate, seeding bool) {
+	if seeding {
+		slices.SortStableFunc(all, func(a, b candidate) int { return byTurn(now, a, b) })
+	} else {
+		slices.SortStableFunc(all, byReciprocation)
+	}
+}
+
 // byReciprocation sorts the best partners first. Who snubs us gets nothing but
 // the optimistic chance ("anti-snubbing", Cohen 2003).
 func byReciprocation(a, b candidate) int {
 	return cmp.Or(
 		compareBool(a.snubbed, b.snubbed),
-		-cmp.Compare(a.downRate, b.downRate),
+		-cmp.Compare(a.given, b.given),
 		compareBool(!a.unchoked, !b.unchoked), // equals keep their place
 		a.since.Compare(b.since),
 	)
 }
 
-// bySeedTurn sorts those first whose turn goes on, then those who have waited
-// longest.
-func bySeedTurn(now time.Time, a, b candidate) int {
+// byTurn sorts those first whose turn goes on, then those who wait, the longest
+// first, and last those whose turn is over, the longest last.
+func byTurn(now time.Time, a, b candidate) int {
 	return cmp.Or(
-		compareBool(!a.inTurn(now), !b.inTurn(now)),
-		a.turn.Compare(b.turn),
+		cmp.Compare(a.stage(now), b.stage(now)),
+		a.rest.Compare(b.rest)*waits(a),
+		-a.turn.Compare(b.turn),
 		a.since.Compare(b.since),
 	)
 }
 
-func (p candidate) inTurn(now time.Time) bool {
-	return p.unchoked && (now.Sub(p.turn) < quotaTime || p.turnSent < quotaBytes && now.Sub(p.turn) < 4*quotaTime)
+// stage returns 0 for a peer whose turn goes on, 1 for one that waits and 2 for
+// one whose turn is over and that stays only while nobody waits.
+func (p candidate) stage(now time.Time) int {
+	took := now.Sub(p.turn)
+	switch {
+	case !p.unchoked:
+		return 1
+	case took >= turnMax, took >= turnMin && p.turnSent >= turnBytes, took >= turnIdle && p.turnSent == 0:
+		return 2
+	}
+	return 0
+}
+
+// waits is 1 for a peer for which the time of its last choke matters.
+func waits(p candidate) int {
+	if p.unchoked {
+		return 0
+	}
+	return 1
 }
 
 // rotate returns the optimistic unchoke: the same for thirty seconds, then

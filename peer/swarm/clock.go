@@ -32,24 +32,41 @@ func (c *Core) Tick(now time.Time) {
 }
 
 // judge ends connections that lead nowhere: between two who have everything at
-// once, and idle ones when nearly all places are taken.
+// once, and those of which nothing has come for long when nearly all places are
+// taken.
 func (c *Core) judge(now time.Time, m *member) {
-	if m.AmInterested() || m.PeerInterested() || m.Wants() {
-		m.useful = now
-		return
+	if total := m.Down().Total() + m.Up().Total(); total != m.total {
+		m.total, m.moved = total, now
 	}
-	if c.queue.Done() && m.PeerHas().Full() && now.Sub(m.since) > 5*time.Second {
+	switch {
+	case c.queue.Done() && m.PeerHas().Full() && !m.Wants() && now.Sub(m.since) > 5*time.Second:
 		c.drop(now, m, ErrUseless)
-		return
-	}
-	if len(c.peers) > c.cfg.MaxPeers*9/10 && now.Sub(m.useful) > 2*time.Minute {
+	case len(c.peers) > c.cfg.MaxPeers*9/10 && m.idle(now, 2*time.Minute):
 		c.drop(now, m, ErrIdle)
 	}
 }
 
+// idle reports whether no block has gone either way for the time of grace, or
+// five times that when one side waits to be unchoked by the other.
+func (m *member) idle(now time.Time, grace time.Duration) bool {
+	if m.AmInterested() || m.PeerInterested() {
+		grace *= 5
+	}
+	return now.Sub(m.moved) > grace
+}
+
+// before sorts the more useless first.
+func (m *member) before(o *member) bool {
+	waits, oWaits := m.AmInterested() || m.PeerInterested(), o.AmInterested() || o.PeerInterested()
+	if waits != oWaits {
+		return oWaits
+	}
+	return m.moved.Before(o.moved)
+}
+
 // dial asks for connections while there is room.
 func (c *Core) dial(now time.Time) {
-	for c.dialing < maxDialing && len(c.peers)+c.dialing < c.cfg.MaxPeers {
+	for !c.closed && c.dialing < maxDialing && len(c.peers)+c.dialing < c.cfg.MaxPeers {
 		addr, ok := c.book.pick(now)
 		if !ok {
 			return
@@ -59,23 +76,55 @@ func (c *Core) dial(now time.Time) {
 	}
 }
 
-// welcome unchokes a peer that has just become interested, if a slot is free:
-// waiting for the next round would cost a small download more than it takes.
-func (c *Core) welcome(now time.Time, m *member) {
-	taken := 0
-	for _, o := range c.order {
-		if !o.AmChoking() && o.PeerInterested() {
-			taken++
+// waiter reports whether m wants a slot.
+func (m *member) waiter() bool { return m.PeerInterested() && !m.PeerHas().Full() }
+
+// candidates returns those who want a slot and that choose accepts.
+func (c *Core) candidates(choose func(*member) bool) []candidate {
+	var all []candidate
+	for _, m := range c.order {
+		if m.waiter() && choose(m) {
+			all = append(all, candidate{
+				key: m.key, unchoked: !m.AmChoking(), given: m.given, snubbed: m.Snubbed(),
+				since: m.since, turn: m.turn, rest: m.rest, turnSent: m.Up().Total() - m.turnFrom,
+			})
 		}
 	}
-	if m.AmChoking() && taken < c.cfg.Slots {
-		c.unchoke(now, m, true)
+	return all
+}
+
+// giveAway gives free slots to those who wait. It takes none from anybody who
+// wants it: that happens only in Rechoke. To wait for that would cost a small
+// download more time than it takes.
+func (c *Core) giveAway(now time.Time) {
+	waiting := c.candidates(func(m *member) bool { return m.AmChoking() })
+	if len(waiting) == 0 {
+		return
+	}
+	free := c.cfg.Slots
+	for _, m := range c.order {
+		switch {
+		case m.AmChoking():
+		case m.waiter():
+			free--
+		default: // somebody else wants it more
+			c.unchoke(now, m, false)
+		}
+	}
+	rank(now, waiting, c.queue.Done())
+	for _, w := range waiting[:min(max(free, 0), len(waiting))] {
+		c.unchoke(now, c.peers[w.key], true)
 	}
 }
 
 func (c *Core) unchoke(now time.Time, m *member, yes bool) {
-	if yes && m.AmChoking() {
+	switch {
+	case yes == !m.AmChoking():
+		return
+	case yes:
 		m.turn, m.turnFrom = now, m.Up().Total()
+	default:
+		m.rest = now
 	}
 	c.do(m, m.SetChoking(now, !yes, c.events[:0]))
 }
@@ -83,22 +132,27 @@ func (c *Core) unchoke(now time.Time, m *member, yes bool) {
 // Rechoke decides anew who may ask us for blocks.
 func (c *Core) Rechoke(now time.Time) {
 	c.rechoke = now
-	all := make([]candidate, 0, len(c.order))
 	for _, m := range c.order {
-		all = append(all, candidate{
-			key: m.key, interested: m.PeerInterested() && !m.PeerHas().Full(), unchoked: !m.AmChoking(),
-			downRate: m.Down().Rate(now), snubbed: m.Snubbed(),
-			since: m.since, turn: m.turn, turnSent: m.Up().Total() - m.turnFrom,
-		})
+		total := m.Down().Total()
+		m.given, m.counted = m.given/2+total-m.counted, total
 	}
+	all := c.candidates(func(*member) bool { return true })
 	chosen := c.choke.choose(now, all, c.queue.Done())
 	for _, m := range c.order {
-		c.unchoke(now, m, slices.Contains(chosen, m.key))
+		if !slices.Contains(chosen, m.key) {
+			c.unchoke(now, m, false)
+		}
+	}
+	for _, m := range c.order {
+		if slices.Contains(chosen, m.key) {
+			c.unchoke(now, m, true)
+		}
 	}
 }
 
-// Shutdown ends all connections.
+// Shutdown ends all connections. None is taken in or dialled afterwards.
 func (c *Core) Shutdown(now time.Time) {
+	c.closed = true
 	for _, m := range slices.Clone(c.order) {
 		c.drop(now, m, ErrEnded)
 	}

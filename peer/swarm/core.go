@@ -21,7 +21,8 @@ var (
 	ErrFull      = errors.New("as many peers as allowed")
 	ErrBanned    = errors.New("banned for sending wrong data")
 	ErrUseless   = errors.New("both sides have everything")
-	ErrIdle      = errors.New("neither side wants anything of the other, and others wait")
+	ErrIdle      = errors.New("nothing has come of the connection, and others wait for its place")
+	ErrStalled   = errors.New("stopped in the middle of a block that another peer could send")
 	ErrEnded     = errors.New("the torrent was closed")
 )
 
@@ -30,7 +31,6 @@ const (
 	DefaultMaxPeers = 200
 	DefaultSlots    = 8
 	maxDialing      = 30
-	goneMax         = 4096
 )
 
 // Config is what a Core is made of. Have and Wanted become the Core's own.
@@ -60,32 +60,20 @@ type Core struct {
 	blame   *blame
 	choke   choker
 	dialing int
-	rechoke time.Time
-	stirred bool // the queue may have got something to give
+	rechoke time.Time // when the choker last decided; zero = it is to decide now
+	vacant  bool      // somebody may wait for a slot that is free
+	stirred bool      // the queue may have got something to give
+	settled int       // rounds of Settle, so that everybody is the first in turn
+	closed  bool
 	effects []Effect
 	events  []session.Event
 	senders []piece.PeerKey
-	gone    map[piece.PeerKey]culprit // who left, while a piece of theirs is unverified
+	gone    map[piece.PeerKey]culprit // who left, and may have sent blocks of a piece that is not verified
 
 	Wasted    int64 // bytes that came and were of no use
 	HashFails int
 	Banned    int
 }
-
-// member is one connected peer.
-type member struct {
-	*session.Conn
-	key      piece.PeerKey
-	id       [20]byte
-	addr     netip.AddrPort // as the socket has it
-	dialled  bool
-	since    time.Time
-	useful   time.Time // when either side last wanted something
-	turn     time.Time // when it was last unchoked
-	turnFrom int64     // bytes sent to it before that
-}
-
-func (m *member) culprit() culprit { return culpritOf(m.addr.Addr(), m.id) }
 
 // NewCore returns a Core without peers.
 func NewCore(cfg Config) *Core {
@@ -120,139 +108,6 @@ func (c *Core) Effects() []Effect {
 // user named.
 func (c *Core) AddAddr(addr netip.AddrPort, keep bool) { c.book.add(addr, keep) }
 
-// Candidate is a connection whose handshakes are done.
-type Candidate struct {
-	Addr    netip.AddrPort
-	ID      [20]byte
-	Dialled bool // we called them
-	Fast    bool // both sides have BEP 6
-	Ext     bool // both sides have BEP 10
-}
-
-// Join takes in a connection, or says why not; then the caller closes it.
-func (c *Core) Join(now time.Time, p Candidate) (piece.PeerKey, error) {
-	if p.Dialled {
-		c.dialing--
-	}
-	if err := c.admit(now, p); err != nil {
-		return 0, err
-	}
-	c.lastKey++
-	m := &member{key: c.lastKey, id: p.ID, addr: p.Addr, dialled: p.Dialled, since: now, useful: now}
-	cfg := session.Config{
-		Key: m.key, Fast: p.Fast, Extended: p.Ext, Addr: p.Addr.Addr(), InfoHash: c.cfg.InfoHash,
-	}
-	if p.Ext && c.cfg.ExtHandshake != nil {
-		cfg.ExtHandshake = c.cfg.ExtHandshake(p.Addr.Addr())
-	}
-	m.Conn = session.New(cfg, c.queue, now)
-	c.peers[m.key] = m
-	c.order = append(c.order, m)
-	if p.Dialled {
-		c.book.worked(p.Addr)
-	}
-	c.do(m, m.Open(now, c.events[:0]))
-	return m.key, nil
-}
-
-// admit decides whether a connection is taken in.
-func (c *Core) admit(now time.Time, p Candidate) error {
-	if p.ID == c.cfg.PeerID {
-		if p.Dialled {
-			c.book.isSelf(p.Addr)
-		}
-		return ErrSelf
-	}
-	if c.book.banned[culpritOf(p.Addr.Addr(), p.ID)] {
-		return ErrBanned
-	}
-	for _, m := range c.order {
-		if m.id != p.ID {
-			continue
-		}
-		if !c.replaces(p, m) {
-			c.book.rest(now, p.Addr, retryMax)
-			return ErrDuplicate
-		}
-		c.drop(now, m, ErrDuplicate)
-		break
-	}
-	if len(c.peers) >= c.cfg.MaxPeers && !c.makeRoom(now) {
-		c.book.rest(now, p.Addr, time.Minute)
-		return ErrFull
-	}
-	return nil
-}
-
-// replaces decides between two connections to the same peer. When both sides
-// dialled at the same moment, both must keep the same one, or both are lost:
-// the one that the smaller peer id dialled. A second connection in the same
-// direction never wins.
-func (c *Core) replaces(p Candidate, old *member) bool {
-	if p.Dialled == old.dialled {
-		return false
-	}
-	weAreSmaller := slices.Compare(c.cfg.PeerID[:], p.ID[:]) < 0
-	return p.Dialled == weAreSmaller
-}
-
-// makeRoom ends the most useless connection for a new one.
-func (c *Core) makeRoom(now time.Time) bool {
-	var worst *member
-	for _, m := range c.order {
-		if now.Sub(m.useful) > time.Minute && (worst == nil || m.useful.Before(worst.useful)) {
-			worst = m
-		}
-	}
-	if worst == nil {
-		return false
-	}
-	c.drop(now, worst, ErrIdle)
-	return true
-}
-
-// DialFailed says that a Dial came to nothing.
-func (c *Core) DialFailed(now time.Time, addr netip.AddrPort) {
-	c.dialing--
-	c.book.failed(now, addr)
-}
-
-// Leave says that the connection of a peer is over.
-func (c *Core) Leave(now time.Time, key piece.PeerKey) {
-	if m := c.peers[key]; m != nil {
-		c.remove(now, m)
-	}
-}
-
-// drop ends the connection of m.
-func (c *Core) drop(now time.Time, m *member, why error) {
-	c.effects = append(c.effects, Effect{Kind: Close, Peer: m.key, Err: why})
-	c.remove(now, m)
-	switch {
-	case errors.Is(why, ErrUseless), errors.Is(why, ErrDuplicate):
-		c.book.rest(now, m.addr, retryMax)
-	case errors.Is(why, ErrIdle):
-		c.book.rest(now, m.addr, 5*time.Minute)
-	default:
-		c.book.failed(now, m.addr)
-	}
-}
-
-func (c *Core) remove(now time.Time, m *member) {
-	m.Conn.Close()
-	if len(c.gone) >= goneMax { // who left long ago has hardly a block in an unverified piece
-		clear(c.gone)
-	}
-	c.gone[m.key] = m.culprit()
-	delete(c.peers, m.key)
-	c.order = slices.DeleteFunc(c.order, func(o *member) bool { return o == m })
-	c.book.left(now, m.addr)
-	c.stirred = true
-	if m.PeerInterested() && !m.AmChoking() {
-		c.rechoke = time.Time{} // a slot is free: give it away now
-	}
-}
-
 // do turns the events of a connection into effects.
 func (c *Core) do(m *member, events []session.Event) {
 	for i := range events {
@@ -268,7 +123,6 @@ func (c *Core) Handle(now time.Time, key piece.PeerKey, msg wire.Message) {
 	if m == nil {
 		return
 	}
-	wanted := m.PeerInterested()
 	events, err := m.Handle(now, msg, c.events[:0])
 	c.do(m, events)
 	if err != nil {
@@ -278,27 +132,28 @@ func (c *Core) Handle(now time.Time, key piece.PeerKey, msg wire.Message) {
 	switch msg.ID {
 	case wire.Choke, wire.Reject:
 		c.stirred = true
-	case wire.Interested:
-		if !wanted {
-			c.welcome(now, m)
-		}
-	case wire.NotInterested:
-		if wanted && !m.AmChoking() {
-			c.rechoke = time.Time{}
-		}
+	case wire.Interested, wire.NotInterested:
+		c.vacant = true
 	case wire.Extended:
-		c.onExtended(now, m, msg)
+		c.onExtended(m, msg)
 	}
 }
 
 // onExtended passes an extension message on; from the handshake it learns where
-// the peer listens.
-func (c *Core) onExtended(now time.Time, m *member, msg wire.Message) {
+// the peer listens. Only the first port counts: a peer that names many would
+// fill the book.
+func (c *Core) onExtended(m *member, msg wire.Message) {
 	c.effects = append(c.effects, Effect{Kind: Extension, Peer: m.key, ExtID: msg.ExtID, Payload: msg.Payload})
-	if port := m.PeerExt().Port; msg.ExtID == 0 && port != 0 && !m.dialled {
-		addr := netip.AddrPortFrom(m.addr.Addr().Unmap(), port)
+	port := m.PeerExt().Port
+	if msg.ExtID != wire.ExtHandshakeID || port == 0 || m.told {
+		return
+	}
+	m.told = true
+	if addr := netip.AddrPortFrom(m.addr.Addr().Unmap(), port); !m.home.IsValid() {
 		c.book.add(addr, false)
-		c.book.rest(now, addr, retryMax) // it is connected already
+		if c.book.hold(addr) {
+			m.home = addr
+		}
 	}
 }
 
@@ -317,9 +172,20 @@ func (c *Core) Arrived(now time.Time, key piece.PeerKey, b piece.Block, landed b
 		c.Wasted += int64(b.Length)
 		m.Missed(now, b)
 		c.stirred = true
+		c.release(now, b)
 		return
 	}
 	c.took(now, key, b, m.Arrived(now, b))
+}
+
+// release ends the connection of a peer that has begun to send b and stopped:
+// while it holds the place, nobody else can put b there.
+func (c *Core) release(now time.Time, b piece.Block) {
+	for _, m := range slices.Clone(c.order) {
+		if m.Holds(b) {
+			c.drop(now, m, ErrStalled)
+		}
+	}
 }
 
 // took follows up on a block that is at its place.
@@ -367,16 +233,23 @@ func (c *Core) Fill(now time.Time, key piece.PeerKey) {
 func (c *Core) Stir() { c.stirred = true }
 
 // Settle lets everybody draw who wants more, if something has changed that may
-// let them. The Loop calls it at the end of each round.
+// let them, and gives free slots away. The Loop calls it at the end of each
+// round.
 func (c *Core) Settle(now time.Time) {
-	if c.rechoke.IsZero() {
+	switch {
+	case c.rechoke.IsZero():
 		c.Rechoke(now)
+	case c.vacant:
+		c.giveAway(now)
 	}
+	c.vacant = false
 	if !c.stirred {
 		return
 	}
 	c.stirred = false
-	for _, m := range c.order {
+	c.settled++
+	for n := range c.order { // with another first each time: memory may not suffice for all
+		m := c.order[(c.settled+n)%len(c.order)]
 		if m.Hungry(now) {
 			c.do(m, m.Fill(now, c.events[:0]))
 		}
@@ -400,9 +273,7 @@ func (c *Core) Verified(now time.Time, i piece.Index, ok bool, sums [][20]byte) 
 	}
 	c.punish(now, c.blame.right(i, sums), i)
 	for _, m := range c.order {
-		c.effects = append(c.effects, Effect{Kind: Do, Peer: m.key, Event: session.Event{
-			Kind: session.Send, Msg: wire.Message{ID: wire.Have, Index: i.Uint32()},
-		}})
+		c.do(m, m.Have(now, i, c.events[:0]))
 	}
 	if c.queue.Done() {
 		clear(c.gone)
@@ -411,7 +282,8 @@ func (c *Core) Verified(now time.Time, i piece.Index, ok bool, sums [][20]byte) 
 	}
 }
 
-// who returns the culprit behind a key, also of one who has left.
+// who returns the culprit behind a key, also of one who has left, or nobody when
+// that is forgotten.
 func (c *Core) who(key piece.PeerKey) culprit {
 	if m := c.peers[key]; m != nil {
 		return m.culprit()

@@ -12,8 +12,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"p2p/peer/ext"
 	"p2p/peer/link"
 	"p2p/peer/session"
+	"p2p/peer/wire"
 	"p2p/piece"
 	"p2p/piece/store"
 	"p2p/torrentfile"
@@ -26,23 +28,29 @@ const inboxSize = 64
 
 // Options is what a Loop is made of.
 type Options struct {
-	Info     *torrentfile.Info
-	InfoHash infohash.T
-	PeerID   [20]byte
-	Store    *store.Store
-	Have     *piece.Bitfield // verified; becomes the Loop's own
-	Memory   *store.Memory
-	Line     *store.Line
-	Down, Up *link.Limiter
-	MaxPeers int
-	Slots    int
-	Rand     *rand.Rand
-	Log      *zap.Logger
+	Info      *torrentfile.Info
+	InfoBytes []byte // what Info was read from: what InfoHash is the hash of
+	InfoHash  infohash.T
+	PeerID    [20]byte
+	Store     *store.Store
+	Have      *piece.Bitfield // verified; becomes the Loop's own
+	Memory    *store.Memory
+	Line      *store.Line
+	Down, Up  *link.Limiter
+	MaxPeers  int
+	Slots     int
+	Rand      *rand.Rand
+	Log       *zap.Logger
 	// Dial connects to addr in the background and calls Joined or DialFailed.
 	// It must not block.
 	Dial func(addr netip.AddrPort)
-	// ExtHandshake builds the payload of our extension handshake.
-	ExtHandshake func(addr netip.Addr) []byte
+	// Extensions are what we speak past the core; ext.Check accepts them.
+	Extensions []ext.Extension
+	// Listen is where we accept peers.
+	Listen netip.AddrPort
+	// Hello is what we tell a peer at addr about ourselves (BEP 10), without
+	// the extensions; nil = nothing.
+	Hello func(addr netip.Addr) wire.ExtHandshake
 }
 
 // Loop is a torrent at work: the goroutine that owns its Core, and what it
@@ -61,6 +69,8 @@ type Loop struct {
 	// owned by run
 	core    *Core
 	links   map[piece.PeerKey]*wired
+	ext     *ext.Registry
+	heard   []Effect // extended messages of this round
 	landing *landing
 	wg      sync.WaitGroup // links and checkpoints
 	keeper  keeper
@@ -89,10 +99,11 @@ func New(o Options) *Loop {
 		links:    make(map[piece.PeerKey]*wired),
 		landing:  newLanding(o.Info.Layout(), o.Memory),
 	}
+	l.ext = l.openExtensions()
 	l.core = NewCore(Config{
 		InfoHash: o.InfoHash, PeerID: o.PeerID, Layout: o.Info.Layout(),
 		Have: o.Have, Wanted: o.Store.Wanted(), Budget: o.Memory, Rand: o.Rand,
-		MaxPeers: o.MaxPeers, Slots: o.Slots, ExtHandshake: o.ExtHandshake,
+		MaxPeers: o.MaxPeers, Slots: o.Slots, ExtHandshake: l.greeting,
 	})
 	l.publish(time.Now())
 	return l
@@ -171,6 +182,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.round(now)
 		case now := <-tick.C:
 			l.core.Tick(now)
+			l.ext.Tick(now)
 			l.round(now)
 			l.checkpoint(now)
 			l.publish(now)
@@ -231,6 +243,7 @@ func (l *Loop) gone(now time.Time, key piece.PeerKey, why error) {
 	}
 	m.log.Debug("peer left", zap.Error(why))
 	delete(l.links, key)
+	l.ext.Leave(key)
 	l.core.Leave(now, key)
 	if disk := (*link.DiskError)(nil); errors.As(why, &disk) {
 		l.fail(now, disk)
@@ -252,15 +265,26 @@ func (l *Loop) join(ctx context.Context, now time.Time, conn net.Conn, p Candida
 		return
 	}
 	log.Debug("peer joined", zap.Bool("dialled", p.Dialled), zap.Bool("fast", p.Fast), zap.Bool("extended", p.Ext))
-	l.links[key] = &wired{log: log, Link: link.Start(ctx, link.Config{
+	m := &wired{log: log, Link: link.Start(ctx, link.Config{
 		Conn: conn, Key: key, Layout: l.opt.Info.Layout(), ReadAt: l.opt.Store.ReadAt,
 		Inbox: l.inbox, Down: l.opt.Down, Up: l.opt.Up,
 	}, &l.wg)}
+	l.links[key] = m
+	l.introduce(key, p, m)
 }
 
-// round lets the Core settle and carries its effects out.
+// round lets the Core settle, carries its effects out, and lets the extensions
+// have their messages.
 func (l *Loop) round(now time.Time) {
 	l.core.Settle(now)
+	l.carryOut(now)
+	if len(l.heard) > 0 {
+		l.converse(now)
+		l.carryOut(now)
+	}
+}
+
+func (l *Loop) carryOut(now time.Time) {
 	for _, e := range l.core.Effects() {
 		l.perform(now, e)
 	}
@@ -277,11 +301,14 @@ func (l *Loop) perform(now time.Time, e Effect) {
 			m.log.Debug("peer closed", zap.Error(e.Err))
 			l.reason = e.Err.Error()
 			delete(l.links, e.Peer)
+			l.ext.Leave(e.Peer)
 		}
 	case Store:
 		l.store(e)
 	case Dial:
 		l.opt.Dial(e.Addr)
+	case Extension:
+		l.heard = append(l.heard, e)
 	case Complete:
 		l.save(now)
 	}

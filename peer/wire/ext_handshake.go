@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"unicode"
@@ -70,6 +72,30 @@ type ExtHandshake struct {
 	// UploadOnly says that the sender "is not interested in downloading
 	// anything" (BEP 21).
 	UploadOnly bool
+}
+
+// Merge returns h with what a later handshake of the same sender says on top. BEP
+// 10: "the m dictionary is additive". Neither changes, and M has at most
+// MaxExtensions names, however often the sender speaks.
+func (h ExtHandshake) Merge(later ExtHandshake) ExtHandshake {
+	m := h.M
+	if len(later.M) > 0 {
+		m = maps.Clone(h.M)
+		if m == nil {
+			m = make(map[string]uint8, len(later.M))
+		}
+		for name, id := range later.M {
+			if _, known := m[name]; known || len(m) < MaxExtensions {
+				m[name] = id
+			}
+		}
+	}
+	return ExtHandshake{
+		M: m, Client: cmp.Or(later.Client, h.Client), ReqQ: cmp.Or(later.ReqQ, h.ReqQ),
+		YourIP: cmp.Or(later.YourIP, h.YourIP), Port: cmp.Or(later.Port, h.Port),
+		MetadataSize: cmp.Or(later.MetadataSize, h.MetadataSize),
+		UploadOnly:   later.UploadOnly || h.UploadOnly,
+	}
 }
 
 // AppendExtHandshake appends the payload of h, a bencoded dictionary without

@@ -232,7 +232,7 @@ func (h *hasher) long(ctx context.Context, p piece.Index) error {
 func (s *Store) holeAt(first, last piece.Index) (zeros, missing bool) {
 	from, to := s.layout.Offset(first), s.layout.Offset(last)+int64(s.layout.Size(last))
 	f := s.spans[s.find(from)]
-	if f.pad || f.slots.Load() || to > f.offset+f.length {
+	if f.pad || to > f.offset+f.length {
 		return false, false
 	}
 	h, err := s.acquire(f, false)

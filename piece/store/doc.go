@@ -26,7 +26,7 @@
 // folder, ".<info-hash>.parts", in which the n-th piece of the torrent that
 // crosses a border owns the n-th slot of one piece length; what is wanted has no
 // influence on the numbering, so it may change from run to run. An unwanted file
-// that is on disk at its full length anyway is read from there.
+// that is on disk anyway is read from there as far as it is right.
 //
 // # Giving the final name
 //

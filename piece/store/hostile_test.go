@@ -56,6 +56,9 @@ func TestNothingIsWrittenThroughALink(t *testing.T) {
 			if err == nil {
 				t.Fatal("the download did not mind")
 			}
+			if strings.HasSuffix(name, "inside") && !errors.Is(err, store.ErrSymlink) {
+				t.Errorf("error %v", err)
+			}
 			if !strings.Contains(err.Error(), dir) {
 				t.Errorf("error %q does not name the file", err)
 			}
@@ -66,6 +69,29 @@ func TestNothingIsWrittenThroughALink(t *testing.T) {
 				t.Error("the file outside was changed")
 			}
 		})
+	}
+}
+
+// A part is opened late, and may have been replaced by a link since Open looked.
+func TestALinkThatAppearsMeanwhileIsNotWrittenThrough(t *testing.T) {
+	c := album()
+	dir := t.TempDir()
+	victim := filepath.Join(dir, "victim")
+	writeFile(t, victim, []byte("mine"))
+	writeFile(t, c.path(dir, 0)+".part", []byte("begun"))
+	s := c.open(t, dir, store.Options{})
+	if err := os.Remove(c.path(dir, 0) + ".part"); err != nil {
+		t.Fatal(err)
+	}
+	symlink(t, filepath.Join("..", "victim"), c.path(dir, 0)+".part")
+	symlink(t, filepath.Join("..", "victim"), c.path(dir, 4)+".part")
+	for _, p := range []int{0, 4} {
+		if err := s.WriteAt(c.data[p*16:][:16], int64(p)*16); err == nil {
+			t.Errorf("piece %d was written", p)
+		}
+	}
+	if got := readFile(t, victim); string(got) != "mine" {
+		t.Errorf("the file was changed to %q", got)
 	}
 }
 

@@ -16,6 +16,8 @@ func TestPartNamesNeverMeetAnotherName(t *testing.T) {
 		{"t/a", "t/A.PART/x", "t/b.part2", "t/c.part3"},
 		{"t/a", "t/a.part/b", "t/a.part0002"},
 		{"t/" + long, "t/" + long + "x", "t/" + long[:246] + ".0.part", "t/" + long[:240] + ".0.part2"},
+		{"t/a", "t/a.part", "t/a.part2"},
+		{"t/" + strings.Repeat("x", 252), "t/" + strings.Repeat("x", 248) + ".0"},
 		{"a.part"},
 		{strings.Repeat("x", 255)},
 		{"t/a.part99999999999999999999"},

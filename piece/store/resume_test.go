@@ -235,6 +235,19 @@ func TestARecordThatIsNoneIsIgnored(t *testing.T) {
 	}
 }
 
+// Two torrents of the same files, of which one has another fourth piece: nothing
+// but the identity in the record tells them apart.
+func TestARecordIsOfOneTorrentOnly(t *testing.T) {
+	c, other := album(), album()
+	other.data[70] ^= 1
+	other.rehash()
+	dir, state, record := fetched(t, c)
+	s := other.open(t, dir, store.Options{StateDir: state})
+	writeFile(t, s.RecordPath(), readFile(t, record))
+	_, err := s.Resume(context.Background(), nil)
+	wantExists(t, err, c.path(dir, 4), 3, 1)
+}
+
 func TestLeftoversOfARecordAreRemoved(t *testing.T) {
 	c := album()
 	dir, state, record := fetched(t, c)

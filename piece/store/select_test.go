@@ -80,6 +80,33 @@ func TestBytesOfUnwantedFilesGoToTheirSlot(t *testing.T) {
 	c.complete(t, dir, 1, 4)
 }
 
+func TestAPieceThatCrossesManyBordersHasOneSlot(t *testing.T) {
+	c := newContent(16, entry{path: "a", length: 5}, entry{path: "b", length: 5},
+		entry{path: "c", length: 10}, entry{path: "d", length: 20})
+	dir := t.TempDir()
+	s := c.open(t, dir, store.Options{Wanted: []bool{false, false, false, true}})
+	c.fetch(t, s, resume(t, s))
+	parts := readFile(t, filepath.Join(dir, s.PartsName()))
+	if len(parts) != 16+4 || !bytes.Equal(parts[16:], c.data[16:20]) {
+		t.Errorf("the parts file has %d bytes", len(parts))
+	}
+}
+
+func TestAnEmptySlotMakesNoFile(t *testing.T) {
+	c := album()
+	dir := t.TempDir()
+	s := c.open(t, dir, store.Options{Wanted: onlyD})
+	have := resume(t, s)
+	c.fetch(t, s, have)
+	checkpoint(t, s, have)
+	closeStore(t, s)
+	s = c.open(t, dir, store.Options{Wanted: []bool{true, true, false, true, true}})
+	resume(t, s)
+	if names := tree(t, dir); !slices.Equal(names, []string{s.PartsName(), "t/d"}) {
+		t.Errorf("files %v", names)
+	}
+}
+
 func TestAFileThatIsWantedLaterFindsItsBytes(t *testing.T) {
 	c := album()
 	dir, state := t.TempDir(), t.TempDir()
@@ -135,10 +162,10 @@ func TestAnUnwantedFileOnDiskIsReadFromThere(t *testing.T) {
 func TestAnUnwantedFileThatDiffersIsLeftAlone(t *testing.T) {
 	c := album()
 	for _, mine := range []string{"mine", "mine, and by chance as long", "\x00"} {
-		dir := t.TempDir()
+		dir, state := t.TempDir(), t.TempDir()
 		writeFile(t, c.path(dir, 0), []byte(mine)[:min(len(mine), 20)])
 		for run := range 2 {
-			s := c.open(t, dir, store.Options{Wanted: onlyB, Overwrite: true})
+			s := c.open(t, dir, store.Options{Wanted: onlyB, Overwrite: true, StateDir: state})
 			have := resume(t, s)
 			if run == 1 {
 				expect(t, have, 1, 2) // in the slot
@@ -171,6 +198,20 @@ func TestAnUnwantedPartIsUsed(t *testing.T) {
 	c.fetch(t, s, have)
 	checkpoint(t, s, have)
 	c.complete(t, dir, 0, 1)
+}
+
+func TestAnUnwantedPartWhoseNameIsTakenKeepsIts(t *testing.T) {
+	c := album()
+	dir := t.TempDir()
+	writeFile(t, c.path(dir, 0)+".part", c.fileData(0))
+	s := c.open(t, dir, store.Options{Wanted: onlyB, Overwrite: true})
+	have := resume(t, s)
+	writeFile(t, c.path(dir, 0), []byte("mine"))
+	c.fetch(t, s, have)
+	checkpoint(t, s, have)
+	if got := readFile(t, c.path(dir, 0)); string(got) != "mine" {
+		t.Errorf("the file was changed to %q", got)
+	}
 }
 
 func TestAnUnwantedNameMayBeTakenByAnything(t *testing.T) {

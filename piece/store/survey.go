@@ -70,7 +70,7 @@ func (s *Store) look(f *file, now time.Time) error {
 			return err
 		}
 	}
-	f.form = s.choose(f, full, begun)
+	f.form = s.choose(full, begun)
 	switch f.form {
 	case final:
 		f.setStamp(full, now)
@@ -80,16 +80,12 @@ func (s *Store) look(f *file, now time.Time) error {
 	return nil
 }
 
-// choose returns the form that f has when full is what stands under its final
-// name and begun what stands under its part name; nil means nothing.
-func (s *Store) choose(f *file, full, begun fs.FileInfo) form {
+// choose returns the form of a file when full is what stands under its final name
+// and begun what stands under its part name; nil means nothing.
+func (s *Store) choose(full, begun fs.FileInfo) form {
 	switch {
-	case full != nil && !f.wanted && full.Size() != f.length:
-		full = nil // somebody's data, and nothing that we could use
 	case full != nil && begun != nil && s.overwrite:
-		full = nil // may be overwritten, and the part has what we fetched for that
-	}
-	switch {
+		return part // the other may be overwritten, and this is what we fetched for that
 	case full != nil:
 		return final
 	case begun != nil:

@@ -6,7 +6,7 @@
 //	index    address -> record, once a table is too long to be searched
 //
 // There is no pointer and no allocation per peer: a record of an IPv4 peer takes
-// 14 bytes, of an IPv6 peer 26, and its place in the index 4 to 8, so the
+// 14 bytes, of an IPv6 peer 26, and its place in the index 5 to 11, so the
 // garbage collector has nothing to follow. Leeches and seeds lie apart in the slab, so "no
 // seeds for a seed" and "seeds first" are ranges, and a random choice from
 // a range reads only what it returns.

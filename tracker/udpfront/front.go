@@ -48,6 +48,7 @@ type Front struct {
 	conn    *net.UDPConn
 	service *tracker.Service
 	ids     *connectionIDs
+	reply   *replyInfo
 	now     func() time.Time
 	log     *zap.Logger
 
@@ -72,10 +73,14 @@ func New(conn *net.UDPConn, service *tracker.Service, o Options) (*Front, error)
 	if err != nil {
 		return nil, fmt.Errorf("serve udp: key of connection ids: %w", err)
 	}
+	reply, err := newReplyInfo(conn)
+	if err != nil {
+		return nil, fmt.Errorf("serve udp: %w", err)
+	}
 	// A refusal only means that bursts are lost a little earlier.
 	_ = conn.SetReadBuffer(receiveBuffer)
 	return &Front{
-		conn: conn, service: service, ids: ids, now: o.Now, log: o.Log,
+		conn: conn, service: service, ids: ids, reply: reply, now: o.Now, log: o.Log,
 		out:    make([]byte, 0, maxAnswer),
 		hashes: make([]infohash.T, 0, udpwire.MaxScrape),
 		counts: make([]udpwire.Counts, 0, udpwire.MaxScrape),
@@ -94,11 +99,11 @@ func (f *Front) Serve(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	failures := 0
 	for {
-		n, from, err := f.conn.ReadFromUDPAddrPort(f.in[:])
+		n, control, _, from, err := f.conn.ReadMsgUDPAddrPort(f.in[:], f.reply.received())
 		switch {
 		case err == nil:
 			failures = 0
-			f.serve(work, f.in[:n], from)
+			f.serve(work, f.in[:n], f.reply.answer(control), from)
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -122,13 +127,13 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// serve answers one packet.
-func (f *Front) serve(ctx context.Context, packet []byte, from netip.AddrPort) {
+// serve answers one packet, with control data for the answer.
+func (f *Front) serve(ctx context.Context, packet, control []byte, from netip.AddrPort) {
 	answer := f.handle(ctx, packet, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
 	if len(answer) == 0 {
 		return
 	}
-	if _, err := f.conn.WriteToUDPAddrPort(answer, from); err != nil {
+	if _, _, err := f.conn.WriteMsgUDPAddrPort(answer, control, from); err != nil {
 		f.log.Debug("write to the udp socket failed", zap.Error(err))
 	}
 }
@@ -136,6 +141,8 @@ func (f *Front) serve(ctx context.Context, packet []byte, from netip.AddrPort) {
 // handle returns the answer to a packet, or nothing; in f.out's memory.
 func (f *Front) handle(ctx context.Context, packet []byte, source netip.AddrPort) []byte {
 	counters := f.service.Counters()
+	// The length is checked before ParseHeader does it, which would make an error
+	// for every packet of a flood.
 	if len(packet) < udpwire.HeaderSize || source.Port() == 0 {
 		counters.Malformed.Add(1)
 		return nil

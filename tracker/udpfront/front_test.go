@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -186,6 +187,24 @@ func TestADualStackSocketAnswersIPv4InItsForm(t *testing.T) {
 	got := c.announce(request(id, 6882)).PeersOf(wire.IPv4)
 	if want := netip.MustParseAddrPort("127.0.0.1:6881"); len(got) != 1 || got[0] != want {
 		t.Errorf("peers are %v", got)
+	}
+}
+
+// Clients drop an answer that comes from another address than they asked.
+func TestAnAnswerComesFromTheAddressThatWasAsked(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the system does not tell")
+	}
+	for _, host := range []string{"0.0.0.0", "::"} {
+		f := listen(t, host, tracker.Options{})
+		f.addr.IP = net.IPv4(127, 0, 0, 2)
+		conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 3)}, f.addr)
+		if err != nil {
+			t.Skipf("no second loopback address: %v", err)
+		}
+		defer conn.Close()
+		c := &client{t: t, conn: conn}
+		c.announce(request(c.connect(), 6881))
 	}
 }
 

@@ -103,3 +103,41 @@ func BenchmarkHandle(b *testing.B) {
 		}
 	})
 }
+
+// One client that waits for every answer, so this measures the system calls and
+// the waking of two goroutines more than the tracker. What it is for is the
+// allocations: there are none on either side.
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, host := range []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4zero} {
+		b.Run(host.String(), func(b *testing.B) {
+			conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: host})
+			if err != nil {
+				b.Fatal(err)
+			}
+			f, err := New(conn, tracker.New(memory.New(memory.Options{}), tracker.Options{}), Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- f.Serve(ctx) }()
+			b.Cleanup(func() { cancel(); <-ended })
+			port := conn.LocalAddr().(*net.UDPAddr).Port
+			client, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { client.Close() })
+			packet, buf := udpwire.ConnectRequest{}.AppendTo(nil), make([]byte, 64)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Write(packet); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := client.Read(buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -18,8 +18,11 @@ type Options struct {
 	// are plain and come every minute and on each 10 %.
 	Live bool
 
-	Columns func() int // of the terminal, asked at every drawing; nil = 80
-	Quiet   bool       // show no progress; Print and Write still write
+	// Size is that of the terminal, asked at every drawing; nil = 80 columns and
+	// 24 rows.
+	Size func() (columns, rows int)
+
+	Quiet bool // show no progress; Print and Write still write
 }
 
 // plainEvery is how often a plain line comes when nothing else calls for one.
@@ -46,8 +49,8 @@ type plainState struct {
 
 // New returns a display that has drawn nothing yet.
 func New(o Options) *Display {
-	if o.Columns == nil {
-		o.Columns = func() int { return 80 }
+	if o.Size == nil {
+		o.Size = func() (int, int) { return 80, 24 }
 	}
 	return &Display{o: o}
 }
@@ -59,7 +62,7 @@ func (d *Display) Show(now time.Time, s Snapshot) {
 }
 
 // ShowBlock is Show with further lines below the first on a terminal. They are
-// cut to its width; elsewhere they are left out.
+// cut to its width and height; elsewhere they are left out.
 func (d *Display) ShowBlock(now time.Time, s Snapshot, below []string) {
 	if d.o.Quiet {
 		return
@@ -72,10 +75,13 @@ func (d *Display) ShowBlock(now time.Time, s Snapshot, below []string) {
 		}
 		return
 	}
-	cols := d.o.Columns()
-	lines := []string{d.o.Style.Line(s, cols)}
+	columns, rows := d.o.Size()
+	lines := []string{d.o.Style.Line(s, columns)}
 	for _, line := range below {
-		lines = append(lines, clipColoured(line, cols-1))
+		if len(lines) >= rows-1 {
+			break // what has scrolled away cannot be redrawn
+		}
+		lines = append(lines, clipColoured(line, columns-1))
 	}
 	d.redraw(lines)
 }

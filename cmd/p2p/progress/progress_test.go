@@ -160,7 +160,7 @@ func TestNamesAreCutInTheMiddle(t *testing.T) {
 
 func display(out *bytes.Buffer, live bool, cols int) *progress.Display {
 	return progress.New(progress.Options{
-		Out: out, Style: progress.Style{Text: text.English()}, Live: live, Columns: func() int { return cols },
+		Out: out, Style: progress.Style{Text: text.English()}, Live: live, Size: func() (int, int) { return cols, 4 },
 	})
 }
 
@@ -201,7 +201,10 @@ func TestQuietShowsNoProgressButPrints(t *testing.T) {
 func TestOutputPassesAboveTheLiveLines(t *testing.T) {
 	var out bytes.Buffer
 	d := display(&out, true, 60)
-	d.ShowBlock(noon, moments[0].s, []string{"  second line", strings.Repeat("数", 60)})
+	d.ShowBlock(noon, moments[0].s, []string{"  second line", strings.Repeat("数", 60), "too much for four rows"})
+	if got := screen(out.String()); strings.Count(got, "\n") != 2 || strings.Contains(got, "too much") {
+		t.Errorf("the screen shows\n%s", got)
+	}
 	fmt.Fprint(d, "half a log line")
 	if got := screen(out.String()); strings.Contains(got, "half") {
 		t.Errorf("an unfinished line is shown:\n%s", got)

@@ -1,0 +1,86 @@
+package swarm
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"p2p/peer/ext"
+	"p2p/peer/link"
+	"p2p/peer/wire"
+	"p2p/piece"
+)
+
+// Expel ends the connection of a peer that broke a rule which the Core does not
+// know.
+func (c *Core) Expel(now time.Time, key piece.PeerKey, why error) {
+	if m := c.peers[key]; m != nil {
+		c.drop(now, m, why)
+	}
+}
+
+// hasAll reports whether a peer has the whole torrent.
+func (c *Core) hasAll(key piece.PeerKey) bool {
+	m := c.peers[key]
+	return m != nil && m.PeerHas().Full()
+}
+
+// openExtensions makes the registry of a torrent.
+func (l *Loop) openExtensions() *ext.Registry {
+	return ext.NewRegistry(ext.Torrent{
+		InfoHash: l.opt.InfoHash, Info: l.opt.InfoBytes, Private: l.opt.Info.Private, Listen: l.opt.Listen,
+		AddPeers: func(addrs []netip.AddrPort) {
+			for _, a := range addrs {
+				l.core.AddAddr(a, false)
+			}
+		},
+	}, l.opt.Extensions)
+}
+
+// greeting returns the payload of our extension handshake for a peer at addr.
+func (l *Loop) greeting(addr netip.Addr) []byte {
+	return greeting(l.opt.Hello, l.ext, addr)
+}
+
+func greeting(hello func(netip.Addr) wire.ExtHandshake, r *ext.Registry, addr netip.Addr) []byte {
+	var h wire.ExtHandshake
+	if hello != nil {
+		h = hello(addr)
+	}
+	r.Greet(&h)
+	return wire.AppendExtHandshake(nil, h)
+}
+
+// introduce tells the extensions of a new connection. What they want closed is
+// closed by a letter, because they are called while effects are carried out.
+func (l *Loop) introduce(key piece.PeerKey, p Candidate, m *wired) {
+	if !p.Ext {
+		return
+	}
+	l.ext.Join(ext.Conn{
+		Key: key, Addr: p.Addr, Dialled: p.Dialled,
+		Seed: func() bool { return l.core.hasAll(key) },
+		Send: offering(m.Link),
+		Close: func(why error) {
+			l.mail.put(func(_ context.Context, now time.Time) { l.core.Expel(now, key, why) })
+		},
+	})
+}
+
+// offering returns the Send of an extension's peer.
+func offering(l *link.Link) func(ext.Class, uint8, []byte) bool {
+	return func(class ext.Class, id uint8, payload []byte) bool {
+		return l.Offer(class, wire.Message{ID: wire.Extended, ExtID: id, Payload: payload})
+	}
+}
+
+// converse gives the extensions what their peers said in this round.
+func (l *Loop) converse(now time.Time) {
+	for i, e := range l.heard {
+		l.heard[i] = Effect{}
+		if err := l.ext.Handle(now, e.Peer, e.ExtID, e.Payload); err != nil {
+			l.core.Expel(now, e.Peer, err)
+		}
+	}
+	l.heard = l.heard[:0]
+}
