@@ -66,28 +66,36 @@ func (n *Node) welcome(ctx context.Context, conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	s := n.find(theirs.InfoHash)
-	if s == nil {
+	m := n.find(theirs.InfoHash)
+	if m == nil {
 		return fmt.Errorf("no torrent %v here", theirs.InfoHash)
 	}
 	if err := n.writeHandshake(conn, theirs.InfoHash); err != nil {
 		return err
 	}
-	return s.hand(conn, theirs, false)
+	hand(m, conn, theirs, false)
+	return nil
 }
 
-// dial connects to a peer of s in the background.
-func (n *Node) dial(ctx context.Context, s *Swarm, addr netip.AddrPort) {
+// meeting is where connections go whose handshakes name the same info-hash: the
+// Loop of a torrent, or a Lobby.
+type meeting interface {
+	Joined(net.Conn, swarm.Candidate)
+	DialFailed(netip.AddrPort, error)
+}
+
+// dial connects to a peer of torrent h in the background, and hands it to m.
+func (n *Node) dial(ctx context.Context, h infohash.T, m meeting, addr netip.AddrPort) {
 	n.wg.Go(func() {
-		err := n.call(ctx, s, addr)
+		err := n.call(ctx, h, m, addr)
 		if err != nil {
-			s.loop.DialFailed(addr, err)
+			m.DialFailed(addr, err)
 		}
 	})
 }
 
-// call connects to addr, does the handshakes and hands the connection to s.
-func (n *Node) call(ctx context.Context, s *Swarm, addr netip.AddrPort) error {
+// call connects to addr, does the handshakes and hands the connection to m.
+func (n *Node) call(ctx context.Context, h infohash.T, m meeting, addr netip.AddrPort) error {
 	select {
 	case n.dialling <- struct{}{}:
 		defer func() { <-n.dialling }()
@@ -100,14 +108,13 @@ func (n *Node) call(ctx context.Context, s *Swarm, addr netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	theirs, err := n.exchange(ctx, conn, s.hash)
-	if err == nil {
-		err = s.hand(conn, theirs, true)
-	}
+	theirs, err := n.exchange(ctx, conn, h)
 	if err != nil {
 		conn.Close()
+		return err
 	}
-	return err
+	hand(m, conn, theirs, true)
+	return nil
 }
 
 // exchange does the handshakes with somebody whom we called.
@@ -156,13 +163,12 @@ func readHandshake(ctx context.Context, conn net.Conn) (wire.Handshake, error) {
 	return wire.ParseHandshake(b[:])
 }
 
-// hand gives a connection whose handshakes are done to the loop of the torrent.
-func (s *Swarm) hand(conn net.Conn, theirs wire.Handshake, dialled bool) error {
-	s.loop.Joined(conn, swarm.Candidate{
+// hand gives a connection whose handshakes are done to the loop of its torrent.
+func hand(m meeting, conn net.Conn, theirs wire.Handshake, dialled bool) {
+	m.Joined(conn, swarm.Candidate{
 		Addr: addrPort(conn.RemoteAddr()), ID: theirs.PeerID, Dialled: dialled,
 		Fast: theirs.SupportsFast(), Ext: theirs.SupportsExtended(),
 	})
-	return nil
 }
 
 // pause waits for d; false means that ctx ended first.

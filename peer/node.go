@@ -50,10 +50,11 @@ type Node struct {
 	greeting chan struct{}  // one token for each connection in its handshake
 	dialling chan struct{}
 
-	mu     sync.Mutex
-	swarms map[infohash.T]*Swarm
-	rng    *rand.Rand // seeds of torrents
-	closed bool
+	mu      sync.Mutex
+	swarms  map[infohash.T]*Swarm
+	lobbies map[infohash.T]*lobby
+	rng     *rand.Rand // seeds of torrents
+	closed  bool
 }
 
 // Open binds the listener and starts to accept. The error wraps
@@ -87,9 +88,10 @@ func Open(o Options) (*Node, error) {
 		trackers: announce.New(announce.Options{Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true}),
 		log:      o.Log, stop: cancel,
 		greeting: make(chan struct{}, maxGreeting), dialling: make(chan struct{}, maxGreeting),
-		swarms: make(map[infohash.T]*Swarm), rng: rand.New(rand.NewPCG(o.Seed, 1)),
+		swarms: make(map[infohash.T]*Swarm), lobbies: make(map[infohash.T]*lobby), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
 	n.wg.Go(func() { n.accept(ctx) })
+	n.declineUTP(ctx)
 	return n, nil
 }
 
@@ -114,6 +116,9 @@ func (n *Node) Close(ctx context.Context) error {
 	n.closed = true
 	all := n.swarms
 	n.swarms = nil
+	for _, l := range n.lobbies {
+		l.cancel(ErrClosed)
+	}
 	n.mu.Unlock()
 
 	n.stop()
@@ -131,9 +136,15 @@ func (n *Node) Close(ctx context.Context) error {
 	return err
 }
 
-// find returns the torrent with info-hash h, or nil.
-func (n *Node) find(h infohash.T) *Swarm {
+// find returns who takes connections for info-hash h, or nil.
+func (n *Node) find(h infohash.T) meeting {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.swarms[h]
+	if s := n.swarms[h]; s != nil {
+		return s.loop
+	}
+	if l := n.lobbies[h]; l != nil {
+		return l
+	}
+	return nil
 }

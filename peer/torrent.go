@@ -31,6 +31,9 @@ type Torrent struct {
 	// Peers are addresses that the user named: they are dialled again and
 	// again.
 	Peers []netip.AddrPort
+	// Seen are addresses where peers were a moment ago. They are forgotten when
+	// they cannot be reached.
+	Seen []netip.AddrPort
 }
 
 // Swarm is one torrent of a Node. Its methods may be called from any goroutine.
@@ -58,7 +61,7 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 	switch {
 	case n.closed:
 		return nil, ErrClosed
-	case n.swarms[t.Meta.InfoHash] != nil:
+	case n.swarms[t.Meta.InfoHash] != nil || n.lobbies[t.Meta.InfoHash] != nil:
 		return nil, fmt.Errorf("add torrent %v: %w", t.Meta.InfoHash, ErrAdded)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -69,10 +72,11 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 		Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
 		Rand:      rand.New(rand.NewPCG(n.rng.Uint64(), 2)),
 		Log:       n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
-		Dial:      func(addr netip.AddrPort) { n.dial(ctx, s, addr) },
+		Dial:      func(addr netip.AddrPort) { n.dial(ctx, s.hash, s.loop, addr) },
 		InfoBytes: t.Meta.InfoBytes, Extensions: n.opt.Extensions, Listen: n.addr, Hello: n.hello,
 	})
 	s.loop.AddPeers(t.Peers, true)
+	s.loop.AddPeers(t.Seen, false)
 	s.wg.Go(func() { s.loopErr = s.loop.Run(ctx) })
 	tiers := t.Trackers
 	if tiers == nil {
@@ -143,13 +147,18 @@ func (s *Swarm) Snapshot() announce.Request {
 
 // Found implements announce.Torrent.
 func (s *Swarm) Found(_ context.Context, _ string, peers []netip.AddrPort) (others int) {
+	s.loop.AddPeers(peers, false)
+	return s.node.others(peers)
+}
+
+// others returns how many of the addresses are not our own.
+func (n *Node) others(peers []netip.AddrPort) (count int) {
 	for _, p := range peers {
-		if p.Port() != s.node.addr.Port() || p.Addr().Unmap() != s.node.addr.Addr() {
-			others++
+		if p.Port() != n.addr.Port() || p.Addr().Unmap() != n.addr.Addr() {
+			count++
 		}
 	}
-	s.loop.AddPeers(peers, false)
-	return others
+	return count
 }
 
 // close ends the torrent: it keeps what is verified and tells the trackers.

@@ -126,7 +126,7 @@ func (a *app) create(ctx context.Context, path, out string, force bool, flags ma
 		return err
 	}
 	if a.globals.json {
-		return a.emit(summarise(loaded{m, len(b)}, out))
+		return a.emit(summarise(loaded{Metainfo: m, size: len(b)}, out))
 	}
 	a.say("create.done", out, units.FormatBytes(m.Info.Total()), a.text.Count("count.files", stored(m)),
 		a.text.Count("count.pieces", m.Info.Layout().Pieces()), m.InfoHash)

@@ -143,6 +143,9 @@ func (d *demo) run(ctx context.Context, abort context.CancelCauseFunc, f demoFla
 		return err
 	}
 	d.t = loaded{Metainfo: m}
+	if err := d.app.emit((&transfer{verb: "demo", t: d.t}).start()); err != nil {
+		return err
+	}
 	d.app.say("demo.begin", text.Printable(m.Info.Name), units.FormatBytes(m.Info.Total()),
 		d.app.text.Count("count.pieces", m.Info.Layout().Pieces()), announce)
 	for i := range f.seeders {
@@ -155,9 +158,6 @@ func (d *demo) run(ctx context.Context, abort context.CancelCauseFunc, f demoFla
 		return stopCause(ctx, err)
 	}
 	d.getter = d.members[len(d.members)-1]
-	if err := d.app.emit(d.getter.start()); err != nil {
-		return err
-	}
 	if err := d.watch(ctx, abort); err != nil {
 		return err
 	}

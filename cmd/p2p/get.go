@@ -55,7 +55,7 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 	}
 	// There is nothing yet that a signal could harm, so it does what it does by
 	// default, also to a read from stdin.
-	t, err := a.load(ctx, target, listen.Addr())
+	t, err := a.loadFrom(ctx, target, listen, f.peerFlags)
 	if err != nil {
 		return err
 	}

@@ -18,12 +18,16 @@ import (
 type loaded struct {
 	*torrentfile.Metainfo
 	size int // bytes of the torrent file
+
+	// of a magnet link
+	named []netip.AddrPort // peers that it names
+	seen  []netip.AddrPort // peers that were asked for the rest
 }
 
 // load reads the torrent that target names: a path, "-" for stdin, or an http or
 // https address, which is fetched from source if that is a specific address.
 // The other names of a torrent, magnet links and info-hashes, get an error that
-// says what to give in their place.
+// says what to give in their place. loadFrom takes magnet links too.
 func (a *app) load(ctx context.Context, target string, source netip.Addr) (loaded, error) {
 	b, err := a.read(ctx, target, source)
 	if err != nil {
@@ -33,7 +37,7 @@ func (a *app) load(ctx context.Context, target string, source netip.Addr) (loade
 	if err != nil {
 		return loaded{}, fmt.Errorf("%s: %w", target, err)
 	}
-	return loaded{m, len(b)}, nil
+	return loaded{Metainfo: m, size: len(b)}, nil
 }
 
 func (a *app) read(ctx context.Context, target string, source netip.Addr) ([]byte, error) {

@@ -59,6 +59,7 @@ func (a *app) commands() []*cobra.Command {
 		a.verifyCommand(),
 		a.magnetCommand(),
 		a.demoCommand(),
+		a.benchCommand(),
 		a.versionCommand(),
 	}
 }

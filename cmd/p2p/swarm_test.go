@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,7 +153,7 @@ func TestOnlySelectedFilesAreFetched(t *testing.T) {
 func TestATorrentIsSeededFromItsFolder(t *testing.T) {
 	dir, torrent := film(t) // announces to a tracker that does not exist
 	seed := start(t, []string{"seed", torrent, "-o", dir, "--listen", "127.0.0.1:0", "-j"})
-	line, _, _ := strings.Cut(seed.out.until(t, "\n"), "\n")
+	line, _, _ := strings.Cut(seed.out.until(t, `"ready"`), "\n")
 	addr := object(t, line)["listen"].(string)
 	to := t.TempDir()
 	p2p(t, exitDone, "get", torrent, "-o", to, "--listen", "127.0.0.1:0", "--peer", addr)
@@ -324,6 +325,9 @@ func TestTheDemonstrationProvesItself(t *testing.T) {
 	out, errs = p2p(t, exitDone, "demo", file, "-j", "--seeders", "1")
 	lines := objects(t, out)
 	last := lines[len(lines)-1]
+	if lines[0]["message_type"] != "start" {
+		t.Errorf("demo -j begins with %v", lines[0])
+	}
 	if last["complete"] != true || last["sha256_source"] != last["sha256_result"] || len(last["members"].([]any)) != 2 || errs != "" {
 		t.Errorf("demo -j ends with %v, %s", last, errs)
 	}
@@ -358,4 +362,21 @@ func TestWithoutAReaderForJSONTheDownloadEndsQuietly(t *testing.T) {
 	if code := p.wait(); code != exitPipe || p.errs.String() != "" {
 		t.Errorf("exit code %d, stderr %q", code, p.errs.String())
 	}
+}
+
+// The names are no trouble on Unix, where the content is, but would be elsewhere,
+// so the one who downloads gets other names.
+func TestOddNamesAreSharedAsTheyAre(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such names")
+	}
+	dir := folder(t, map[string]string{"odd/a:b?.txt": data(20_000), "odd/CON": "con", "odd/.hidden": "h", "odd/ x .": "blank"})
+	torrent := filepath.Join(dir, "odd.torrent")
+	start(t, []string{"seed", filepath.Join(dir, "odd"), "--listen", "127.0.0.1:0", "--save", torrent}).errs.until(t, "seeding until stopped")
+	to := t.TempDir()
+	p2p(t, exitDone, "get", torrent, "-o", to, "--listen", "127.0.0.1:0")
+	if got := read(t, filepath.Join(to, "odd", "a_b_.txt")); got != data(20_000) {
+		t.Error("a:b?.txt differs")
+	}
+	p2p(t, exitDone, "verify", torrent, "-o", dir)
 }

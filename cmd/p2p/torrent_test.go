@@ -185,7 +185,9 @@ func TestWhatIsNoTorrentGetsTheRightCode(t *testing.T) {
 func TestOtherNamesOfATorrentAreExplained(t *testing.T) {
 	const hash = "0123456789abcdef0123456789abcdef01234567"
 	_, errs := p2p(t, exitUsage, "get", "magnet:?xt=urn:btih:"+hash)
-	oneLineSays(t, errs, "magnet links are not supported yet", ".torrent")
+	oneLineSays(t, errs, "neither a tracker", "--peer")
+	_, errs = p2p(t, exitUsage, "show", "magnet:?xt=urn:btih:"+hash)
+	oneLineSays(t, errs, "needs the .torrent file", "p2p get")
 	_, errs = p2p(t, exitMagnet, "get", "magnet:?xt=nonsense")
 	oneLineSays(t, errs, "bad magnet link")
 	_, errs = p2p(t, exitUsage, "get", hash)

@@ -103,18 +103,21 @@ func (x *transfer) open(ctx context.Context, listen netip.AddrPort, f peerFlags)
 func (x *transfer) listen(listen netip.AddrPort, f peerFlags) (err error) {
 	x.node, err = peer.Open(peer.Options{
 		Listen: listen, Log: x.app.log, Client: clientName(), DownLimit: int64(f.down), UpLimit: int64(f.up),
+		Extensions: extensions(),
 	})
 	return err
 }
 
-// join begins the exchange with peers. The torrent and its store are put in here.
+// join begins the exchange with peers and says so: who connects earlier is turned
+// away. The torrent and its store are put in here.
 func (x *transfer) join(t peer.Torrent) (err error) {
 	t.Meta, t.Store = x.t.Metainfo, x.store
+	t.Peers, t.Seen = append(t.Peers, x.t.named...), x.t.seen
 	if x.swarm, err = x.node.Add(t); err != nil {
 		return err
 	}
 	x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
-	return nil
+	return x.app.emit(event("ready", map[string]any{"listen": x.node.Addr().String()}))
 }
 
 // close ends the exchange: it keeps what is verified and tells the trackers, for

@@ -18,7 +18,7 @@ var ErrSlow = errors.New("the peer does not read what we send")
 type Config struct {
 	Conn   net.Conn // the Link closes it
 	Key    piece.PeerKey
-	Layout piece.Layout
+	Layout piece.Layout // zero = not known; then no block may come
 	// ReadAt fills p from offset off of the torrent. The write goroutine calls
 	// it just before it sends.
 	ReadAt   func(p []byte, off int64) error

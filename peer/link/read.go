@@ -29,7 +29,11 @@ type reader struct {
 }
 
 func newReader(l *Link) *reader {
-	rd := &reader{link: l, buf: make([]byte, readBuffer), limit: wire.FrameLimit(l.cfg.Layout.Pieces())}
+	pieces := l.cfg.Layout.Pieces()
+	if pieces == 0 {
+		pieces = piece.MaxPieces // not known yet: any torrent's bitfield may come
+	}
+	rd := &reader{link: l, buf: make([]byte, readBuffer), limit: wire.FrameLimit(pieces)}
 	rd.src = newSource(l.cfg.Conn, rd.flush)
 	return rd
 }

@@ -29,10 +29,20 @@ func TestExactlyOneMessageSaysWhatWeHave(t *testing.T) {
 	connect(t, options{fast: true, extended: true}).opens("have none", "extended 0 d1:mdee")
 
 	for _, first := range []string{"have-all", "have-none", "bitfield f0"} {
-		for _, second := range []string{"have-all", "have-none"} { // aria2 sends later bitfields
-			r := connect(t, options{fast: true})
-			r.events(first)
-			r.refuses(second, "only ever sent as the first message")
+		r := connect(t, options{fast: true})
+		r.events(first)
+		r.refuses("have-none", "only ever sent as the first message")
+	}
+}
+
+// aria2 does not keep to that: it sends Have All in place of many haves.
+func TestALaterHaveAllIsEveryPiece(t *testing.T) {
+	for _, before := range []string{"have-none", "have 0", "bitfield 90", "have-all"} {
+		r := connect(t, options{fast: true})
+		r.events(before)
+		r.events("have-all")
+		if r.err != nil || !r.conn.PeerHas().Full() || r.queue.Seeds() != 1 {
+			t.Errorf("after %q: %v, %d pieces, %d seeds", before, r.err, r.conn.PeerHas().Count(), r.queue.Seeds())
 		}
 	}
 }

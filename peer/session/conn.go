@@ -57,6 +57,7 @@ type Conn struct {
 	lateAt    time.Time       // newest change of late
 	snubbed   bool
 	pause     time.Time     // no new requests before then
+	refusals  int           // pauses because the peer rejected what it might have sent, since its newest block
 	unchoked  time.Time     // when the peer last began to let us ask
 	lastBlock time.Time     // newest block, or when requests went out into silence
 	gap       time.Duration // between blocks, averaged over the last few

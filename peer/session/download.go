@@ -29,8 +29,9 @@ const (
 	// that crossed, and lateFor how long they may be under way.
 	lateGrace = 16
 	lateFor   = time.Minute
-	// refusedPause is how long nothing is asked of a peer that refuses or that
-	// has just sent in vain: asking again at once would spin.
+	// refusedPause is how long nothing is asked of a peer that refuses, twice
+	// as long each time up to about a minute, and missedPause of one that has
+	// just sent in vain: asking again at once would spin.
 	refusedPause = time.Second
 	missedPause  = 500 * time.Millisecond
 )
@@ -128,11 +129,25 @@ func (c *Conn) Missed(now time.Time, b piece.Block) {
 	}
 }
 
+// Again appends what follows when b, which has just come, may have been asked
+// for twice: taken back while it was coming in, and asked for once more. Then
+// it was the first answer that came, and the second, which is still to come, is
+// not wanted; its place would be given to somebody else.
+func (c *Conn) Again(b piece.Block, out []Event) []Event {
+	if c.late <= 0 {
+		return out
+	}
+	return append(out, Event{Kind: Forget, Block: b})
+}
+
 // Unasked says that n bytes of a block came that nobody expected. A few are our
 // own doing: they crossed with a cancel. BEP 6: "if a peer receives a piece
 // that was never requested, the peer MUST close the connection."
 func (c *Conn) Unasked(now time.Time, n int) error {
 	c.received(now, n)
+	if c.late > 0 {
+		c.lastBlock = now // the answer to something that was taken back: it is not stalled
+	}
 	c.overtaken(now)
 	if c.late < -lateGrace {
 		return &Violation{Rule: "sends blocks that were not asked for (BEP 6)"}
@@ -145,6 +160,7 @@ func (c *Conn) heard(now time.Time) {
 	c.gap += (now.Sub(c.lastBlock) - c.gap) / 8
 	c.lastBlock = now
 	c.snubbed = false
+	c.refusals = 0
 }
 
 // received notes n bytes of a block, wanted or not.

@@ -29,11 +29,10 @@ type Event struct {
 	Msg wire.Message
 }
 
-// Violation is the error of a peer that broke a rule of the protocol. The
-// connection is to be closed.
+// Violation is the error of a peer that broke a rule of the protocol, or let us
+// wait for longer than any that works. The connection is to be closed.
 type Violation struct {
 	Rule string // what the peer did, and which BEP forbids it
-	Ban  bool   // it cannot have been an accident
 }
 
 // Error implements error.

@@ -31,11 +31,11 @@ func (c *Conn) Handle(now time.Time, m wire.Message, out []Event) ([]Event, erro
 	case wire.Have:
 		return c.onHave(now, m, out)
 	case wire.Bitfield, wire.HaveAll, wire.HaveNone:
-		// aria2 sends a bitfield in place of many haves, at any time. The short
-		// messages stay bound to their place: each costs us a walk through all
-		// pieces.
-		if !first && m.ID != wire.Bitfield {
-			return out, &Violation{Rule: fmt.Sprintf("%v is only ever sent as the first message (BEP 6)", m.ID)}
+		// aria2 sends a bitfield, or have all, in place of many haves, at any
+		// time. Have none would let five bytes make us walk through all pieces,
+		// again and again.
+		if !first && m.ID == wire.HaveNone {
+			return out, &Violation{Rule: "have none is only ever sent as the first message (BEP 6)"}
 		}
 		return c.onBitfield(now, m, out)
 	case wire.Request:
@@ -148,8 +148,10 @@ func (c *Conn) onReject(now time.Time, m wire.Message, out []Event) []Event {
 	}
 	c.queue.Return(c.cfg.Key, b)
 	switch {
+	case !c.peerChoking && !now.Before(c.pause): // it said yes and means no
+		c.pause = now.Add(refusedPause << min(c.refusals, 6))
+		c.refusals++
 	case !c.peerChoking:
-		c.pause = now.Add(refusedPause) // it said yes and means no
 	case c.fast != nil:
 		c.fast.Clear(b.Piece)
 		c.allowed.Clear(b.Piece)

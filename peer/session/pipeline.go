@@ -8,7 +8,7 @@ import (
 
 // Limits of the pipeline, in blocks.
 const (
-	minDepth     = 4     // so that a slow peer never waits for our next request
+	minDepth     = 2     // so that a slow peer never waits for our next request
 	startDepth   = 16    // before anything is known about a peer
 	maxDepth     = 16384 // 256 MiB on their way: 2.5 GB/s over 100 ms
 	snubbedDepth = 1     // enough to notice that the peer is back

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -19,6 +20,8 @@ const (
 	// forgetAfter is how many dials in a row may fail before an address that
 	// nobody mentions again is forgotten.
 	forgetAfter = 8
+	// grudgesMax is how many who broke rules are remembered.
+	grudgesMax = 1000
 )
 
 // book is what is known about addresses of peers: who may be dialled, and when.
@@ -28,7 +31,17 @@ type book struct {
 	entries map[netip.AddrPort]*entry
 	order   []netip.AddrPort // for a deterministic choice
 	banned  map[culprit]bool
+	grudges map[culprit]grudge
 	rng     *rand.Rand
+}
+
+// grudge is held against somebody who broke a rule. For a while no connection is
+// taken from there, longer each time: who comes back at once to do the same
+// again would cost us a connection, and a share of our line, all the time. It is
+// not a ban, because it may have been an old program, or a poor line.
+type grudge struct {
+	times int
+	until time.Time
 }
 
 // entry is one address.
@@ -59,6 +72,7 @@ func newBook(rng *rand.Rand) *book {
 		self:    make(map[netip.AddrPort]bool),
 		entries: make(map[netip.AddrPort]*entry),
 		banned:  make(map[culprit]bool),
+		grudges: make(map[culprit]grudge),
 		rng:     rng,
 	}
 }
@@ -154,11 +168,39 @@ func (b *book) failed(now time.Time, addr netip.AddrPort) {
 	}
 	e.busy = false
 	e.fails++
-	e.next = now.Add(min(retryFirst<<min(e.fails-1, 16), retryMax))
+	e.next = now.Add(retryAfter(e.fails))
 	if e.fails > forgetAfter && !e.keep {
 		b.forget(addr)
 	}
 }
+
+// retryAfter returns the pause after so many failures.
+func retryAfter(times int) time.Duration {
+	return min(retryFirst<<min(times-1, 16), retryMax)
+}
+
+// resent holds a grudge against c.
+func (b *book) resent(now time.Time, c culprit) {
+	g, known := b.grudges[c]
+	if !known && len(b.grudges) >= grudgesMax {
+		maps.DeleteFunc(b.grudges, func(_ culprit, g grudge) bool { return g.over(now) })
+		if len(b.grudges) >= grudgesMax {
+			return
+		}
+	}
+	if g.over(now) {
+		g.times = 0
+	}
+	g.times++
+	g.until = now.Add(retryAfter(g.times))
+	b.grudges[c] = g
+}
+
+// over reports whether a grudge is so old that it does not count any more.
+func (g grudge) over(now time.Time) bool { return now.Sub(g.until) > retryMax }
+
+// resents returns until when c is not to be let in.
+func (b *book) resents(c culprit) time.Time { return b.grudges[c].until }
 
 // left notes that a connection to addr is over that was of use.
 func (b *book) left(now time.Time, addr netip.AddrPort) {

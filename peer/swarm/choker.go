@@ -41,7 +41,7 @@ type candidate struct {
 	snubbed  bool      // it has left our requests unanswered
 	since    time.Time // when the connection began
 	turn     time.Time // when it was last unchoked
-	rest     time.Time // when it was last choked; zero = it was never unchoked
+	rest     time.Time // when it was last choked, or connected
 	turnSent int64     // bytes sent to it since turn
 }
 
@@ -50,7 +50,9 @@ type candidate struct {
 // While downloading: the peers that send us most (tit for tat), and one at
 // random (the optimistic unchoke, by which newcomers get their first piece and
 // better partners are found). While seeding: turns, so that everybody gets a
-// share whatever its line.
+// share whatever its line. Turns also decide among those who have sent us the
+// same, which is mostly nothing: the first who came could keep their slots for
+// ever, even without asking for anything.
 type choker struct {
 	slots      int
 	rng        *rand.Rand
@@ -61,47 +63,56 @@ type choker struct {
 // choose returns the keys of the peers that are to be unchoked, at most slots.
 // all is reordered.
 func (c *choker) choose(now time.Time, all []candidate, seeding bool) []piece.PeerKey {
-	rank(now, all, seeding)
-	if seeding {
+	c.rank(now, all, seeding)
+	if c.turns(seeding) {
 		return keys(all[:min(c.slots, len(all))])
 	}
-	regular := min(max(c.slots-1, 1), len(all))
+	regular := min(c.slots-1, len(all))
 	chosen := keys(all[:regular])
-	if rest := all[regular:]; len(rest) > 0 && c.slots > 1 {
+	if rest := all[regular:]; len(rest) > 0 {
 		chosen = append(chosen, c.rotate(now, rest))
 	}
 	return chosen
 }
 
-// rank sorts those first who are to be unchoked first.
-func rank(now time.Time, all []candidate, seeding bool) {
-	if seeding {
-		slices.SortStableFunc(all, func(a, b candidate) int { return byTurn(now, a, b) })
-	} else {
-		slices.SortStableFunc(all, byReciprocation)
+// turns reports whether turns alone decide: with one slot there is none to spare
+// for an optimistic unchoke, and nobody else would ever get a chance.
+func (c *choker) turns(seeding bool) bool { return seeding || c.slots == 1 }
+
+// rank sorts those first who are to be unchoked first, and equals at random:
+// those who were choked in the same round would otherwise stay in one order for
+// ever.
+func (c *choker) rank(now time.Time, all []candidate, seeding bool) {
+	c.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	order := byReciprocation
+	if c.turns(seeding) {
+		order = byTurn
 	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return order(now, a, b) })
 }
 
 // byReciprocation sorts the best partners first. Who snubs us gets nothing but
 // the optimistic chance ("anti-snubbing", Cohen 2003).
-func byReciprocation(a, b candidate) int {
+func byReciprocation(now time.Time, a, b candidate) int {
 	return cmp.Or(
 		compareBool(a.snubbed, b.snubbed),
 		-cmp.Compare(a.given, b.given),
-		compareBool(!a.unchoked, !b.unchoked), // equals keep their place
-		a.since.Compare(b.since),
+		byTurn(now, a, b),
 	)
 }
 
 // byTurn sorts those first whose turn goes on, then those who wait, the longest
-// first, and last those whose turn is over, the longest last.
+// first, and last those whose turn is over, the longest last. A newcomer waits
+// like the others: if it came first, reconnecting would be a way to be served
+// all the time.
 func byTurn(now time.Time, a, b candidate) int {
-	return cmp.Or(
-		cmp.Compare(a.stage(now), b.stage(now)),
-		a.rest.Compare(b.rest)*waits(a),
-		-a.turn.Compare(b.turn),
-		a.since.Compare(b.since),
-	)
+	if c := cmp.Compare(a.stage(now), b.stage(now)); c != 0 {
+		return c
+	}
+	if a.unchoked { // in the same stage both are, or neither
+		return -a.turn.Compare(b.turn)
+	}
+	return a.rest.Compare(b.rest)
 }
 
 // stage returns 0 for a peer whose turn goes on, 1 for one that waits and 2 for
@@ -115,14 +126,6 @@ func (p candidate) stage(now time.Time) int {
 		return 2
 	}
 	return 0
-}
-
-// waits is 1 for a peer for which the time of its last choke matters.
-func waits(p candidate) int {
-	if p.unchoked {
-		return 0
-	}
-	return 1
 }
 
 // rotate returns the optimistic unchoke: the same for thirty seconds, then

@@ -111,7 +111,7 @@ func (c *Core) giveAway(now time.Time) {
 			c.unchoke(now, m, false)
 		}
 	}
-	rank(now, waiting, c.queue.Done())
+	c.choke.rank(now, waiting, c.queue.Done())
 	for _, w := range waiting[:min(max(free, 0), len(waiting))] {
 		c.unchoke(now, c.peers[w.key], true)
 	}

@@ -20,6 +20,7 @@ var (
 	ErrDuplicate = errors.New("already connected to this peer")
 	ErrFull      = errors.New("as many peers as allowed")
 	ErrBanned    = errors.New("banned for sending wrong data")
+	ErrAgain     = errors.New("it broke a rule a short while ago")
 	ErrUseless   = errors.New("both sides have everything")
 	ErrIdle      = errors.New("nothing has come of the connection, and others wait for its place")
 	ErrStalled   = errors.New("stopped in the middle of a block that another peer could send")
@@ -132,7 +133,7 @@ func (c *Core) Handle(now time.Time, key piece.PeerKey, msg wire.Message) {
 	switch msg.ID {
 	case wire.Choke, wire.Reject:
 		c.stirred = true
-	case wire.Interested, wire.NotInterested:
+	case wire.Interested, wire.NotInterested, wire.Bitfield: // a seed wants no slot
 		c.vacant = true
 	case wire.Extended:
 		c.onExtended(m, msg)
@@ -168,14 +169,17 @@ func (c *Core) Arrived(now time.Time, key piece.PeerKey, b piece.Block, landed b
 		}
 		return
 	}
-	if !landed {
-		c.Wasted += int64(b.Length)
-		m.Missed(now, b)
-		c.stirred = true
-		c.release(now, b)
+	if landed {
+		p := m.Arrived(now, b)
+		c.do(m, m.Again(b, c.events[:0]))
+		c.took(now, key, b, p)
 		return
 	}
-	c.took(now, key, b, m.Arrived(now, b))
+	c.Wasted += int64(b.Length)
+	m.Missed(now, b)
+	c.do(m, m.Again(b, c.events[:0]))
+	c.stirred = true
+	c.release(now, b)
 }
 
 // release ends the connection of a peer that has begun to send b and stopped:

@@ -32,7 +32,7 @@ type member struct {
 	moved    time.Time // when a block last went either way
 	total    int64     // bytes of blocks both ways until then
 	turn     time.Time // when it was last unchoked
-	rest     time.Time // when it was last choked; zero = it was never unchoked
+	rest     time.Time // when it was last choked, or connected
 	turnFrom int64     // bytes sent to it before turn
 	given    int64     // bytes that it sent in the last rounds of the choker, older ones counting less
 	counted  int64     // bytes that it sent until the last round
@@ -59,7 +59,7 @@ func (c *Core) Join(now time.Time, p Candidate) (piece.PeerKey, error) {
 		return 0, err
 	}
 	c.lastKey++
-	m := &member{key: c.lastKey, id: p.ID, addr: p.Addr, home: home, dialled: p.Dialled, since: now, moved: now}
+	m := &member{key: c.lastKey, id: p.ID, addr: p.Addr, home: home, dialled: p.Dialled, since: now, rest: now, moved: now}
 	cfg := session.Config{
 		Key: m.key, Fast: p.Fast, Extended: p.Ext, Addr: p.Addr.Addr(), InfoHash: c.cfg.InfoHash,
 	}
@@ -85,9 +85,8 @@ func (c *Core) admit(now time.Time, p Candidate) (home netip.AddrPort, err error
 		}
 		return home, ErrSelf
 	}
-	err = c.refusal(p)
-	if err != nil {
-		c.book.rest(now, home, retryMax)
+	if pause, err := c.refusal(now, p); err != nil {
+		c.book.rest(now, home, pause)
 		return home, err
 	}
 	if old := c.sameID(p.ID); old != nil {
@@ -102,15 +101,19 @@ func (c *Core) admit(now time.Time, p Candidate) (home netip.AddrPort, err error
 	return home, nil
 }
 
-// refusal says why p is not wanted, whoever else is connected.
-func (c *Core) refusal(p Candidate) error {
+// refusal says why p is not wanted, whoever else is connected, and for how long.
+func (c *Core) refusal(now time.Time, p Candidate) (pause time.Duration, err error) {
+	who := culpritOf(p.Addr.Addr(), p.ID)
+	until := c.book.resents(who)
 	switch {
 	case c.closed:
-		return ErrEnded
-	case c.book.banned[culpritOf(p.Addr.Addr(), p.ID)]:
-		return ErrBanned
+		return retryMax, ErrEnded
+	case c.book.banned[who]:
+		return retryMax, ErrBanned
+	case now.Before(until):
+		return until.Sub(now), ErrAgain
 	}
-	return nil
+	return 0, nil
 }
 
 func (c *Core) sameID(id [20]byte) *member {
@@ -212,5 +215,8 @@ func (c *Core) shelve(now time.Time, m *member, why error) {
 		c.book.left(now, m.home)
 	default: // it broke a rule, or hung up at once and would do so again
 		c.book.failed(now, m.home)
+	}
+	if rule := (*session.Violation)(nil); errors.As(why, &rule) || errors.Is(why, ErrStalled) {
+		c.book.resent(now, m.culprit())
 	}
 }

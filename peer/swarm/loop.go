@@ -369,7 +369,6 @@ func (l *Loop) fail(now time.Time, err error) {
 	}
 	l.err = err
 	close(l.failed) // Run ends
-	l.opt.Log.Error("torrent failed", zap.Error(err))
 	l.publish(now)
 }
 

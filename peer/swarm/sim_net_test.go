@@ -23,6 +23,8 @@ type end struct {
 	blocks   []piece.Block // to be sent
 	expected map[piece.Block]time.Duration
 	claim    *place        // of the block that is coming in
+	flying   int           // blocks that this end has sent and that have not arrived
+	parked   int           // blocks that wait for that
 	heard    time.Duration // when the last block came, or the first of a run was asked for
 }
 
@@ -30,6 +32,7 @@ type end struct {
 type place struct {
 	chunk *chunk
 	n     int
+	block piece.Block
 }
 
 func connect(a, b *node) (*end, *end) {
@@ -68,13 +71,13 @@ func (e *end) close() {
 	if !e.open {
 		return
 	}
+	e.node.s.tell(e.node, e.other.node, "close")
 	e.open = false
 	e.let()
 	delete(e.node.ends, e.key)
 	for b := range e.expected {
 		e.node.unask(b, e)
 	}
-	clear(e.expected)
 	e.tellOther()
 }
 
@@ -138,8 +141,12 @@ func (e *end) serve(b piece.Block) {
 	e.node.pump()
 }
 
+// window is how many blocks may be under way on one connection; the others wait
+// at the sender, as with TCP.
+const window = 2
+
 // pump sends one block after the other over the node's line, one of each peer in
-// turn.
+// turn, except for those whose window is full.
 func (n *node) pump() {
 	if n.sending || !n.up || n.stalled {
 		return
@@ -147,27 +154,34 @@ func (n *node) pump() {
 	for len(n.queue) > 0 {
 		e := n.queue[0]
 		n.queue = n.queue[1:]
-		if !e.alive() || len(e.blocks) == 0 {
-			continue
+		switch {
+		case !e.alive() || len(e.blocks) == 0:
+		case e.flying == window:
+			e.parked++
+		default:
+			n.sendNext(e)
+			return
 		}
-		b := e.blocks[0]
-		e.blocks = e.blocks[1:]
-		n.sending = true
-		life := n.life
-		n.s.after(n.takes(n.upRate, b), func() {
-			if n.life != life || !n.up {
-				return
-			}
-			n.sending = false
-			if !n.stalled && e.open {
-				e.transmit(b, n.lie())
-				n.uploaded += int64(b.Length)
-				n.act(func(now time.Time) { n.core.Sent(now, e.key, 1, int(b.Length)) })
-			}
-			n.pump()
-		})
-		return
 	}
+}
+
+func (n *node) sendNext(e *end) {
+	b := e.blocks[0]
+	e.blocks = e.blocks[1:]
+	n.sending = true
+	life := n.life
+	n.s.after(n.takes(n.upRate, b), func() {
+		if n.life != life || !n.up {
+			return
+		}
+		n.sending = false
+		if !n.stalled && e.open {
+			e.transmit(b, n.lie())
+			n.uploaded += int64(b.Length)
+			n.act(func(now time.Time) { n.core.Sent(now, e.key, 1, int(b.Length)) })
+		}
+		n.pump()
+	})
 }
 
 func (n *node) takes(rate float64, b piece.Block) time.Duration {
@@ -189,7 +203,12 @@ func (e *end) transmit(b piece.Block, lie uint64) {
 	to := e.other
 	took := to.node.takes(to.node.downRate, b)
 	what := unexpected
+	e.flying++
 	whole := e.deliver(took, func() {
+		for e.flying--; e.parked > 0; e.parked-- {
+			e.node.queue = append(e.node.queue, e)
+		}
+		e.node.pump()
 		if to.alive() {
 			to.lands(b, lie, what)
 		}
@@ -206,7 +225,6 @@ func (e *end) begins(b piece.Block) verdict {
 	if _, ok := e.expected[b]; !ok {
 		return unexpected
 	}
-	delete(e.expected, b)
 	e.node.unask(b, e)
 	c := e.node.chunks[b.Span()]
 	at := b.Number() % piece.SpanBlocks
@@ -218,19 +236,22 @@ func (e *end) begins(b piece.Block) verdict {
 		return taken
 	}
 	c.states[at] = landing
-	e.claim = &place{c, at}
+	e.claim = &place{c, at, b}
 	return granted
 }
 
 // lands reports a block that is whole to the Core.
 func (e *end) lands(b piece.Block, lie uint64, what verdict) {
 	n := e.node
+	n.s.tell(e.other.node, n, "block %v, %v", b, []string{"unexpected", "taken", "granted"}[what])
 	if what == granted {
 		e.claim.chunk.states[e.claim.n] = landed
 		e.claim.chunk.lies[e.claim.n] = lie
 		e.claim = nil
 	}
-	e.heard = n.s.now
+	if what != unexpected {
+		e.heard = n.s.now
+	}
 	n.act(func(now time.Time) {
 		switch what {
 		case unexpected:
@@ -256,7 +277,6 @@ func (e *end) event(ev *session.Event) {
 		e.say(wire.Message{ID: wire.Request, Index: b.Piece.Uint32(), Begin: b.Begin, Length: b.Length})
 	case session.Forget:
 		if _, ok := e.expected[ev.Block]; ok {
-			delete(e.expected, ev.Block)
 			n.unask(ev.Block, e)
 		}
 	case session.Send:
@@ -273,6 +293,7 @@ func (e *end) event(ev *session.Event) {
 
 // say sends a message, unless the node's role has it otherwise.
 func (e *end) say(m wire.Message) {
+	e.node.s.tell(e.node, e.other.node, "%v %d:%d+%d", m.ID, m.Index, m.Begin, m.Length)
 	if !e.node.stalled && (e.node.role == nil || e.node.role.send(e, m)) {
 		e.send(m)
 	}

@@ -39,6 +39,7 @@ type node struct {
 	chunks   map[piece.Span]*chunk
 	pieces   map[piece.Index]*assembly
 	asked    map[piece.Block][]*end // who was asked and has not begun to send
+	excused  map[piece.Block]bool   // somebody was overdue with it and is not asked any more
 	begun    map[piece.Index]bool
 	reserved int
 	downFree time.Duration
@@ -144,6 +145,10 @@ func (n *node) ask(b piece.Block, e *end) {
 }
 
 func (n *node) unask(b piece.Block, e *end) {
+	if n.overdue(b, e) {
+		n.excused[b] = true
+	}
+	delete(e.expected, b)
 	left := slices.DeleteFunc(n.asked[b], func(o *end) bool { return o == e })
 	if len(left) == 0 {
 		delete(n.asked, b)
@@ -177,7 +182,9 @@ func (n *node) store(e *swarm.Effect) {
 }
 
 func (n *node) stored(span piece.Span) {
-	n.reserved -= n.s.layout.SpanLen(span)
+	if n.memory > 0 {
+		n.reserved -= n.s.layout.SpanLen(span)
+	}
 	a := n.pieces[span.Piece]
 	a.left--
 	n.act(func(now time.Time) {
@@ -188,6 +195,9 @@ func (n *node) stored(span piece.Span) {
 		ok := !slices.ContainsFunc(a.lies, func(lie uint64) bool { return lie != 0 })
 		delete(n.pieces, span.Piece)
 		delete(n.begun, span.Piece)
+		for b := range a.lies {
+			delete(n.excused, n.s.layout.Block(span.Piece, b))
+		}
 		var sums [][20]byte
 		if !ok || a.sums {
 			sums = hashes(span.Piece, a.lies)

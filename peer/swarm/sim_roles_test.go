@@ -117,7 +117,7 @@ func (vandal) start(n *node) {
 		if n.s.chance(0.3) {
 			i := n.s.layout.MustIndex(n.s.rng.IntN(n.s.layout.Pieces()))
 			for range 1 + n.s.rng.IntN(30) {
-				e.transmit(n.s.layout.Block(i, 0), 1)
+				e.serve(n.s.layout.Block(i, 0))
 			}
 			return
 		}

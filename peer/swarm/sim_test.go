@@ -2,6 +2,7 @@ package swarm_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -54,6 +55,19 @@ func (s *sim) clock() time.Time { return epoch.Add(s.now) }
 func (s *sim) fails(why string) {
 	if s.bad == "" {
 		s.bad = why
+	}
+}
+
+// tell writes what passes between two nodes, for somebody who looks for a fault:
+// -swarmtrace "3 7", or "3" for all that node 3 does.
+func (s *sim) tell(a, b *node, format string, args ...any) {
+	if *traced == "" || *oneSeed == 0 {
+		return
+	}
+	x, y := -1, -1
+	n, _ := fmt.Sscan(*traced, &x, &y)
+	if n == 2 && (a.num == x && b.num == y || a.num == y && b.num == x) || n == 1 && (a.num == x || b.num == x) {
+		s.t.Logf("%v %d>%d %s", s.now, a.num, b.num, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -171,6 +185,7 @@ func (n *node) start() {
 	n.pieces = make(map[piece.Index]*assembly)
 	n.asked = make(map[piece.Block][]*end)
 	n.begun = make(map[piece.Index]bool)
+	n.excused = make(map[piece.Block]bool)
 	n.queue, n.reserved, n.sending = nil, 0, false
 	have := n.have.Clone()
 	wanted := piece.NewBitfield(s.layout.Pieces())
@@ -191,6 +206,7 @@ func (n *node) start() {
 	var tick func()
 	tick = func() {
 		if n.life == life && n.up {
+			n.notice()
 			n.act(func(now time.Time) { n.core.Tick(now) })
 			s.after(swarm.TickEvery, tick)
 		}

@@ -183,7 +183,7 @@ func (s *Store) fromSlots(f *file, h handle) error {
 }
 
 // eachInSlot calls visit with what slot holds of f, in order; the offset is in f.
-// It stops early at the end of the parts file.
+// The error is one that isMissing accepts if the parts file ends before.
 func (s *Store) eachInSlot(f *file, slot int, visit func(p []byte, off int64) error) error {
 	begin := s.layout.Offset(s.layout.MustIndex(s.borders[slot]))
 	from := max(begin, f.offset)
@@ -192,14 +192,10 @@ func (s *Store) eachInSlot(f *file, slot int, visit func(p []byte, off int64) er
 	for off := from; off < to; {
 		p := buf[:min(int64(len(buf)), to-off)]
 		_, at, _ := s.slotAt(off)
-		err := s.readFile(s.parts, p, at)
-		if isMissing(err) {
-			return nil
+		if err := s.readFile(s.parts, p, at); err != nil {
+			return err
 		}
-		if err == nil {
-			err = visit(p, off-f.offset)
-		}
-		if err != nil {
+		if err := visit(p, off-f.offset); err != nil {
 			return err
 		}
 		off += int64(len(p))

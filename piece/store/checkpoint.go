@@ -23,9 +23,11 @@ const createFlags = os.O_RDWR | os.O_CREATE | os.O_EXCL
 // it while others read and write. It may take as long as the disk needs to write
 // all that is in its cache, and up to 50 ms more.
 //
-// An *ExistsError tells of a file that could not get its final name; all else has
-// been done then. After any other error no record is written any more when the
-// disk failed, as the package comment explains.
+// An *ExistsError tells of a wanted file that is not the torrent's, or that has
+// taken the final name of one; all else has been done then. Other errors name the
+// file and wrap what the system said, or ErrChanged. Once the disk has failed,
+// the same error comes back every time and no record is written any more; the
+// package comment explains why.
 func (s *Store) Checkpoint(have *piece.Bitfield) error {
 	s.books.Lock()
 	defer s.books.Unlock()
@@ -330,13 +332,15 @@ func (s *Store) dropParts() error {
 	if s.readOnly || s.parts.formNow() == absent {
 		return nil
 	}
+	// WriteAt marks a file as being aside before it writes to the parts file, so no
+	// mark can be missed under this lock.
+	s.parts.mu.Lock()
+	defer s.parts.mu.Unlock()
 	for _, f := range s.spans {
 		if !f.pad && !f.wanted || f.elsewhere() {
 			return nil
 		}
 	}
-	s.parts.mu.Lock()
-	defer s.parts.mu.Unlock()
 	if err := s.pool.drop(s.parts); err != nil {
 		return s.fail("close", s.parts.part, err)
 	}

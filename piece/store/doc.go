@@ -11,11 +11,15 @@
 // A file has one of three forms. It is absent; or it is a part, which means that
 // its name carries a suffix (".part", or ".part2" and so on where the torrent
 // itself has names that end so); or it has its final name. Checkpoint gives a
-// file its final name once every piece that overlaps it is verified. A file
-// under its final name is never written to: a write of the bytes that it holds
-// already is accepted and dropped, any other gives an *ExistsError, because the
-// file is somebody's data. Options.Overwrite allows such a file to be renamed to
-// the part, which keeps its good pieces, and to be repaired there.
+// file its final name once every piece that overlaps it is verified.
+//
+// A file under its final name is never written to, because it may be somebody's
+// data. If Resume can prove that it is not the torrent's file, it returns an
+// *ExistsError, or with Options.Overwrite renames the file to the part, which keeps
+// its good pieces, so that it is repaired there. What cannot be proved is a bad
+// piece in which a missing or incomplete file has a share. Such a piece is fetched,
+// the bytes for the file are kept aside, and the next Checkpoint that knows the
+// piece to be verified compares: either the file is right, or it is proved now.
 //
 // Files are sparse: bytes that were never written, or that lie beyond the end of
 // a short file, are missing. Pad files (BEP 47) are never on disk: they read as

@@ -35,8 +35,8 @@ var (
 // Options.Overwrite. errors.Is(err, fs.ErrExist) holds.
 type ExistsError struct {
 	Path  string // on disk
-	Good  int    // pieces that overlap the file and match
-	Bad   int    // pieces that overlap the file and do not, or that are not all there
+	Good  int    // pieces that overlap the file and are verified
+	Bad   int    // the others, as far as they have been looked at
 	Files int    // how many files of the torrent are in the way, this one included
 }
 

@@ -210,12 +210,16 @@ func (s *Store) adopt() error {
 
 // adoptSlot copies what the slot holds of f to f.
 func (s *Store) adoptSlot(f *file, slot int) error {
-	return s.eachInSlot(f, slot, func(p []byte, off int64) error {
+	err := s.eachInSlot(f, slot, func(p []byte, off int64) error {
 		if allZero(p) {
 			return nil // a hole, most likely: do not make a file for that
 		}
 		return s.writeFile(f, p, off)
 	})
+	if isMissing(err) {
+		return nil // not all there, so the piece will be fetched
+	}
+	return err
 }
 
 func allZero(p []byte) bool {

@@ -4,17 +4,16 @@ import (
 	"encoding/xml"
 	"fmt"
 	"strings"
-
-	"p2p/cmd/p2p/progress"
 )
 
 // The layout of the SVG, in its own pixels.
 const (
-	svgWidth, svgHeight     = 760, 460
-	plotLeft, plotRight     = 64, 736
-	plotTop, plotBottom     = 104, 400
-	legendTop, legendIndent = 78, 30
-	cellWidth               = 7 // of a character of 13 pixels, about
+	svgWidth, svgHeight   = 760, 460
+	plotLeft, plotRight   = 64, 736
+	plotTop, plotBottom   = 124, 400
+	legendTop, legendStep = 76, 20
+	legendIndent          = 30
+	legendColumn          = 200
 )
 
 // svgStyle has the colours for light and for dark pages. The chart brings its
@@ -96,19 +95,22 @@ func (d *drawing) axes() {
 		middle, escape(d.chart.YLabel))
 }
 
+// legend gives each measured series a row, with the theories about it beside it.
 func (d *drawing) legend() {
-	x := 24.0
+	x, y, rows := 0.0, 0.0, 0
 	for i, s := range d.chart.Series {
-		class := "line"
-		if s.Theory {
-			class = "theory"
-		}
-		fmt.Fprintf(d, "<path class=\"%s s%d\" d=\"M%.1f %dh22\"/>\n", class, d.chart.colour(i), x, legendTop)
+		class := "theory"
 		if !s.Theory {
-			d.mark(d.chart.colour(i), x+11, legendTop)
+			class = "line"
+			x, y = 24, float64(legendTop+legendStep*rows)
+			rows++
 		}
-		d.text(x+legendIndent, legendTop+4.5, "ink", "start", s.Name)
-		x += legendIndent + float64(progress.Width(s.Name)*cellWidth) + 18
+		fmt.Fprintf(d, "<path class=\"%s s%d\" d=\"M%.1f %.1fh22\"/>\n", class, d.chart.colour(i), x, y)
+		if !s.Theory {
+			d.mark(d.chart.colour(i), x+11, y)
+		}
+		d.text(x+legendIndent, y+4.5, "ink", "start", s.Name)
+		x += legendColumn
 	}
 }
 

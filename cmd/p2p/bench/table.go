@@ -6,15 +6,15 @@ import (
 	"p2p/cmd/p2p/progress"
 )
 
-// Table is rows of cells below a head. The first column is text, the others are
-// numbers.
+// Table is rows of cells below a head.
 type Table struct {
+	Left int // columns of text, which come first; the others are numbers
 	Head []string
 	Rows [][]string
 }
 
-// String returns the table with its columns aligned, the first on the left and
-// the others on the right, two blanks between them, and a line break after each
+// String returns the table with its columns aligned, text on the left and
+// numbers on the right, two blanks between them, and a line break after each
 // row. A row may be shorter than the head.
 func (t Table) String() string {
 	widths := make([]int, len(t.Head))
@@ -28,11 +28,14 @@ func (t Table) String() string {
 	for _, row := range all {
 		var line strings.Builder
 		for i, cell := range row {
-			if i == 0 {
-				line.WriteString(progress.Pad(cell, widths[i]))
-				continue
+			if i > 0 {
+				line.WriteString("  ")
 			}
-			line.WriteString("  " + progress.PadLeft(cell, widths[i]))
+			if i < t.Left {
+				line.WriteString(progress.Pad(cell, widths[i]))
+			} else {
+				line.WriteString(progress.PadLeft(cell, widths[i]))
+			}
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}

@@ -18,7 +18,7 @@ var marks = []rune("●◆")
 
 // Terminal returns the chart for a terminal of cols columns, with rows lines for
 // the plot itself. Lines are drawn in braille dots, eight to a cell; a theory is
-// dotted. Very narrow terminals get lines that are too long for them.
+// dotted. No line is longer than cols-1 cells, as long as cols is at least 30.
 func (c Chart) Terminal(cols, rows int) string {
 	cols, rows = min(max(cols, minColumns), maxColumns), max(rows, minRows)
 	xMax, yMax := c.extent()
@@ -40,7 +40,7 @@ func (c Chart) Terminal(cols, rows int) string {
 		}
 	}
 	var b strings.Builder
-	b.WriteString(progress.Pad("", gutter+2) + c.YLabel + "\n")
+	b.WriteString(progress.Pad("", gutter+2) + progress.Shorten(c.YLabel, k.width) + "\n")
 	labels := map[int]string{}
 	for _, v := range steps {
 		labels[int(math.Round((1-v/yMax)*float64(rows-1)))] = label(v)
@@ -54,21 +54,21 @@ func (c Chart) Terminal(cols, rows int) string {
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	c.axisBelow(&b, gutter, k.width, xMax)
-	c.legendBelow(&b, gutter)
+	c.legendBelow(&b, gutter, k.width)
 	return b.String()
 }
 
 // axisBelow draws the horizontal axis with a mark at every place, and a label at
 // those that leave room for one.
 func (c Chart) axisBelow(b *strings.Builder, gutter, width int, xMax float64) {
-	axis, labels := []rune(strings.Repeat("─", width)), []rune(strings.Repeat(" ", width+gutter+6))
+	axis, labels := []rune(strings.Repeat("─", width)), []rune(strings.Repeat(" ", gutter+2+width))
 	free := 0
 	for _, v := range c.places() {
 		at := cellOf(v/xMax, width)
 		axis[at] = '┴'
 		text := []rune(label(v))
-		from := max(gutter+2+at-(len(text)-1)/2, 0)
-		if from < free || from+len(text) > len(labels) {
+		from := min(gutter+2+at-(len(text)-1)/2, len(labels)-len(text))
+		if from < free {
 			continue
 		}
 		copy(labels[from:], text)
@@ -76,17 +76,18 @@ func (c Chart) axisBelow(b *strings.Builder, gutter, width int, xMax float64) {
 	}
 	b.WriteString(progress.Pad("", gutter) + " └" + string(axis) + "\n")
 	b.WriteString(strings.TrimRight(string(labels), " ") + "\n")
-	b.WriteString(progress.Pad("", gutter+2+max(0, (width-progress.Width(c.XLabel))/2)) + c.XLabel + "\n")
+	name := progress.Shorten(c.XLabel, width)
+	b.WriteString(progress.Pad("", gutter+2+(width-progress.Width(name))/2) + name + "\n")
 }
 
-func (c Chart) legendBelow(b *strings.Builder, gutter int) {
+func (c Chart) legendBelow(b *strings.Builder, gutter, width int) {
 	b.WriteString("\n")
 	for i, s := range c.Series {
 		key := "┈┈┈"
 		if !s.Theory {
 			key = "─" + string(marks[c.colour(i)%len(marks)]) + "─"
 		}
-		b.WriteString(progress.Pad("", gutter+2) + key + " " + s.Name + "\n")
+		b.WriteString(progress.Pad("", gutter+2) + key + " " + progress.Shorten(s.Name, width-4) + "\n")
 	}
 }
 

@@ -22,9 +22,16 @@ import (
 // from its end.
 const shown = 60 << 10
 
+// BinaryEnv names a p2p binary to test in place of one that is built for it, such
+// as one that was released.
+const BinaryEnv = "P2P_TEST_BINARY"
+
 // Build makes the p2p binary in folder dir, with the race detector if this
 // program has it, and returns its path.
 func Build(ctx context.Context, dir string) (string, error) {
+	if name := os.Getenv(BinaryEnv); name != "" {
+		return name, nil
+	}
 	name := filepath.Join(dir, "p2p")
 	if runtime.GOOS == "windows" {
 		name += ".exe"

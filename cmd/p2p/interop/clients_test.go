@@ -81,8 +81,11 @@ func (aria2) programs() []string { return []string{"aria2c"} }
 
 func (aria2) start(t *testing.T, name string, j job, flags ...string) *drive.Process {
 	return drive.Start(t, drive.Command{Name: name, Path: "aria2c", Args: append([]string{
-		"--no-conf", "--enable-dht=false", "--bt-enable-lpd=false", "--interface=" + j.at.String(),
-		"--listen-port=" + strconv.Itoa(peerPort), "--max-upload-limit=" + strconv.Itoa(j.limit),
+		"--no-conf", "--bt-enable-lpd=false", "--interface=" + j.at.String(), "--listen-port=" + strconv.Itoa(peerPort),
+		// aria2 asks UDP trackers from the socket of its DHT, of which there is
+		// nobody here.
+		"--dht-listen-port=" + strconv.Itoa(peerPort), "--dht-listen-addr=" + j.at.String(), "--dht-file-path=" + filepath.Join(t.TempDir(), "dht"),
+		"--max-upload-limit=" + strconv.Itoa(j.limit),
 		"--log=-", "--log-level=debug", "--quiet", "-d", j.dir, j.torrent}, flags...)})
 }
 

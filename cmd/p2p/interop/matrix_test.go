@@ -53,8 +53,13 @@ func pair(t *testing.T, from, to client, s *swarm) {
 	begin := time.Now()
 	to.get(t, job{torrent: s.torrent, dir: out, at: leech})(patience)
 	t.Logf("took %v", time.Since(begin).Round(10*time.Millisecond))
+	if to == (transmission{}) {
+		dropEmpty(t, s.source) // Transmission 3.00 makes no empty files
+	}
 	s.same(t, out)
-	drive.Eventually(t, 5*time.Second, "the tracker has not heard of the completed download", func() bool {
-		return scrape(t, s.tracker, s.meta.InfoHash).completed == 1
-	})
+	if to == (ours{}) { // some of the others do not tell it when they end with the download
+		drive.Eventually(t, 5*time.Second, "the tracker has not heard of the completed download", func() bool {
+			return scrape(t, s.tracker, s.meta.InfoHash).completed == 1
+		})
+	}
 }

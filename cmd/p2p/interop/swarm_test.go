@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -120,4 +121,21 @@ func folder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// dropEmpty removes the empty files under dir.
+func dropEmpty(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if st, err := d.Info(); err != nil || st.Size() > 0 {
+			return err
+		}
+		return os.Remove(path)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
