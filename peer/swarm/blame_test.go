@@ -3,7 +3,6 @@ package swarm
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"testing"
 
@@ -169,8 +168,8 @@ func TestNobodyIsFramed(t *testing.T) {
 			}
 		}
 		for g := range caught {
-			if !slices.ContainsFunc(make([]struct{}, liars), func(struct{}) bool { return false }) && g.addr.Compare(somebody(liars).addr) >= 0 {
-				t.Fatalf("seed %d: %v never lied", seed, netip.Addr(g.addr))
+			if !g.addr.Less(somebody(liars).addr) {
+				t.Fatalf("seed %d: %v never lied", seed, g.addr)
 			}
 		}
 	}

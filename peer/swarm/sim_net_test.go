@@ -23,8 +23,8 @@ type end struct {
 	blocks   []piece.Block // to be sent
 	expected map[piece.Block]time.Duration
 	claim    *place        // of the block that is coming in
-	flying   int           // blocks that this end has sent and that have not arrived
-	parked   int           // blocks that wait for that
+	flying   int           // blocks of those that are on their way
+	queued   bool          // in the node's line
 	heard    time.Duration // when the last block came, or the first of a run was asked for
 }
 
@@ -137,7 +137,7 @@ func (e *end) send(m wire.Message) {
 // serve queues a block.
 func (e *end) serve(b piece.Block) {
 	e.blocks = append(e.blocks, b)
-	e.node.queue = append(e.node.queue, e)
+	e.queue()
 	e.node.pump()
 }
 
@@ -145,22 +145,23 @@ func (e *end) serve(b piece.Block) {
 // at the sender, as with TCP.
 const window = 2
 
-// pump sends one block after the other over the node's line, one of each peer in
-// turn, except for those whose window is full.
-func (n *node) pump() {
-	if n.sending || !n.up || n.stalled {
-		return
+// queue puts e into the line of those who have blocks to send.
+func (e *end) queue() {
+	if !e.queued && len(e.blocks) > 0 && e.flying < window {
+		e.queued = true
+		e.node.line = append(e.node.line, e)
 	}
-	for len(n.queue) > 0 {
-		e := n.queue[0]
-		n.queue = n.queue[1:]
-		switch {
-		case !e.alive() || len(e.blocks) == 0:
-		case e.flying == window:
-			e.parked++
-		default:
+}
+
+// pump sends one block after the other over the node's line, one of each peer in
+// turn.
+func (n *node) pump() {
+	for !n.sending && n.up && !n.stalled && len(n.line) > 0 {
+		e := n.line[0]
+		n.line = n.line[1:]
+		e.queued = false
+		if e.alive() {
 			n.sendNext(e)
-			return
 		}
 	}
 }
@@ -168,6 +169,8 @@ func (n *node) pump() {
 func (n *node) sendNext(e *end) {
 	b := e.blocks[0]
 	e.blocks = e.blocks[1:]
+	e.flying++
+	e.queue()
 	n.sending = true
 	life := n.life
 	n.s.after(n.takes(n.upRate, b), func() {
@@ -203,11 +206,9 @@ func (e *end) transmit(b piece.Block, lie uint64) {
 	to := e.other
 	took := to.node.takes(to.node.downRate, b)
 	what := unexpected
-	e.flying++
 	whole := e.deliver(took, func() {
-		for e.flying--; e.parked > 0; e.parked-- {
-			e.node.queue = append(e.node.queue, e)
-		}
+		e.flying--
+		e.queue()
 		e.node.pump()
 		if to.alive() {
 			to.lands(b, lie, what)

@@ -43,7 +43,7 @@ type node struct {
 	begun    map[piece.Index]bool
 	reserved int
 	downFree time.Duration
-	queue    []*end // whose blocks are to be sent
+	line     []*end // who have blocks to send
 	sending  bool
 	stalled  bool // sends nothing any more
 

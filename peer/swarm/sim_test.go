@@ -186,7 +186,7 @@ func (n *node) start() {
 	n.asked = make(map[piece.Block][]*end)
 	n.begun = make(map[piece.Index]bool)
 	n.excused = make(map[piece.Block]bool)
-	n.queue, n.reserved, n.sending = nil, 0, false
+	n.line, n.reserved, n.sending = nil, 0, false
 	have := n.have.Clone()
 	wanted := piece.NewBitfield(s.layout.Pieces())
 	wanted.SetAll()

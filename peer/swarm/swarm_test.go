@@ -110,7 +110,12 @@ func (s *sim) settled() bool {
 		return true
 	}
 	all, done := s.union(), true
-	s.honest(func(n *node) { done = done && n.have.Count() == all.Count() })
+	s.honest(func(n *node) {
+		// Pieces that were begun and that nobody has any more hold memory: who
+		// is short of that cannot get the others, nor could be complete.
+		short := n.memory > 0 && !all.Full()
+		done = done && (n.have.Count() == all.Count() || short)
+	})
 	return done
 }
 
