@@ -28,6 +28,7 @@
 //	link reader      its read buffer; waits for the socket and the loop's inbox
 //	link writer      its write buffer; waits for the socket and the disk
 //	swarm.Loop       queue, sessions, choker, addresses; waits for nobody
+//	swarm.Lobby      the peers of a magnet link, until the torrent is known
 //	store.Line       the piece that each worker hashes
 //	announcer        the trackers of a torrent
 package peer

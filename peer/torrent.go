@@ -32,7 +32,8 @@ type Torrent struct {
 	// again.
 	Peers []netip.AddrPort
 	// Seen are addresses where peers were a moment ago. They are forgotten when
-	// they cannot be reached.
+	// they cannot be reached, and ignored when the torrent is private: nobody
+	// knows any more whether the tracker named them (BEP 27).
 	Seen []netip.AddrPort
 }
 
@@ -76,7 +77,9 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 		InfoBytes: t.Meta.InfoBytes, Extensions: n.opt.Extensions, Listen: n.addr, Hello: n.hello,
 	})
 	s.loop.AddPeers(t.Peers, true)
-	s.loop.AddPeers(t.Seen, false)
+	if !t.Meta.Info.Private {
+		s.loop.AddPeers(t.Seen, false)
+	}
 	s.wg.Go(func() { s.loopErr = s.loop.Run(ctx) })
 	tiers := t.Trackers
 	if tiers == nil {

@@ -108,16 +108,23 @@ func (f *Bitfield) Clone() *Bitfield {
 	return &c
 }
 
+// highest returns the first piece of w, which is word n of a set and not empty,
+// and its bit in w.
+func highest(n int, w uint64) (i Index, bit uint64) {
+	lead := bits.LeadingZeros64(w)
+	return Index{uint32(n*64 + lead)}, 1 << (63 - lead)
+}
+
 // All yields the pieces of the set in order.
 func (f *Bitfield) All() iter.Seq[Index] {
 	return func(yield func(Index) bool) {
-		for i, w := range f.words {
+		for n, w := range f.words {
 			for w != 0 {
-				lead := bits.LeadingZeros64(w)
-				if !yield(Index{uint32(i*64 + lead)}) {
+				i, bit := highest(n, w)
+				if !yield(i) {
 					return
 				}
-				w &^= 1 << (63 - lead)
+				w &^= bit
 			}
 		}
 	}
@@ -133,14 +140,14 @@ func (f *Bitfield) AndNot(other *Bitfield) iter.Seq[Index] {
 // flip first.
 func (f *Bitfield) masked(other *Bitfield, flip uint64) iter.Seq[Index] {
 	return func(yield func(Index) bool) {
-		for i, w := range f.words {
-			w &= other.words[i] ^ flip
+		for n, w := range f.words {
+			w &= other.words[n] ^ flip
 			for w != 0 {
-				lead := bits.LeadingZeros64(w)
-				if !yield(Index{uint32(i*64 + lead)}) {
+				i, bit := highest(n, w)
+				if !yield(i) {
 					return
 				}
-				w &^= 1 << (63 - lead)
+				w &^= bit
 			}
 		}
 	}

@@ -118,10 +118,11 @@ func (l Layout) Blocks(i Index) int {
 // Block returns block n of piece i on the grid of BlockSize. It panics when the
 // piece has no such block.
 func (l Layout) Block(i Index, n int) Block {
-	size, begin := l.Size(i), n*BlockSize
-	if n < 0 || begin >= size {
+	size := l.Size(i)
+	if n < 0 || n > (size-1)/BlockSize {
 		panic(fmt.Sprintf("piece: block %d outside piece %d of %d bytes", n, i.n, size))
 	}
+	begin := n * BlockSize
 	return Block{Piece: i, Begin: uint32(begin), Length: uint32(min(BlockSize, size-begin))}
 }
 

@@ -5,37 +5,57 @@ import "math/rand/v2"
 // rarity keeps the missing pieces of a torrent sorted by how many connected
 // peers have them, in random order among equals: the order that "rarest first"
 // draws in. Peers that have everything do not change the order and are counted
-// apart. Every step is O(1) but add and remove, which take one step for each
-// level of availability above the piece's own.
+// apart.
 //
 // The sorted slice falls into bands: band a holds the pieces that a peers have
-// and is order[bound[a]:bound[a+1]].
+// and is order[bound[a]:bound[a+1]]. A have message moves one piece to the next
+// band, which takes two swaps. A whole bitfield changes so much that the order
+// is given up and made again when it is next looked at: once, however many
+// peers have come and gone by then.
 type rarity struct {
 	order []uint32
-	pos   []int32 // where a piece stands in order; -1 when it does not
-	avail []uint16
-	bound []int32
+	bound [topBand + 2]int32
+	pos   []int32  // where a piece stands in order; absent when it is not missing
+	count []uint16 // how many peers have a piece, missing or not
+	size  int      // missing pieces
+	stale bool     // order, bound and the places in pos are to be made again
 	rng   *rand.Rand
 }
 
-// maxAvail is the count at which availability stops growing: a piece that so
-// many peers have is not rare, and the count fits 16 bits.
-const maxAvail = 1<<16 - 2
+const (
+	// topBand holds the pieces that so many peers have, or more: none of them
+	// is rare. It bounds the work of taking a piece out of the order.
+	topBand = 255
+	// maxCount is where counting stops. Nobody has so many connections.
+	maxCount = 1<<16 - 1
+	// bulkShare is the share of the missing pieces at which a bitfield is
+	// counted as a whole: one eighth, by measurement.
+	bulkShare = 8
 
-func newRarity(pieces int, rng *rand.Rand) *rarity {
+	absent = -1 // in pos
+)
+
+// newRarity returns the order of a torrent whose missing pieces are missing.
+func newRarity(missing *Bitfield, rng *rand.Rand) *rarity {
 	r := &rarity{
-		pos:   make([]int32, pieces),
-		avail: make([]uint16, pieces),
-		bound: make([]int32, 2),
+		order: make([]uint32, missing.Count()),
+		pos:   make([]int32, missing.Len()),
+		count: make([]uint16, missing.Len()),
+		size:  missing.Count(),
+		stale: true,
 		rng:   rng,
 	}
 	for i := range r.pos {
-		r.pos[i] = -1
+		r.pos[i] = absent
+	}
+	for i := range missing.All() {
+		r.pos[i.n] = 0
 	}
 	return r
 }
 
-func (r *rarity) len() int { return len(r.order) }
+// band returns the band that p belongs to.
+func (r *rarity) band(p uint32) int { return min(int(r.count[p]), topBand) }
 
 // put writes piece p at position at.
 func (r *rarity) put(p uint32, at int32) {
@@ -49,20 +69,17 @@ func (r *rarity) swap(a, b int32) {
 	r.put(pb, a)
 }
 
-// grow makes room for band a.
-func (r *rarity) grow(a int) {
-	for len(r.bound) < a+2 {
-		r.bound = append(r.bound, r.bound[len(r.bound)-1])
-	}
-}
-
 // add puts p, which is not in the order, into its band at a random place.
 func (r *rarity) add(p uint32) {
-	a := int(r.avail[p])
-	r.grow(a)
+	r.size++
+	r.pos[p] = 0
+	if r.stale {
+		return
+	}
+	a := r.band(p)
 	r.order = append(r.order, 0)
 	hole := int32(len(r.order) - 1)
-	for b := len(r.bound) - 1; b > a+1; b-- { // each band above moves its first piece to its end
+	for b := topBand + 1; b > a+1; b-- { // each band above moves its first piece to its end
 		first := r.bound[b-1]
 		if first != hole {
 			r.put(r.order[first], hole)
@@ -78,7 +95,12 @@ func (r *rarity) add(p uint32) {
 // remove takes p out of the order.
 func (r *rarity) remove(p uint32) {
 	hole := r.pos[p]
-	for b := int(r.avail[p]) + 1; b < len(r.bound); b++ { // each band from p's own up fills the hole with its last piece
+	r.size--
+	r.pos[p] = absent
+	if r.stale {
+		return
+	}
+	for b := r.band(p) + 1; b < len(r.bound); b++ { // each band from p's own up fills the hole with its last piece
 		last := r.bound[b] - 1
 		if last != hole {
 			r.put(r.order[last], hole)
@@ -87,7 +109,6 @@ func (r *rarity) remove(p uint32) {
 		r.bound[b]--
 	}
 	r.order = r.order[:len(r.order)-1]
-	r.pos[p] = -1
 }
 
 // shuffle swaps the piece at position at with a random one of its band a.
@@ -100,15 +121,14 @@ func (r *rarity) shuffle(a int, at int32) {
 
 // more counts one more peer that has p.
 func (r *rarity) more(p uint32) {
-	a := int(r.avail[p])
-	if a == maxAvail {
+	if r.count[p] == maxCount {
 		return
 	}
-	r.avail[p]++
-	if r.pos[p] < 0 {
+	a := r.band(p)
+	r.count[p]++
+	if a == topBand || r.stale || r.pos[p] == absent {
 		return
 	}
-	r.grow(a + 1)
 	last := r.bound[a+1] - 1
 	r.swap(r.pos[p], last)
 	r.bound[a+1]--
@@ -117,16 +137,80 @@ func (r *rarity) more(p uint32) {
 
 // less counts one peer less that has p.
 func (r *rarity) less(p uint32) {
-	a := int(r.avail[p])
-	if a == 0 {
+	if r.count[p] == 0 {
 		return
 	}
-	r.avail[p]--
-	if r.pos[p] < 0 {
+	r.count[p]--
+	a := r.band(p) + 1 // where it was
+	if int(r.count[p]) >= topBand || r.stale || r.pos[p] == absent {
 		return
 	}
 	first := r.bound[a]
 	r.swap(r.pos[p], first)
 	r.bound[a]++
 	r.shuffle(a-1, first)
+}
+
+// gain counts the pieces of a peer that has come.
+func (r *rarity) gain(have *Bitfield) {
+	r.stale = r.stale || have.Count() > r.size/bulkShare
+	for i := range have.All() {
+		r.more(i.n)
+	}
+}
+
+// lose takes back the pieces of a peer that has gone.
+func (r *rarity) lose(have *Bitfield) {
+	r.stale = r.stale || have.Count() > r.size/bulkShare
+	for i := range have.All() {
+		r.less(i.n)
+	}
+}
+
+// sorted returns the missing pieces, rarest first. It is valid until the next
+// change.
+func (r *rarity) sorted() []uint32 {
+	if r.stale {
+		r.sort()
+	}
+	return r.order
+}
+
+// shared returns the missing pieces that somebody has who does not have
+// everything, rarest first. It is valid until the next change.
+func (r *rarity) shared() []uint32 { return r.sorted()[r.bound[1]:] }
+
+// sort makes the order again: it counts how many pieces each band has, then
+// deals the pieces out, each to a random place among those that are already
+// there.
+func (r *rarity) sort() {
+	r.stale = false
+	r.bound = [topBand + 2]int32{}
+	for p, at := range r.pos {
+		if at != absent {
+			r.bound[r.band(uint32(p))+1]++
+		}
+	}
+	for b := 1; b < len(r.bound); b++ {
+		r.bound[b] += r.bound[b-1]
+	}
+	if cap(r.order) < r.size {
+		r.order = make([]uint32, r.size)
+	}
+	r.order = r.order[:r.size]
+	next := r.bound
+	for p, at := range r.pos {
+		if at == absent {
+			continue
+		}
+		a := r.band(uint32(p))
+		end := next[a]
+		next[a]++
+		other := r.bound[a] + r.rng.Int32N(end-r.bound[a]+1)
+		r.order[end] = r.order[other]
+		r.order[other] = uint32(p)
+	}
+	for at, p := range r.order {
+		r.pos[p] = int32(at)
+	}
 }

@@ -30,8 +30,8 @@ func (l Layout) SpanLen(s Span) int { return min(SpanSize, l.Size(s.Piece)-s.Beg
 // Budget is the memory that blocks on their way may take. Reserve is called
 // when the first block of a span is about to be asked for, with the length of
 // the span in bytes; false means that nothing can be asked for there now. Who
-// writes the span to disk gives the memory back. Reserve is called by the owner
-// of the Queue.
+// writes the span to disk, or forsakes it, gives the memory back. Reserve is
+// called by the owner of the Queue.
 type Budget interface {
 	Reserve(bytes int) bool
 }

@@ -85,6 +85,8 @@ type Torrent struct {
 	// Listen is where we accept peers; the address is unspecified when we do on
 	// all of this machine's.
 	Listen netip.AddrPort
+	// Complete reports whether we have the whole torrent; nil = no.
+	Complete func() bool
 	// Peers yields all connected peers, also those that do not speak the
 	// extension, in the order in which they came.
 	Peers func() iter.Seq[Peer]

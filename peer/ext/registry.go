@@ -86,7 +86,7 @@ func (r *Registry) Greet(h *wire.ExtHandshake) {
 	}
 }
 
-// Join takes in a connection whose peer speaks BEP 10.
+// Join takes in a connection. A peer that does not speak BEP 10 is only listed.
 func (r *Registry) Join(c Conn) {
 	m := &conn{Conn: c, registry: r, handlers: make([]Handler, len(r.instances))}
 	r.conns[c.Key] = m

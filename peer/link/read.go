@@ -14,6 +14,10 @@ import (
 // it only has to hold messages and the header of the next block.
 const readBuffer = 4 << 10
 
+// heldMax is how many bytes of payload of messages a batch may hold before it is
+// handed over: a batch full of the longest messages would have 8 MiB.
+const heldMax = 256 << 10
+
 // ErrFrame is wrapped by the error of a peer whose frames cannot be right.
 var ErrFrame = errors.New("malformed frame")
 
@@ -26,6 +30,7 @@ type reader struct {
 	r, w  int // the unread part of buf
 	limit int // longest frame
 	batch *Batch
+	held  int // bytes of payload in batch
 }
 
 func newReader(l *Link) *reader {
@@ -78,6 +83,7 @@ func (rd *reader) next() error {
 		return err
 	}
 	m.Payload = slices.Clone(m.Payload)
+	rd.held += len(m.Payload)
 	return rd.add(Item{Kind: Message, Msg: m})
 }
 
@@ -168,7 +174,7 @@ func (rd *reader) add(it Item) error {
 		rd.batch = newBatch(rd.link.cfg.Key)
 	}
 	rd.batch.Items = append(rd.batch.Items, it)
-	if len(rd.batch.Items) >= batchMax {
+	if len(rd.batch.Items) >= batchMax || rd.held >= heldMax {
 		return rd.flush()
 	}
 	return nil
@@ -180,7 +186,7 @@ func (rd *reader) flush() error {
 		return nil
 	}
 	b := rd.batch
-	rd.batch = nil
+	rd.batch, rd.held = nil, 0
 	return rd.link.post(b)
 }
 

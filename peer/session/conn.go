@@ -47,6 +47,7 @@ type Conn struct {
 	peerChoking, peerInterested bool
 	peerHas                     *piece.Bitfield
 	began                       bool // the peer's first message is behind us
+	dropped                     int  // pieces that it took back
 	ext                         wire.ExtHandshake
 
 	asked     requests

@@ -112,9 +112,9 @@ func (c *Conn) onBitfield(now time.Time, m wire.Message, out []Event) ([]Event, 
 			return out, &Violation{Rule: err.Error()}
 		}
 	}
-	c.queue.Lost(c.peerHas)
-	c.peerHas = has
-	c.queue.Gained(c.peerHas)
+	if err := c.nowHas(has); err != nil {
+		return out, err
+	}
 	if c.peerHas.Offers(c.queue.Have(), c.queue.Wanted()) {
 		out = c.interested(now, out)
 		if c.asked.live < c.pipe.depth {
@@ -122,6 +122,36 @@ func (c *Conn) onBitfield(now time.Time, m wire.Message, out []Event) ([]Event, 
 		}
 	}
 	return out, nil
+}
+
+// nowHas puts has in the place of what the peer had. To count its pieces anew
+// costs a step for each, which a peer could make us do all day by changing its
+// mind; so what it takes back is bounded, and what it only adds costs no more
+// than the same number of haves.
+func (c *Conn) nowHas(has *piece.Bitfield) error {
+	before := c.dropped
+	for range c.peerHas.AndNot(has) {
+		c.dropped++
+	}
+	switch {
+	case c.dropped > has.Len():
+		return &Violation{Rule: "takes back again and again that it has pieces"}
+	case c.dropped == before && c.peerHas.Count() > 0:
+		for i := range has.AndNot(c.peerHas) {
+			c.queue.GainedOne(c.peerHas, i)
+		}
+	default:
+		c.queue.Lost(c.peerHas)
+		c.peerHas = has
+		c.queue.Gained(c.peerHas)
+	}
+	if c.fast != nil {
+		c.allowed = piece.NewBitfield(has.Len())
+		for i := range c.fast.And(c.peerHas) {
+			c.allowed.Set(i)
+		}
+	}
+	return nil
 }
 
 func (c *Conn) interested(now time.Time, out []Event) []Event {

@@ -94,6 +94,70 @@ func TestAPeerThatFluttersIsAskedOnceASecond(t *testing.T) {
 	}
 }
 
+// A peer that unchokes us and rejects everything would take blocks out of the
+// queue for a round trip each time.
+func TestAPeerThatRejectsEverythingIsAskedLessAndLess(t *testing.T) {
+	r := connect(t, options{pieces: 4, fast: true})
+	r.hears("have-all", "interested")
+	r.events("unchoke")
+	asked := 0
+	for range 2 * 600 {
+		for len(r.asked) > 0 {
+			asked++
+			r.events("reject " + r.short(r.asked[0]))
+		}
+		r.now = r.now.Add(500 * time.Millisecond)
+		if r.now.Unix()%60 == 0 {
+			r.events("keep-alive")
+		}
+		events, err := r.conn.Tick(r.now, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.note(events)
+	}
+	if rounds := asked / 8; rounds > 17 {
+		t.Errorf("asked %d times in ten minutes", rounds)
+	}
+}
+
+// On a slow line the answers to what was cancelled come in for a long time: the
+// peer is not stalled.
+func TestAnswersToWhatWasTakenBackAreSignsOfLife(t *testing.T) {
+	r := connect(t, options{pieces: 4, fast: true})
+	r.hears("have-all", "interested")
+	r.events("unchoke")
+	first := r.asked[0]
+	for range 7 {
+		r.note(r.conn.Cancel(r.now, r.asked[1], nil))
+	}
+	for range 5 {
+		r.passes(20 * time.Second)
+		if err := r.conn.Unasked(r.now, 1<<14); err != nil || r.err != nil {
+			t.Fatal(err, r.err)
+		}
+	}
+	if r.asked[0] != first {
+		t.Fatal("the last request is not out any more")
+	}
+}
+
+// A block that was taken back while it was coming in, and asked for again, has
+// two answers; its place is good for one.
+func TestASecondAnswerIsForgotten(t *testing.T) {
+	r := connect(t, options{pieces: 1})
+	r.hears("bitfield 80", "interested")
+	r.hears("unchoke", "request 0/0", "request 0/1")
+	r.now = r.now.Add(2 * time.Second)
+	r.hears("choke", "forget 0/0", "forget 0/1")
+	r.hears("unchoke", "request 0/0", "request 0/1")
+	r.arrives(r.block("0/0"))
+	r.does("it may come again", r.conn.Again(r.block("0/0"), nil), "forget 0/0")
+	if err := r.conn.Unasked(r.now, 1<<14); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Unchoke messages do not reset the clock of a peer that was asked and sends
 // nothing.
 func TestUnchokesDoNotKeepAStallingPeerAlive(t *testing.T) {
@@ -143,6 +207,37 @@ func TestAnsweringOutOfOrderCostsNoMore(t *testing.T) {
 	}
 	if each := time.Since(begin) / blocks; each > 50*time.Microsecond {
 		t.Errorf("%v for each block", each)
+	}
+}
+
+// Each bitfield in place of another makes us count pieces anew.
+func TestAPeerMayNotChangeItsMindForEver(t *testing.T) {
+	r := connect(t, options{pieces: 8})
+	r.events("bitfield ff")
+	for range 4 {
+		r.hears("bitfield f0")
+		if r.err != nil {
+			break
+		}
+		r.events("bitfield ff")
+	}
+	r.closed("takes back again and again")
+
+	r = connect(t, options{pieces: 64, blocks: 1}) // one that only adds may go on
+	bits := make([]byte, 8)
+	for n := range 64 {
+		bits[n/8] |= 0x80 >> (n % 8)
+		r.events(fmt.Sprintf("bitfield %x", bits))
+		if r.err != nil || r.conn.PeerHas().Count() != n+1 {
+			t.Fatalf("%v, %d pieces after %d bitfields", r.err, r.conn.PeerHas().Count(), n+1)
+		}
+	}
+	if r.queue.Seeds() != 1 || r.queue.Unavailable() != 0 {
+		t.Fatalf("%d seeds, %d unavailable", r.queue.Seeds(), r.queue.Unavailable())
+	}
+	r.conn.Close()
+	if r.queue.Seeds() != 0 || r.queue.Unavailable() != 64 {
+		t.Fatalf("after it has gone: %d seeds, %d unavailable", r.queue.Seeds(), r.queue.Unavailable())
 	}
 }
 

@@ -177,10 +177,10 @@ func TestASeedServesItsPeersInTurn(t *testing.T) {
 	for _, c := range []struct{ slots, peers int }{{1, 5}, {4, 5}, {8, 30}, {8, 200}, {3, 4}, {2, 3}} {
 		w := newCrowd(t, 6, c.slots, c.peers)
 		w.seeding = true
-		for range 60 * c.peers {
+		for range 20 * c.peers {
 			w.round()
 		}
-		w.even(w.peers, 0.1)
+		w.even(w.peers, 0.15)
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 // TickEvery is how often the Loop calls Tick.
 const TickEvery = 500 * time.Millisecond
 
+// strayTime is how long an incomplete span may hold memory that others wait for:
+// long enough for the choker of another peer to change its mind.
+const strayTime = 2 * rechokeEvery
+
 // Tick lets time pass: overdue requests, keep-alives, choking, dials.
 func (c *Core) Tick(now time.Time) {
 	for _, m := range slices.Clone(c.order) {
@@ -28,7 +32,35 @@ func (c *Core) Tick(now time.Time) {
 	}
 	c.stirred = true // blocks may have become overdue
 	c.Settle(now)
+	c.reclaim(now)
 	c.dial(now)
+}
+
+// reclaim takes memory back from spans that have been left incomplete, when it
+// is short: the peers that had their pieces may be gone for good, and the
+// download would stand still although there is more to be had. What has come of
+// such a span is lost, so it is given some time first: whoever has the piece
+// draws it before anything else, and a peer that chokes us may think again.
+func (c *Core) reclaim(now time.Time) {
+	if c.cfg.Release == nil || !c.queue.Starved() {
+		clear(c.strays)
+		return
+	}
+	c.stray = c.queue.Stranded(c.stray[:0])
+	before := c.strays
+	c.strays = make(map[piece.Span]time.Time, len(c.stray))
+	for _, s := range c.stray {
+		since, known := before[s]
+		switch {
+		case !known:
+			c.strays[s] = now
+		case now.Sub(since) < strayTime || !c.cfg.Release(s):
+			c.strays[s] = since
+		default:
+			c.Wasted += int64(c.queue.Forsake(s))
+			c.stirred = true
+		}
+	}
 }
 
 // judge ends connections that lead nowhere: between two who have everything at

@@ -42,6 +42,10 @@ type Config struct {
 	Have     *piece.Bitfield // verified pieces
 	Wanted   *piece.Bitfield // pieces to get or that were got
 	Budget   piece.Budget    // memory of blocks on their way; nil = no limit
+	// Release gives back the memory of a span that is incomplete and that nobody
+	// is asked for any more. False means that something is just being put there
+	// after all. nil = never.
+	Release  func(piece.Span) bool
 	Rand     *rand.Rand
 	MaxPeers int // 0 = DefaultMaxPeers
 	Slots    int // peers that may ask us for blocks at the same time; 0 = DefaultSlots
@@ -69,6 +73,8 @@ type Core struct {
 	effects []Effect
 	events  []session.Event
 	senders []piece.PeerKey
+	stray   []piece.Span
+	strays  map[piece.Span]time.Time  // spans that hold memory in vain, since when
 	gone    map[piece.PeerKey]culprit // who left, and may have sent blocks of a piece that is not verified
 
 	Wasted    int64 // bytes that came and were of no use

@@ -9,5 +9,9 @@
 // Loop is the one goroutine that owns a Core. It takes facts from the
 // connections (package link), the store's workers and the announcer, and
 // carries the Effects out. It never blocks on a send, never touches a file and
-// never reads the clock but once per round.
+// never reads the clock but once per round. What peers say past the core it hands
+// to the extensions (package ext).
+//
+// Lobby is a Loop without pieces: peers meet there under an info-hash and speak
+// the extensions alone, until one of them has found the info dictionary.
 package swarm

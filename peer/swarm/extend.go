@@ -29,6 +29,7 @@ func (c *Core) hasAll(key piece.PeerKey) bool {
 func (l *Loop) openExtensions() *ext.Registry {
 	return ext.NewRegistry(ext.Torrent{
 		InfoHash: l.opt.InfoHash, Info: l.opt.InfoBytes, Private: l.opt.Info.Private, Listen: l.opt.Listen,
+		Complete: func() bool { return l.core.Queue().Have().Full() },
 		AddPeers: func(addrs []netip.AddrPort) {
 			for _, a := range addrs {
 				l.core.AddAddr(a, false)
@@ -54,9 +55,6 @@ func greeting(hello func(netip.Addr) wire.ExtHandshake, r *ext.Registry, addr ne
 // introduce tells the extensions of a new connection. What they want closed is
 // closed by a letter, because they are called while effects are carried out.
 func (l *Loop) introduce(key piece.PeerKey, p Candidate, m *wired) {
-	if !p.Ext {
-		return
-	}
 	l.ext.Join(ext.Conn{
 		Key: key, Addr: p.Addr, Dialled: p.Dialled,
 		Seed: func() bool { return l.core.hasAll(key) },

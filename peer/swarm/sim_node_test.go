@@ -47,6 +47,7 @@ type node struct {
 	sending  bool
 	stalled  bool // sends nothing any more
 
+	checks           int
 	uploaded, wasted int64
 	hadAtStart       int  // pieces
 	expectedBack     bool // has left, and will come back

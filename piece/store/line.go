@@ -19,6 +19,8 @@ type Job struct {
 	// Done is called once, on a goroutine of the Line. It must not block. The
 	// span's buffer is in Result.
 	Done func(Result)
+
+	forget bool // no span: see Line.Forget
 }
 
 // Result is what became of a Job.
@@ -53,9 +55,19 @@ func NewLine(n int) *Line {
 }
 
 // Submit hands over a span. It never blocks: the memory budget bounds how many
-// there can be.
+// there can be. It must not be called after Close.
 func (l *Line) Submit(j Job) {
 	l.workers[j.Span.Piece.Int()%len(l.workers)].push(j)
+}
+
+// Forget drops what is known about the unfinished pieces of s, all spans of which
+// that were submitted have been done. It is called when a torrent stops: what it
+// began would be kept for ever otherwise, and would be taken for a part of the
+// same pieces if it started again.
+func (l *Line) Forget(s *Store) {
+	for _, w := range l.workers {
+		w.push(Job{Store: s, forget: true})
+	}
 }
 
 // Close finishes what was submitted and ends the workers.
@@ -86,11 +98,11 @@ type pieceKey struct {
 
 // progress is a piece of which some spans have come.
 type progress struct {
-	hash   hash.Hash
-	next   int    // the span that the hash needs next
-	stored []bool // spans that are on disk
-	left   int    // spans that are not
-	err    error  // a span could not be written
+	hash  hash.Hash
+	next  int   // the span that the hash needs next
+	spans int   // in the piece
+	left  int   // spans that have not come
+	err   error // a span could not be written
 }
 
 func (w *worker) push(j Job) {
@@ -130,6 +142,10 @@ func (w *worker) run() {
 // do hashes the span if it is the next of its piece, writes it, and finishes
 // the piece with its last span.
 func (w *worker) do(j *Job) {
+	if j.forget {
+		w.forget(j.Store)
+		return
+	}
 	layout := j.Store.Layout()
 	key := pieceKey{j.Store, j.Span.Piece}
 	p := w.pieces[key]
@@ -145,15 +161,30 @@ func (w *worker) do(j *Job) {
 	if err := j.Store.WriteAt(j.Buf, layout.Offset(j.Span.Piece)+int64(j.Span.Begin())); err != nil && p.err == nil {
 		p.err = err
 	}
-	p.stored[n] = true
 	p.left--
 	r := Result{Span: j.Span, Buf: j.Buf, Err: p.err}
 	if p.left == 0 {
 		w.finish(j, p, &r)
-		delete(w.pieces, key)
-		w.spare = append(w.spare, p)
+		w.end(key)
 	}
 	j.Done(r)
+}
+
+// end forgets a piece.
+func (w *worker) end(key pieceKey) {
+	p := w.pieces[key]
+	p.err = nil
+	delete(w.pieces, key)
+	w.spare = append(w.spare, p)
+}
+
+// forget forgets all pieces of s.
+func (w *worker) forget(s *Store) {
+	for key := range w.pieces {
+		if key.store == s {
+			w.end(key)
+		}
+	}
 }
 
 // begin returns the progress of a piece of n spans, of which none has come.
@@ -165,12 +196,7 @@ func (w *worker) begin(n int) *progress {
 	} else {
 		p = &progress{hash: sha1.New()}
 	}
-	p.next, p.left, p.err = 0, n, nil
-	if cap(p.stored) < n {
-		p.stored = make([]bool, n)
-	}
-	p.stored = p.stored[:n]
-	clear(p.stored)
+	p.next, p.spans, p.left = 0, n, n
 	return p
 }
 
@@ -178,8 +204,7 @@ func (w *worker) begin(n int) *progress {
 // where that is asked for.
 func (w *worker) finish(j *Job, p *progress, r *Result) {
 	r.Last = true
-	spans := len(p.stored)
-	for ; r.Err == nil && p.next < spans; p.next++ {
+	for ; r.Err == nil && p.next < p.spans; p.next++ {
 		var span []byte
 		if span, r.Err = w.readBack(j, p.next); r.Err == nil {
 			p.hash.Write(span)
@@ -192,7 +217,7 @@ func (w *worker) finish(j *Job, p *progress, r *Result) {
 	p.hash.Sum(sum[:0])
 	r.OK = sum == j.Want
 	if !r.OK || j.Sums {
-		r.Sums, r.Err = w.blockSums(j, spans)
+		r.Sums, r.Err = w.blockSums(j, p.spans)
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"math/bits"
 	"sync"
 
@@ -15,13 +16,16 @@ const DefaultMemory = 24 << 20
 // pool of the buffers they lie in. Any goroutine may use it.
 //
 // Buffers come in sizes that are powers of two from one block to one span, so
-// that a torrent of small pieces does not take a span for each.
+// that a torrent of small pieces does not take a span for each. What is reserved
+// and what lies in the pool are never more than the limit together; when nothing
+// is reserved, the pool is empty.
 type Memory struct {
-	mu    sync.Mutex
-	limit int
-	used  int // bytes reserved
-	peak  int
-	free  [sizes][][]byte
+	mu     sync.Mutex
+	limit  int
+	used   int // bytes reserved
+	peak   int
+	pooled int // bytes in free
+	free   [sizes][][]byte
 }
 
 // sizes counts the powers of two from BlockSize to SpanSize.
@@ -35,7 +39,7 @@ func NewMemory(limit int64) *Memory {
 	if limit <= 0 {
 		limit = DefaultMemory
 	}
-	return &Memory{limit: max(int(limit), 4*piece.SpanSize)}
+	return &Memory{limit: int(min(max(limit, 4*piece.SpanSize), math.MaxInt))}
 }
 
 // class returns which of the sizes holds n bytes.
@@ -64,12 +68,32 @@ func (m *Memory) Take(n int) []byte {
 	c := class(n)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if last := len(m.free[c]) - 1; last >= 0 {
-		b := m.free[c][last]
-		m.free[c] = m.free[c][:last]
-		return b[:n]
+	if len(m.free[c]) > 0 {
+		return m.pop(c)[:n]
 	}
+	m.shrink()
 	return make([]byte, n, piece.BlockSize<<c)
+}
+
+// pop takes a buffer out of the pool.
+func (m *Memory) pop(c int) []byte {
+	last := len(m.free[c]) - 1
+	b := m.free[c][last]
+	m.free[c][last] = nil
+	m.free[c] = m.free[c][:last]
+	m.pooled -= cap(b)
+	return b
+}
+
+// shrink lets go of pooled buffers, large ones first, until there is room for
+// all that is reserved: a torrent of large pieces that follows one of small ones
+// must not find the memory full of small buffers.
+func (m *Memory) shrink() {
+	for c := sizes - 1; c >= 0; c-- {
+		for len(m.free[c]) > 0 && m.used+m.pooled > m.limit {
+			m.pop(c)
+		}
+	}
 }
 
 // Give takes back a buffer that came from Take, and its reservation.
@@ -77,8 +101,13 @@ func (m *Memory) Give(b []byte) {
 	c := class(cap(b))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.free[c] = append(m.free[c], b[:0])
 	m.used -= cap(b)
+	if m.used == 0 {
+		m.free, m.pooled = [sizes][][]byte{}, 0
+		return
+	}
+	m.free[c] = append(m.free[c], b[:0])
+	m.pooled += cap(b)
 }
 
 // Cancel takes back a reservation of n bytes that was never taken.

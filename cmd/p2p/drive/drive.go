@@ -54,6 +54,7 @@ type Command struct {
 	Args []string // without the program's name
 	Dir  string   // working folder; "" = that of the test
 	Env  []string // added to the environment of the test
+	User uint32   // on Linux, who it runs as; 0 = as the test does
 }
 
 // Process is a program that runs, or has run. Its methods may be called from
@@ -81,7 +82,7 @@ func Start(t testing.TB, c Command) *Process {
 	p.cmd.Dir, p.cmd.Env = c.Dir, append(os.Environ(), c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	p.cmd.WaitDelay = 5 * time.Second // a child of its own may keep its stdout open
-	dieWithParent(p.cmd)
+	tame(p.cmd, c.User)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", c.Name, err)
 	}

@@ -4,26 +4,31 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Message is a line of what p2p writes with -j. It has the keys that tests look
 // at; see `p2p help json`.
 type Message struct {
-	MessageType string `json:"message_type"`
-	Command     string `json:"command"`
-	Kind        string `json:"kind"`
-	State       string `json:"state"`
-	InfoHash    string `json:"info_hash"`
-	Listen      string `json:"listen"`
-	Complete    bool   `json:"complete"`
-	BytesDone   int64  `json:"bytes_done"`
-	TotalBytes  int64  `json:"total_bytes"`
-	PieceLength int64  `json:"piece_length"`
-	Downloaded  int64  `json:"downloaded"`
-	Uploaded    int64  `json:"uploaded"`
-	Wasted      int64  `json:"wasted"`
-	Path        string `json:"path"`
-	ExitCode    int    `json:"exit_code"`
+	MessageType string   `json:"message_type"`
+	Command     string   `json:"command"`
+	Kind        string   `json:"kind"`
+	State       string   `json:"state"`
+	InfoHash    string   `json:"info_hash"`
+	Listen      string   `json:"listen"`
+	Announce    []string `json:"announce"`
+	Complete    bool     `json:"complete"`
+	BytesDone   int64    `json:"bytes_done"`
+	TotalBytes  int64    `json:"total_bytes"`
+	PieceLength int64    `json:"piece_length"`
+	Downloaded  int64    `json:"downloaded"`
+	Uploaded    int64    `json:"uploaded"`
+	Wasted      int64    `json:"wasted"`
+	Path        string   `json:"path"`
+	ExitCode    int      `json:"exit_code"`
+	Peers       struct {
+		Connected int `json:"connected"`
+	} `json:"peers"`
 }
 
 // Messages returns the JSON lines that p2p has written so far. A line that is
@@ -51,6 +56,13 @@ func (p *Process) Summary() Message {
 		p.t.Fatalf("%s -j did not end with a summary", p.name)
 	}
 	return all[len(all)-1]
+}
+
+// Started waits for the first Message of p2p, which says where it listens.
+func (p *Process) Started(limit time.Duration) Message {
+	p.t.Helper()
+	Eventually(p.t, limit, p.name+" does not start", func() bool { return len(p.Messages()) > 0 })
+	return p.Messages()[0]
 }
 
 // Last returns the newest Message of a type, or false when there is none.

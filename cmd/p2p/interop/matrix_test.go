@@ -49,7 +49,7 @@ func pair(t *testing.T, from, to client, s *swarm) {
 		seed, leech = newAddr6(), newAddr6()
 	}
 	s.awaitSeeds(t, from.seed(t, job{torrent: s.torrent, dir: s.source, at: seed}))
-	out := folder(t)
+	out := t.TempDir()
 	begin := time.Now()
 	to.get(t, job{torrent: s.torrent, dir: out, at: leech})(patience)
 	t.Logf("took %v", time.Since(begin).Round(10*time.Millisecond))

@@ -27,11 +27,11 @@ func TestAllClientsInOneSwarm(t *testing.T) {
 	}
 	s.awaitSeeds(t, seeds...)
 
-	stayer := job{torrent: s.torrent, dir: folder(t), at: newAddr()} // the others leave with the download
+	stayer := job{torrent: s.torrent, dir: t.TempDir(), at: newAddr()} // the others leave with the download
 	stays := startGet(t, stayer, "--seed", "-j", "-vv")
 	var waits []func()
 	for _, c := range all {
-		j := job{torrent: s.torrent, dir: folder(t), at: newAddr()}
+		j := job{torrent: s.torrent, dir: t.TempDir(), at: newAddr()}
 		wait := c.get(t, j)
 		waits = append(waits, func() {
 			wait(2 * patience)

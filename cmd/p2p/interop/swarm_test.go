@@ -112,17 +112,6 @@ type tee []byte
 func (s *tee) Write(b []byte) (int, error) { *s = append(*s, b...); return len(b), nil }
 func (s *tee) String() string              { return string(*s) }
 
-// folder returns a new folder that every user may look into: some programs give
-// up being root.
-func folder(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // dropEmpty removes the empty files under dir.
 func dropEmpty(t *testing.T, dir string) {
 	t.Helper()

@@ -43,10 +43,7 @@ func (k trackerKind) start(t *testing.T, addr netip.Addr, h infohash.T) *drive.P
 	c := drive.Command{Name: "tracker", Path: binary, Args: []string{"tracker", "--listen", at, "-v"}}
 	if k.program == "opentracker" {
 		need(t, "opentracker")
-		dir := t.TempDir() // it becomes nobody's
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "hashes"), []byte(h.String()+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}

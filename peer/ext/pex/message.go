@@ -42,20 +42,25 @@ const (
 	sizeV6 = 16 + 2
 )
 
-// parse returns the contacts that a message adds, at most maxListed. They may be
+// parse returns the contacts that a message adds, at most maxListed. They may have
 // any addresses. The error is that of something that is no bencoded dictionary,
 // or far too long.
-func parse(payload []byte) ([]netip.AddrPort, error) {
-	values, err := benc.Pick(payload, benc.Limits{Size: maxMessage, Tokens: 1000}, "added", "added6")
+func parse(payload []byte) ([]contact, error) {
+	values, err := benc.Pick(payload, benc.Limits{Size: maxMessage, Tokens: 1000}, "added", "added6", "added.f", "added6.f")
 	if err != nil {
 		return nil, fmt.Errorf("peer exchange message: %w", err)
 	}
-	var all []netip.AddrPort
+	var all []contact
 	for i, size := range []int{sizeV4, sizeV6} {
 		list, _ := benc.String(values[i])
-		for ; len(list) >= size && len(all) < maxListed; list = list[size:] {
+		flags, _ := benc.String(values[i+2])
+		for n := 0; len(list) >= size && len(all) < maxListed; n++ {
 			addr, _ := netip.AddrFromSlice(list[:size-2])
-			all = append(all, netip.AddrPortFrom(addr.Unmap(), binary.BigEndian.Uint16(list[size-2:size])))
+			c := contact{addr: netip.AddrPortFrom(addr.Unmap(), binary.BigEndian.Uint16(list[size-2:size]))}
+			if n < len(flags) { // "optional"
+				c.flags = flags[n]
+			}
+			all, list = append(all, c), list[size:]
 		}
 	}
 	return all, nil

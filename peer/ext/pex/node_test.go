@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"p2p/peer/ext/pex"
 	"p2p/peer/simnet"
 	"p2p/peer/swarm"
+	"p2p/peer/wire"
 	"p2p/piece"
 	"p2p/piece/store"
 	"p2p/torrentfile"
@@ -34,7 +36,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, private bool) *world {
-	w := &world{t: t, net: simnet.New(simnet.Options{Latency: 20 * time.Millisecond, Bandwidth: 1 << 20}), dir: t.TempDir()}
+	w := &world{t: t, net: simnet.New(simnet.Options{Latency: 20 * time.Millisecond, Bandwidth: 64 << 10}), dir: t.TempDir()}
 	t.Cleanup(w.net.Close)
 	data := make([]byte, 1<<20)
 	rand.NewChaCha8([32]byte{1}).Read(data)
@@ -135,6 +137,32 @@ func TestASwarmOfTwentyFindsTogetherFromOneAddress(t *testing.T) {
 			if n := sw.Stats().Connected; n < 15 {
 				t.Errorf("node %d is connected to %d of the 19 others", i, n)
 			}
+		}
+	})
+}
+
+// What an extension calls an error ends the connection, as any broken rule does.
+func TestAPeerThatBreaksARuleIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, false)
+		a, sw := w.node(true)
+		h := w.net.Host(netip.MustParseAddr("10.0.0.99"))
+		c, err := h.Dial(t.Context(), h.Addr(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		b := wire.Handshake{Reserved: wire.Reserved(), InfoHash: w.meta.InfoHash, PeerID: [20]byte{9}}.Append(nil)
+		b = wire.Append(b, wire.Message{ID: wire.Extended, Payload: []byte("d1:md6:ut_pexi1eee")})
+		c.Write(b)
+		time.Sleep(time.Second)
+		if n := sw.Stats().Connected; n != 1 {
+			t.Fatalf("%d connected", n)
+		}
+		c.Write(wire.Append(nil, wire.Message{ID: wire.Extended, ExtID: 1, Payload: []byte("nonsense")}))
+		time.Sleep(time.Second)
+		if st := sw.Stats(); st.Connected != 0 || !strings.Contains(st.LastError, "ut_pex") {
+			t.Errorf("%d connected, last error %q", st.Connected, st.LastError)
 		}
 	})
 }

@@ -190,12 +190,18 @@ func (l *line) Handle(now time.Time, payload []byte) error {
 // believe returns those of the addresses that are worth a try. BEP 11: "Duplicate
 // IP addresses (e.g. with different ports) should be ignored"; but not in a LAN
 // or on one machine, where several peers share one in earnest.
-func (l *line) believe(now time.Time, listed []netip.AddrPort) []netip.AddrPort {
+//
+// Two who have everything have nothing to do with each other.
+func (l *line) believe(now time.Time, listed []contact) []netip.AddrPort {
 	var good []netip.AddrPort
+	complete := l.exchange.torrent.Complete
+	done := complete != nil && complete()
 	seen := make(map[netip.Addr]bool, len(listed))
-	for _, a := range listed {
-		ip := a.Addr()
+	for _, c := range listed {
+		a, ip := c.addr, c.addr.Addr()
 		switch {
+		case done && c.flags&flagSeed != 0:
+			continue
 		case a.Port() < systemPorts, !mayTell(ip, l.peer.Addr().Addr()), l.isUs(a):
 			continue
 		case seen[ip] && reachOf(ip) == internet:

@@ -123,6 +123,24 @@ func TestWhatHasLeftIsForgotten(t *testing.T) {
 	one(t, p)
 }
 
+func TestWhoHasEverythingIsNotSentToSeeds(t *testing.T) {
+	for _, complete := range []bool{false, true} {
+		var added []netip.AddrPort
+		i := pex.Extension{}.Open(ext.Torrent{
+			Complete: func() bool { return complete },
+			AddPeers: func(a []netip.AddrPort) { added = append(added, a...) },
+		})
+		p := &exttest.Peer{From: netip.MustParseAddrPort("203.0.113.1:6881")}
+		payload := strings.TrimSuffix(says("203.0.113.8:6881", "203.0.113.9:6881"), "e") + "7:added.f2:\x12\x10e"
+		if err := i.Attach(noon, p).Handle(noon, []byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{false: 2, true: 1}[complete]; len(added) != want {
+			t.Errorf("complete %v: %v", complete, added)
+		}
+	}
+}
+
 func TestMalformedMessagesEndTheConnection(t *testing.T) {
 	for name, payload := range map[string]string{
 		"nothing":           "",
