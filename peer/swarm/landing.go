@@ -64,6 +64,25 @@ func (a *landing) complete(s piece.Span) []byte {
 	return buf
 }
 
+// release gives back the memory of an incomplete span that no connection expects
+// a block of any more. It reports false when a block is just being put there, or
+// lies there and the Loop has not heard of it yet: that one would count for
+// whoever gets the memory next. arrived tells what the Loop has heard of.
+func (a *landing) release(s piece.Span, arrived func(piece.Block) bool) bool {
+	c := a.chunks[s]
+	if c == nil {
+		return false
+	}
+	first := int(s.Number) * piece.SpanBlocks
+	for n := 0; n*piece.BlockSize < len(c.buf); n++ {
+		if c.states[n].Load() != 0 && !arrived(a.layout.Block(s.Piece, first+n)) {
+			return false
+		}
+	}
+	a.memory.Give(a.complete(s))
+	return true
+}
+
 // drop gives all memory back. No reader may be left.
 func (a *landing) drop() {
 	for s, c := range a.chunks {

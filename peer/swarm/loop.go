@@ -104,6 +104,7 @@ func New(o Options) *Loop {
 		InfoHash: o.InfoHash, PeerID: o.PeerID, Layout: o.Info.Layout(),
 		Have: o.Have, Wanted: o.Store.Wanted(), Budget: o.Memory, Rand: o.Rand,
 		MaxPeers: o.MaxPeers, Slots: o.Slots, ExtHandshake: l.greeting,
+		Release: func(s piece.Span) bool { return l.landing.release(s, l.core.Queue().Holds) },
 	})
 	l.publish(time.Now())
 	return l

@@ -197,6 +197,37 @@ func TestUselessPeersMakeRoomForASeed(t *testing.T) {
 	}
 }
 
+// A peer has gone for good, and all memory is held by pieces that only it had.
+// What others have is fetched all the same.
+func TestMemoryThatIsHeldInVainIsGivenBack(t *testing.T) {
+	given := 0
+	for seed := range uint64(30) {
+		s := newSim(t, seed, layout(t, 40, 256<<10))
+		first, second, o := s.add(equal(2e6)), s.add(equal(2e6)), equal(2e6)
+		o.memory = 4 * piece.SpanSize
+		taker := s.add(o)
+		for p := range 40 {
+			[]*node{first, second}[p/20].have.Set(s.layout.MustIndex(p))
+		}
+		first.start()
+		taker.start()
+		s.at(s.between(time.Second, 3*time.Second), func() { first.stop(); second.start() })
+		s.watch(func() bool {
+			lacks := false
+			for i := range second.have.AndNot(taker.have) {
+				lacks = lacks || i.Int() >= 20
+			}
+			return taker.have.Count() > 20 && !lacks
+		})
+		s.run(5 * time.Minute)
+		s.end(t)
+		given += taker.released
+	}
+	if given == 0 {
+		t.Error("no memory was given back: the test tests nothing")
+	}
+}
+
 // The same seed gives the same run, or a failure could not be looked into.
 func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	for seed := uint64(40); seed < 60; seed++ {

@@ -47,7 +47,7 @@ type node struct {
 	sending  bool
 	stalled  bool // sends nothing any more
 
-	checks           int
+	checks, released int
 	uploaded, wasted int64
 	hadAtStart       int  // pieces
 	expectedBack     bool // has left, and will come back
@@ -156,6 +156,36 @@ func (n *node) unask(b piece.Block, e *end) {
 	} else {
 		n.asked[b] = left
 	}
+}
+
+// release gives the memory of an incomplete span back.
+func (n *node) release(span piece.Span) bool {
+	c := n.chunks[span]
+	if c == nil {
+		n.s.fails(fmt.Sprintf("node %d: span %v is given up, and has no memory", n.num, span))
+		return false
+	}
+	for at, st := range c.states {
+		b := n.s.layout.Block(span.Piece, int(span.Number)*piece.SpanBlocks+at)
+		if len(n.asked[b]) > 0 {
+			n.s.fails(fmt.Sprintf("node %d: span %v is given up while block %v is expected", n.num, span, b))
+		}
+		if st == landing {
+			return false
+		}
+	}
+	delete(n.chunks, span)
+	n.reserved -= n.s.layout.SpanLen(span)
+	n.released++
+	for s := range n.chunks {
+		if s.Piece == span.Piece {
+			return true
+		}
+	}
+	if n.pieces[span.Piece] == nil {
+		delete(n.begun, span.Piece)
+	}
+	return true
 }
 
 // store verifies a span after a while.

@@ -197,6 +197,7 @@ func (n *node) start() {
 	n.core = swarm.NewCore(swarm.Config{
 		PeerID: n.id, Layout: s.layout, Have: have, Wanted: wanted, Budget: budget,
 		Rand: rand.New(rand.NewPCG(s.rng.Uint64(), 1)), MaxPeers: n.maxPeers, Slots: n.slots,
+		Release: n.release,
 		ExtHandshake: func(netip.Addr) []byte {
 			return wire.AppendExtHandshake(nil, wire.ExtHandshake{ReqQ: session.OurReqQ, Port: n.addr.Port()})
 		},

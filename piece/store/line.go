@@ -103,6 +103,7 @@ type progress struct {
 	spans int   // in the piece
 	left  int   // spans that have not come
 	err   error // a span could not be written
+	sum   [sha1.Size]byte
 }
 
 func (w *worker) push(j Job) {
@@ -213,9 +214,8 @@ func (w *worker) finish(j *Job, p *progress, r *Result) {
 	if r.Err != nil {
 		return
 	}
-	var sum [20]byte
-	p.hash.Sum(sum[:0])
-	r.OK = sum == j.Want
+	p.hash.Sum(p.sum[:0])
+	r.OK = p.sum == j.Want
 	if !r.OK || j.Sums {
 		r.Sums, r.Err = w.blockSums(j, p.spans)
 	}

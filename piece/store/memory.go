@@ -16,7 +16,7 @@ const DefaultMemory = 24 << 20
 // pool of the buffers they lie in. Any goroutine may use it.
 //
 // Buffers come in sizes that are powers of two from one block to one span, so
-// that a torrent of small pieces does not take a span for each. What is reserved
+// that a torrent of small pieces does not take a span for each. What is taken
 // and what lies in the pool are never more than the limit together; when nothing
 // is reserved, the pool is empty.
 type Memory struct {

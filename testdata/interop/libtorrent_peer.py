@@ -45,15 +45,8 @@ def peer(mode, torrent, folder, listen, limit='0'):
     while mode == 'seed' or not handle.status().is_seeding:
         tell(session)
         time.sleep(0.05)
-    # What is in flight to the disk is written, and the tracker told, when the
-    # session goes away.
-    session.remove_torrent(handle)
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        alerts = session.pop_alerts()
-        if any(isinstance(a, lt.torrent_removed_alert) for a in alerts):
-            break
-        time.sleep(0.02)
+    # The session writes what is in flight and tells the tracker as it goes away.
+    del handle, session
 
 
 def show(torrent):
