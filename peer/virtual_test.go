@@ -101,8 +101,7 @@ func TestASwarmOfSixDownloadsFromOneSeeder(t *testing.T) {
 // fake is a peer that a test plays by hand.
 type fake struct {
 	net.Conn
-	t    *testing.T
-	done chan struct{}
+	t *testing.T
 }
 
 // listenFake accepts connections on a new host and plays each with play, which
@@ -370,6 +369,46 @@ func TestASeederWhoseFileIsGoneSaysSo(t *testing.T) {
 			}
 		case <-time.After(time.Minute):
 			t.Error("seeding a file that is cut off goes on as if nothing were wrong")
+		}
+	})
+}
+
+// A peer that leaves half done pieces behind which nobody else has must not take
+// the memory with it that the others need.
+func TestMemoryComesBackFromAPeerThatLeftPiecesHalfDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 16*piece.SpanSize, piece.SpanSize)
+		w := newWorld(t, simnet.Options{Latency: 10 * time.Millisecond, Bandwidth: 8 << 20})
+		n := 0
+		leaves := w.listenFake(s, 1, func(f *fake) {
+			f.send(wire.Message{ID: wire.Bitfield, Payload: []byte{0xff, 0}}, wire.Message{ID: wire.Unchoke})
+			f.each(func(m wire.Message) {
+				if m.ID == wire.Request && n < 60 { // most of what is asked, never the last block of a piece
+					if m.Begin+m.Length < piece.SpanSize {
+						f.send(wire.Message{ID: wire.Piece, Index: m.Index, Begin: m.Begin, Payload: s.honest(m)})
+					}
+					if n++; n == 60 {
+						f.Close()
+					}
+				}
+			})
+		})
+		has := w.listenFake(s, 2, func(f *fake) {
+			f.send(wire.Message{ID: wire.Bitfield, Payload: []byte{0, 0xff}})
+			time.Sleep(3 * time.Second) // by then the other has come and gone
+			f.send(wire.Message{ID: wire.Unchoke})
+			f.each(func(m wire.Message) {
+				if m.ID == wire.Request {
+					f.send(wire.Message{ID: wire.Piece, Index: m.Index, Begin: m.Begin, Payload: s.honest(m)})
+				}
+			})
+		})
+		leecher, _ := w.node(peer.Options{Memory: 4 * piece.SpanSize})
+		sw := add(t, leecher, s, t.TempDir(), false, leaves, has)
+		time.Sleep(time.Minute)
+		if got := sw.Stats().PiecesHave; got < 8 {
+			used, peak := leecher.Memory().Used()
+			t.Errorf("%d of the 8 pieces that are to be had; %d bytes of memory in use, %d at most", got, used, peak)
 		}
 	})
 }

@@ -14,6 +14,16 @@ type Place struct {
 	State *atomic.Uint32
 }
 
+// Retire takes a place out of use, if no block has come or is coming there: no
+// reader will write to Dst afterwards.
+func (p Place) Retire() bool { return p.State.CompareAndSwap(vacant, landed) }
+
+// Reopen undoes Retire.
+func (p Place) Reopen() { p.State.Store(vacant) }
+
+// Landed reports whether a block has come there whole.
+func (p Place) Landed() bool { return p.State.Load() == landed }
+
 // The states of a Place. Only who turned vacant into landing may write to Dst,
 // and only until it sets landed, or vacant again when the connection breaks.
 const (
@@ -80,6 +90,14 @@ func (e *expected) forget(b piece.Block) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.remove(b)
+}
+
+// forgetAll removes all.
+func (e *expected) forgetAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.list)
+	e.list, e.head = e.list[:0], 0
 }
 
 // remove finds b, nearly always at the first look: peers answer in order.

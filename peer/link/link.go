@@ -101,5 +101,9 @@ func (l *Link) Forget(b piece.Block) { l.expected.forget(b) }
 // Serve queues a block, behind all messages.
 func (l *Link) Serve(b piece.Block) { l.outbox.serve(b) }
 
-// Close ends the connection. The first reason counts.
-func (l *Link) Close(why error) { l.cancel(why) }
+// Close ends the connection and takes all expectations back: once it has
+// returned, the reader claims no place any more. The first reason counts.
+func (l *Link) Close(why error) {
+	l.cancel(why)
+	l.expected.forgetAll()
+}

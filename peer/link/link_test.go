@@ -328,7 +328,6 @@ func TestALimiterGivesItsRateToThePercentAndSharesIt(t *testing.T) {
 type script struct {
 	data []byte
 	at   int
-	idle func() error
 }
 
 func (s *script) readv(a, b []byte) (int, error) {

@@ -185,9 +185,11 @@ func (rd *reader) flush() error {
 	if rd.batch == nil {
 		return nil
 	}
-	b := rd.batch
+	if err := rd.link.post(rd.batch); err != nil {
+		return err // the batch stays for last: blocks have landed that the loop must hear of
+	}
 	rd.batch, rd.held = nil, 0
-	return rd.link.post(b)
+	return nil
 }
 
 // last returns what was read and not handed over, or an empty batch.

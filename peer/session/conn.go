@@ -42,36 +42,40 @@ type Config struct {
 type Conn struct {
 	cfg   Config
 	queue *piece.Queue
+	ext   wire.ExtHandshake
 
 	amChoking, amInterested     bool
 	peerChoking, peerInterested bool
-	peerHas                     *piece.Bitfield
-	began                       bool // the peer's first message is behind us
-	dropped                     int  // pieces that it took back
-	ext                         wire.ExtHandshake
+	lastSent, lastRecv          time.Time
+	down, up                    Meter
 
+	// What the peer has.
+	began   bool // its first message is behind us
+	peerHas *piece.Bitfield
+	dropped int             // pieces that it took back
+	fast    *piece.Bitfield // pieces that it lets us ask for while it chokes us; nil = none
+	allowed *piece.Bitfield // those of them that it has
+
+	// Downloading.
 	asked     requests
 	pipe      pipeline
-	fast      *piece.Bitfield // pieces that the peer lets us ask for while it chokes us; nil = none
-	allowed   *piece.Bitfield // those of them that it has
-	late      int             // blocks that may still come although we took them back; less than 0: that came unasked
-	lateAt    time.Time       // newest change of late
+	late      int       // blocks that may still come although we took them back; less than 0: that came unasked
+	lateAt    time.Time // newest change of late
+	owed      int       // answers to what was taken back that have not come, and perhaps never will
 	snubbed   bool
 	pause     time.Time     // no new requests before then
 	refusals  int           // pauses because the peer rejected what it might have sent, since its newest block
 	unchoked  time.Time     // when the peer last began to let us ask
 	lastBlock time.Time     // newest block, or when requests went out into silence
 	gap       time.Duration // between blocks, averaged over the last few
+	scratch   []piece.Block
 
+	// Uploading.
 	uploads []piece.Block // asked of us and not yet with the writer, oldest first
 	writing int           // blocks that are with the writer
 	granted map[piece.Index]int
 	choked  time.Time // when we last choked the peer
 	refused int       // requests that it should not have sent, since we last unchoked it
-
-	down, up           Meter
-	lastSent, lastRecv time.Time
-	scratch            []piece.Block
 }
 
 // New returns the state of a connection that was just opened. It counts nothing

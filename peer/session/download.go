@@ -131,10 +131,11 @@ func (c *Conn) Missed(now time.Time, b piece.Block) {
 
 // Again appends what follows when b, which has just come, may have been asked
 // for twice: taken back while it was coming in, and asked for once more. Then
-// it was the first answer that came, and the second, which is still to come, is
-// not wanted; its place would be given to somebody else.
+// it was the first answer that came, and the second is still to come. It must
+// not be put to the place of b, which soon belongs to somebody else: whoever
+// sends it could spoil the pieces of others, and have them blamed.
 func (c *Conn) Again(b piece.Block, out []Event) []Event {
-	if c.late <= 0 {
+	if c.owed == 0 {
 		return out
 	}
 	return append(out, Event{Kind: Forget, Block: b})
@@ -173,6 +174,7 @@ func (c *Conn) received(now time.Time, n int) {
 func (c *Conn) takeBack(now time.Time, b piece.Block, out []Event) []Event {
 	c.late = max(c.late, 0) + 1
 	c.lateAt = now
+	c.owed++
 	return append(out, Event{Kind: Forget, Block: b})
 }
 
@@ -180,6 +182,7 @@ func (c *Conn) takeBack(now time.Time, b piece.Block, out []Event) []Event {
 func (c *Conn) overtaken(now time.Time) {
 	c.late--
 	c.lateAt = now
+	c.owed = max(c.owed-1, 0)
 }
 
 // Cancel takes back that the peer was asked for b, because it came from

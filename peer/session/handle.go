@@ -101,6 +101,9 @@ func (c *Conn) onHave(now time.Time, m wire.Message, out []Event) ([]Event, erro
 
 // onBitfield takes what the peer says it has in place of what it said before.
 func (c *Conn) onBitfield(now time.Time, m wire.Message, out []Event) ([]Event, error) {
+	if m.ID == wire.HaveAll && c.peerHas.Full() {
+		return out, nil // said before, and too cheaply for us to look through all pieces each time
+	}
 	has := piece.NewBitfield(c.queue.Layout().Pieces())
 	switch m.ID {
 	case wire.HaveNone:

@@ -153,6 +153,9 @@ func TestASecondAnswerIsForgotten(t *testing.T) {
 	r.hears("unchoke", "request 0/0", "request 0/1")
 	r.arrives(r.block("0/0"))
 	r.does("it may come again", r.conn.Again(r.block("0/0"), nil), "forget 0/0")
+	r.passes(50 * time.Second)
+	r.arrives(r.block("0/1")) // however slowly it comes
+	r.does("it may come again", r.conn.Again(r.block("0/1"), nil), "forget 0/1")
 	if err := r.conn.Unasked(r.now, 1<<14); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/peer/wire"
 	"p2p/piece"
 )
 
@@ -27,7 +28,7 @@ var lines = []struct {
 	{"a good home line", line{rate: 12 * mb, rtt: 30 * ms}, 1 * time.Second},
 	{"the next town", line{rate: 100 * mb, rtt: 5 * ms}, 500 * ms},
 	{"the same room", line{rate: 100 * mb, rtt: 1 * ms}, 500 * ms},
-	{"the same machine", line{rate: 800 * mb, rtt: 100 * time.Microsecond}, 500 * ms},
+	{"the same machine", line{rate: 200 * mb, rtt: 100 * time.Microsecond}, 500 * ms},
 	{"another continent, fast", line{rate: 300 * mb, rtt: 100 * ms, reqq: 10000}, 1500 * ms},
 	{"a satellite", line{rate: 10 * mb, rtt: 650 * ms, reqq: 2000}, 5 * time.Second},
 	{"a limiter that lets through once a second", line{rate: 1 * mb, rtt: 50 * ms, burst: time.Second}, 6 * time.Second},
@@ -97,6 +98,29 @@ func TestAPathThatBecomesWiderIsFilledAgain(t *testing.T) {
 	l.run(60 * time.Second)
 	if d := l.conn.Depth(); d > 16 {
 		t.Errorf("depth %d for a peer that has become slow", d)
+	}
+}
+
+func TestThePipelineDoublesWithEachRoundTrip(t *testing.T) {
+	l := newLine(t, line{rate: 1000 * mb, rtt: 100 * ms, reqq: 16384})
+	l.run(1200 * ms)
+	if d, want := l.conn.Depth(), int(l.product()); d < want {
+		t.Errorf("depth %d after twelve round trips, the path holds %d", d, want)
+	}
+}
+
+// A path that becomes much longer, by more than the slack covers, is seen to be
+// so once the pipeline has been empty: before, its answers are just late.
+func TestALongerPathIsFilledAfterAPause(t *testing.T) {
+	l := newLine(t, line{rate: 50 * mb, rtt: 5 * ms, reqq: 4000})
+	l.run(5 * time.Second)
+	l.rtt = 400 * ms
+	l.hears(wire.Message{ID: wire.Choke})
+	l.run(2 * time.Second) // what is under way comes in
+	l.hears(wire.Message{ID: wire.Unchoke})
+	l.run(20 * time.Second)
+	if used := l.used(15*time.Second, 27*time.Second); used < 0.95 {
+		t.Errorf("%.1f %% of the line are used", 100*used)
 	}
 }
 

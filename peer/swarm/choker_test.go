@@ -29,7 +29,7 @@ func newCrowd(t *testing.T, seed uint64, slots, peers int) *crowd {
 		held: map[piece.PeerKey]time.Duration{}, turns: map[piece.PeerKey]int{}, waited: map[piece.PeerKey]time.Duration{},
 	}
 	for k := range peers {
-		at := c.now.Add(-time.Hour)
+		at := c.now.Add(-time.Hour - time.Duration(k)*time.Minute)
 		c.peers = append(c.peers, candidate{key: piece.PeerKey(k + 1), since: at, rest: at})
 		c.rates = append(c.rates, 1<<20)
 	}

@@ -68,13 +68,13 @@ type Core struct {
 	rechoke time.Time // when the choker last decided; zero = it is to decide now
 	vacant  bool      // somebody may wait for a slot that is free
 	stirred bool      // the queue may have got something to give
-	settled int       // rounds of Settle, so that everybody is the first in turn
+	first   int       // in order, who draws first when all may
 	closed  bool
 	effects []Effect
 	events  []session.Event
 	senders []piece.PeerKey
 	stray   []piece.Span
-	strays  map[piece.Span]time.Time  // spans that hold memory in vain, since when
+	strays  map[piece.Span]time.Time  // incomplete spans that hold memory in vain, since when
 	gone    map[piece.PeerKey]culprit // who left, and may have sent blocks of a piece that is not verified
 
 	Wasted    int64 // bytes that came and were of no use
@@ -257,9 +257,12 @@ func (c *Core) Settle(now time.Time) {
 		return
 	}
 	c.stirred = false
-	c.settled++
-	for n := range c.order { // with another first each time: memory may not suffice for all
-		m := c.order[(c.settled+n)%len(c.order)]
+	c.first++ // another each time: memory may not suffice for all
+	if c.first >= len(c.order) {
+		c.first = 0
+	}
+	for n := range c.order {
+		m := c.order[(c.first+n)%len(c.order)]
 		if m.Hungry(now) {
 			c.do(m, m.Fill(now, c.events[:0]))
 		}

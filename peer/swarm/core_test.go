@@ -70,6 +70,36 @@ func TestNobodyIsChokedInBetween(t *testing.T) {
 	}
 }
 
+// What a peer has given counts for some rounds: one that pauses for ten seconds
+// does not lose its slot to one that gives a little all the time.
+func TestAPartnerThatPausesKeepsItsSlot(t *testing.T) {
+	d := newDeskOf(t, swarm.Config{PeerID: [20]byte{1}, Slots: 2}, 200, 0)
+	// Two slots: one for who gives most, one by chance.
+	var keys []piece.PeerKey
+	for n := range byte(6) {
+		key := d.mustJoin(peer(10+n, false))
+		d.hear(key, wire.Message{ID: wire.Bitfield, Payload: append(bytes.Repeat([]byte{0xff}, 24), 0xfe)})
+		d.hear(key, wire.Message{ID: wire.Unchoke})
+		d.hear(key, wire.Message{ID: wire.Interested})
+		keys = append(keys, key)
+	}
+	good, steady := keys[2], keys[4]
+	d.give(good, 100)
+	d.hear(good, wire.Message{ID: wire.Choke}) // its own slots go round
+	for _, b := range d.asked[good] {
+		d.hear(good, wire.Message{ID: wire.Reject, Index: b.Piece.Uint32(), Begin: b.Begin, Length: b.Length})
+	}
+	for round := range 4 {
+		d.give(steady, 2)
+		d.pass(10 * time.Second)
+		d.Members(func(m swarm.Member) {
+			if m.Key == good && m.Conn.AmChoking() {
+				t.Errorf("in round %d the peer that gave most is choked", round)
+			}
+		})
+	}
+}
+
 func TestAPieceIsAnnouncedToAllAndTheEndToTheLoopOnce(t *testing.T) {
 	d := newDesk(t, 1, 1)
 	giver := d.mustJoin(peer(2, false), wire.HaveAll, wire.Unchoke)

@@ -19,6 +19,7 @@ type desk struct {
 	layout  piece.Layout
 	now     time.Time
 	effects []swarm.Effect // of the last step
+	asked   map[piece.PeerKey][]piece.Block
 }
 
 // newDesk makes a Core with the pieces of have, of a torrent of pieces of two
@@ -41,7 +42,7 @@ func newDeskOf(t *testing.T, cfg swarm.Config, pieces int, have ...int) *desk {
 		cfg.Have.Set(l.MustIndex(n))
 	}
 	cfg.Rand = rand.New(rand.NewPCG(uint64(cfg.PeerID[0]), 1))
-	return &desk{Core: swarm.NewCore(cfg), t: t, layout: l, now: epoch}
+	return &desk{Core: swarm.NewCore(cfg), t: t, layout: l, now: epoch, asked: make(map[piece.PeerKey][]piece.Block)}
 }
 
 // step does something and settles, as one round of the Loop.
@@ -52,6 +53,24 @@ func (d *desk) step(do func(now time.Time)) {
 	d.effects = append([]swarm.Effect(nil), d.Effects()...)
 	if err := d.Check(true); err != nil {
 		d.t.Fatal(err)
+	}
+	for _, e := range d.effects {
+		if e.Kind == swarm.Do && e.Event.Kind == session.Ask {
+			d.asked[e.Peer] = append(d.asked[e.Peer], e.Event.Block)
+		}
+	}
+}
+
+// give lets a peer send blocks that it was asked for.
+func (d *desk) give(key piece.PeerKey, blocks int) {
+	d.t.Helper()
+	for range blocks {
+		b := d.asked[key][0]
+		d.asked[key] = d.asked[key][1:]
+		d.step(func(now time.Time) {
+			d.Arrived(now, key, b, true)
+			d.Fill(now, key)
+		})
 	}
 }
 

@@ -163,6 +163,12 @@ func TestOnlyTheFirstPortOfAPeerCounts(t *testing.T) {
 	for port := range 500 {
 		d.hear(key, wire.Message{ID: wire.Extended, Payload: fmt.Appendf(nil, "d1:pi%dee", port+1)})
 	}
+	other := peer(2, false) // somebody behind the same address
+	other.ID = [20]byte{3}
+	key = d.mustJoin(other)
+	for port := range 500 { // the first is that of the other one, and taken
+		d.hear(key, wire.Message{ID: wire.Extended, Payload: fmt.Appendf(nil, "d1:pi%dee", port+1)})
+	}
 	if d.Known() != 1 {
 		t.Fatalf("%d addresses are noted", d.Known())
 	}

@@ -67,16 +67,17 @@ type Loop struct {
 	err      error // why failed; set before it is closed
 
 	// owned by run
-	core    *Core
-	links   map[piece.PeerKey]*wired
-	ext     *ext.Registry
-	heard   []Effect // extended messages of this round
-	landing *landing
-	wg      sync.WaitGroup // links and checkpoints
-	keeper  keeper
-	down    session.Meter
-	up      session.Meter
-	reason  string
+	core     *Core
+	links    map[piece.PeerKey]*wired
+	ext      *ext.Registry
+	heard    []Effect // extended messages of this round
+	landing  *landing
+	wg       sync.WaitGroup // links and checkpoints
+	keeper   keeper
+	stranded []piece.Span // reused by reclaim
+	down     session.Meter
+	up       session.Meter
+	reason   string
 }
 
 // wired is the shell's side of a connected peer.
@@ -182,6 +183,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.mail.run(links, now)
 			l.round(now)
 		case now := <-tick.C:
+			l.reclaim()
 			l.core.Tick(now)
 			l.ext.Tick(now)
 			l.round(now)
@@ -348,6 +350,22 @@ func (l *Loop) store(e Effect) {
 	})
 }
 
+// reclaim gives up spans that lie half done because whoever sent them has gone
+// and nobody else has been found, when memory is short. Otherwise one seeder
+// that leaves could take the whole budget with it.
+func (l *Loop) reclaim() {
+	if !l.opt.Memory.Short() {
+		return
+	}
+	q := l.core.Queue()
+	l.stranded = q.Stranded(l.stranded[:0])
+	for _, s := range l.stranded {
+		if l.landing.abandon(s, q.Holds) {
+			l.core.Wasted += int64(q.Forsake(s))
+		}
+	}
+}
+
 // stored takes the result of a worker.
 func (l *Loop) stored(now time.Time, r store.Result) {
 	l.core.Stir()
@@ -382,6 +400,7 @@ func (l *Loop) end(ctx context.Context, cancel context.CancelCauseFunc) error {
 	l.wg.Wait()
 	l.mail.close(ctx, now) // the last results of the workers
 	l.landing.drop()
+	l.opt.Line.Forget(l.opt.Store)
 	l.publish(now)
 	err := l.opt.Store.Checkpoint(l.core.Queue().Have())
 	if l.Err() != nil {

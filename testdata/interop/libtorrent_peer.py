@@ -32,7 +32,6 @@ def peer(mode, torrent, folder, listen, limit='0'):
     session = lt.session({
         'listen_interfaces': listen,
         'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
-        'upload_rate_limit': int(limit),
         'alert_mask': kind.error_notification | kind.peer_notification | kind.connect_notification
         | kind.status_notification | kind.tracker_notification | kind.peer_log_notification,
         'alert_queue_size': 100000,
@@ -42,6 +41,7 @@ def peer(mode, torrent, folder, listen, limit='0'):
     params.flags &= ~lt.torrent_flags.auto_managed
     params.flags &= ~lt.torrent_flags.paused
     handle = session.add_torrent(params)
+    handle.set_upload_limit(int(limit))  # that of the session is not for local peers
     while mode == 'seed' or not handle.status().is_seeding:
         tell(session)
         time.sleep(0.05)

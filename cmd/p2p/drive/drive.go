@@ -93,7 +93,7 @@ func Start(t testing.TB, c Command) *Process {
 	}()
 	t.Cleanup(func() {
 		p.Kill()
-		if true || t.Failed() {
+		if t.Failed() {
 			t.Logf("%s %s\n-- stdout\n%s\n-- stderr\n%s", p.name, strings.Join(p.cmd.Args[1:], " "), tail(p.Out()), tail(p.Errs()))
 		}
 	})
