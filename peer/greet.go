@@ -43,14 +43,9 @@ func (n *Node) accept(ctx context.Context) {
 			}
 			continue
 		}
-		select {
-		case n.greeting <- struct{}{}:
-		case <-ctx.Done():
-			conn.Close()
-			return
-		}
+		n.doorstep.enter(conn)
 		n.wg.Go(func() {
-			defer func() { <-n.greeting }()
+			defer n.doorstep.leave(conn)
 			if err := n.welcome(ctx, conn); err != nil {
 				conn.Close()
 				n.log.Debug("handshake failed", zap.Stringer("peer", conn.RemoteAddr()), zap.Error(err))

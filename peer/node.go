@@ -19,13 +19,6 @@ import (
 	"p2p/torrentfile/infohash"
 )
 
-// Limits of a Node.
-const (
-	// maxGreeting is how many connections may be in their handshakes at once,
-	// each way. Who opens connections and says nothing can fill no more.
-	maxGreeting = 64
-)
-
 // Errors of a Node.
 var (
 	ErrClosed = errors.New("the node is closed")
@@ -47,7 +40,7 @@ type Node struct {
 
 	stop     context.CancelFunc
 	wg       sync.WaitGroup // accept loop, handshakes, dials
-	greeting chan struct{}  // one token for each connection in its handshake
+	doorstep doorstep       // who called and is in the handshake
 	dialling chan struct{}
 
 	mu      sync.Mutex
@@ -87,8 +80,8 @@ func Open(o Options) (*Node, error) {
 		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit),
 		trackers: announce.New(announce.Options{Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true}),
 		log:      o.Log, stop: cancel,
-		greeting: make(chan struct{}, maxGreeting), dialling: make(chan struct{}, maxGreeting),
-		swarms: make(map[infohash.T]*Swarm), lobbies: make(map[infohash.T]*lobby), rng: rand.New(rand.NewPCG(o.Seed, 1)),
+		dialling: make(chan struct{}, maxGreeting),
+		swarms:   make(map[infohash.T]*Swarm), lobbies: make(map[infohash.T]*lobby), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
 	n.wg.Go(func() { n.accept(ctx) })
 	n.declineUTP(ctx)

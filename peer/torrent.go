@@ -175,19 +175,23 @@ func (s *Swarm) close(ctx context.Context) error {
 			s.announcer.Completed()
 		default:
 		}
-		if stopErr := s.announcer.Stop(ctx); stopErr != nil {
+		farewell, cancel := atLeast(ctx, leastFarewell)
+		defer cancel()
+		if stopErr := s.announcer.Stop(farewell); stopErr != nil {
 			s.node.log.Debug("tell the trackers", zap.Error(stopErr))
 		}
 	}
 	return errors.Join(err, s.loopErr)
 }
 
-// Remove ends one torrent as Close does for all.
-func (n *Node) Remove(ctx context.Context, s *Swarm) error {
-	n.mu.Lock()
-	if n.swarms[s.hash] == s {
-		delete(n.swarms, s.hash)
+// leastFarewell is the time that trackers get to hear that we leave even if the
+// disk has used up what the caller allowed.
+const leastFarewell = time.Second
+
+// atLeast returns a context that ends with ctx, but not before d has passed.
+func atLeast(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ctx.Err() == nil && (!ok || time.Until(deadline) > d) {
+		return ctx, func() {}
 	}
-	n.mu.Unlock()
-	return s.close(ctx)
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }

@@ -412,3 +412,27 @@ func TestMemoryComesBackFromAPeerThatLeftPiecesHalfDone(t *testing.T) {
 		}
 	})
 }
+
+func TestManyWhoSayNothingDoNotShutOutOneWhoDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 1<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 10 * time.Millisecond})
+		seeder, _ := w.node(peer.Options{})
+		add(t, seeder, s, s.dir, true)
+		silent := w.host()
+		for range 200 {
+			conn, err := silent.Dial(t.Context(), silent.Addr(), seeder.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+		}
+		begin := time.Now()
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		s.download(t, add(t, leecher, s, dir, false, seeder.Addr()), dir, time.Minute)
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("a download beside 200 silent connections took %v", took)
+		}
+	})
+}

@@ -143,6 +143,7 @@ func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
 	if err := s.opts.Policy.MayAnnounce(ctx, r); err != nil {
 		return Response{}, fmt.Errorf("announce: %w", err)
 	}
+	want := s.want(r)
 	swarm, err := s.store.Announce(ctx, Announce{
 		InfoHash:     r.InfoHash,
 		Peer:         r.Peer,
@@ -153,11 +154,11 @@ func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
 		Time:         s.opts.Now(),
 		BothFamilies: r.BothFamilies,
 		Into:         r.Into,
-	}, s.want(r))
+	}, want)
 	if err != nil {
 		return Response{}, fmt.Errorf("announce: %w", err)
 	}
-	return Response{Interval: s.interval(), MinInterval: s.minInterval(swarm), Swarm: swarm}, nil
+	return Response{Interval: s.interval(), MinInterval: s.minInterval(want, swarm), Swarm: swarm}, nil
 }
 
 // AloneInterval is the min interval of an answer without peers. Who waits for
@@ -165,8 +166,8 @@ func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
 // an hour beside it.
 const AloneInterval = 15 * time.Second
 
-func (s *Service) minInterval(swarm Swarm) time.Duration {
-	if swarm.Peers.Len() == 0 {
+func (s *Service) minInterval(want int, swarm Swarm) time.Duration {
+	if want > 0 && swarm.Peers.Len() == 0 {
 		return min(AloneInterval, s.opts.MinInterval)
 	}
 	return s.opts.MinInterval

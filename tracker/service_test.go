@@ -88,6 +88,12 @@ func TestWhoIsToldOfNobodyMayComeBackSoon(t *testing.T) {
 	if r := announce(t, s, from("192.0.2.1:6881")); r.MinInterval != tracker.AloneInterval {
 		t.Errorf("alone: min interval is %v", r.MinInterval)
 	}
+	leaves := from("192.0.2.1:6881")
+	leaves.Event = wire.Stopped
+	if r := announce(t, s, leaves); r.MinInterval != 15*time.Minute {
+		t.Errorf("one that wants nobody: min interval is %v", r.MinInterval)
+	}
+	announce(t, s, from("192.0.2.1:6881"))
 	if r := announce(t, s, from("192.0.2.2:6881")); r.MinInterval != 15*time.Minute {
 		t.Errorf("with a peer: min interval is %v", r.MinInterval)
 	}

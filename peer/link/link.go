@@ -41,7 +41,7 @@ type Link struct {
 func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 	l := &Link{cfg: cfg, outbox: newOutbox()}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.ctx, func() {
+	context.AfterFunc(l.ctx, func() {
 		cfg.Conn.Close()
 		l.outbox.close()
 	})
@@ -55,9 +55,7 @@ func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 		rd := newReader(l)
 		l.Close(fmt.Errorf("read: %w", rd.run()))
 		<-writing
-		if stop() {
-			cfg.Conn.Close()
-		}
+		cfg.Conn.Close()
 		last := rd.last()
 		last.Err = context.Cause(l.ctx)
 		select {

@@ -1,7 +1,6 @@
 package swarm
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -206,6 +205,3 @@ func (c *Core) Members(do func(Member)) {
 
 // Known returns how many addresses are in the book.
 func (c *Core) Known() int { return len(c.book.entries) }
-
-// IsBan reports whether err closed a connection for wrong data.
-func IsBan(err error) bool { return errors.Is(err, ErrBanned) }

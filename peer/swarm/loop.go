@@ -244,7 +244,7 @@ func (l *Loop) gone(now time.Time, key piece.PeerKey, why error) {
 	if m == nil {
 		return
 	}
-	m.log.Debug("peer left", zap.Error(why))
+	m.log.Info("peer left", zap.Error(why))
 	delete(l.links, key)
 	l.ext.Leave(key)
 	l.core.Leave(now, key)
@@ -267,7 +267,7 @@ func (l *Loop) join(ctx context.Context, now time.Time, conn net.Conn, p Candida
 		log.Debug("peer refused", zap.Error(err))
 		return
 	}
-	log.Debug("peer joined", zap.Bool("dialled", p.Dialled), zap.Bool("fast", p.Fast), zap.Bool("extended", p.Ext))
+	log.Info("peer joined", zap.Bool("dialled", p.Dialled), zap.Bool("fast", p.Fast), zap.Bool("extended", p.Ext))
 	m := &wired{log: log, Link: link.Start(ctx, link.Config{
 		Conn: conn, Key: key, Layout: l.opt.Info.Layout(), ReadAt: l.opt.Store.ReadAt,
 		Inbox: l.inbox, Down: l.opt.Down, Up: l.opt.Up,
@@ -301,7 +301,7 @@ func (l *Loop) perform(now time.Time, e Effect) {
 	case Close:
 		if m := l.links[e.Peer]; m != nil {
 			m.Close(e.Err)
-			m.log.Debug("peer closed", zap.Error(e.Err))
+			m.log.Info("peer closed", zap.Error(e.Err))
 			l.reason = e.Err.Error()
 			delete(l.links, e.Peer)
 			l.ext.Leave(e.Peer)
