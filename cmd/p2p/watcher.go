@@ -28,6 +28,7 @@ type watcher struct {
 func (w *watcher) look(now time.Time, st peer.Stats, complete bool) {
 	w.events(st, complete)
 	if complete {
+		w.unknown(now, st)
 		return
 	}
 	w.alone(now, st)
@@ -45,6 +46,27 @@ func (w *watcher) alone(now time.Time, st peer.Stats) {
 		w.app.say("peers.none", reason)
 		w.app.emit(event("no_peers", map[string]any{"reason": reason}))
 	}
+}
+
+// unknown says once that nobody can find a seeder, because no tracker has taken
+// it in.
+func (w *watcher) unknown(now time.Time, st peer.Stats) {
+	var failed *announce.Status
+	for i, t := range st.Trackers {
+		if !t.Answered.IsZero() {
+			w.aloneSince = time.Time{}
+			return
+		}
+		if t.Err != "" && failed == nil {
+			failed = &st.Trackers[i]
+		}
+	}
+	if failed == nil || w.aloneSince.IsZero() || now.Sub(w.aloneSince) < patience {
+		return
+	}
+	w.aloneSince = time.Time{}
+	w.app.say("seed.unknown", failed.URL, failed.Err)
+	w.app.emit(event("not_announced", map[string]any{"tracker": failed.URL, "error": failed.Err}))
 }
 
 // stuck says once that pieces are missing which no connected peer has.

@@ -14,16 +14,6 @@ type Place struct {
 	State *atomic.Uint32
 }
 
-// Retire takes a place out of use, if no block has come or is coming there: no
-// reader will write to Dst afterwards.
-func (p Place) Retire() bool { return p.State.CompareAndSwap(vacant, landed) }
-
-// Reopen undoes Retire.
-func (p Place) Reopen() { p.State.Store(vacant) }
-
-// Landed reports whether a block has come there whole.
-func (p Place) Landed() bool { return p.State.Load() == landed }
-
 // The states of a Place. Only who turned vacant into landing may write to Dst,
 // and only until it sets landed, or vacant again when the connection breaks.
 const (

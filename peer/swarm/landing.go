@@ -83,31 +83,6 @@ func (a *landing) release(s piece.Span, arrived func(piece.Block) bool) bool {
 	return true
 }
 
-// abandon gives the memory of a span back that nobody is asked for any more.
-// holds tells which of its blocks are known to have come. False means that a
-// reader is still putting one there, or has and the Loop has not heard of it.
-func (a *landing) abandon(s piece.Span, holds func(piece.Block) bool) bool {
-	c := a.chunks[s]
-	var retired []link.Place
-	for n := range (len(c.buf) + piece.BlockSize - 1) / piece.BlockSize {
-		b := a.layout.Block(s.Piece, int(s.Number)*piece.SpanBlocks+n)
-		p := a.place(b)
-		switch {
-		case holds(b):
-		case p.Retire():
-			retired = append(retired, p)
-		default:
-			for _, p := range retired {
-				p.Reopen()
-			}
-			return false
-		}
-	}
-	delete(a.chunks, s) // and not to spare: a reader may still look at its states
-	a.memory.Give(c.buf)
-	return true
-}
-
 // drop gives all memory back. No reader may be left.
 func (a *landing) drop() {
 	for s, c := range a.chunks {

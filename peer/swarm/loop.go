@@ -67,17 +67,16 @@ type Loop struct {
 	err      error // why failed; set before it is closed
 
 	// owned by run
-	core     *Core
-	links    map[piece.PeerKey]*wired
-	ext      *ext.Registry
-	heard    []Effect // extended messages of this round
-	landing  *landing
-	wg       sync.WaitGroup // links and checkpoints
-	keeper   keeper
-	stranded []piece.Span // reused by reclaim
-	down     session.Meter
-	up       session.Meter
-	reason   string
+	core    *Core
+	links   map[piece.PeerKey]*wired
+	ext     *ext.Registry
+	heard   []Effect // extended messages of this round
+	landing *landing
+	wg      sync.WaitGroup // links and checkpoints
+	keeper  keeper
+	down    session.Meter
+	up      session.Meter
+	reason  string
 }
 
 // wired is the shell's side of a connected peer.
@@ -183,7 +182,6 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.mail.run(links, now)
 			l.round(now)
 		case now := <-tick.C:
-			l.reclaim()
 			l.core.Tick(now)
 			l.ext.Tick(now)
 			l.round(now)
@@ -348,22 +346,6 @@ func (l *Loop) store(e Effect) {
 			l.wg.Done()
 		},
 	})
-}
-
-// reclaim gives up spans that lie half done because whoever sent them has gone
-// and nobody else has been found, when memory is short. Otherwise one seeder
-// that leaves could take the whole budget with it.
-func (l *Loop) reclaim() {
-	if !l.opt.Memory.Short() {
-		return
-	}
-	q := l.core.Queue()
-	l.stranded = q.Stranded(l.stranded[:0])
-	for _, s := range l.stranded {
-		if l.landing.abandon(s, q.Holds) {
-			l.core.Wasted += int64(q.Forsake(s))
-		}
-	}
 }
 
 // stored takes the result of a worker.

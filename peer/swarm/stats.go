@@ -53,9 +53,11 @@ func (l *Loop) publish(now time.Time) {
 		Known: l.core.Known(), LastError: l.reason,
 	}
 	s.PiecesHave = s.PiecesWanted - q.Left()
-	s.BytesDone, s.BytesWanted = held(q.Layout(), q.Wanted(), q.Have())
-	_, total := held(q.Layout(), q.Have(), q.Have())
-	s.BytesLeft = q.Layout().Total() - total
+	layout := q.Layout()
+	wantsLast, hasIt := hasLast(layout, q.Wanted()), hasLast(layout, q.Have())
+	s.BytesWanted = held(layout, s.PiecesWanted, wantsLast)
+	s.BytesDone = held(layout, s.PiecesHave, wantsLast && hasIt)
+	s.BytesLeft = layout.Total() - held(layout, q.Have().Count(), hasIt)
 	if !q.Done() {
 		s.Unavailable = q.Unavailable()
 	}
@@ -76,19 +78,18 @@ func (l *Loop) publish(now time.Time) {
 	l.stats.Store(s)
 }
 
-// held returns how many bytes the pieces of set have, and how many of those are
-// in have. Only the last piece has a length of its own.
-func held(l piece.Layout, set, have *piece.Bitfield) (done, all int64) {
-	for i := range set.And(have) {
-		done += int64(l.Size(i))
+// held returns how many bytes n pieces have, which include the last one or not.
+// Only that has a length of its own.
+func held(l piece.Layout, n int, last bool) int64 {
+	if !last {
+		return int64(n) * l.PieceLen()
 	}
-	if set == have {
-		return done, done
-	}
-	for i := range set.All() {
-		all += int64(l.Size(i))
-	}
-	return done, all
+	return int64(n-1)*l.PieceLen() + int64(l.Size(l.MustIndex(l.Pieces()-1)))
+}
+
+// hasLast reports whether the last piece of the torrent is in set.
+func hasLast(l piece.Layout, set *piece.Bitfield) bool {
+	return l.Pieces() > 0 && set.Has(l.MustIndex(l.Pieces()-1))
 }
 
 func describe(now time.Time, m Member) PeerStatus {

@@ -117,13 +117,6 @@ func (m *Memory) Cancel(n int) {
 	m.used -= piece.BlockSize << class(n)
 }
 
-// Short reports whether less than a span is left.
-func (m *Memory) Short() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.used+piece.SpanSize > m.limit
-}
-
 // Used returns the bytes that are reserved now, and the most that ever were.
 func (m *Memory) Used() (now, peak int) {
 	m.mu.Lock()
