@@ -9,12 +9,15 @@ import (
 
 // parseListen reads the value of --listen: ADDRESS:PORT, or :PORT for all
 // addresses, for which the address of the result is the zero one. A port alone
-// will do too.
+// will do too, and so will an IPv4 address.
 func (a *app) parseListen(s string) (netip.AddrPort, error) {
-	if !strings.Contains(s, ":") {
-		s = ":" + s
+	full := s
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Is4() { // "::1:80" could mean either
+		full = net.JoinHostPort(addr.String(), "0") // an address alone: any free port of it
+	} else if !strings.Contains(s, ":") {
+		full = ":" + s
 	}
-	host, port, err := net.SplitHostPort(s)
+	host, port, err := net.SplitHostPort(full)
 	if err != nil {
 		return netip.AddrPort{}, a.usage("usage.listen", s)
 	}

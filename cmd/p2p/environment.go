@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -64,4 +65,19 @@ func (a *app) stateDir() string {
 		return ""
 	}
 	return filepath.Join(parts...)
+}
+
+// usableStateDir is stateDir, made if it was not there, or "" and a word about
+// it where it cannot be: a service without a home folder can download all the
+// same.
+func (a *app) usableStateDir() string {
+	dir := a.stateDir()
+	if dir == "" {
+		return ""
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		a.say("state.none", err)
+		return ""
+	}
+	return dir
 }

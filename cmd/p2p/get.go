@@ -76,7 +76,7 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 		return stopCause(ctx, err)
 	}
 	s, err := store.Open(f.out, &t.Info, store.Options{
-		Wanted: wanted, StateDir: a.stateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
+		Wanted: wanted, StateDir: a.usableStateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
 	})
 	if err != nil {
 		return err

@@ -42,8 +42,12 @@ func (a *app) startTracker(listen netip.AddrPort, o tracker.Options, proxies []n
 // on any.
 func (a *app) embedTracker(addr netip.Addr) (*localTracker, error) {
 	t, err := a.startTracker(netip.AddrPortFrom(addr, trackerPort), tracker.Options{}, nil)
-	if isErrno(portBusyErrnos)(err) {
-		return a.startTracker(netip.AddrPortFrom(addr, 0), tracker.Options{}, nil)
+	if !isErrno(portBusyErrnos)(err) {
+		return t, err
+	}
+	t, err = a.startTracker(netip.AddrPortFrom(addr, 0), tracker.Options{}, nil)
+	if err == nil {
+		a.say("seed.tracker_moved", trackerPort, t.Addr().Port())
 	}
 	return t, err
 }

@@ -83,7 +83,7 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	if err != nil {
 		return stopCause(ctx, err)
 	}
-	s, err := store.Open(f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.stateDir(), InfoHash: t.InfoHash})
+	s, err := store.Open(f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.usableStateDir(), InfoHash: t.InfoHash})
 	if err != nil {
 		return err
 	}
