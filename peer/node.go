@@ -91,9 +91,6 @@ func Open(o Options) (*Node, error) {
 // Addr returns where peers reach the Node.
 func (n *Node) Addr() netip.AddrPort { return n.addr }
 
-// PeerID returns the id of this run.
-func (n *Node) PeerID() [20]byte { return n.id }
-
 // Memory returns the budget that the torrents share.
 func (n *Node) Memory() *store.Memory { return n.memory }
 
