@@ -3,7 +3,7 @@
 // Package interop runs p2p and the clients and trackers of others in the same
 // swarms, as real processes, and compares every copy byte by byte.
 //
-//	go test -tags interop -parallel 4 ./cmd/p2p/interop
+//	go test -tags interop -parallel 6 ./cmd/p2p/interop
 //
 // It needs root on Linux, and the Debian packages that .ci/debian installs. What
 // is missing is skipped, unless P2P_INTEROP=must is in the environment, which
