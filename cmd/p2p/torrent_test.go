@@ -66,8 +66,8 @@ func TestVerifyListsWhatIsBadAndExitsWith32(t *testing.T) {
 			t.Errorf("stdout lacks %q:\n%s", want, out)
 		}
 	}
-	if strings.Contains(out, "en.srt") && !strings.Contains(out, "en.srt  1 of 1") {
-		t.Errorf("a good file is listed:\n%s", out)
+	if !strings.Contains(out, "unsure      subs/film.en.srt") { // in one piece with what is missing
+		t.Errorf("a good file is listed as bad:\n%s", out)
 	}
 	oneLineSays(t, errs, "p2p verify: 3 pieces of 8", "p2p get --overwrite")
 
@@ -78,6 +78,17 @@ func TestVerifyListsWhatIsBadAndExitsWith32(t *testing.T) {
 	}
 	if e := object(t, errs); e["message_type"] != "exit_error" || e["code"] != 32.0 || e["message"] == "" {
 		t.Errorf("the error is %v", e)
+	}
+}
+
+// The film's last piece holds its end, both subtitles and the beginning of the
+// note, so without a subtitle nothing is known about the end of the film.
+func TestVerifyDoesNotCallBadWhatSharesItsBadPieces(t *testing.T) {
+	dir, torrent := film(t)
+	os.Remove(filepath.Join(dir, "film", "subs", "film.zh.srt"))
+	out, _ := p2p(t, exitMismatch, "verify", torrent, "-o", dir)
+	if !strings.Contains(out, "missing     subs/film.zh.srt") || !strings.Contains(out, "unsure      film.mkv") || strings.Contains(out, "bad  ") {
+		t.Errorf("only what is missing is known to be wrong:\n%s", out)
 	}
 }
 

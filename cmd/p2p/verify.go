@@ -37,7 +37,7 @@ type verdict struct {
 type fileVerdict struct {
 	Index      int      `json:"index"` // from 1
 	Path       string   `json:"path"`
-	State      string   `json:"state"` // ok, missing, unfinished, bad
+	State      string   `json:"state"` // ok, missing, unfinished, bad, unsure
 	Length     int64    `json:"length"`
 	OnDisk     int64    `json:"on_disk"` // bytes
 	PieceCount int      `json:"piece_count"`
@@ -137,6 +137,7 @@ func judge(t loaded, s *store.Store, have *piece.Bitfield, dir string) verdict {
 		v.Complete = v.Complete && r.State == "ok"
 		v.Files = append(v.Files, r)
 	}
+	v.excuse()
 	v.Complete = v.Complete && have.Full()
 	switch {
 	case v.Complete:
@@ -146,6 +147,34 @@ func judge(t loaded, s *store.Store, have *piece.Bitfield, dir string) verdict {
 		v.ExitCode = exitMismatch
 	}
 	return v
+}
+
+// excuse tells bad files from those that cannot be judged: files of the right
+// length, all bad pieces of which they share with one that is missing or cut.
+func (v *verdict) excuse() {
+	spoiled := make(map[int]bool)
+	for _, f := range v.Files {
+		if f.State != "ok" && (f.State != "bad" || f.OnDisk != f.Length) {
+			for _, run := range f.BadPieces {
+				spoiled[run[0]], spoiled[run[1]] = true, true // others share the ends at the most
+			}
+		}
+	}
+	for i := range v.Files {
+		f := &v.Files[i]
+		if f.State != "bad" || f.OnDisk != f.Length {
+			continue
+		}
+		shared := len(f.BadPieces) > 0
+		for _, run := range f.BadPieces {
+			for p := run[0]; p <= run[1]; p++ {
+				shared = shared && spoiled[p]
+			}
+		}
+		if shared {
+			f.State = "unsure"
+		}
+	}
 }
 
 // reportVerdict prints the files that are not as they should be, or with -j
@@ -168,6 +197,8 @@ func (a *app) reportVerdict(v verdict) error {
 			line = a.text.Say("verify.file_length", f.Path, f.OnDisk, f.Length)
 		case f.State == "bad":
 			line = a.text.Say("verify.file_bad", f.Path)
+		case f.State == "unsure":
+			line = a.text.Say("verify.file_unsure", f.Path)
 		default:
 			line = a.text.Say("verify.file_unfinished", f.Path)
 		}
