@@ -50,8 +50,8 @@ func (transmission) start(t *testing.T, name string, j job) *daemon {
 		"bind-address-ipv4": j.at.String(), "peer-port": peerPort,
 		"rpc-bind-address": j.at.String(), "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false,
 		"dht-enabled": false, "lpd-enabled": false, "port-forwarding-enabled": false,
-		// Transmission 3.00 tries µTP first and counts its time-outs only once any
-		// UDP packet has come in. Among peers without UDP it never gets on.
+		// Transmission 3.00 tries µTP first, and when that is refused opens a TCP
+		// connection that it closes at once; the next try is many minutes off.
 		"utp-enabled":            false,
 		"speed-limit-up-enabled": j.limit > 0, "speed-limit-up": j.limit / 1000,
 		"download-dir": j.dir,
