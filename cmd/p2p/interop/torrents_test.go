@@ -3,9 +3,7 @@
 package interop
 
 import (
-	"cmp"
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -216,17 +214,5 @@ func TestInfoHashesAreThoseOfMktorrent(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// TestVersions prints what the suite has run with, for the table in the README.
-func TestVersions(t *testing.T) {
-	for _, program := range [][]string{
-		{"aria2c", "--version"}, {"transmission-daemon", "--version"}, {python, "-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"},
-		{"mktorrent", "-h"}, {"dpkg-query", "-W", "opentracker"},
-	} {
-		out, _ := exec.Command(program[0], program[1:]...).CombinedOutput() // some say it on stderr, and fail
-		first, _, _ := strings.Cut(string(out), "\n")
-		t.Log(cmp.Or(first, program[0]+" is not here"))
 	}
 }
