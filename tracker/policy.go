@@ -2,10 +2,7 @@ package tracker
 
 import (
 	"context"
-	"net/netip"
 	"time"
-
-	"p2p/torrentfile/infohash"
 )
 
 // Policy says who may use the tracker: nobody is asked before the address of a
@@ -13,7 +10,7 @@ import (
 // called by any goroutine, and are on the path of every request.
 type Policy interface {
 	MayAnnounce(ctx context.Context, r Request) error
-	MayScrape(ctx context.Context, from netip.Addr, hashes []infohash.T) error
+	MayScrape(ctx context.Context, r ScrapeRequest) error
 }
 
 // Open is the Policy that admits everybody to every torrent.
@@ -23,7 +20,7 @@ type Open struct{}
 func (Open) MayAnnounce(context.Context, Request) error { return nil }
 
 // MayScrape implements Policy.
-func (Open) MayScrape(context.Context, netip.Addr, []infohash.T) error { return nil }
+func (Open) MayScrape(context.Context, ScrapeRequest) error { return nil }
 
 // Refusal is an error that the client is told. It must hold nothing that a
 // client sent.

@@ -78,9 +78,11 @@ const (
 // Request is an announce as a front received it.
 type Request struct {
 	Transport Transport
-	InfoHash  infohash.T
-	PeerID    [wire.PeerIDSize]byte
-	Key       uint32
+	// Passkey is the one that the announce URL had, zero for none.
+	Passkey  Passkey
+	InfoHash infohash.T
+	PeerID   [wire.PeerIDSize]byte
+	Key      uint32
 	// Peer is the source address of the request and the port that the client
 	// says it listens on.
 	Peer netip.AddrPort
@@ -88,7 +90,10 @@ type Request struct {
 	// Options.TrustLoopback.
 	Claimed netip.Addr
 	Seed    bool // nothing left to download
-	Event   wire.Event
+	// Uploaded and Downloaded are the bytes that the client says it has sent
+	// and received since it started.
+	Uploaded, Downloaded int64
+	Event                wire.Event
 	// NumWant is the number of peers wanted, negative for the default.
 	NumWant int
 	// Room is the most peers that fit into the answer; 0 for no limit.
@@ -97,6 +102,16 @@ type Request struct {
 	BothFamilies bool
 	// Into is memory for the peers of the answer; see Announce.
 	Into wire.Peers
+}
+
+// ScrapeRequest is a scrape as a front received it.
+type ScrapeRequest struct {
+	Transport Transport
+	Passkey   Passkey    // as in Request
+	From      netip.Addr // who asks
+	Hashes    []infohash.T
+	// Into is memory for the answer; see Store.Scrape.
+	Into []Counts
 }
 
 // Response answers a Request.
@@ -203,14 +218,14 @@ func (s *Service) interval() time.Duration {
 	return (s.opts.Interval + time.Duration(jitter)).Truncate(time.Second)
 }
 
-// Scrape returns the counts of hashes, in their order. from is the address of
-// the asker. The error is a *Refusal when the client may know the reason.
-func (s *Service) Scrape(ctx context.Context, t Transport, from netip.Addr, hashes []infohash.T) ([]Counts, error) {
-	s.counters.Scrapes[t].Add(1)
-	err := s.opts.Policy.MayScrape(ctx, from, hashes)
+// Scrape returns the counts of r.Hashes, in their order and in r.Into's memory.
+// The error is a *Refusal when the client may know the reason.
+func (s *Service) Scrape(ctx context.Context, r ScrapeRequest) ([]Counts, error) {
+	s.counters.Scrapes[r.Transport].Add(1)
+	err := s.opts.Policy.MayScrape(ctx, r)
 	var counts []Counts
 	if err == nil {
-		counts, err = s.store.Scrape(ctx, hashes)
+		counts, err = s.store.Scrape(ctx, r.Hashes, r.Into)
 	}
 	if err != nil {
 		s.countError(err)

@@ -178,8 +178,8 @@ func (p listed) MayAnnounce(_ context.Context, r tracker.Request) error {
 	return nil
 }
 
-func (p listed) MayScrape(_ context.Context, _ netip.Addr, hashes []infohash.T) error {
-	for _, h := range hashes {
+func (p listed) MayScrape(_ context.Context, r tracker.ScrapeRequest) error {
+	for _, h := range r.Hashes {
 		if h != p.only {
 			return errNotListed
 		}
@@ -195,7 +195,7 @@ func TestThePolicyDecidesBeforeTheStoreDoes(t *testing.T) {
 	if _, err := s.Announce(t.Context(), other); !errors.Is(err, errNotListed) {
 		t.Errorf("announce: %v", err)
 	}
-	if _, err := s.Scrape(t.Context(), tracker.HTTP, other.Peer.Addr(), []infohash.T{other.InfoHash}); !errors.Is(err, errNotListed) {
+	if _, err := s.Scrape(t.Context(), tracker.ScrapeRequest{From: other.Peer.Addr(), Hashes: []infohash.T{other.InfoHash}}); !errors.Is(err, errNotListed) {
 		t.Errorf("scrape: %v", err)
 	}
 	if stats := s.Stats(); stats.Swarms != 1 || stats.Refused != 2 {
@@ -206,7 +206,7 @@ func TestThePolicyDecidesBeforeTheStoreDoes(t *testing.T) {
 func TestScrapeAnswersInOrder(t *testing.T) {
 	s := newService(tracker.Options{})
 	announce(t, s, from("192.0.2.1:6881"))
-	counts, err := s.Scrape(t.Context(), tracker.UDP, netip.Addr{}, []infohash.T{{}, torrent})
+	counts, err := s.Scrape(t.Context(), tracker.ScrapeRequest{Transport: tracker.UDP, Hashes: []infohash.T{{}, torrent}})
 	if want := []tracker.Counts{{}, {Leechers: 1}}; err != nil || !slices.Equal(counts, want) {
 		t.Errorf("counts are %v, %v", counts, err)
 	}

@@ -20,8 +20,9 @@ type Store interface {
 	// result shares memory with a.Into and with nothing that the store keeps.
 	Announce(ctx context.Context, a Announce, want int) (Swarm, error)
 	// Scrape returns the counts of hashes, in their order; those of a torrent
-	// that the store does not know are zero.
-	Scrape(ctx context.Context, hashes []infohash.T) ([]Counts, error)
+	// that the store does not know are zero. They are put into the memory of
+	// into, from its start; with enough of it a scrape need not allocate.
+	Scrape(ctx context.Context, hashes []infohash.T, into []Counts) ([]Counts, error)
 	// Expire forgets the peers that last announced before a point in time, to
 	// the second, and returns how many they were. It stops early when ctx ends.
 	Expire(ctx context.Context, before time.Time) (removed int, err error)

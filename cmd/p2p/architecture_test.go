@@ -28,9 +28,10 @@ var layers = [][]string{
 	{"torrentfile/benc", "torrentfile/infohash", "peer/simnet"},
 	{"piece", "peer/wire", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire"},
-	{"peer/session", "piece/store", "peer/ext", "tracker"},
-	{"peer/ext/...", "peer/link", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest"},
-	{"peer/swarm", "tracker/serve"},
+	{"peer/session", "piece/store", "peer/ext", "tracker", "tracker/ledger"},
+	{"peer/ext/...", "peer/link", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy"},
+	{"peer/swarm", "tracker/cluster"},
+	{"tracker/serve"},
 	{"peer"},
 	{"cmd/..."}, // the packages of one command import each other as they like
 }
@@ -46,7 +47,7 @@ var apart = []struct{ tree, other, but string }{
 // tests alone.
 const extensions = "peer/ext/..."
 
-var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest"}
+var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest", "tracker/ledger/ledgertest"}
 
 // pure are the packages and files that give the same answers to the same calls:
 // time, randomness and bytes come in as parameters.

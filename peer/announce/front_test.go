@@ -53,7 +53,7 @@ func TestPeersMeetThroughOurOwnTracker(t *testing.T) {
 			client := announce.New(announce.Options{})
 			url := func(i int) string { return fmt.Sprintf("%s://%s/announce", schemes[i], server.Addr()) }
 			counts := func() string {
-				c, err := server.Service().Scrape(t.Context(), tracker.HTTP, server.Addr().Addr(), []infohash.T{{7}})
+				c, err := server.Service().Scrape(t.Context(), tracker.ScrapeRequest{Hashes: []infohash.T{{7}}})
 				return fmt.Sprintf("%+v %v", c, err)
 			}
 

@@ -56,6 +56,7 @@ type Front struct {
 type scratch struct {
 	request tracker.Request // for Into
 	hashes  []infohash.T
+	counts  []tracker.Counts
 	body    []byte
 }
 
@@ -150,6 +151,8 @@ func (f *Front) announce(r *http.Request, s *scratch) ([]byte, error) {
 		Claimed:      claimed(q),
 		Seed:         q.Left == 0,
 		Event:        q.Event,
+		Uploaded:     q.Uploaded,
+		Downloaded:   q.Downloaded,
 		NumWant:      q.NumWant,
 		BothFamilies: true,
 		Into:         s.request.Into,
@@ -204,10 +207,11 @@ func (f *Front) scrape(r *http.Request, s *scratch) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts, err := f.service.Scrape(r.Context(), tracker.HTTP, source, hashes)
+	counts, err := f.service.Scrape(r.Context(), tracker.ScrapeRequest{Transport: tracker.HTTP, From: source, Hashes: hashes, Into: s.counts})
 	if err != nil {
 		return nil, err
 	}
+	s.counts = counts
 	response := httpwire.ScrapeResponse{Files: make([]httpwire.File, len(counts))}
 	for i, c := range counts {
 		response.Files[i] = httpwire.File{

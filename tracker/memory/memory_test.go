@@ -73,7 +73,7 @@ func TestTheCompletedCountOfAnEmptySwarmIsForgottenInTheEnd(t *testing.T) {
 	finished := peer(0, 1)
 	finished.Seed, finished.Event = true, wire.Completed
 	completed := func() int {
-		counts, err := s.Scrape(t.Context(), []infohash.T{finished.InfoHash})
+		counts, err := s.Scrape(t.Context(), []infohash.T{finished.InfoHash}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestARevivedSwarmKeepsItsCompletedCount(t *testing.T) {
 	finished.Event, finished.Time = wire.None, storetest.Start.Add(50*time.Minute)
 	mustAnnounce(t, s, finished)
 	expire(t, s, storetest.Start.Add(80*time.Minute))
-	counts, err := s.Scrape(t.Context(), []infohash.T{finished.InfoHash})
+	counts, err := s.Scrape(t.Context(), []infohash.T{finished.InfoHash}, nil)
 	if want := (tracker.Counts{Completed: 1}); err != nil || counts[0] != want {
 		t.Errorf("counts are %+v, %v", counts, err)
 	}
@@ -210,7 +210,7 @@ func TestAllMethodsMayBeCalledAtOnce(t *testing.T) {
 			if _, err := s.Expire(t.Context(), storetest.Start.Add(time.Duration(i%100)*time.Second)); err != nil {
 				t.Error(err)
 			}
-			if _, err := s.Scrape(t.Context(), hashes); err != nil {
+			if _, err := s.Scrape(t.Context(), hashes, nil); err != nil {
 				t.Error(err)
 			}
 			s.Tally()

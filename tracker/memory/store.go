@@ -208,17 +208,19 @@ func (s *Store) account(before, after extent) {
 }
 
 // Scrape implements tracker.Store.
-func (s *Store) Scrape(_ context.Context, hashes []infohash.T) ([]tracker.Counts, error) {
-	counts := make([]tracker.Counts, len(hashes))
-	for i, h := range hashes {
+func (s *Store) Scrape(_ context.Context, hashes []infohash.T, into []tracker.Counts) ([]tracker.Counts, error) {
+	into = into[:0]
+	for _, h := range hashes {
+		var counts tracker.Counts
 		sh := s.shard(h)
 		sh.mu.Lock()
 		if sw := sh.swarms[h]; sw != nil {
-			counts[i] = sw.counts()
+			counts = sw.counts()
 		}
 		sh.mu.Unlock()
+		into = append(into, counts)
 	}
-	return counts, nil
+	return into, nil
 }
 
 // Tally implements tracker.Tallier.

@@ -249,7 +249,7 @@ func scrapeAnswersInOrder(t *testing.T, s tracker.Store) {
 	other := seed(2)
 	other.InfoHash = Hash(1)
 	announce(t, s, other, 50)
-	counts, err := s.Scrape(t.Context(), []infohash.T{Hash(1), Hash(7), Hash(0), Hash(1)})
+	counts, err := s.Scrape(t.Context(), []infohash.T{Hash(1), Hash(7), Hash(0), Hash(1)}, nil)
 	if err != nil || len(counts) != 4 {
 		t.Fatalf("Scrape: %v, %v", counts, err)
 	}

@@ -115,7 +115,7 @@ func announce(t *testing.T, s tracker.Store, a tracker.Announce, want int) track
 // scrape is Store.Scrape of one torrent for what must not fail.
 func scrape(t *testing.T, s tracker.Store, h infohash.T) tracker.Counts {
 	t.Helper()
-	counts, err := s.Scrape(t.Context(), []infohash.T{h})
+	counts, err := s.Scrape(t.Context(), []infohash.T{h}, nil)
 	if err != nil || len(counts) != 1 {
 		t.Fatalf("Scrape: %v, %v", counts, err)
 	}

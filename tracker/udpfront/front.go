@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"time"
@@ -57,6 +58,7 @@ type Front struct {
 	out    []byte
 	hashes []infohash.T
 	peers  wire.Peers
+	totals []tracker.Counts
 	counts []udpwire.Counts
 }
 
@@ -190,16 +192,18 @@ func (f *Front) announce(ctx context.Context, out, packet []byte, source netip.A
 	}
 	family := wire.FamilyOf(source.Addr())
 	request := tracker.Request{
-		Transport: tracker.UDP,
-		InfoHash:  r.InfoHash,
-		PeerID:    r.PeerID,
-		Key:       r.Key,
-		Peer:      netip.AddrPortFrom(source.Addr(), r.Port),
-		Seed:      r.Left == 0,
-		Event:     r.Event,
-		NumWant:   int(r.NumWant),
-		Room:      (maxAnswer - udpwire.AnnounceResponseSize) / family.PeerSize(),
-		Into:      f.peers,
+		Transport:  tracker.UDP,
+		InfoHash:   r.InfoHash,
+		PeerID:     r.PeerID,
+		Key:        r.Key,
+		Peer:       netip.AddrPortFrom(source.Addr(), r.Port),
+		Seed:       r.Left == 0,
+		Event:      r.Event,
+		Uploaded:   int64(min(r.Uploaded, math.MaxInt64)),
+		Downloaded: int64(min(r.Downloaded, math.MaxInt64)),
+		NumWant:    int(r.NumWant),
+		Room:       (maxAnswer - udpwire.AnnounceResponseSize) / family.PeerSize(),
+		Into:       f.peers,
 	}
 	if r.IP != [4]byte{} {
 		request.Claimed = netip.AddrFrom4(r.IP)
@@ -228,11 +232,11 @@ func (f *Front) scrape(ctx context.Context, out, packet []byte, source netip.Add
 	if err != nil {
 		return nil, err
 	}
-	counts, err := f.service.Scrape(ctx, tracker.UDP, source, r.InfoHashes)
+	counts, err := f.service.Scrape(ctx, tracker.ScrapeRequest{Transport: tracker.UDP, From: source, Hashes: r.InfoHashes, Into: f.totals})
 	if err != nil {
 		return nil, err
 	}
-	f.counts = f.counts[:0]
+	f.totals, f.counts = counts, f.counts[:0]
 	for _, c := range counts {
 		f.counts = append(f.counts, udpwire.Counts{
 			Seeders: uint32(c.Seeders), Completed: uint32(c.Completed), Leechers: uint32(c.Leechers),

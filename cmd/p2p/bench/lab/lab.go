@@ -97,7 +97,7 @@ func (l *Lab) awaitSeeds(ctx context.Context, n int, seeds []*process) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		counts, err := l.store.Scrape(ctx, []infohash.T{l.hash})
+		counts, err := l.store.Scrape(ctx, []infohash.T{l.hash}, nil)
 		if err != nil {
 			return err
 		}
