@@ -20,7 +20,7 @@ import (
 
 // Bounds of the measurements: addresses of the loopback network, and patience.
 const (
-	maxBenchPeers = 64
+	maxBenchPeers = 1000
 	maxBenchReps  = 1000
 )
 
@@ -51,6 +51,7 @@ type benchFlags struct {
 	pieceLength units.Size
 	reps        int
 	dir         string
+	sparse      bool
 }
 
 func (f *benchFlags) add(cmd *cobra.Command, a *app) {
@@ -59,6 +60,7 @@ func (f *benchFlags) add(cmd *cobra.Command, a *app) {
 	cmd.Flags().Var(&f.pieceLength, "piece-length", say("make.piece_length"))
 	cmd.Flags().IntVar(&f.reps, "reps", f.reps, say("bench.reps"))
 	cmd.Flags().StringVar(&f.dir, "dir", "", say("bench.dir"))
+	cmd.Flags().BoolVar(&f.sparse, "sparse", false, say("bench.sparse"))
 }
 
 // check refuses numbers that make no sense, or would take for ever.
@@ -124,7 +126,7 @@ func (a *app) fillLab(ctx context.Context, l *lab.Lab, f benchFlags) error {
 	if err := l.MakeFolders(); err != nil {
 		return err
 	}
-	if err := makeData(ctx, l.Data(), int64(f.size)); err != nil {
+	if err := f.makeData(ctx, l.Data()); err != nil {
 		return err
 	}
 	m, err := a.makeTorrent(ctx, "bench", l.Data(), torrentfile.CreateOptions{
@@ -142,6 +144,17 @@ func (a *app) fillLab(ctx context.Context, l *lab.Lab, f benchFlags) error {
 	}
 	l.Use(m.InfoHash, m.Info.Total(), m.Info.Layout().PieceLen())
 	return nil
+}
+
+// makeData makes the original file.
+func (f *benchFlags) makeData(ctx context.Context, name string) error {
+	if !f.sparse {
+		return makeData(ctx, name, int64(f.size))
+	}
+	if err := os.WriteFile(name, nil, 0o644); err != nil {
+		return err
+	}
+	return os.Truncate(name, int64(f.size))
 }
 
 // machine says in a few words where the measurements are made.

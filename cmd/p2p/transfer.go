@@ -17,11 +17,17 @@ import (
 	"p2p/piece/store"
 )
 
+// maxPeers is the most connections that anybody may want for a torrent: more than
+// twice as many ports an address does not have.
+const maxPeers = 30_000
+
 // peerFlags are the flags of a command that talks to peers.
 type peerFlags struct {
 	listen   string
 	peers    []string
 	down, up units.Rate
+	memory   units.Size
+	maxPeers int
 	interval units.Duration
 }
 
@@ -31,6 +37,9 @@ func (p *peerFlags) add(cmd *cobra.Command, a *app) {
 	f.StringVar(&p.listen, "listen", ":0", say("peer.listen"))
 	f.StringArrayVar(&p.peers, "peer", nil, say("peer.peer"))
 	f.VarP(&p.up, "up-limit", "u", say("peer.up_limit"))
+	p.memory, p.maxPeers = store.DefaultMemory, 200
+	f.Var(&p.memory, "memory", say("peer.memory"))
+	f.IntVar(&p.maxPeers, "max-peers", p.maxPeers, say("peer.max_peers"))
 	f.Var(&p.interval, "interval", say("peer.interval"))
 }
 
@@ -101,9 +110,12 @@ func (x *transfer) open(ctx context.Context, listen netip.AddrPort, f peerFlags)
 
 // listen makes the node of the transfer.
 func (x *transfer) listen(listen netip.AddrPort, f peerFlags) (err error) {
+	if err := x.app.between("max-peers", max(f.maxPeers, 0), maxPeers); f.maxPeers != 0 && err != nil {
+		return err
+	}
 	x.node, err = peer.Open(peer.Options{
 		Listen: listen, Log: x.app.log, Client: clientName(), DownLimit: int64(f.down), UpLimit: int64(f.up),
-		Extensions: extensions(),
+		Memory: int64(f.memory), MaxPeers: f.maxPeers, Extensions: extensions(),
 	})
 	return err
 }

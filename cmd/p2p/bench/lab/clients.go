@@ -51,12 +51,15 @@ var clients = map[string]client{
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
+// room is how many connections a p2p may need, so that a crowd of any size meets.
+func room(s Swarm) string { return strconv.Itoa(max(200, s.Seeds+s.Leeches)) }
+
 func seedP2P(l *Lab, s Swarm, at spot) (command, error) {
-	return l.p2p(at, "seed", l.torrent, "-o", filepath.Dir(l.Data()), "--listen", at.address+":0", "-u", decimal(s.UpLimit), "-q", "-j"), nil
+	return l.p2p(at, "seed", l.torrent, "-o", filepath.Dir(l.Data()), "--listen", at.address+":0", "-u", decimal(s.UpLimit), "--max-peers", room(s), "-q", "-j"), nil
 }
 
 func getP2P(l *Lab, s Swarm, at spot) (command, error) {
-	args := []string{"get", l.torrent, "-o", at.out, "--listen", at.address + ":0", "-u", decimal(s.UpLimit), "-q", "-j"}
+	args := []string{"get", l.torrent, "-o", at.out, "--listen", at.address + ":0", "-u", decimal(s.UpLimit), "--max-peers", room(s), "-q", "-j"}
 	if s.Stay {
 		args = append(args, "--seed", "--interval", "0.05s") // the lines tell when it is complete
 	}

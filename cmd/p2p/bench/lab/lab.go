@@ -122,8 +122,11 @@ func (l *Lab) awaitSeeds(ctx context.Context, n int, seeds []*process) error {
 func seedAddress(i int) string  { return loopback(1, i) }
 func leechAddress(i int) string { return loopback(2, i) }
 
+// perNet is how many addresses of 127.x.y.0/24 are used.
+const perNet = 250
+
 func loopback(group, i int) string {
-	address := fmt.Sprintf("127.0.%d.%d", group, i+1)
+	address := fmt.Sprintf("127.%d.%d.%d", group, i/perNet, i%perNet+1)
 	if l, err := net.Listen("tcp", address+":0"); err == nil {
 		l.Close()
 		return address

@@ -107,13 +107,19 @@ func (r *run) start(ctx context.Context, how recipe, at spot) (*member, error) {
 func (r *run) startSeeds(ctx context.Context) error {
 	var processes []*process
 	for i := range r.swarm.Seeds {
-		at := spot{address: seedAddress(i), state: filepath.Join(r.lab.dir, fmt.Sprintf("state-seed%d", i))}
+		at := spot{address: seedAddress(i), state: filepath.Join(r.lab.dir, "state-seed")}
 		m, err := r.start(ctx, r.client.seed, at)
 		if err != nil {
 			return err
 		}
 		r.seeds = append(r.seeds, m)
 		processes = append(processes, m.process)
+		if i == 0 && !r.client.server {
+			// The others find in its records what it has hashed, where they know p2p's.
+			if err := r.lab.awaitSeeds(ctx, 1, processes); err != nil {
+				return err
+			}
+		}
 	}
 	if r.client.server {
 		return r.seeds[0].awaitServer(ctx)
