@@ -21,6 +21,8 @@ type app struct {
 	display *progress.Display
 	log     *zap.Logger
 	flush   func() // of the log file, if any
+
+	stopProfile func()
 }
 
 // globalFlags are the flags that every command has.
@@ -33,12 +35,13 @@ type globalFlags struct {
 	logLevel  string
 	logFormat string
 	logFile   string
+	profile   string // of the CPU
 }
 
 // run is the whole program: it returns the exit code.
 func run(sh *shell) int {
 	catalogue, langErr := text.Choose(earlyFlag(sh, "lang"), sh.env, sh.locale)
-	a := &app{shell: sh, text: catalogue, log: zap.NewNop(), flush: func() {}}
+	a := &app{shell: sh, text: catalogue, log: zap.NewNop(), flush: func() {}, stopProfile: func() {}}
 	a.display = progress.New(progress.Options{Out: sh.errs})
 	root := a.rootCommand()
 	if langErr != nil {
@@ -46,6 +49,7 @@ func run(sh *shell) int {
 	}
 	cmd, err := root.ExecuteContextC(context.Background())
 	a.flush()
+	a.stopProfile()
 	return a.finish(cmd, err)
 }
 
@@ -102,7 +106,10 @@ func (a *app) setUp(cmd *cobra.Command, _ []string) error {
 		Size:  a.size,
 		Quiet: a.globals.quiet || a.globals.json,
 	})
-	return a.openLog()
+	if err := a.openLog(); err != nil {
+		return err
+	}
+	return a.startProfile()
 }
 
 // useColour settles --color: auto is a terminal whose user has not set NO_COLOR

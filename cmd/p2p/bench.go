@@ -41,7 +41,7 @@ func (a *app) benchCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(a.benchSwarmCommand(), a.benchCompareCommand(), a.benchHashCommand(), a.benchPartCommand())
+	cmd.AddCommand(a.benchSwarmCommand(), a.benchCompareCommand(), a.benchHashCommand(), a.benchProfileCommand(), a.benchPartCommand())
 	return cmd
 }
 

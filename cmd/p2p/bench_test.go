@@ -137,7 +137,7 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 	}{
 		{[]string{"frob"}, `"frob"`},
 		{[]string{"swarm", "--seeds", "0"}, "--seeds"},
-		{[]string{"swarm", "--leeches", "65"}, "--leeches"},
+		{[]string{"swarm", "--leeches", "1001"}, "--leeches"},
 		{[]string{"swarm", "--reps", "0"}, "--reps"},
 		{[]string{"swarm", "--size", "0"}, "--size"},
 		{[]string{"swarm", "--vs", "emule"}, "emule"},

@@ -74,6 +74,8 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	f.StringVar(&g.logLevel, "log-level", "", say("flag.log_level"))
 	f.StringVar(&g.logFormat, "log-format", "", say("flag.log_format"))
 	f.StringVar(&g.logFile, "log-file", "", say("flag.log_file"))
+	f.StringVar(&g.profile, "cpu-profile", "", say("flag.cpu_profile"))
+	_ = f.MarkHidden("cpu-profile") // it was defined a line ago
 }
 
 // one requires one argument and says what it is.

@@ -38,6 +38,7 @@ type spot struct {
 	out     string // folder for what is downloaded
 	state   string // folder for what the client remembers
 	server  string // address of the one that serves, if any
+	profile string // file for a CPU profile, if any
 }
 
 var clients = map[string]client{
@@ -68,6 +69,9 @@ func getP2P(l *Lab, s Swarm, at spot) (command, error) {
 
 // p2p is the program as users run it, but with a memory of its own.
 func (l *Lab) p2p(at spot, args ...string) command {
+	if at.profile != "" {
+		args = append(args, "--cpu-profile", at.profile)
+	}
 	return command{path: l.self, args: args, env: []string{"XDG_STATE_HOME=" + at.state, "LocalAppData=" + at.state}}
 }
 

@@ -79,6 +79,17 @@ func (l *Lab) Use(hash infohash.T, size, pieceLength int64) {
 	l.torrent, l.hash, l.size, l.pieceLength = l.TorrentPath(), hash, size, pieceLength
 }
 
+// Profiles returns the CPU profiles that the last run left, by the role of the
+// processes.
+func (l *Lab) Profiles() (gets, seeds []string, err error) {
+	gets, err = filepath.Glob(filepath.Join(l.dir, "get*.pprof"))
+	if err != nil {
+		return nil, nil, err
+	}
+	seeds, err = filepath.Glob(filepath.Join(l.dir, "seed*.pprof"))
+	return gets, seeds, err
+}
+
 // PieceLength returns what Use was told.
 func (l *Lab) PieceLength() int64 { return l.pieceLength }
 

@@ -20,6 +20,7 @@ type Swarm struct {
 	UpLimit int64         // of each sender, bytes a second; 0 = none; P2P and Web only
 	Stay    bool          // who is done goes on sending until all are; P2P only
 	Limit   time.Duration // after which the run has failed
+	Profile bool          // keep CPU profiles for Profiles; P2P only
 
 	// Progress, if it is not nil, is told how many bytes more have arrived, from
 	// several goroutines. Only P2P tells.
@@ -89,6 +90,14 @@ func (l *Lab) Run(ctx context.Context, s Swarm) (Result, error) {
 	return result, r.compare(ctx)
 }
 
+// profile returns where the process of one place leaves its profile, if it does.
+func (r *run) profile(verb string, i int) string {
+	if !r.swarm.Profile {
+		return ""
+	}
+	return filepath.Join(r.lab.dir, fmt.Sprintf("%s%d.pprof", verb, i))
+}
+
 // recipe makes the command of a process for its place.
 type recipe func(*Lab, Swarm, spot) (command, error)
 
@@ -107,7 +116,7 @@ func (r *run) start(ctx context.Context, how recipe, at spot) (*member, error) {
 func (r *run) startSeeds(ctx context.Context) error {
 	var processes []*process
 	for i := range r.swarm.Seeds {
-		at := spot{address: seedAddress(i), state: filepath.Join(r.lab.dir, "state-seed")}
+		at := spot{address: seedAddress(i), state: filepath.Join(r.lab.dir, "state-seed"), profile: r.profile("seed", i)}
 		m, err := r.start(ctx, r.client.seed, at)
 		if err != nil {
 			return err
@@ -147,7 +156,7 @@ func (r *run) startGets(ctx context.Context) error {
 	places := make([]spot, r.swarm.Leeches)
 	for i := range places {
 		name := filepath.Join(r.lab.dir, fmt.Sprintf("get%d", i))
-		at := spot{address: leechAddress(i), out: filepath.Join(name, "out"), state: filepath.Join(name, "state")}
+		at := spot{address: leechAddress(i), out: filepath.Join(name, "out"), state: filepath.Join(name, "state"), profile: r.profile("get", i)}
 		if r.client.server {
 			at.server = r.seeds[0].report.address
 		}
