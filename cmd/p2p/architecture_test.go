@@ -26,10 +26,10 @@ import (
 // packages below it.
 var layers = [][]string{
 	{"torrentfile/benc", "torrentfile/infohash", "peer/simnet"},
-	{"piece", "peer/wire", "tracker/wire"},
+	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire"},
 	{"peer/session", "piece/store", "peer/ext", "tracker", "tracker/ledger"},
-	{"peer/ext/...", "peer/link", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy"},
+	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy"},
 	{"peer/swarm", "tracker/cluster"},
 	{"tracker/serve"},
 	{"peer"},

@@ -1,0 +1,138 @@
+package identity
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"p2p/torrentfile/infohash"
+)
+
+// Bounds of a link. One that fits them fits a QR code.
+const (
+	maxLink     = 2048 // bytes
+	maxName     = 64   // bytes
+	maxTrackers = 8
+	maxAddrs    = 8
+	maxTracker  = 512 // bytes
+	// TokenSize is the length of a link's token in bytes.
+	TokenSize = 16
+)
+
+// Token is what only those know who were given the link: who asks with it was
+// invited.
+type Token [TokenSize]byte
+
+// Link introduces its owner: p2p:KEY?... It is all that two people need to find each
+// other and to be sure of it.
+type Link struct {
+	Account  Key
+	Name     string   // how the owner calls himself; proves nothing
+	Trackers []string // where the owner announces
+	Addrs    []netip.AddrPort
+	Token    Token
+	Room     infohash.T // the room that the link leads to, zero for none
+}
+
+// String returns the link as text.
+func (l Link) String() string {
+	q := url.Values{}
+	if l.Name != "" {
+		q.Set("n", l.Name)
+	}
+	for _, t := range l.Trackers {
+		q.Add("t", t)
+	}
+	for _, a := range l.Addrs {
+		q.Add("a", a.String())
+	}
+	if l.Token != (Token{}) {
+		q.Set("k", encoding.EncodeToString(l.Token[:]))
+	}
+	if !l.Room.IsZero() {
+		q.Set("r", l.Room.String())
+	}
+	s := "p2p:" + l.Account.String()
+	if len(q) > 0 {
+		s += "?" + q.Encode()
+	}
+	return s
+}
+
+// ParseLink reads what String returns, and refuses whatever is longer or holds more
+// than a link has. Keys that it does not know are left to newer versions.
+func ParseLink(s string) (Link, error) {
+	s = strings.TrimSpace(s)
+	rest, ok := cutScheme(s)
+	if !ok || len(s) > maxLink {
+		return Link{}, fmt.Errorf("%w: it begins with p2p: and has at most %d characters", ErrLink, maxLink)
+	}
+	head, query, _ := strings.Cut(rest, "?")
+	account, err := ParseKey(head)
+	if err != nil {
+		return Link{}, fmt.Errorf("%w: %w", ErrLink, err)
+	}
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return Link{}, fmt.Errorf("%w: what follows the key cannot be read", ErrLink)
+	}
+	l := Link{Account: account, Name: q.Get("n")}
+	if len(l.Name) > maxName || !utf8.ValidString(l.Name) {
+		return Link{}, fmt.Errorf("%w: its name is too long, or no text", ErrLink)
+	}
+	if err := l.reach(q); err != nil {
+		return Link{}, err
+	}
+	return l, l.secrets(q)
+}
+
+// cutScheme takes "p2p:" away, in any case: a QR code may hold capitals.
+func cutScheme(s string) (rest string, ok bool) {
+	if len(s) < 4 || !strings.EqualFold(s[:4], "p2p:") {
+		return "", false
+	}
+	return s[4:], true
+}
+
+// reach reads where the owner is to be found.
+func (l *Link) reach(q url.Values) error {
+	if len(q["t"]) > maxTrackers || len(q["a"]) > maxAddrs {
+		return fmt.Errorf("%w: it names more than %d trackers or %d addresses", ErrLink, maxTrackers, maxAddrs)
+	}
+	for _, t := range q["t"] {
+		u, err := url.Parse(t)
+		if err != nil || u.Host == "" || len(t) > maxTracker || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "udp") {
+			return fmt.Errorf("%w: it names a tracker that is none", ErrLink)
+		}
+		l.Trackers = append(l.Trackers, t)
+	}
+	for _, s := range q["a"] {
+		a, err := netip.ParseAddrPort(s)
+		if err != nil || a.Port() == 0 || a.Addr().Zone() != "" || a.Addr().IsUnspecified() || a.Addr().IsMulticast() {
+			return fmt.Errorf("%w: it names an address that is none", ErrLink)
+		}
+		l.Addrs = append(l.Addrs, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+	}
+	return nil
+}
+
+// secrets reads the token and the room.
+func (l *Link) secrets(q url.Values) error {
+	if k := q.Get("k"); k != "" {
+		b, err := encoding.DecodeString(strings.ToLower(k))
+		if err != nil || len(b) != TokenSize {
+			return fmt.Errorf("%w: its token is damaged", ErrLink)
+		}
+		l.Token = Token(b)
+	}
+	if r := q.Get("r"); r != "" {
+		room, err := infohash.Parse(r)
+		if err != nil {
+			return fmt.Errorf("%w: its room is damaged", ErrLink)
+		}
+		l.Room = room
+	}
+	return nil
+}
