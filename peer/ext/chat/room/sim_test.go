@@ -1,0 +1,415 @@
+package room_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// seeds is how many worlds a test plays through.
+const seeds = 300
+
+// shelf is an Index in memory.
+type shelf struct {
+	metas  map[room.ID]room.Meta
+	logs   map[identity.Key]map[uint64]room.ID
+	bodies map[room.ID][]byte
+	order  []room.ID
+}
+
+func newShelf() *shelf {
+	return &shelf{map[room.ID]room.Meta{}, map[identity.Key]map[uint64]room.ID{}, map[room.ID][]byte{}, nil}
+}
+
+func (s *shelf) Find(id room.ID) (room.Meta, bool) { m, ok := s.metas[id]; return m, ok }
+
+func (s *shelf) At(device identity.Key, seq uint64) (room.Meta, bool) {
+	id, ok := s.logs[device][seq]
+	return s.metas[id], ok
+}
+
+func (s *shelf) Add(m room.Meta, body []byte) {
+	s.metas[m.ID], s.bodies[m.ID] = m, body
+	s.order = append(s.order, m.ID)
+	if s.logs[m.Author] == nil {
+		s.logs[m.Author] = map[uint64]room.ID{}
+	}
+	if _, taken := s.logs[m.Author][m.Seq]; !taken {
+		s.logs[m.Author][m.Seq] = m.ID
+	}
+}
+
+// person is a member with one device.
+type person struct {
+	name    string
+	account identity.Secret
+	device  identity.Secret
+	liar    bool
+	room    *room.Room
+	shelf   *shelf
+	links   map[*person]*room.Session
+	wrote   []room.ID
+}
+
+// parcel is a message on its way.
+type parcel struct {
+	from, to *person
+	era      int // of the connection
+	message  room.Message
+}
+
+// world is some people with a network between them, and everything that goes wrong.
+type world struct {
+	t      testing.TB
+	rng    *rand.Rand
+	people []*person
+	wire   map[[2]*person][]parcel // in order, as TCP has it
+	eras   map[[2]*person]int
+	next   uint64 // number of a session
+	id     room.ID
+	wall   uint64
+}
+
+func secret(t testing.TB, rng *rand.Rand) identity.Secret {
+	t.Helper()
+	b := make([]byte, identity.SeedSize)
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	s, err := identity.SecretOf(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newWorld(t testing.TB, seed uint64, n, liars int) *world {
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 7)), wire: map[[2]*person][]parcel{}, eras: map[[2]*person]int{}}
+	for i := range n {
+		p := &person{name: fmt.Sprintf("p%d", i), account: secret(t, w.rng), device: secret(t, w.rng), links: map[*person]*room.Session{}}
+		p.liar = i > 0 && i <= liars
+		w.people = append(w.people, p)
+	}
+	founder := w.people[0]
+	birth := room.Birth{Certificate: w.certify(founder), Options: room.Options{Name: "test", Limit: 100, History: -1}}
+	e, body, err := room.Found(founder.device, birth, 1)
+	w.must(err)
+	w.id = e.ID
+	for _, p := range w.people {
+		p.shelf = newShelf()
+		p.room = room.New(w.id, p.shelf)
+	}
+	_, err = founder.room.Receive(e, body, 0)
+	w.must(err)
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) certify(p *person) identity.Certificate {
+	c, err := identity.Certify(p.account, p.device.Key(), p.name, time.Unix(1_700_000_000, 0), false)
+	w.must(err)
+	return c
+}
+
+func (w *world) any() *person { return w.people[w.rng.IntN(len(w.people))] }
+
+// connect makes a connection between two who have none.
+func (w *world) connect(a, b *person) {
+	if a == b || a.links[b] != nil {
+		return
+	}
+	w.next++
+	a.links[b] = room.NewSession(a.room, w.next, a.body)
+	w.next++
+	b.links[a] = room.NewSession(b.room, w.next, b.body)
+	w.send(a, b, a.links[b].Hello())
+	w.send(b, a, b.links[a].Hello())
+}
+
+func (p *person) body(m *room.Meta) []byte { return p.shelf.bodies[m.ID] }
+
+func (w *world) send(from, to *person, messages ...room.Message) {
+	for _, m := range messages {
+		key := [2]*person{from, to}
+		w.wire[key] = append(w.wire[key], parcel{from, to, w.eras[key], m})
+	}
+}
+
+// cut ends a connection; what is on its way is lost.
+func (w *world) cut(a, b *person) {
+	if a.links[b] == nil {
+		return
+	}
+	a.links[b].Close()
+	b.links[a].Close()
+	delete(a.links, b)
+	delete(b.links, a)
+	delete(w.wire, [2]*person{a, b})
+	delete(w.wire, [2]*person{b, a})
+}
+
+// deliver brings one message, of a random connection, to its end.
+func (w *world) deliver() bool {
+	keys := make([][2]*person, 0, len(w.wire))
+	for _, a := range w.people {
+		for _, b := range w.people {
+			if len(w.wire[[2]*person{a, b}]) > 0 {
+				keys = append(keys, [2]*person{a, b})
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return false
+	}
+	key := keys[w.rng.IntN(len(keys))]
+	p := w.wire[key][0]
+	w.wire[key] = w.wire[key][1:]
+	session := p.to.links[p.from]
+	if session == nil {
+		return true
+	}
+	out, answers, err := session.Handle(recoded(w.t, p.message))
+	if err != nil {
+		if !p.from.liar && !p.to.liar {
+			w.t.Fatalf("%s refuses what %s says: %v", p.to.name, p.from.name, err)
+		}
+		w.cut(p.to, p.from)
+		w.spread(p.to, out, nil)
+		return true
+	}
+	w.spread(p.to, out, nil)
+	if p.to.links[p.from] == session {
+		w.send(p.to, p.from, answers...)
+	}
+	return true
+}
+
+// recoded is m as it is read from the wire.
+func recoded(t testing.TB, m room.Message) room.Message {
+	for i := range m.Events {
+		e, err := room.Parse(m.Events[i].Event.AppendTo(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Events[i].Event = e
+	}
+	return m
+}
+
+// spread lets the sessions of p say what is new.
+func (w *world) spread(p *person, out room.Outcome, _ any) {
+	for _, q := range w.people {
+		if s := p.links[q]; s != nil {
+			w.send(p, q, s.Next(out.Proofs)...)
+		}
+	}
+}
+
+// write makes p write an event of a kind.
+func (w *world) write(p *person, kind room.Kind, body []byte) {
+	w.wall += uint64(w.rng.IntN(5))
+	wall := w.wall
+	if w.rng.IntN(4) == 0 {
+		wall = uint64(w.rng.IntN(1_000_000)) // a clock that is wrong
+	}
+	e, out, err := p.room.Write(p.device, kind, body, wall)
+	if errors.Is(err, room.ErrNotJoined) || errors.Is(err, room.ErrStranger) || errors.Is(err, room.ErrLamport) {
+		return // he is not in yet
+	}
+	w.must(err)
+	p.wrote = append(p.wrote, e.ID)
+	w.spread(p, out, nil)
+}
+
+func (w *world) change(p *person, c room.Change) { w.write(p, room.Admin, c.AppendTo(nil)) }
+
+// step lets something happen.
+func (w *world) step() {
+	p, q := w.any(), w.any()
+	switch n := w.rng.IntN(100); {
+	case n < 50:
+		w.deliver()
+	case n < 65:
+		w.write(p, room.Content, fmt.Appendf(nil, "%s says %d", p.name, w.rng.Uint32()))
+	case n < 72:
+		w.connect(p, q)
+	case n < 76:
+		w.cut(p, q)
+	case n < 80:
+		w.change(p, room.Change{Op: room.Add, Account: q.account.Key(), Role: room.Role(1 + w.rng.IntN(3))})
+	case n < 82:
+		w.change(p, room.Change{Op: room.Remove, Account: q.account.Key(), Cuts: p.room.Cuts(q.account.Key())})
+	case n < 83:
+		w.change(p, room.Change{Op: room.SetRole, Account: q.account.Key(), Role: room.Role(1 + w.rng.IntN(3))})
+	case n < 84:
+		w.change(p, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: q.device.Key(), Seq: p.room.Mark(q.device.Key()).Seq}}})
+	case n < 92:
+		w.write(p, room.Join, w.certify(p).AppendTo(nil))
+	case n < 94:
+		w.crash(p)
+	case n < 96:
+		w.split(p)
+	default:
+		w.lie(w.any())
+	}
+}
+
+// crash loses all that p has not stored.
+func (w *world) crash(p *person) {
+	for _, q := range w.people {
+		w.cut(p, q)
+	}
+	p.reopen(w)
+}
+
+// reopen makes p's room of what is on the shelf.
+func (p *person) reopen(w *world) {
+	old := p.shelf
+	forks := p.room.Forks()
+	p.shelf = newShelf()
+	p.room = room.New(w.id, p.shelf)
+	for _, id := range old.order {
+		p.room.Want(id)
+		if _, err := p.room.Receive(old.metas[id].Event, old.bodies[id], 0); err != nil {
+			w.t.Fatalf("%s cannot read its own shelf: %v", p.name, err)
+		}
+	}
+	for _, f := range forks {
+		_, err := p.room.Prove(f)
+		w.must(err)
+	}
+}
+
+// split makes a liar two: both go on with the same key, each with what it is told.
+func (w *world) split(p *person) {
+	if !p.liar || len(p.wrote) < 1 || len(w.people) > 8 {
+		return
+	}
+	twin := &person{name: p.name + "'", account: p.account, device: p.device, liar: true, links: map[*person]*room.Session{}, wrote: slices.Clone(p.wrote)}
+	twin.room, twin.shelf = p.room, p.shelf
+	twin.reopen(w)
+	w.people = append(w.people, twin)
+}
+
+// lie makes a liar sign a second event with a number that it has used.
+func (w *world) lie(p *person) {
+	if !p.liar || len(p.wrote) < 2 {
+		return
+	}
+	m, ok := p.shelf.Find(p.wrote[1+w.rng.IntN(len(p.wrote)-1)])
+	if !ok || m.Seq < 2 {
+		return
+	}
+	body := fmt.Appendf(nil, "the other side of %d", w.rng.Uint32())
+	h := m.Header
+	h.Kind = room.Content
+	e, err := room.Sign(p.device, h, body)
+	w.must(err)
+	for _, q := range w.people { // one hears this
+		if s := p.links[q]; s != nil && w.rng.IntN(2) == 0 {
+			w.send(p, q, room.Message{Events: []room.Sent{{Event: e, Body: body}}})
+		}
+	}
+}
+
+// heal connects all and lets everything arrive.
+func (w *world) heal() {
+	for range 3 {
+		for i, a := range w.people {
+			for _, b := range w.people[:i] {
+				if a.liar || b.liar {
+					continue
+				}
+				w.cut(a, b)
+				w.connect(a, b)
+			}
+		}
+		for n := 0; w.deliver(); n++ {
+			if n > 200_000 {
+				w.t.Fatal("the members do not come to rest")
+			}
+		}
+	}
+}
+
+// list is what a member shows.
+func (p *person) list() []room.ID {
+	var metas []room.Meta
+	for _, m := range p.shelf.metas {
+		if m.Kind >= room.Content && p.room.Counts(&m) {
+			metas = append(metas, m)
+		}
+	}
+	slices.SortFunc(metas, func(a, b room.Meta) int { return a.Compare(&b.Event) })
+	ids := make([]room.ID, len(metas))
+	for i := range metas {
+		ids[i] = metas[i].ID
+	}
+	return ids
+}
+
+// check compares what honest members hold.
+func (w *world) check() {
+	first := w.people[0]
+	want, members := first.list(), first.room.Members()
+	for _, p := range w.people[1:] {
+		if p.liar {
+			continue
+		}
+		if got := p.room.Members(); !slices.Equal(got, members) {
+			w.t.Errorf("%s sees the members %v, %s sees %v", p.name, got, first.name, members)
+		}
+		if got := p.list(); !slices.Equal(got, want) {
+			w.t.Errorf("%s shows %d events %v, %s shows %d %v", p.name, len(got), got, first.name, len(want), want)
+		}
+		if got, want := p.room.Options(), first.room.Options(); got != want {
+			w.t.Errorf("%s sees %+v, %s sees %+v", p.name, got, first.name, want)
+		}
+	}
+	for _, p := range w.people {
+		if p.liar {
+			continue
+		}
+		for _, id := range p.wrote {
+			if _, ok := first.shelf.Find(id); !ok {
+				w.t.Errorf("%v of %s is lost", id, p.name)
+			}
+		}
+	}
+}
+
+func TestHonestMembersShowTheSame(t *testing.T) {
+	shown := 0
+	for seed := range uint64(seeds) {
+		w := newWorld(t, seed, 3+int(seed%4), int(seed%3))
+		for _, p := range w.people[1:] { // most are members from the start
+			if w.rng.IntN(4) > 0 {
+				w.change(w.people[0], room.Change{Op: room.Add, Account: p.account.Key(), Role: room.Role(1 + w.rng.IntN(2))})
+			}
+		}
+		for range 250 {
+			w.step()
+		}
+		w.heal()
+		w.check()
+		shown += len(w.people[0].list())
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	if shown < seeds*3 {
+		t.Errorf("only %d events were shown in %d worlds", shown, seeds)
+	}
+}

@@ -1,0 +1,288 @@
+package room
+
+import (
+	"container/heap"
+	"slices"
+
+	"p2p/peer/identity"
+)
+
+// Bounds of a message between members, and of what is on its way.
+const (
+	maxBatch      = 256       // events
+	maxBatchBytes = 256 << 10 // of bodies
+	maxWant       = 64        // ids
+	maxFlight     = 4         // batches that are not answered yet
+	maxAsked      = 4096      // ids that one member was asked for
+)
+
+// Message is what two members of a room say to each other. One of the fields is set,
+// but for Marks, which answers Events.
+type Message struct {
+	// Hello begins, and is repeated when something seems to be missing: all marks
+	// and forks of who says it.
+	Hello bool
+	Marks map[identity.Key]Mark
+	Forks map[identity.Key]uint64
+
+	Events []Sent
+	// Ack answers a message with Events, with the marks of their devices.
+	Ack    bool
+	Want   []ID
+	Proofs []Proof
+}
+
+// Sent is an event with its body, nil when it is withheld or gone.
+type Sent struct {
+	Event Event
+	Body  []byte
+}
+
+// Bodies gives the bodies of events to members: nil for one that the member is not to see, or
+// that was deleted.
+type Bodies func(m *Meta) []byte
+
+// Session brings this member and one other to the same events, for as long as they are connected.
+// It is for the goroutine of its Room.
+type Session struct {
+	room   *Room
+	bodies Bodies
+	from   uint64 // tells sources apart
+
+	met    bool
+	theirs map[identity.Key]uint64 // what they have for sure
+	sent   map[identity.Key]uint64 // what they have when all on its way arrives
+	stuck  map[identity.Key]uint64 // marks that did not move although more was sent
+	flight int
+	asked  map[ID]bool
+}
+
+// NewSession returns the session with a member that has just been connected to.
+// from is a number that no other session of the room has.
+func NewSession(r *Room, from uint64, bodies Bodies) *Session {
+	return &Session{
+		room: r, bodies: bodies, from: from, theirs: make(map[identity.Key]uint64), sent: make(map[identity.Key]uint64),
+		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool),
+	}
+}
+
+// Hello returns the first message.
+func (s *Session) Hello() Message {
+	forks := make(map[identity.Key]uint64, len(s.room.forks))
+	for device, f := range s.room.forks {
+		forks[device] = f.seq
+	}
+	return Message{Hello: true, Marks: s.room.Clock(), Forks: forks}
+}
+
+// Close ends the session.
+func (s *Session) Close() { s.room.Forget(s.from) }
+
+// Handle takes a message of the other member, and returns what has changed and what is to be
+// answered once that is committed. After an error the connection is to be ended.
+func (s *Session) Handle(m Message) (Outcome, []Message, error) {
+	var out Outcome
+	var answers []Message
+	for i := range m.Proofs {
+		changed, err := s.room.Prove(m.Proofs[i])
+		if err != nil && err != ErrStranger { //nolint:errorlint // Prove wraps nothing
+			return out, nil, err
+		}
+		out.add(changed)
+	}
+	for i := range m.Events {
+		changed, err := s.room.Receive(m.Events[i].Event, m.Events[i].Body, s.from)
+		out.add(changed)
+		if err != nil {
+			return out, nil, err
+		}
+	}
+	if len(m.Events) > 0 {
+		answers = append(answers, s.ack(m.Events))
+	}
+	if m.Ack {
+		s.flight = max(0, s.flight-1)
+	}
+	if m.Hello || m.Ack {
+		answers = append(answers, s.meet(m)...)
+	}
+	if len(m.Want) > 0 {
+		answers = append(answers, s.give(m.Want)...)
+	}
+	return out, answers, nil
+}
+
+func (o *Outcome) add(other Outcome) {
+	o.Added = append(o.Added, other.Added...)
+	o.Recount = o.Recount || other.Recount
+	o.Proofs = append(o.Proofs, other.Proofs...)
+}
+
+// ack says how far the devices of events are known now.
+func (s *Session) ack(events []Sent) Message {
+	marks := make(map[identity.Key]Mark)
+	for i := range events {
+		device := events[i].Event.Author
+		marks[device] = s.room.Mark(device)
+	}
+	return Message{Ack: true, Marks: marks}
+}
+
+// meet takes the marks of the other member: it notes what he has, asks for what contradicts, and
+// passes on proofs that he does not know.
+func (s *Session) meet(m Message) []Message {
+	var answers []Message
+	var strange []ID
+	for device, mark := range m.Marks {
+		s.note(device, mark, m.Hello)
+		if own, ok := s.room.index.At(device, mark.Seq); ok && own.ID != mark.ID && !s.room.withdrawn(device, mark.Seq) {
+			s.room.Want(mark.ID)
+			strange = append(strange, mark.ID)
+		}
+	}
+	if want := s.want(strange); len(want) > 0 {
+		answers = append(answers, Message{Want: want})
+	}
+	if m.Hello {
+		s.met = true
+		if proofs := s.proofs(m.Forks); len(proofs) > 0 {
+			answers = append(answers, Message{Proofs: proofs})
+		}
+	}
+	return answers
+}
+
+// note takes how far the other member knows a device.
+func (s *Session) note(device identity.Key, mark Mark, hello bool) {
+	if !hello && s.flight == 0 && mark.Seq < s.sent[device] {
+		if s.theirs[device] == mark.Seq && s.stuck[device] < mark.Seq+1 {
+			s.stuck[device] = mark.Seq + 1 // he cannot take it; what he lacks he asks for
+		}
+		s.sent[device] = mark.Seq
+	}
+	if hello {
+		delete(s.stuck, device)
+		s.sent[device] = mark.Seq
+	}
+	s.theirs[device] = mark.Seq
+	s.sent[device] = max(s.sent[device], mark.Seq)
+	if s.stuck[device] <= mark.Seq {
+		delete(s.stuck, device)
+	}
+}
+
+// want returns those of the ids that were not asked for yet.
+func (s *Session) want(ids []ID) []ID {
+	var want []ID
+	for _, id := range ids {
+		if len(want) < maxWant && len(s.asked) < maxAsked && !s.asked[id] {
+			s.asked[id] = true
+			want = append(want, id)
+		}
+	}
+	return want
+}
+
+// proofs returns what the other member does not know of liars.
+func (s *Session) proofs(known map[identity.Key]uint64) []Proof {
+	var proofs []Proof
+	for device, f := range s.room.forks {
+		if seq, ok := known[device]; !ok || seq > f.seq {
+			proofs = append(proofs, f.proof)
+		}
+	}
+	slices.SortFunc(proofs, func(a, b Proof) int { return a.A.Compare(&b.A) })
+	return proofs
+}
+
+// give answers a Want with what is there.
+func (s *Session) give(ids []ID) []Message {
+	var m Message
+	for _, id := range ids[:min(len(ids), maxWant)] {
+		if found, ok := s.room.index.Find(id); ok {
+			m.Events = append(m.Events, Sent{found.Event, s.bodies(&found)})
+		}
+	}
+	if len(m.Events) == 0 {
+		return nil
+	}
+	s.flight++
+	return []Message{m}
+}
+
+// Delivered reports whether the other member has stored the event of that device and
+// number.
+func (s *Session) Delivered(device identity.Key, seq uint64) bool { return s.theirs[device] >= seq }
+
+// Next returns what else is to be sent now: proofs that were just found, ids that are
+// missing, and events that the other member lacks, in the order of their causes, as long as not too
+// much is on its way. It is called after every Handle and every change of the room,
+// until it returns nothing.
+func (s *Session) Next(found []Proof) []Message {
+	var messages []Message
+	if len(found) > 0 && s.met {
+		messages = append(messages, Message{Proofs: found})
+	}
+	if want := s.want(s.room.Missing(maxWant)); len(want) > 0 {
+		messages = append(messages, Message{Want: want})
+	}
+	for s.met && s.flight < maxFlight {
+		batch := s.batch()
+		if len(batch) == 0 {
+			break
+		}
+		s.flight++
+		messages = append(messages, Message{Events: batch})
+	}
+	return messages
+}
+
+// batch returns the next events that the other member lacks, causes first.
+func (s *Session) batch() []Sent {
+	var logs merge
+	for device := range s.room.marks {
+		if s.stuck[device] > 0 {
+			continue
+		}
+		logs.push(s.room, device, s.sent[device]+1)
+	}
+	heap.Init(&logs)
+	var batch []Sent
+	for bytes := 0; len(logs) > 0 && len(batch) < maxBatch && bytes < maxBatchBytes; {
+		m := logs[0]
+		body := s.bodies(&m)
+		batch = append(batch, Sent{m.Event, body})
+		bytes += len(body)
+		s.sent[m.Author] = m.Seq
+		heap.Pop(&logs)
+		before := len(logs)
+		if logs.push(s.room, m.Author, m.Seq+1); len(logs) > before {
+			heap.Fix(&logs, before)
+		}
+	}
+	return batch
+}
+
+// merge is the next event of several logs, as a heap.
+type merge []Meta
+
+// push puts the event of a device into the heap, if it is one that is passed on.
+func (l *merge) push(r *Room, device identity.Key, seq uint64) {
+	if seq > r.Mark(device).Seq {
+		return
+	}
+	if m, ok := r.index.At(device, seq); ok {
+		*l = append(*l, m)
+	}
+}
+
+// Len, Less, Swap, Push and Pop implement heap.Interface.
+func (l merge) Len() int           { return len(l) }
+func (l merge) Less(i, j int) bool { return l[i].Compare(&l[j].Event) < 0 }
+func (l merge) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
+func (l *merge) Push(m any)        { *l = append(*l, m.(Meta)) }
+func (l *merge) Pop() any {
+	last := (*l)[len(*l)-1]
+	*l = (*l)[:len(*l)-1]
+	return last
+}
