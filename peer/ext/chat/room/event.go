@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"p2p/peer/identity"
 )
@@ -210,11 +209,8 @@ func (p *parser) take(n int) []byte {
 	return b
 }
 
-func (p *parser) byte() byte       { return p.take(1)[0] }
-func (p *parser) hash() [32]byte   { return [32]byte(p.take(32)) }
-func (p *parser) rests() []byte    { return slices.Clip(p.rest) }
-func (p *parser) ok() bool         { return !p.bad }
-func (p *parser) flag() (set bool) { return p.byte() == 1 }
+func (p *parser) byte() byte     { return p.take(1)[0] }
+func (p *parser) hash() [32]byte { return [32]byte(p.take(32)) }
 
 // number reads a varint in its shortest form: a longer one would be a second id of
 // the same event.

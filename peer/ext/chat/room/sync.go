@@ -192,7 +192,7 @@ func (s *Session) proofs(known map[identity.Key]uint64) []Proof {
 		}
 	}
 	slices.SortFunc(proofs, func(a, b Proof) int { return a.A.Compare(&b.A) })
-	return proofs
+	return proofs[:min(len(proofs), maxProofs)]
 }
 
 // give answers a Want with what is there.
