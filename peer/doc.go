@@ -30,5 +30,15 @@
 //	swarm.Loop       queue, sessions, choker, addresses; waits for nobody
 //	swarm.Lobby      the peers of a magnet link, until the torrent is known
 //	store.Line       the piece that each worker hashes
-//	announcer        the trackers of a torrent
+//	announce.Scheduler, one per Node: when each torrent is announced
+//
+// # Torrents that sleep
+//
+// A complete torrent that nobody is connected to needs none of that. As a Sleeper it
+// is a small record: no goroutine, no timer, no open file, no hashes. It wakes when
+// somebody greets the listener with its info-hash, or when a downloader that its
+// trackers name answers a call; the torrent file is read again then, the content
+// opened, and a Loop begins. A minute after the last connection the Loop ends and
+// everything is let go. How many may be awake is bounded, and those that only stay
+// awake make room.
 package peer

@@ -85,7 +85,7 @@ func (n *Node) openLobby(ctx context.Context, m Magnet, cancel context.CancelCau
 	switch {
 	case n.closed:
 		return nil, ErrClosed
-	case n.swarms[m.InfoHash] != nil || n.lobbies[m.InfoHash] != nil:
+	case n.has(m.InfoHash):
 		return nil, ErrAdded
 	}
 	l := &lobby{node: n, hash: m.InfoHash, key: n.rng.Uint32(), cancel: cancel}
@@ -181,7 +181,7 @@ func (a asker) Snapshot() announce.Request {
 }
 
 // Found implements announce.Torrent.
-func (a asker) Found(_ context.Context, _ string, peers []netip.AddrPort) (others int) {
-	a.lobby.AddPeers(peers, false)
-	return a.lobby.node.others(peers)
+func (a asker) Found(_ context.Context, _ string, r announce.Response) (others int) {
+	a.lobby.AddPeers(r.Peers, false)
+	return a.lobby.node.others(r.Peers)
 }

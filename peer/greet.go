@@ -61,14 +61,15 @@ func (n *Node) welcome(ctx context.Context, conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	m := n.find(theirs.InfoHash)
-	if m == nil {
-		return fmt.Errorf("no torrent %v here", theirs.InfoHash)
+	m, leave, err := n.meet(ctx, theirs.InfoHash)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	if err := n.writeHandshake(conn, theirs.InfoHash); err != nil {
 		return err
 	}
-	hand(m, conn, theirs, false)
+	m.Joined(conn, candidate(conn, theirs, false))
 	return nil
 }
 
@@ -91,25 +92,33 @@ func (n *Node) dial(ctx context.Context, h infohash.T, m meeting, addr netip.Add
 
 // call connects to addr, does the handshakes and hands the connection to m.
 func (n *Node) call(ctx context.Context, h infohash.T, m meeting, addr netip.AddrPort) error {
+	conn, theirs, err := n.reach(ctx, h, addr)
+	if err == nil {
+		m.Joined(conn, candidate(conn, theirs, true))
+	}
+	return err
+}
+
+// reach connects to a peer of torrent h and does the handshakes.
+func (n *Node) reach(ctx context.Context, h infohash.T, addr netip.AddrPort) (net.Conn, wire.Handshake, error) {
 	select {
 	case n.dialling <- struct{}{}:
 		defer func() { <-n.dialling }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, wire.Handshake{}, ctx.Err()
 	}
 	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := n.opt.Network.Dial(dialCtx, n.opt.Listen.Addr(), addr)
 	if err != nil {
-		return err
+		return nil, wire.Handshake{}, err
 	}
 	theirs, err := n.exchange(ctx, conn, h)
 	if err != nil {
 		conn.Close()
-		return err
+		return nil, wire.Handshake{}, err
 	}
-	hand(m, conn, theirs, true)
-	return nil
+	return conn, theirs, nil
 }
 
 // exchange does the handshakes with somebody whom we called.
@@ -158,12 +167,12 @@ func readHandshake(ctx context.Context, conn net.Conn) (wire.Handshake, error) {
 	return wire.ParseHandshake(b[:])
 }
 
-// hand gives a connection whose handshakes are done to the loop of its torrent.
-func hand(m meeting, conn net.Conn, theirs wire.Handshake, dialled bool) {
-	m.Joined(conn, swarm.Candidate{
+// candidate describes a connection whose handshakes are done.
+func candidate(conn net.Conn, theirs wire.Handshake, dialled bool) swarm.Candidate {
+	return swarm.Candidate{
 		Addr: addrPort(conn.RemoteAddr()), ID: theirs.PeerID, Dialled: dialled,
 		Fast: theirs.SupportsFast(), Ext: theirs.SupportsExtended(),
-	})
+	}
 }
 
 // pause waits for d; false means that ctx ended first.

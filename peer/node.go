@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -28,26 +30,33 @@ var (
 // Node is a peer: a listener, a dialler and torrents. Its methods may be called
 // from any goroutine.
 type Node struct {
-	opt      Options
-	id       [20]byte
-	listener net.Listener
-	addr     netip.AddrPort
-	memory   *store.Memory
-	line     *store.Line
-	down, up *link.Limiter
-	trackers *announce.Client
-	log      *zap.Logger
+	opt       Options
+	id        [20]byte
+	listener  net.Listener
+	addr      netip.AddrPort
+	memory    *store.Memory
+	line      *store.Line
+	down, up  *link.Limiter
+	trackers  *announce.Client
+	announces *announce.Scheduler
+	log       *zap.Logger
 
 	stop     context.CancelFunc
 	wg       sync.WaitGroup // accept loop, handshakes, dials
 	doorstep doorstep       // who called and is in the handshake
 	dialling chan struct{}
 
-	mu      sync.Mutex
-	swarms  map[infohash.T]*Swarm
-	lobbies map[infohash.T]*lobby
-	rng     *rand.Rand // seeds of torrents
-	closed  bool
+	mu       sync.Mutex
+	swarms   map[infohash.T]*Swarm
+	lobbies  map[infohash.T]*lobby
+	sleepers map[infohash.T]*Sleeper
+	awake    map[*Sleeper]*awake
+	sent     int64      // payload of torrents that were awake and are not
+	visits   []visit    // that wait
+	visiting int        // goroutines that make them
+	visitor  func()     // is one of them
+	rng      *rand.Rand // seeds of torrents
+	closed   bool
 }
 
 // Open binds the listener and starts to accept. The error wraps
@@ -68,6 +77,9 @@ func Open(o Options) (*Node, error) {
 	if err := ext.Check(o.Extensions); err != nil {
 		return nil, fmt.Errorf("open node: %w", err)
 	}
+	if o.MaxAwake <= 0 {
+		o.MaxAwake = DefaultMaxAwake
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ln, err := o.Network.Listen(ctx, o.Listen)
 	if err != nil {
@@ -81,9 +93,13 @@ func Open(o Options) (*Node, error) {
 		trackers: announce.New(announce.Options{Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true}),
 		log:      o.Log, stop: cancel,
 		dialling: make(chan struct{}, maxGreeting),
-		swarms:   make(map[infohash.T]*Swarm), lobbies: make(map[infohash.T]*lobby), rng: rand.New(rand.NewPCG(o.Seed, 1)),
+		swarms:   make(map[infohash.T]*Swarm), lobbies: make(map[infohash.T]*lobby),
+		sleepers: make(map[infohash.T]*Sleeper), awake: make(map[*Sleeper]*awake), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
+	n.announces = n.trackers.NewScheduler()
+	n.visitor = func() { n.makeVisits(ctx) }
 	n.wg.Go(func() { n.accept(ctx) })
+	n.wg.Go(func() { n.announces.Run(ctx) })
 	n.declineUTP(ctx)
 	return n, nil
 }
@@ -104,8 +120,8 @@ func (n *Node) Close(ctx context.Context) error {
 		return nil
 	}
 	n.closed = true
-	all := n.swarms
-	n.swarms = nil
+	all, sleepers := n.swarms, slices.Collect(maps.Values(n.sleepers))
+	n.swarms, n.sleepers = nil, nil
 	for _, l := range n.lobbies {
 		l.cancel(ErrClosed)
 	}
@@ -117,6 +133,7 @@ func (n *Node) Close(ctx context.Context) error {
 	for _, s := range all {
 		go func() { errs <- s.close(ctx) }()
 	}
+	closeSleepers(ctx, sleepers)
 	var err error
 	for range all {
 		err = errors.Join(err, <-errs)
@@ -126,15 +143,25 @@ func (n *Node) Close(ctx context.Context) error {
 	return err
 }
 
-// find returns who takes connections for info-hash h, or nil.
-func (n *Node) find(h infohash.T) meeting {
+// has reports whether h is taken. The caller holds n.mu.
+func (n *Node) has(h infohash.T) bool {
+	return n.swarms[h] != nil || n.lobbies[h] != nil || n.sleepers[h] != nil
+}
+
+// meet returns who takes connections for info-hash h, and what to call when one
+// has been handed over, or was not. A torrent that sleeps is woken.
+func (n *Node) meet(ctx context.Context, h infohash.T) (meeting, func(), error) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if s := n.swarms[h]; s != nil {
-		return s.loop
+	swarm, lobby, sleeper := n.swarms[h], n.lobbies[h], n.sleepers[h]
+	n.mu.Unlock()
+	switch {
+	case swarm != nil:
+		return swarm.loop, func() {}, nil
+	case lobby != nil:
+		return lobby, func() {}, nil
+	case sleeper != nil:
+		loop, err := sleeper.enter(ctx)
+		return loop, sleeper.leave, err
 	}
-	if l := n.lobbies[h]; l != nil {
-		return l
-	}
-	return nil
+	return nil, nil, fmt.Errorf("no torrent %v here", h)
 }

@@ -32,6 +32,9 @@ type Options struct {
 	// UploadSlots is how many peers of a torrent may ask us for blocks at the
 	// same time; 0 = 8.
 	UploadSlots int
+	// MaxAwake is how many Sleepers may be awake at the same time; 0 =
+	// DefaultMaxAwake.
+	MaxAwake int
 	// Workers is how many goroutines hash and write; 0 = one per core.
 	Workers int
 	// Extensions are what we speak past the core (BEP 10), each on every torrent

@@ -47,6 +47,10 @@ type Swarm struct {
 	stop      context.CancelFunc
 	wg        sync.WaitGroup
 	loopErr   error // set before wg is done
+
+	// owned by the loop
+	told   bool      // that the download is complete
+	needed time.Time // when the trackers were last asked for peers
 }
 
 // Stats is a torrent at one moment.
@@ -62,36 +66,45 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 	switch {
 	case n.closed:
 		return nil, ErrClosed
-	case n.swarms[t.Meta.InfoHash] != nil || n.lobbies[t.Meta.InfoHash] != nil:
+	case n.has(t.Meta.InfoHash):
 		return nil, fmt.Errorf("add torrent %v: %w", t.Meta.InfoHash, ErrAdded)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Swarm{node: n, hash: t.Meta.InfoHash, key: n.rng.Uint32(), stop: cancel}
-	s.loop = swarm.New(swarm.Options{
-		Info: &t.Meta.Info, InfoHash: t.Meta.InfoHash, PeerID: n.id,
-		Store: t.Store, Have: t.Have, Memory: n.memory, Line: n.line,
-		Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
-		Rand:      rand.New(rand.NewPCG(n.rng.Uint64(), 2)),
-		Log:       n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
-		Dial:      func(addr netip.AddrPort) { n.dial(ctx, s.hash, s.loop, addr) },
-		InfoBytes: t.Meta.InfoBytes, Extensions: n.opt.Extensions, Listen: n.addr, Hello: n.hello,
-	})
+	s := &Swarm{node: n, hash: t.Meta.InfoHash, key: n.rng.Uint32(), stop: cancel, needed: time.Now()}
+	o := n.loopOptions(t, n.rng.Uint64())
+	o.Dial = func(addr netip.AddrPort) { n.dial(ctx, s.hash, s.loop, addr) }
+	o.Watch = s.watch
+	s.loop = swarm.New(o)
+	if st := s.loop.Stats(); st.PiecesHave == st.PiecesWanted {
+		s.told = true // BEP 3: "No completed is sent if the file was complete when started."
+	}
 	s.loop.AddPeers(t.Peers, true)
 	if !t.Meta.Info.Private {
 		s.loop.AddPeers(t.Seen, false)
 	}
-	s.wg.Go(func() { s.loopErr = s.loop.Run(ctx) })
 	tiers := t.Trackers
 	if tiers == nil {
 		tiers = t.Meta.Announce
 	}
 	if len(tiers) > 0 {
 		s.announcer = n.trackers.NewAnnouncer(tiers, s)
-		s.wg.Go(func() { s.announcer.Run(ctx) })
-		s.wg.Go(func() { s.tend(ctx) })
+		n.announces.Add(s.announcer)
 	}
+	s.wg.Go(func() { s.loopErr = s.loop.Run(ctx) })
 	n.swarms[s.hash] = s
 	return s, nil
+}
+
+// loopOptions are those of the loop of a torrent, without Dial.
+func (n *Node) loopOptions(t Torrent, seed uint64) swarm.Options {
+	return swarm.Options{
+		Info: &t.Meta.Info, InfoHash: t.Meta.InfoHash, PeerID: n.id,
+		Store: t.Store, Have: t.Have, Memory: n.memory, Line: n.line,
+		Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
+		Rand:      rand.New(rand.NewPCG(seed, 2)),
+		Log:       n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
+		InfoBytes: t.Meta.InfoBytes, Extensions: n.opt.Extensions, Listen: n.addr, Hello: n.hello,
+	}
 }
 
 // Complete is closed when every wanted piece is verified and safe on disk.
@@ -113,29 +126,27 @@ func (s *Swarm) Stats() Stats {
 	return st
 }
 
-// tend tells the announcer what it cannot know: that the download is complete,
-// and that there are few peers.
-func (s *Swarm) tend(ctx context.Context) {
-	complete := s.loop.Complete()
+// needEvery is how often the trackers are asked for more peers at the most, as far
+// as they allow.
+const needEvery = 15 * time.Second
+
+// watch tells the announcer what it cannot know: that the download is complete,
+// and that there are few peers. The loop calls it.
+func (s *Swarm) watch() {
+	if s.announcer == nil || s.told {
+		return
+	}
 	select {
-	case <-complete: // from the start
+	case <-s.loop.Complete():
+		s.told = true
+		s.announcer.Completed()
 		return
 	default:
 	}
-	t := time.NewTicker(15 * time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-complete:
-			s.announcer.Completed()
-			return
-		case <-t.C:
-			if st := s.loop.Stats(); st.Connected < 2 || st.Unavailable > 0 {
-				s.announcer.NeedPeers()
-			}
-		}
+	now := time.Now()
+	if st := s.loop.Stats(); now.Sub(s.needed) >= needEvery && (st.Connected < 2 || st.Unavailable > 0) {
+		s.needed = now
+		s.announcer.NeedPeers()
 	}
 }
 
@@ -149,9 +160,9 @@ func (s *Swarm) Snapshot() announce.Request {
 }
 
 // Found implements announce.Torrent.
-func (s *Swarm) Found(_ context.Context, _ string, peers []netip.AddrPort) (others int) {
-	s.loop.AddPeers(peers, false)
-	return s.node.others(peers)
+func (s *Swarm) Found(_ context.Context, _ string, r announce.Response) (others int) {
+	s.loop.AddPeers(r.Peers, false)
+	return s.node.others(r.Peers)
 }
 
 // others returns how many of the addresses are not our own.

@@ -17,6 +17,9 @@ const (
 	// endGameShare is the most blocks that a peer with nothing to do is given
 	// at once when all are already asked of others.
 	endGameShare = 8
+	// vainLimit is how many blocks are looked at in vain then: in a large swarm
+	// many peers have nothing to do, all the time.
+	vainLimit = 64
 	// crowdBlocks is how many blocks the pieces on their way may have together
 	// before peers join pieces rather than begin new ones. It bounds the
 	// memory for the state of blocks, to about 5 MB, where pieces are huge.
@@ -25,12 +28,14 @@ const (
 
 // drawing is one call of Next.
 type drawing struct {
-	peer PeerKey
-	who  *account
-	have *Bitfield
-	dst  []Block
-	end  int  // length of dst at which the peer has enough
-	dry  bool // no memory can be reserved
+	peer  PeerKey
+	who   *account
+	have  *Bitfield
+	dst   []Block
+	begin int  // length of dst at the beginning
+	end   int  // length of dst at which the peer has enough
+	dry   bool // no memory can be reserved
+	vain  int  // blocks that were looked at in end game and that others send sooner
 }
 
 func (d *drawing) full() bool { return len(d.dst) >= d.end }
@@ -63,7 +68,7 @@ func (q *Queue) Next(p PeerKey, have *Bitfield, outstanding, want int, dst []Blo
 	if want <= 0 {
 		return dst
 	}
-	d.end = len(dst) + want
+	d.begin, d.end = len(dst), len(dst)+want
 	if d.who.own != nil {
 		q.join(&d, d.who.own)
 	}
@@ -296,7 +301,7 @@ func (q *Queue) drawAgain(d *drawing) {
 	}
 	for askers := 1; askers < most; askers++ {
 		for _, a := range q.lists[active] {
-			if d.full() {
+			if d.full() || d.vain >= vainLimit {
 				return
 			}
 			if a.few > 0 && d.have.Has(a.index) && a.admits(d.peer) {
@@ -309,15 +314,34 @@ func (q *Queue) drawAgain(d *drawing) {
 // drawTail asks the peer for the last blocks of a that so many others are asked
 // for.
 func (q *Queue) drawTail(d *drawing, a *Assembly, askers int) {
-	for n, left := len(a.blocks)-1, a.few; left > 0 && !d.full(); n-- {
+	for n, left := len(a.blocks)-1, a.few; left > 0 && !d.full() && d.vain < vainLimit; n-- {
 		b := &a.blocks[n]
 		asked := b.asked()
 		if asked > 0 && asked < maxAskers {
 			left--
 		}
-		if asked == askers && b.find(d.peer) < 0 {
+		switch {
+		case asked != askers || b.find(d.peer) >= 0:
+		case q.hastens(d, b):
 			q.ask(d, a, n)
+		default:
+			d.vain++
 		}
 	}
 	q.file(a)
+}
+
+// hastens reports whether the peer, of which nothing else is asked, can be
+// expected to send b no later than all who are asked for it already: they send
+// the first of what they are asked for first, the peer gets the last ones first,
+// and each goes at its rate. More would only come twice; and if one of them
+// stops, its blocks are soon overdue.
+func (q *Queue) hastens(d *drawing, b *blockState) bool {
+	taken := len(d.dst) - d.begin
+	for _, p := range b.askers[:b.asked()] {
+		if a := q.ration.accounts[p]; d.who.weight*(a.out-taken) < a.weight*(taken+1) {
+			return false
+		}
+	}
+	return true
 }

@@ -18,6 +18,7 @@ type scene struct {
 	has    string // the pieces of p: * or -; empty for all
 	out    int    // blocks that p is asked for elsewhere
 	want   int
+	sent   int // blocks that p has sent before
 	before string
 	after  string
 }
@@ -64,14 +65,14 @@ var scenes = []scene{
 		avail: "1 4 4", before: "aaaa ---- ----", after: "aaaa ---- ----"},
 	{name: "end game: the tail of what others are asked for", want: 2,
 		avail: "1 1 1", before: "aaaa #### ####", after: "aa(ap)(ap) #### ####"},
-	{name: "end game: nothing that has come", want: 20,
+	{name: "end game: nothing that has come", want: 20, sent: 4,
 		avail: "1 1 1", before: "AaAa #### ####", after: "A(ap)A(ap) #### ####"},
 	{name: "end game: only for a peer that has nothing else to do", want: 20, out: 1,
 		avail: "1 1 1", before: "aaaa #### ####", after: "aaaa #### ####"},
 	{name: "end game: not on top of what is drawn", want: 20,
 		avail: "1 1 1", before: "aaa. #### ####", after: "aaap #### ####"},
-	{name: "end game: first what the fewest are asked for", want: 3,
-		avail: "1 1 1", before: "aa(ab)(ab) #### ####", after: "(ap)(ap)(ab)(abp) #### ####"},
+	{name: "end game: first what the fewest are asked for", want: 2,
+		avail: "1 1 1", before: "a(ab)(ab)(ab) #### ####", after: "(ap)(ab)(ab)(abp) #### ####"},
 	{name: "end game: at most three peers on a block", want: 20,
 		avail: "1 1 1", before: "(abc)(abc)(abc)(abc) #### ####", after: "(abc)(abc)(abc)(abc) #### ####"},
 	{name: "end game: a few blocks at a time", want: 20,
@@ -132,6 +133,7 @@ func (s *scene) play(t *testing.T) {
 	for range s.seeds {
 		q.Gained(all)
 	}
+	q.Credit(key('p'), s.sent)
 	got := q.Next(key('p'), set(q.Layout(), s.has), s.out, s.want, nil)
 	if p := strings.TrimSuffix(picture(q), begun); p != s.after {
 		t.Errorf("%s became %s, want %s", s.before, p, s.after)
@@ -303,16 +305,29 @@ func TestWhoJoinsAPieceDoesNotMakeItHisOwn(t *testing.T) {
 	}
 }
 
-func TestInEndGameASlowPeerLeavesTheLastPlaceToAFasterOne(t *testing.T) {
-	q := paint(t, "(ab)(ab)(ab)(ab) #### ####", nil, rand.New(rand.NewPCG(1, 18)))
-	q.Credit(key('a'), 3)
-	q.Credit(key('b'), 3)
-	if got := q.Next(key('p'), everything(q), 0, 10, nil); len(got) != 0 {
-		t.Errorf("a slow peer got %v", got)
-	}
-	q.Credit(key('q'), 4)
-	if got := q.Next(key('q'), everything(q), 0, 10, nil); len(got) != blocksEach {
-		t.Errorf("a fast peer got %v", got)
+// What a slow peer is asked for as well comes from the fast one first.
+func TestInEndGameOnlyWhoWillBeSoonerIsAskedToo(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		before   string
+		asker, p int // how fast they are
+		want     int
+	}{
+		{"a quarter as fast, and the other has four to send", "aaaa #### ####", 40, 10, 1},
+		{"slower than that", "aaaa #### ####", 40, 9, 0},
+		{"as fast: they meet in the middle", "aaaa #### ####", 10, 10, 2},
+		{"as fast, and the other has one to send", "aBBB #### ####", 10, 10, 1},
+		{"slower", "aBBB #### ####", 10, 9, 0},
+		{"not known how fast", "aaaa #### ####", 10, 0, 0},
+		{"nothing came of the other", "aaaa #### ####", 0, 10, 4},
+		{"nothing came of either", "aaaa #### ####", 0, 0, 4},
+	} {
+		q := paint(t, c.before, nil, rand.New(rand.NewPCG(1, 18)))
+		q.Credit(key('a'), c.asker)
+		q.Credit(key('p'), c.p)
+		if got := q.Next(key('p'), everything(q), 0, 10, nil); len(got) != c.want {
+			t.Errorf("%s: got %v", c.name, got)
+		}
 	}
 }
 

@@ -136,13 +136,6 @@ func (q *Queue) Unavailable() int {
 	return n
 }
 
-// EndGame reports whether every missing piece is in assembly and every block of
-// them asked for: from here on a block may be asked of several peers.
-func (q *Queue) EndGame() bool {
-	return q.left > 0 && q.rare.size == 0 &&
-		len(q.lists[abandoned])+len(q.lists[loose])+len(q.lists[waiting]) == 0
-}
-
 // begin makes piece i an assembly.
 func (q *Queue) begin(i Index) *Assembly {
 	var a *Assembly
@@ -241,6 +234,13 @@ func (q *Queue) settle(a *Assembly) {
 	q.file(a)
 }
 
+// Movable reports whether b was asked of one peer alone and may as well be asked
+// of another: its piece is not on parole.
+func (q *Queue) Movable(b Block) bool {
+	a := q.active[b.Piece]
+	return a != nil && !a.parole && a.blocks[b.Number()].asked() == 1
+}
+
 // Doubt says that b is overdue from p: it may be asked of others, and still
 // counts when it comes. It also ends the trial of p on parole.
 func (q *Queue) Doubt(p PeerKey, b Block) {
@@ -330,6 +330,10 @@ func (q *Queue) Starved() bool {
 	q.starved = false
 	return was
 }
+
+// Rationed reports whether the budget has ever refused memory, so that peers may
+// have got less than they wanted.
+func (q *Queue) Rationed() bool { return q.ration.blocks > 0 }
 
 // Stranded appends to dst the spans that hold memory although nobody is asked
 // for what is left of them: whoever was has gone or chokes us. They are drawn

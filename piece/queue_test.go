@@ -79,7 +79,7 @@ func TestAPeerThatGetsItsLastPieceBecomesASeed(t *testing.T) {
 func TestATorrentWithoutPiecesHasNoSeeds(t *testing.T) {
 	q := newQueue(t, 0, piece.BlockSize, nil)
 	q.Lost(piece.NewBitfield(0))
-	if q.Seeds() != 0 || !q.Done() || q.EndGame() || len(q.Next(1, piece.NewBitfield(0), 0, 10, nil)) != 0 {
+	if q.Seeds() != 0 || !q.Done() || len(q.Next(1, piece.NewBitfield(0), 0, 10, nil)) != 0 {
 		t.Errorf("%d seeds, done %v", q.Seeds(), q.Done())
 	}
 }
@@ -99,23 +99,42 @@ func TestUnavailablePiecesAreCountedAlsoWhileTheyAreOnTheirWay(t *testing.T) {
 	}
 }
 
-func TestEndGameIsWhenNothingIsLeftToAskFor(t *testing.T) {
+func TestOnlyABlockThatOnePeerAloneIsAskedForCanBeMoved(t *testing.T) {
 	q := newQueue(t, 3, pieceEach, nil)
 	all := everything(q)
-	if q.EndGame() {
-		t.Error("end game before the beginning")
+	blocks := q.Next(1, all, 0, 3*blocksEach, nil)
+	twice := q.Next(2, all, 0, 1, nil)
+	if len(twice) != 1 {
+		t.Fatalf("%d blocks in end game", len(twice))
 	}
-	blocks := q.Next(1, all, 0, 2*blocksEach, nil)
-	if q.EndGame() {
-		t.Error("end game before the last piece is begun")
-	}
-	blocks = append(blocks, q.Next(1, all, 0, blocksEach, nil)...)
-	if !q.EndGame() {
-		t.Error("no end game although all is asked for")
+	for _, b := range blocks {
+		if got, want := q.Movable(b), b != twice[0]; got != want {
+			t.Errorf("%v: %v", b, got)
+		}
 	}
 	q.Return(1, blocks[0])
-	if q.EndGame() {
-		t.Error("end game with a free block")
+	if q.Movable(blocks[0]) {
+		t.Error("a block that nobody is asked for")
+	}
+	q.Arrived(1, blocks[1])
+	if q.Movable(blocks[1]) {
+		t.Error("a block that is there")
+	}
+}
+
+// On parole a piece stays with the one who is tried.
+func TestABlockOfAPieceOnParoleCannotBeMoved(t *testing.T) {
+	q := newQueue(t, 1, pieceEach, nil)
+	all := everything(q)
+	for n := range 2 {
+		blocks := q.Next(1, all, 0, blocksEach, nil)
+		if got, want := q.Movable(blocks[0]), n == 0; got != want {
+			t.Errorf("attempt %d: %v", n, got)
+		}
+		for _, b := range blocks {
+			q.Arrived(1, b)
+		}
+		q.Verified(blocks[0].Piece, false, nil)
 	}
 }
 

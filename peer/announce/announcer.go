@@ -10,21 +10,21 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
+	"p2p/torrentfile/infohash"
 	"p2p/tracker/wire"
 )
 
 // Torrent is what an Announcer announces. Its methods are called from the
-// goroutine of Announcer.Run and, after that has returned, of Announcer.Stop.
+// goroutines of a Scheduler and of Announcer.Stop, one at a time, and by
+// Scheduler.Add.
 type Torrent interface {
 	// Snapshot returns the numbers as they are now. Event is ignored.
 	Snapshot() Request
-	// Found hands over the peers of an answer, at least one; the slice is the
-	// callee's. It returns how many of them are somebody else: the tracker may
-	// have sent us our own address. It should not block, and must return when
-	// ctx ends.
-	Found(ctx context.Context, tracker string, peers []netip.AddrPort) (others int)
+	// Found hands over an answer of a tracker with at least one peer; its slices
+	// are the callee's. It returns how many of the peers are somebody else: the
+	// tracker may have sent us our own address. It should not block, and must
+	// return when ctx ends.
+	Found(ctx context.Context, tracker string, r Response) (others int)
 }
 
 // Status is what the user may want to know about one tracker of one torrent.
@@ -43,15 +43,16 @@ type Status struct {
 	External netip.Addr // our address according to the last answer (BEP 24), zero when unknown
 }
 
-// Announcer keeps one torrent announced. Run is its one goroutine and owns all
-// of it; the other methods may be called from anywhere and never block, but for
-// Stop.
+// Announcer keeps one torrent announced: Run does that on a goroutine, a Scheduler
+// for many without one each. The other methods may be called from anywhere and
+// never block, but for Stop.
 type Announcer struct {
 	client  *Client
 	torrent Torrent
-	log     *zap.Logger
+	hash    infohash.T
 
-	// Owned by Run, and by Stop after Run has returned.
+	// Owned by the round while one is under way, else by who holds the lock of the
+	// Scheduler, and by Stop after that.
 	tiers    tiers
 	rng      *rand.Rand
 	next     time.Time     // of the next round; zero when nobody is left to ask
@@ -61,15 +62,30 @@ type Announcer struct {
 	early    int           // rounds in a row that did not wait for the interval
 	alone    int           // rounds in a row in which a downloader got nobody else
 	owes     bool          // a tracker has yet to hear that the download is complete
-	complete bool          // the download was complete when Run began, or Completed has been called
+	complete bool          // the download was complete from the start, or Completed has been called
 
-	ran       atomic.Bool
-	done      chan struct{} // closed when Run returns
-	wantPeers chan struct{} // these three hold at most one signal
-	completed chan struct{}
-	changed   chan struct{}
+	// Guarded by the lock of the Scheduler.
+	place  place
+	at     int                // in Scheduler.due
+	host   *host              // whose line it stands in
+	prompt bool               // somebody waits for its next round
+	left   bool               // it was removed
+	cancel context.CancelFunc // of the round under way
+	landed chan struct{}      // closed when that has ended
+
+	scheduler atomic.Pointer[Scheduler]
+	signals   atomic.Uint32
 	published atomic.Pointer[[]Status] // what it points at never changes
 }
+
+// What others may tell an Announcer at any time.
+const (
+	wantPeers uint32 = 1 << iota
+	completed
+	changed
+
+	anything = wantPeers | completed | changed
+)
 
 // NewAnnouncer returns an Announcer of t to the trackers of announceList, which
 // has the form that BEP 12 gives it: tiers of URLs. It does nothing until Run.
@@ -79,68 +95,53 @@ func (c *Client) NewAnnouncer(announceList [][]string, t Torrent) *Announcer {
 		seed = rand.Uint64()
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
-	a := &Announcer{
-		client: c, torrent: t, log: c.log, rng: rng, tiers: newTiers(announceList, rng),
-		done:      make(chan struct{}),
-		wantPeers: make(chan struct{}, 1),
-		completed: make(chan struct{}, 1),
-		changed:   make(chan struct{}, 1),
-	}
+	a := &Announcer{client: c, torrent: t, rng: rng, tiers: newTiers(announceList, rng)}
 	a.publish()
 	return a
 }
 
-// Run announces until ctx ends. It may be called once. Trackers still believe
-// that we are there afterwards: see Stop.
+// Run announces until ctx ends: it is a Scheduler for one. It may be called once.
+// Trackers still believe that we are there afterwards: see Stop.
 func (a *Announcer) Run(ctx context.Context) {
-	a.ran.Store(true)
-	defer close(a.done)
-	first := a.torrent.Snapshot()
-	a.complete = first.Left == 0
-	a.log = a.log.With(zap.Stringer("torrent", first.InfoHash))
-	a.next = time.Now()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			a.round(ctx)
-		case <-a.wantPeers:
-			a.hurry()
-		case <-a.completed:
-			a.finish()
-		case <-a.changed:
-			a.forgive()
-		}
-		a.publish()
-		if a.next.IsZero() {
-			timer.Stop()
-		} else {
-			timer.Reset(time.Until(a.next))
-		}
+	s := a.client.NewScheduler()
+	s.Add(a)
+	s.Run(ctx)
+}
+
+// heed does what the signals say, those of which it is told to; the others wait.
+func (a *Announcer) heed(what uint32) {
+	told := a.signals.And(^what) & what
+	if told&wantPeers != 0 {
+		a.hurry()
+	}
+	if told&completed != 0 {
+		a.finish()
+	}
+	if told&changed != 0 {
+		a.forgive()
 	}
 }
 
 // NeedPeers says that the torrent could use more peers. The next announce then
 // comes as soon as the tracker allows, a minute after the last one at the
 // earliest, and less and less early when this goes on.
-func (a *Announcer) NeedPeers() { signal(a.wantPeers) }
+func (a *Announcer) NeedPeers() { a.signal(wantPeers) }
 
 // Completed says that the download has just become complete. It is told at
 // once, and only once. BEP 3: "No completed is sent if the file was complete
 // when started."
-func (a *Announcer) Completed() { signal(a.completed) }
+func (a *Announcer) Completed() { a.signal(completed) }
 
 // NetworkChanged says that our addresses or routes have changed: whatever
 // failed may work now, and what trackers know about us is out of date.
-func (a *Announcer) NetworkChanged() { signal(a.changed) }
+func (a *Announcer) NetworkChanged() { a.signal(changed) }
 
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // one is waiting already
+// signal leaves a note and has it read, if there is a Scheduler yet: if not, that
+// looks for notes when the Announcer is added.
+func (a *Announcer) signal(what uint32) {
+	a.signals.Or(what)
+	if s := a.scheduler.Load(); s != nil {
+		s.heed(a)
 	}
 }
 
@@ -157,28 +158,31 @@ func (a *Announcer) publish() {
 	a.published.Store(&all)
 }
 
-// Stop tells the trackers that have answered a started announce that we leave,
-// all at once, and waits for their answers as long as ctx allows; a download
-// whose end nobody has heard of yet, it tells before. Cancel the context of Run
-// first: Stop waits for it to return. The error joins what went
-// wrong; there is nothing to be done about it but to log it.
+// Stop ends the announcing and tells the trackers that have answered a started
+// announce that we leave, all at once, and waits for their answers as long as ctx
+// allows; a download whose end nobody has heard of yet, it tells before. A host
+// that is down is not told. The error joins what went wrong; there is nothing to
+// be done about it but to log it.
 func (a *Announcer) Stop(ctx context.Context) error {
-	if !a.ran.Load() {
+	s := a.scheduler.Load()
+	if s == nil {
 		return nil
 	}
-	select {
-	case <-a.done:
-	case <-ctx.Done():
-		return fmt.Errorf("stop announcing: %w", ctx.Err())
+	if landed := s.remove(a); landed != nil {
+		select {
+		case <-landed:
+		case <-ctx.Done():
+			return fmt.Errorf("stop announcing: %w", ctx.Err())
+		}
 	}
-	told := slices.DeleteFunc(a.tiers.all(), func(t *tracker) bool { return !t.started })
+	told := slices.DeleteFunc(a.tiers.all(), func(t *tracker) bool {
+		return !t.started || a.client.standing.down(t.host, time.Now())
+	})
 	if len(told) == 0 {
 		return nil
 	}
-	select {
-	case <-a.completed: // Run has ended before it saw that
+	if a.signals.Swap(0)&completed != 0 { // it came after the last round
 		a.finish()
-	default:
 	}
 	r := a.torrent.Snapshot()
 	var failed []error

@@ -53,6 +53,8 @@ type Client struct {
 	log   *zap.Logger
 	slots chan struct{} // one element per announce under way
 	ids   connectionIDs
+
+	standing standings
 }
 
 // New returns a client. It opens nothing until it is asked to announce.

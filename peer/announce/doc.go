@@ -2,10 +2,11 @@
 // torrent and asks them who else does.
 //
 // Client sends one announce to one tracker, over HTTP, HTTPS (BEP 3, 7, 23) or
-// UDP (BEP 15). Announcer repeats that for one torrent for as long as it runs:
-// it owns the tiers (BEP 12), the intervals and the back-off, and it is the
-// one long-lived goroutine that a torrent with trackers costs. The bytes of
-// both protocols are read and written by tracker/httpwire and tracker/udpwire.
+// UDP (BEP 15). Announcer repeats that for one torrent: it owns the tiers
+// (BEP 12), the intervals and the back-off. Scheduler lets any number of them take
+// turns: a torrent that waits for its time costs neither a goroutine nor a timer.
+// The bytes of both protocols are read and written by tracker/httpwire and
+// tracker/udpwire.
 //
 // # Which tracker is asked
 //
@@ -23,6 +24,15 @@
 // downloader got no other peer (15, 30, 60, 120, 240 seconds, then at the
 // interval), and when NeedPeers asks. At once: when the download completes,
 // when the network changed.
+//
+// # How many at once
+//
+// Eight announces to one host, 64 in all, and between two that follow each other
+// to one host as much time as the first took: ten thousand torrents that start
+// together do not fall upon their tracker. Downloaders, events and what a person
+// waits for come first. What one torrent finds out about a host, all know: after
+// three failures in a row the host is asked last by those that have another, and
+// by one of the others at a time, less and less often, until it answers.
 //
 // # What is not believed
 //

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"time"
 
 	"p2p/peer/announce"
@@ -16,10 +15,10 @@ type download struct{ found chan struct{} }
 
 func (d download) Snapshot() announce.Request { return announce.Request{Port: 6881, Left: 1 << 20} }
 
-func (d download) Found(_ context.Context, _ string, peers []netip.AddrPort) int {
-	fmt.Println("found", peers)
+func (d download) Found(_ context.Context, _ string, r announce.Response) int {
+	fmt.Println("found", r.Peers)
 	close(d.found)
-	return len(peers)
+	return len(r.Peers)
 }
 
 func Example() {

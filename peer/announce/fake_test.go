@@ -271,7 +271,8 @@ func (t *fakeTorrent) Snapshot() announce.Request {
 	}
 }
 
-func (t *fakeTorrent) Found(_ context.Context, _ string, peers []netip.AddrPort) int {
+func (t *fakeTorrent) Found(_ context.Context, _ string, r announce.Response) int {
+	peers := r.Peers
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	others := 0

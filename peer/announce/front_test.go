@@ -27,9 +27,9 @@ func (n *numbered) Snapshot() announce.Request {
 	return announce.Request{InfoHash: infohash.T{7}, PeerID: [wire.PeerIDSize]byte{byte(n.port)}, Port: n.port, Left: n.left.Load()}
 }
 
-func (n *numbered) Found(_ context.Context, _ string, peers []netip.AddrPort) int {
-	n.found <- peers
-	return len(peers)
+func (n *numbered) Found(_ context.Context, _ string, r announce.Response) int {
+	n.found <- r.Peers
+	return len(r.Peers)
 }
 
 // The client and the project's own tracker, over loopback sockets: a seeder and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,7 +24,7 @@ var errSilent = fmt.Errorf("no answer within %d s", patience/time.Second)
 // answered, and sets the time of the next round.
 func (a *Announcer) round(ctx context.Context) {
 	now := time.Now()
-	due := a.tiers.due(now, a.owes)
+	due := a.askable(now)
 	a.rounds++
 	var winner *Response // the first answer
 	others, downloading := 0, false
@@ -49,7 +50,7 @@ func (a *Announcer) round(ctx context.Context) {
 				winner = &resp
 			}
 			if len(resp.Peers) > 0 {
-				others += a.torrent.Found(ctx, due[i].URL, resp.Peers)
+				others += a.torrent.Found(ctx, due[i].URL, resp)
 			}
 			return others > 0 || !downloading || !a.client.o.AskOnWhenAlone
 		})
@@ -79,6 +80,22 @@ func (a *Announcer) round(ctx context.Context) {
 	a.plan()
 }
 
+// askable returns the trackers that may be asked now, in the order of BEP 12, but
+// first those whose hosts are not known to be down.
+func (a *Announcer) askable(now time.Time) []*tracker {
+	due := a.tiers.due(now, a.owes)
+	if len(due) > 1 {
+		down := func(t *tracker) int {
+			if a.client.standing.down(t.host, now) {
+				return 1
+			}
+			return 0
+		}
+		slices.SortStableFunc(due, func(x, y *tracker) int { return down(x) - down(y) })
+	}
+	return due
+}
+
 // request returns the announce for t. Every tracker hears started first, so
 // that it counts us, and completed once, whichever of them it is.
 func (a *Announcer) request(t *tracker) Request {
@@ -100,6 +117,7 @@ func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
 	if event == wire.Completed {
 		a.owes = false
 	}
+	a.client.standing.answered(t.host)
 	t.started = true
 	t.round = a.rounds
 	t.Answered = time.Now()
@@ -125,16 +143,21 @@ func (a *Announcer) failed(t *tracker, err error) {
 	t.Failures++
 	t.Err = err.Error()
 	wait := backOff(t.Failures, a.rng)
-	if refusal, ok := errors.AsType[*Refusal](err); ok {
+	refusal, refused := errors.AsType[*Refusal](err)
+	if refused {
+		a.client.standing.answered(t.host)
 		wait = max(wait, min(refusal.RetryIn, latestRetry))
 		t.never = refusal.Never
+	} else {
+		a.client.standing.failed(t.host, t.asked, time.Now(), err)
 	}
 	t.hold = time.Now().Add(wait)
 	if t.Next = t.hold; t.never {
 		t.Next = time.Time{}
 	}
 	if t.Failures == 1 && !t.Answered.IsZero() {
-		a.log.Warn("tracker does not answer any more", zap.String("tracker", t.host), zap.Error(err))
+		a.client.log.Warn("tracker does not answer any more",
+			zap.String("tracker", t.host), zap.Stringer("torrent", a.hash), zap.Error(err))
 	}
 }
 
@@ -198,6 +221,7 @@ func (a *Announcer) finish() {
 
 // forgive forgets every back-off and has us announced from where we are now.
 func (a *Announcer) forgive() {
+	a.client.standing.forget()
 	for _, t := range a.tiers.all() {
 		t.Failures, t.hold = 0, time.Time{}
 	}

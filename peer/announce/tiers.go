@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 )
 
 // maxTrackers bounds the trackers of one torrent. Lists with dozens are common
@@ -40,11 +41,12 @@ func newTiers(urls [][]string, rng *rand.Rand) tiers {
 				continue
 			}
 			seen[url] = true
+			url = unique.Make(url).Value() // the same for thousands of torrents
 			one := &tracker{Status: Status{URL: url, Tier: len(t), Seeders: -1, Leechers: -1}}
 			if u, err := parseURL(url); err != nil {
 				one.never, one.Err = true, err.Error()
 			} else {
-				one.host = u.Host
+				one.host = unique.Make(u.Host).Value()
 			}
 			trackers = append(trackers, one)
 		}

@@ -301,8 +301,9 @@ func TestALimiterGivesItsRateToThePercentAndSharesIt(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range passed {
 			wg.Go(func() {
+				var timer *time.Timer
 				for time.Since(begin) < 10*time.Second {
-					if err := l.wait(t.Context(), piece.BlockSize); err != nil {
+					if err := l.wait(t.Context(), piece.BlockSize, &timer); err != nil {
 						t.Error(err)
 						return
 					}

@@ -113,7 +113,7 @@ func (o *outbox) take(l *load, max int) bool {
 		}
 		l.blocks = l.blocks[:0]
 		o.moveFrames(l)
-		n := run(o.blocks, max)
+		n := min(max, len(o.blocks))
 		l.blocks = append(l.blocks, o.blocks[:n]...)
 		o.blocks = slices.Delete(o.blocks, 0, n)
 		o.mu.Unlock()
@@ -132,7 +132,7 @@ func (o *outbox) takeFrames(l *load) {
 }
 
 func (o *outbox) moveFrames(l *load) {
-	l.frames = l.frames[:0]
+	l.frames = reuse(l.frames)
 	for c := range o.messages {
 		l.frames = append(l.frames, o.messages[c]...)
 		o.messages[c] = reuse(o.messages[c])
@@ -140,18 +140,18 @@ func (o *outbox) moveFrames(l *load) {
 	o.waiting = 0
 }
 
-// run returns how many blocks, at most max, lie behind one another in the same
-// piece, so that one read gets them all.
-func run(blocks []piece.Block, max int) int {
-	n := min(1, len(blocks))
-	for n < len(blocks) && n < max {
-		last, b := blocks[n-1], blocks[n]
-		if b.Piece != last.Piece || b.Begin != last.Begin+last.Length {
+// run returns how many of the first blocks lie behind one another in the same
+// piece, so that one read gets them all, and their length in bytes.
+func run(blocks []piece.Block) (n, size int) {
+	for n < len(blocks) {
+		b := blocks[n]
+		if n > 0 && (b.Piece != blocks[0].Piece || b.Begin != blocks[0].Begin+uint32(size)) {
 			break
 		}
+		size += int(b.Length)
 		n++
 	}
-	return n
+	return n, size
 }
 
 // reuse empties b, and lets go of it when a burst has made it large.

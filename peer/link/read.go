@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"p2p/peer/wire"
 	"p2p/piece"
@@ -30,7 +31,8 @@ type reader struct {
 	r, w  int // the unread part of buf
 	limit int // longest frame
 	batch *Batch
-	held  int // bytes of payload in batch
+	held  int         // bytes of payload in batch
+	timer *time.Timer // of the limiter
 }
 
 func newReader(l *Link) *reader {
@@ -116,7 +118,7 @@ func (rd *reader) block(index, begin, n uint32) error {
 	if !ok || n > wire.MaxBlock {
 		return fmt.Errorf("%w: block of %d bytes at %d of piece %d, which cannot be", ErrFrame, n, begin, index)
 	}
-	if err := rd.link.cfg.Down.wait(rd.link.ctx, int(n)); err != nil {
+	if err := rd.link.cfg.Down.wait(rd.link.ctx, int(n), &rd.timer); err != nil {
 		return err
 	}
 	place, verdict := rd.link.expected.take(b)

@@ -43,11 +43,12 @@ type writer struct {
 	vecs    net.Buffers
 	spare   net.Buffers // the memory of vecs
 	blocks  int         // how many to take next
+	timer   *time.Timer // of the limiter
 }
 
 // run writes until the connection ends and returns why.
 func (wr *writer) run() error {
-	most := max(1, min(writeBlocksMax, wr.link.cfg.Up.most()/piece.BlockSize))
+	most := wr.link.cfg.Up.most()
 	wr.blocks = writeBlocksMin
 	for wr.link.outbox.take(&wr.load, min(wr.blocks, most)) {
 		n := 0
@@ -76,14 +77,21 @@ func (wr *writer) run() error {
 }
 
 // pay waits until the limiter lets n bytes of blocks pass. Messages do not wait
-// with them: on a slow line our own requests would stand behind what we send.
-func (wr *writer) pay(n int) error {
-	delay := wr.link.cfg.Up.reserve(n)
+// with them: on a slow line our own requests would stand behind what we send. What
+// was reserved is given back when the connection ends first: who comes and goes,
+// asking for much each time, would use the line up without sending anything.
+func (wr *writer) pay(n int) (err error) {
+	up := wr.link.cfg.Up
+	delay := up.reserve(n)
 	if delay <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
+	defer func() {
+		if err != nil {
+			up.giveBack(n)
+		}
+	}()
+	alarm(&wr.timer, delay)
 	for {
 		if len(wr.load.frames) > 0 {
 			wr.vecs = append(wr.spare[:0], wr.load.frames)
@@ -93,7 +101,7 @@ func (wr *writer) pay(n int) error {
 			wr.load.frames = wr.load.frames[:0]
 		}
 		select {
-		case <-timer.C:
+		case <-wr.timer.C:
 			return nil
 		case <-wr.link.outbox.wake:
 			wr.link.outbox.takeFrames(&wr.load)
@@ -103,8 +111,9 @@ func (wr *writer) pay(n int) error {
 	}
 }
 
-// gather reads the blocks of the load, which lie behind one another, with one
-// read of n bytes, and lays header and payload of each behind the messages.
+// gather reads the n bytes of the blocks of the load, those that lie behind one
+// another with one read, and lays header and payload of each behind the
+// messages.
 func (wr *writer) gather(n int) error {
 	wr.vecs = wr.spare[:0]
 	if len(wr.load.frames) > 0 {
@@ -117,10 +126,8 @@ func (wr *writer) gather(n int) error {
 		wr.payload = make([]byte, n)
 	}
 	wr.payload = wr.payload[:n]
-	first := wr.load.blocks[0]
-	offset := wr.link.cfg.Layout.Offset(first.Piece) + int64(first.Begin)
-	if err := wr.link.cfg.ReadAt(wr.payload, offset); err != nil {
-		return &DiskError{fmt.Errorf("read block %v for a peer: %w", first, err)}
+	if err := wr.read(); err != nil {
+		return err
 	}
 	wr.headers = wr.headers[:0]
 	for _, b := range wr.load.blocks {
@@ -132,6 +139,22 @@ func (wr *writer) gather(n int) error {
 			wr.headers[i*wire.PieceHeaderLen:(i+1)*wire.PieceHeaderLen],
 			wr.payload[at:at+int(b.Length)])
 		at += int(b.Length)
+	}
+	return nil
+}
+
+// read fills payload with the blocks of the load.
+func (wr *writer) read() error {
+	at := 0
+	for blocks := wr.load.blocks; len(blocks) > 0; {
+		k, size := run(blocks)
+		first := blocks[0]
+		offset := wr.link.cfg.Layout.Offset(first.Piece) + int64(first.Begin)
+		if err := wr.link.cfg.ReadAt(wr.payload[at:at+size], offset); err != nil {
+			return &DiskError{fmt.Errorf("read block %v for a peer: %w", first, err)}
+		}
+		at += size
+		blocks = blocks[k:]
 	}
 	return nil
 }

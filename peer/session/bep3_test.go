@@ -75,14 +75,14 @@ func TestAChokeThrowsOutQueuedRequests(t *testing.T) {
 	r := connect(t, options{pieces: 1, blocks: 16, have: []int{0}})
 	r.hears("interested")
 	r.does("unchoke", r.conn.SetChoking(r.now, false, nil), "unchoke")
-	for n := range 8 { // with the writer
+	for n := range 2 { // with the writer
 		b := r.layout.Block(r.layout.MustIndex(0), n)
 		r.hears("request "+r.short(b), "serve "+r.short(b))
 	}
 	r.hears("request 0/8")
 	r.hears("request 0/9")
 	r.does("choke", r.conn.SetChoking(r.now, true, nil), "choke")
-	r.does("the writer is done", r.conn.Sent(r.now, 8, 8<<14, nil))
+	r.does("the writer is done", r.conn.Sent(r.now, 2, 2<<14, nil))
 	if r.conn.Wants() {
 		t.Fatal("requests have survived the choke")
 	}
@@ -278,7 +278,7 @@ func TestWhatCameFromSomebodyElseIsCancelled(t *testing.T) {
 func TestACancelledRequestIsNotServed(t *testing.T) {
 	r := connect(t, options{pieces: 1, blocks: 16, have: []int{0}})
 	r.conn.SetChoking(r.now, false, nil)
-	for n := range 8 {
+	for n := range 2 {
 		r.events("request " + r.short(r.layout.Block(r.layout.MustIndex(0), n)))
 	}
 	r.hears("request 0/8")
@@ -286,7 +286,7 @@ func TestACancelledRequestIsNotServed(t *testing.T) {
 	r.hears("cancel 0/8")
 	r.hears("cancel 0/0")     // it is with the writer: too late
 	r.hears("cancel 3:1+999") // of nothing
-	r.does("sent", r.conn.Sent(r.now, 8, 8<<14, nil), "serve 0/9")
+	r.does("sent", r.conn.Sent(r.now, 2, 2<<14, nil), "serve 0/9")
 }
 
 // A peer that asks for blocks without end while it is choked is closed, but not

@@ -35,6 +35,9 @@ type Config struct {
 	InfoHash infohash.T
 	// ExtHandshake is the payload of our extension handshake. The Conn owns it.
 	ExtHandshake []byte
+	// Spread is shared by the connections of a torrent; nil = requests are
+	// answered in the order in which they came.
+	Spread *Spread
 }
 
 // Conn is the state of one connection. It belongs to the goroutine that owns

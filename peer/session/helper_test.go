@@ -42,6 +42,7 @@ type options struct {
 	have     []int
 	fast     bool
 	extended bool
+	spread   *session.Spread
 }
 
 func connect(t *testing.T, o options) *rig {
@@ -66,7 +67,7 @@ func connect(t *testing.T, o options) *rig {
 	r.layout = l
 	r.queue = piece.NewQueue(l, have, wanted, nil, rand.New(rand.NewPCG(1, 1)))
 	r.conn = session.New(session.Config{
-		Key: key, Fast: o.fast, Extended: o.extended, Addr: netip.MustParseAddr("80.4.4.200"),
+		Key: key, Fast: o.fast, Extended: o.extended, Spread: o.spread, Addr: netip.MustParseAddr("80.4.4.200"),
 		InfoHash: infohash.T([]byte(strings.Repeat("\xaa", 20))), ExtHandshake: []byte("d1:mdee"),
 	}, r.queue, r.now)
 	return r

@@ -256,7 +256,7 @@ func TestRequestsThatWaitAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if want := 2300 - session.OurReqQ - 8; rejected != want {
+	if want := 2300 - session.OurReqQ - 2; rejected != want {
 		t.Fatalf("%d of 2300 requests were rejected, want %d", rejected, want)
 	}
 }

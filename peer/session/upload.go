@@ -23,7 +23,7 @@ const (
 	// The writer holds the blocks of the next writeAhead, so that a cancel or
 	// a choke still finds the others here.
 	writeAhead    = 100 * time.Millisecond
-	writeAheadMin = 8   // blocks
+	writeAheadMin = 2   // blocks
 	writeAheadMax = 256 // blocks
 )
 
@@ -100,6 +100,7 @@ func (c *Conn) serve(now time.Time, out []Event) []Event {
 	if n <= 0 {
 		return out
 	}
+	c.freshFirst(n)
 	for _, b := range c.uploads[:n] {
 		out = append(out, Event{Kind: Serve, Block: b})
 	}

@@ -20,17 +20,20 @@ const (
 	// forgetAfter is how many dials in a row may fail before an address that
 	// nobody mentions again is forgotten.
 	forgetAfter = 8
-	// grudgesMax is how many who broke rules are remembered.
+	// grudgesMax is how many who broke rules are remembered, bannedMax how many
+	// who sent wrong data, and selfMax how many addresses that lead to ourselves.
 	grudgesMax = 1000
+	bannedMax  = 4096
+	selfMax    = 64
 )
 
 // book is what is known about addresses of peers: who may be dialled, and when.
 // It is pure, and belongs to the Core.
 type book struct {
-	self    map[netip.AddrPort]bool
+	self    *recent[netip.AddrPort]
 	entries map[netip.AddrPort]*entry
 	order   []netip.AddrPort // for a deterministic choice
-	banned  map[culprit]bool
+	banned  *recent[culprit]
 	grudges map[culprit]grudge
 	rng     *rand.Rand
 }
@@ -69,9 +72,9 @@ func culpritOf(addr netip.Addr, id [20]byte) culprit {
 
 func newBook(rng *rand.Rand) *book {
 	return &book{
-		self:    make(map[netip.AddrPort]bool),
+		self:    newRecent[netip.AddrPort](selfMax),
 		entries: make(map[netip.AddrPort]*entry),
-		banned:  make(map[culprit]bool),
+		banned:  newRecent[culprit](bannedMax),
 		grudges: make(map[culprit]grudge),
 		rng:     rng,
 	}
@@ -81,7 +84,7 @@ func newBook(rng *rand.Rand) *book {
 func (b *book) add(addr netip.AddrPort, keep bool) {
 	addr = unmapped(addr)
 	ip := addr.Addr()
-	if !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || addr.Port() == 0 || b.self[addr] || b.banned[culprit{addr: ip}] {
+	if !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || addr.Port() == 0 || b.self.has(addr) || b.banned.has(culprit{addr: ip}) {
 		return
 	}
 	if e := b.entries[addr]; e != nil {
@@ -221,7 +224,7 @@ func (b *book) rest(now time.Time, addr netip.AddrPort, pause time.Duration) {
 
 // isSelf notes that addr leads back to us.
 func (b *book) isSelf(addr netip.AddrPort) {
-	b.self[addr] = true
+	b.self.add(addr)
 	b.forget(addr)
 }
 
@@ -236,7 +239,7 @@ func (b *book) forget(addr netip.AddrPort) {
 
 // ban shuts out who sent wrong data.
 func (b *book) ban(c culprit) {
-	b.banned[c] = true
+	b.banned.add(c)
 	if c.id == ([20]byte{}) {
 		for at := len(b.order) - 1; at >= 0; at-- {
 			if b.order[at].Addr() == c.addr {

@@ -248,7 +248,7 @@ func TestABanIsForAnAddressButForAPeerOnLoopback(t *testing.T) {
 		{local, liar, true}, {local, other, false}, {netip.MustParseAddr("127.0.0.2"), liar, false},
 		{netip.MustParseAddr("::1"), liar, false},
 	} {
-		if got := b.banned[culpritOf(c.addr, c.id)]; got != c.banned {
+		if got := b.banned.has(culpritOf(c.addr, c.id)); got != c.banned {
 			t.Errorf("peer %d at %v: banned is %v", c.id[0], c.addr, got)
 		}
 	}

@@ -24,12 +24,12 @@ const (
 	newcomerAge    = time.Minute
 	// A seed serves a peer for a turn before another may take its place: at
 	// least turnMin, and until turnBytes were sent, but not longer than
-	// turnMax (libtorrent: 20 pieces and a minute). Who has asked for nothing
-	// after turnIdle has had its turn.
+	// turnMax (libtorrent: 20 pieces and a minute). Who has taken nothing for
+	// turnIdle, because it asks for nothing or does not read, has had its turn.
 	turnMin   = 30 * time.Second
 	turnMax   = 2 * time.Minute
 	turnBytes = 16 << 20
-	turnIdle  = 10 * time.Second
+	turnIdle  = 5 * time.Second
 )
 
 // candidate is what the choker knows about a peer that is interested in what we
@@ -43,6 +43,7 @@ type candidate struct {
 	turn     time.Time // when it was last unchoked
 	rest     time.Time // when it was last choked, or connected
 	turnSent int64     // bytes sent to it since turn
+	took     time.Time // when it last took anything of us, or was last unchoked
 }
 
 // choker decides who may ask us for blocks. It is pure.
@@ -122,7 +123,7 @@ func (p candidate) stage(now time.Time) int {
 	switch {
 	case !p.unchoked:
 		return 1
-	case took >= turnMax, took >= turnMin && p.turnSent >= turnBytes, took >= turnIdle && p.turnSent == 0:
+	case took >= turnMax, took >= turnMin && p.turnSent >= turnBytes, now.Sub(p.took) >= turnIdle:
 		return 2
 	}
 	return 0

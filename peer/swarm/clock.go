@@ -117,7 +117,7 @@ func (c *Core) candidates(choose func(*member) bool) []candidate {
 		if m.waiter() && choose(m) {
 			all = append(all, candidate{
 				key: m.key, unchoked: !m.AmChoking(), given: m.given, snubbed: m.Snubbed(),
-				since: m.since, turn: m.turn, rest: m.rest, turnSent: m.Up().Total() - m.turnFrom,
+				since: m.since, turn: m.turn, rest: m.rest, turnSent: m.Up().Total() - m.turnFrom, took: m.took,
 			})
 		}
 	}
@@ -153,7 +153,7 @@ func (c *Core) unchoke(now time.Time, m *member, yes bool) {
 	case yes == !m.AmChoking():
 		return
 	case yes:
-		m.turn, m.turnFrom = now, m.Up().Total()
+		m.turn, m.turnFrom, m.took = now, m.Up().Total(), now
 	default:
 		m.rest = now
 	}

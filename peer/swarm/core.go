@@ -34,6 +34,9 @@ const (
 	maxDialing      = 30
 )
 
+// relieveEvery is how often a peer with nothing to do may relieve others.
+const relieveEvery = 100 * time.Millisecond
+
 // Config is what a Core is made of. Have and Wanted become the Core's own.
 type Config struct {
 	InfoHash infohash.T
@@ -64,6 +67,7 @@ type Core struct {
 	book    *book
 	blame   *blame
 	choke   choker
+	spread  *session.Spread
 	dialing int
 	rechoke time.Time // when the choker last decided; zero = it is to decide now
 	vacant  bool      // somebody may wait for a slot that is free
@@ -91,13 +95,14 @@ func NewCore(cfg Config) *Core {
 		cfg.Slots = DefaultSlots
 	}
 	return &Core{
-		cfg:   cfg,
-		queue: piece.NewQueue(cfg.Layout, cfg.Have, cfg.Wanted, cfg.Budget, cfg.Rand),
-		peers: make(map[piece.PeerKey]*member),
-		book:  newBook(cfg.Rand),
-		blame: newBlame(),
-		choke: choker{slots: cfg.Slots, rng: cfg.Rand},
-		gone:  make(map[piece.PeerKey]culprit),
+		cfg:    cfg,
+		queue:  piece.NewQueue(cfg.Layout, cfg.Have, cfg.Wanted, cfg.Budget, cfg.Rand),
+		peers:  make(map[piece.PeerKey]*member),
+		book:   newBook(cfg.Rand),
+		blame:  newBlame(),
+		choke:  choker{slots: cfg.Slots, rng: cfg.Rand},
+		spread: session.NewSpread(cfg.Layout.Pieces()),
+		gone:   make(map[piece.PeerKey]culprit),
 	}
 }
 
@@ -141,6 +146,8 @@ func (c *Core) Handle(now time.Time, key piece.PeerKey, msg wire.Message) {
 		c.stirred = true
 	case wire.Interested, wire.NotInterested, wire.Bitfield: // a seed wants no slot
 		c.vacant = true
+	case wire.Have:
+		c.relieve(now, m)
 	case wire.Extended:
 		c.onExtended(m, msg)
 	}
@@ -228,6 +235,7 @@ func (c *Core) Unasked(now time.Time, key piece.PeerKey, n int) {
 // Sent says that the writer has sent blocks of n bytes in all to a peer.
 func (c *Core) Sent(now time.Time, key piece.PeerKey, blocks, n int) {
 	if m := c.peers[key]; m != nil {
+		m.took = now
 		c.do(m, m.Sent(now, blocks, n, c.events[:0]))
 	}
 }
@@ -235,12 +243,42 @@ func (c *Core) Sent(now time.Time, key piece.PeerKey, blocks, n int) {
 // Fill lets a peer draw requests, after a batch of its blocks.
 func (c *Core) Fill(now time.Time, key piece.PeerKey) {
 	if m := c.peers[key]; m != nil {
-		c.do(m, m.Fill(now, c.events[:0]))
+		c.fill(now, m)
 	}
 }
 
-// Stir says that the queue may have something to give again: memory came free.
-func (c *Core) Stir() { c.stirred = true }
+func (c *Core) fill(now time.Time, m *member) {
+	c.do(m, m.Fill(now, c.events[:0]))
+	c.relieve(now, m)
+}
+
+// relieve lets m take over what others were asked for, if the queue has nothing
+// for it and it has time.
+func (c *Core) relieve(now time.Time, m *member) {
+	if now.Sub(m.relieved) < relieveEvery || !m.Idle(now) {
+		return
+	}
+	m.relieved = now
+	for _, o := range c.order {
+		if o == m {
+			continue
+		}
+		before := o.Outstanding()
+		c.do(o, o.Yield(now, m.Conn, c.events[:0]))
+		if o.Outstanding() == before {
+			continue
+		}
+		c.stirred = true // o may ask for something else
+		c.do(m, m.Fill(now, c.events[:0]))
+		if !m.Idle(now) {
+			return
+		}
+	}
+}
+
+// Freed says that memory came free: where it is short, the queue may have
+// something to give again.
+func (c *Core) Freed() { c.stirred = c.stirred || c.queue.Rationed() }
 
 // Settle lets everybody draw who wants more, if something has changed that may
 // let them, and gives free slots away. The Loop calls it at the end of each
@@ -264,7 +302,7 @@ func (c *Core) Settle(now time.Time) {
 	for n := range c.order {
 		m := c.order[(c.first+n)%len(c.order)]
 		if m.Hungry(now) {
-			c.do(m, m.Fill(now, c.events[:0]))
+			c.fill(now, m)
 		}
 	}
 }
@@ -307,7 +345,7 @@ func (c *Core) who(key piece.PeerKey) culprit {
 // punish bans the guilty and ends their connections.
 func (c *Core) punish(now time.Time, guilty []culprit, i piece.Index) {
 	for _, g := range guilty {
-		if c.book.banned[g] {
+		if c.book.banned.has(g) {
 			continue
 		}
 		c.book.ban(g)

@@ -56,7 +56,7 @@ func (c *Core) Dialing() int { return c.dialing }
 
 // BannedAddrs calls do for everybody who is banned.
 func (c *Core) BannedAddrs(do func(netip.Addr, [20]byte)) {
-	for b := range c.book.banned {
+	for b := range c.book.banned.set {
 		do(b.addr, b.id)
 	}
 }

@@ -29,9 +29,11 @@ type member struct {
 	told     bool           // it has told its port
 	dialled  bool
 	since    time.Time
+	relieved time.Time // when it last had the chance to take requests over from others
 	moved    time.Time // when a block last went either way
 	total    int64     // bytes of blocks both ways until then
 	turn     time.Time // when it was last unchoked
+	took     time.Time // when a block last went to it, or it was last unchoked
 	rest     time.Time // when it was last choked, or connected
 	turnFrom int64     // bytes sent to it before turn
 	given    int64     // bytes that it sent in the last rounds of the choker, older ones counting less
@@ -61,7 +63,7 @@ func (c *Core) Join(now time.Time, p Candidate) (piece.PeerKey, error) {
 	c.lastKey++
 	m := &member{key: c.lastKey, id: p.ID, addr: p.Addr, home: home, dialled: p.Dialled, since: now, rest: now, moved: now}
 	cfg := session.Config{
-		Key: m.key, Fast: p.Fast, Extended: p.Ext, Addr: p.Addr.Addr(), InfoHash: c.cfg.InfoHash,
+		Key: m.key, Fast: p.Fast, Extended: p.Ext, Addr: p.Addr.Addr(), InfoHash: c.cfg.InfoHash, Spread: c.spread,
 	}
 	if p.Ext && c.cfg.ExtHandshake != nil {
 		cfg.ExtHandshake = c.cfg.ExtHandshake(p.Addr.Addr())
@@ -108,7 +110,7 @@ func (c *Core) refusal(now time.Time, p Candidate) (pause time.Duration, err err
 	switch {
 	case c.closed:
 		return retryMax, ErrEnded
-	case c.book.banned[who]:
+	case c.book.banned.has(who):
 		return retryMax, ErrBanned
 	case now.Before(until):
 		return until.Sub(now), ErrAgain
@@ -198,6 +200,9 @@ func (c *Core) remove(now time.Time, m *member, why error) {
 	}
 	c.shelve(now, m, why)
 	m.Conn.Close()
+	if m.Up().Total() > 0 {
+		c.spread.Left(m.key)
+	}
 	delete(c.peers, m.key)
 	c.order = slices.DeleteFunc(c.order, func(o *member) bool { return o == m })
 	c.stirred = true

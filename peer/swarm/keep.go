@@ -61,5 +61,6 @@ func (l *Loop) finished() {
 	default:
 		l.publish(time.Now())
 		close(l.complete)
+		l.watch()
 	}
 }

@@ -41,9 +41,11 @@ func (a *landing) place(b piece.Block) link.Place {
 }
 
 func (a *landing) begin(s piece.Span) *chunk {
-	c := &chunk{}
+	var c *chunk
 	if last := len(a.spare) - 1; last >= 0 {
 		c, a.spare = a.spare[last], a.spare[:last]
+	} else {
+		c = &chunk{}
 	}
 	for i := range c.states {
 		c.states[i].Store(0)

@@ -51,6 +51,14 @@ type Options struct {
 	// Hello is what we tell a peer at addr about ourselves (BEP 10), without
 	// the extensions; nil = nothing.
 	Hello func(addr netip.Addr) wire.ExtHandshake
+	// Watch is called by the Loop each time that there are new Stats; nil = not. It
+	// must not block.
+	Watch func()
+	// Rest is asked by the Loop when it has had nothing to do for RestAfter: no
+	// connection, and nothing to download. True ends Run: from then on nobody may
+	// hand anything over. It must not block. nil = work on.
+	Rest      func() bool
+	RestAfter time.Duration
 }
 
 // Loop is a torrent at work: the goroutine that owns its Core, and what it
@@ -69,11 +77,14 @@ type Loop struct {
 	// owned by run
 	core    *Core
 	links   map[piece.PeerKey]*wired
+	done    func(store.Result) // written, as a value made once
 	ext     *ext.Registry
 	heard   []Effect // extended messages of this round
 	landing *landing
 	wg      sync.WaitGroup // links and checkpoints
 	keeper  keeper
+	idle    time.Time // since when there is nothing to do; zero = there is
+	moved   time.Time // when payload last went either way
 	down    session.Meter
 	up      session.Meter
 	reason  string
@@ -99,6 +110,8 @@ func New(o Options) *Loop {
 		links:    make(map[piece.PeerKey]*wired),
 		landing:  newLanding(o.Info.Layout(), o.Memory),
 	}
+	l.done = l.written
+	l.mail.stored = l.stored
 	l.ext = l.openExtensions()
 	l.core = NewCore(Config{
 		InfoHash: o.InfoHash, PeerID: o.PeerID, Layout: o.Info.Layout(),
@@ -156,7 +169,8 @@ func (l *Loop) AddPeers(addrs []netip.AddrPort, keep bool) {
 
 // Run owns the Core until ctx ends; then it closes all connections, waits for
 // everything that it started, and makes what is verified safe on disk. The
-// error is that of the last checkpoint. It ends by itself when the torrent fails.
+// error is that of the last checkpoint. It ends by itself when the torrent fails,
+// or when Options.Rest says so.
 func (l *Loop) Run(ctx context.Context) error {
 	if l.core.Queue().Done() {
 		close(l.complete)
@@ -187,6 +201,10 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.round(now)
 			l.checkpoint(now)
 			l.publish(now)
+			l.watch()
+			if l.mayRest(now) {
+				return l.end(links, cancel)
+			}
 		}
 	}
 }
@@ -212,6 +230,7 @@ func (l *Loop) take(now time.Time, b *link.Batch) {
 		case link.Message:
 			l.core.Handle(now, b.Key, it.Msg)
 		case link.Landed:
+			l.moved = now
 			l.down.Add(now, int(it.Block.Length))
 			l.core.Arrived(now, b.Key, it.Block, true)
 			blocks++
@@ -223,6 +242,7 @@ func (l *Loop) take(now time.Time, b *link.Batch) {
 			l.down.Add(now, it.N)
 			l.core.Unasked(now, b.Key, it.N)
 		case link.Sent:
+			l.moved = now
 			l.up.Add(now, it.N)
 			l.core.Sent(now, b.Key, it.Blocks, it.N)
 		}
@@ -340,17 +360,21 @@ func (l *Loop) store(e Effect) {
 	l.opt.Line.Submit(store.Job{
 		Store: l.opt.Store, Span: e.Span, Buf: l.landing.complete(e.Span),
 		Want: l.opt.Info.Hash(e.Span.Piece), Sums: e.Sums,
-		Done: func(r store.Result) {
-			l.opt.Memory.Give(r.Buf)
-			l.mail.put(func(_ context.Context, now time.Time) { l.stored(now, r) })
-			l.wg.Done()
-		},
+		Done: l.done,
 	})
+}
+
+// written hands the result of a worker to the loop. It is called on its goroutine.
+func (l *Loop) written(r store.Result) {
+	l.opt.Memory.Give(r.Buf)
+	r.Buf = nil
+	l.mail.putResult(r)
+	l.wg.Done()
 }
 
 // stored takes the result of a worker.
 func (l *Loop) stored(now time.Time, r store.Result) {
-	l.core.Stir()
+	l.core.Freed()
 	switch {
 	case r.Err != nil:
 		l.fail(now, r.Err)
@@ -384,6 +408,9 @@ func (l *Loop) end(ctx context.Context, cancel context.CancelCauseFunc) error {
 	l.landing.drop()
 	l.opt.Line.Forget(l.opt.Store)
 	l.publish(now)
+	if !l.idle.IsZero() { // at rest, there is nothing new to keep
+		return nil
+	}
 	err := l.opt.Store.Checkpoint(l.core.Queue().Have())
 	if l.Err() != nil {
 		return nil // told already; what could be kept is kept

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"p2p/piece/store"
 )
 
 // letter is something to be done on the loop. ctx is the life of the
@@ -18,8 +20,12 @@ type mailbox struct {
 	mu     sync.Mutex
 	queue  []letter
 	taken  []letter
-	closed bool
-	wake   chan struct{}
+	stored func(now time.Time, r store.Result) // for each result
+	// Results have a queue of their own, because there is one for every span: a
+	// letter would be two objects.
+	results, read []store.Result
+	closed        bool
+	wake          chan struct{}
 }
 
 func newMailbox() mailbox { return mailbox{wake: make(chan struct{}, 1)} }
@@ -40,11 +46,28 @@ func (m *mailbox) put(do letter) bool {
 	return true
 }
 
+// putResult queues what became of a span. It is put while the loop waits for the
+// workers at the latest.
+func (m *mailbox) putResult(r store.Result) {
+	m.mu.Lock()
+	m.results = append(m.results, r)
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
 // run does what is queued.
 func (m *mailbox) run(ctx context.Context, now time.Time) {
 	m.mu.Lock()
 	m.queue, m.taken = m.taken[:0], m.queue
+	m.results, m.read = m.read[:0], m.results
 	m.mu.Unlock()
+	for i := range m.read {
+		m.stored(now, m.read[i])
+		m.read[i] = store.Result{}
+	}
 	for i, do := range m.taken {
 		do(ctx, now)
 		m.taken[i] = nil

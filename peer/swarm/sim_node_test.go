@@ -138,7 +138,7 @@ func (n *node) ask(b piece.Block, e *end) {
 		n.chunks[s] = c
 	}
 	n.begun[b.Piece] = true
-	if len(e.expected) == 0 {
+	if len(e.expected) == 0 && e.claim == nil {
 		e.heard = n.s.now
 	}
 	e.expected[b] = n.s.now
@@ -219,7 +219,7 @@ func (n *node) stored(span piece.Span) {
 	a := n.pieces[span.Piece]
 	a.left--
 	n.act(func(now time.Time) {
-		n.core.Stir()
+		n.core.Freed()
 		if a.left > 0 {
 			return
 		}

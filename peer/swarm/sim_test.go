@@ -38,6 +38,7 @@ type sim struct {
 	bad    string // what went wrong first
 	lies   uint64 // blocks with wrong contents that were sent
 	over   bool   // what the run is about has been reached
+	sparse bool   // check what must hold now and then only: the run is a long one
 }
 
 var epoch = time.Unix(1e9, 0)

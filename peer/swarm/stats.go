@@ -15,10 +15,11 @@ type Stats struct {
 	Downloaded, Uploaded                  int64 // payload of this session
 	Wasted                                int64 // payload that came twice or failed its hash
 	HashFails, Banned                     int
-	DownRate, UpRate                      int64 // bytes/s
-	Connected, Seeds, Sending, Receiving  int   // peers; Sending to us, Receiving from us
-	Known                                 int   // addresses
-	Unavailable                           int   // missing wanted pieces that no connected peer has
+	DownRate, UpRate                      int64     // bytes/s
+	Connected, Seeds, Sending, Receiving  int       // peers; Sending to us, Receiving from us
+	Known                                 int       // addresses
+	Unavailable                           int       // missing wanted pieces that no connected peer has
+	Moved                                 time.Time // when payload last went either way; zero = never
 	Peers                                 []PeerStatus
 	// LastError is the newest reason for which a peer was dropped, refused or
 	// not reached.
@@ -50,7 +51,7 @@ func (l *Loop) publish(now time.Time) {
 		Downloaded: l.down.Total(), Uploaded: l.up.Total(),
 		DownRate: int64(l.down.Rate(now)), UpRate: int64(l.up.Rate(now)),
 		Wasted: l.core.Wasted, HashFails: l.core.HashFails, Banned: l.core.Banned,
-		Known: l.core.Known(), LastError: l.reason,
+		Known: l.core.Known(), LastError: l.reason, Moved: l.moved,
 	}
 	s.PiecesHave = s.PiecesWanted - q.Left()
 	layout := q.Layout()

@@ -1,0 +1,104 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2p/piece"
+)
+
+// queues is what a peer of the tests of the upload limit asks for: so many blocks
+// wait with the writer all the time, in runs of so many that lie behind one
+// another.
+type queues struct{ waiting, run int }
+
+// serveAll serves peers over links that share up, for as long as it is told, and
+// returns how many bytes each was sent. A peer reads whatever comes at once.
+func serveAll(t *testing.T, up *Limiter, peers []queues, long time.Duration) []int {
+	layout, err := piece.NewLayout(1<<40, 1<<26)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	inbox := make(chan *Batch)
+	var links []*Link
+	sent, served := make([]int, len(peers)), make([]int, len(peers))
+	serve := func(p int) {
+		i := layout.MustIndex(p*1000 + served[p]/peers[p].run%2)
+		links[p].Serve(layout.Block(i, served[p]%4096))
+		served[p]++
+	}
+	for p, q := range peers {
+		here, there := net.Pipe()
+		wg.Go(func() { io.Copy(io.Discard, there) })
+		links = append(links, Start(ctx, Config{
+			Conn: here, Key: piece.PeerKey(p), Layout: layout, Inbox: inbox, Up: up,
+			ReadAt: func([]byte, int64) error { return nil },
+		}, &wg))
+		for range q.waiting {
+			serve(p)
+		}
+	}
+	for end := time.After(long); ; {
+		select {
+		case b := <-inbox:
+			for _, it := range b.Items {
+				sent[b.Key] += it.N
+				for range it.Blocks {
+					serve(int(b.Key))
+				}
+			}
+			b.Recycle()
+		case <-end:
+			cancel()
+			wg.Wait()
+			return sent
+		}
+	}
+}
+
+// However different the peers are: one has little ready at a time, one a
+// thousand, one in no order.
+func TestTheUploadLimitHoldsAndIsSharedFairly(t *testing.T) {
+	kinds := []queues{{16, 1000}, {1000, 1000}, {100, 1}, {32, 2}, {16, 16}, {17, 1}, {20, 5}, {256, 3}}
+	for _, rate := range []int{50e3, 1e6, 10e6, 100e6} {
+		for _, n := range []int{1, 2, 8} {
+			t.Run(fmt.Sprintf("%d peers at %d", n, rate), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					const seconds = 10
+					sent := serveAll(t, NewLimiter(int64(rate)), kinds[:n], seconds*time.Second)
+					all, least, most := 0, sent[0], 0
+					for _, b := range sent {
+						all, least, most = all+b, min(least, b), max(most, b)
+					}
+					if got := float64(all) / float64(rate*seconds); got < 0.97 || got > 1.03 {
+						t.Errorf("%.3f times the limit", got)
+					}
+					if most-least > 4*piece.BlockSize && float64(least) < 0.9*float64(most) {
+						t.Errorf("from %d to %d bytes: %v", least, most, sent)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Who comes and goes, asking for much each time, does not use up the line.
+func TestWhatWasReservedIsGivenBackWhenAConnectionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := NewLimiter(100e3)
+		for range 50 {
+			serveAll(t, up, []queues{{16, 16}, {16, 16}, {16, 16}, {16, 16}}, time.Millisecond)
+		}
+		if wait := up.reserve(piece.BlockSize); wait > time.Second {
+			t.Errorf("the next has to wait for %v", wait)
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package swarm_test
+
+import (
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"p2p/piece"
+)
+
+// connected returns the two ends of a connection over loopback.
+func connected(t *testing.T) (client, server net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+// allocations returns how many objects both sides together allocate for a
+// download, from request to verified piece, with all that is around it.
+func allocations(t *testing.T, size int) int {
+	t.Helper()
+	s := newTorrent(t, size, 4*piece.SpanSize)
+	seeder := s.open(t, 1, siteOptions{dir: s.dir, full: true})
+	leecher := s.open(t, 2, siteOptions{memory: 16 * piece.SpanSize})
+	here, there := connected(t)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	seeder.takes(there, leecher.id, false)
+	leecher.takes(here, seeder.id, true)
+	select {
+	case <-leecher.Complete():
+	case <-time.After(time.Minute):
+		t.Fatalf("%d pieces after a minute", leecher.has())
+	}
+	runtime.ReadMemStats(&after)
+	return int(after.Mallocs - before.Mallocs)
+}
+
+// What a download costs at its beginning and end, and by the clock, is the same
+// whether it is short or long; the rest is what the blocks cost.
+func TestABlockAllocatesNothingOnItsWay(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates, and empties pools")
+	}
+	const small, large = 16 << 20, 80 << 20
+	const blocks = (large - small) / piece.BlockSize
+	least := 1.0
+	for range 3 { // other tests and the runtime allocate too, now and then
+		each := float64(allocations(t, large)-allocations(t, small)) / blocks
+		t.Logf("%.4f allocations a block", each)
+		least = min(least, each)
+	}
+	if least > 0.02 {
+		t.Errorf("%.4f allocations a block", least)
+	}
+}
