@@ -25,6 +25,9 @@ const (
 // it was being hashed. The torrent would describe a state that never existed.
 var ErrChanged = errors.New("changed while it was read")
 
+// ErrURL is wrapped by the error of Create for a tracker or web seed that is no URL.
+var ErrURL = errors.New("not a URL")
+
 // ErrEmpty is wrapped by the error of Create when there is not one byte to
 // share. Such torrents exist, but libtorrent and Transmission refuse them.
 var ErrEmpty = errors.New("nothing to share")
@@ -111,7 +114,7 @@ func (o *CreateOptions) checkURLs() error {
 	for _, urls := range slices.Concat(o.Announce, [][]string{o.WebSeeds}) {
 		for _, url := range urls {
 			if !plausibleURL(url) {
-				return fmt.Errorf("%q is not a URL", url)
+				return fmt.Errorf("%q: %w", url, ErrURL)
 			}
 		}
 	}

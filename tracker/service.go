@@ -2,10 +2,11 @@ package tracker
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
+	"sync"
 	"time"
 
 	"p2p/torrentfile/infohash"
@@ -14,16 +15,17 @@ import (
 
 // Options are the rules of a Service. The zero value is a good public tracker.
 type Options struct {
-	// Interval is how long clients wait between regular announces; 30 minutes
-	// when zero, one minute at least. Each answer adds up to a tenth at random,
-	// so that clients that came together do not return together.
+	// Interval is how long clients of a small swarm wait between regular
+	// announces; 30 minutes when zero, one minute at least. It grows with the
+	// swarm to half as much again; see Stretch. Each answer adds up to a tenth at
+	// random, so that clients that came together do not return together.
 	Interval time.Duration
 	// MinInterval is how long clients wait in any case; half of Interval when
 	// zero, never more than it. Who is told of nobody may come back sooner, after
 	// AloneInterval.
 	MinInterval time.Duration
-	// PeerTTL is how long a peer is handed out after its last announce; one and
-	// a half times Interval when zero.
+	// PeerTTL is how long a peer is handed out after its last announce; twice
+	// Interval when zero. It is longer than the longest interval handed out.
 	PeerTTL time.Duration
 	// DefaultWant is the number of peers returned to who asks for no number; 50
 	// when zero.
@@ -33,6 +35,9 @@ type Options struct {
 	// TrustLoopback lets a request from a loopback address state the peer's
 	// address. See the package comment.
 	TrustLoopback bool
+	// TopSwarms is how many of the largest swarms a Survey names, MaxTopSwarms at
+	// most; none when zero. Who sees the survey learns info-hashes from it.
+	TopSwarms int
 	// Policy says who may use the tracker; everybody when nil.
 	Policy Policy
 	// Now is the clock; time.Now when nil.
@@ -49,14 +54,17 @@ func (o Options) withDefaults() Options {
 	}
 	o.MinInterval = min(o.MinInterval, o.Interval)
 	if o.PeerTTL <= 0 {
-		o.PeerTTL = o.Interval * 3 / 2
+		o.PeerTTL = 2 * o.Interval
 	}
+	// Who comes back when it was told to, and a lost packet later, is still known.
+	o.PeerTTL = max(o.PeerTTL, o.longest()+time.Minute)
 	if o.DefaultWant <= 0 {
 		o.DefaultWant = 50
 	}
 	if o.MaxWant <= 0 {
 		o.MaxWant = 200
 	}
+	o.TopSwarms = min(max(o.TopSwarms, 0), MaxTopSwarms)
 	if o.Policy == nil {
 		o.Policy = Open{}
 	}
@@ -64,6 +72,11 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// longest returns the longest interval that is handed out.
+func (o Options) longest() time.Duration {
+	return time.Duration(maxStretch * float64(o.Interval) * (1 + jitter))
 }
 
 // Transport is the protocol that a request came over.
@@ -102,6 +115,11 @@ type Request struct {
 	BothFamilies bool
 	// Into is memory for the peers of the answer; see Announce.
 	Into wire.Peers
+	// Time is when the request came; now when zero. A front that reads many
+	// at a time looks at the clock once.
+	Time time.Time
+	// Counters is where the request is counted; Service.Counters when nil.
+	Counters *Counters
 }
 
 // ScrapeRequest is a scrape as a front received it.
@@ -111,7 +129,8 @@ type ScrapeRequest struct {
 	From      netip.Addr // who asks
 	Hashes    []infohash.T
 	// Into is memory for the answer; see Store.Scrape.
-	Into []Counts
+	Into     []Counts
+	Counters *Counters // as in Request
 }
 
 // Response answers a Request.
@@ -127,36 +146,44 @@ type Service struct {
 	store    Store
 	opts     Options // immutable
 	counters Counters
-	rates    rates
+	history  history
+	surveys  surveys
+	expiry   expiry
+
+	moreMu sync.Mutex
+	more   []*Counters
 }
 
 // New returns a Service over store. Its owner calls Run, or Expire from time to
 // time.
 func New(store Store, opts Options) *Service {
 	s := &Service{store: store, opts: opts.withDefaults()}
-	s.rates.start(s.opts.Now(), s.totals())
+	s.history.start(s.opts.Now())
 	return s
 }
 
 // Announce handles one announce. The error is a *Refusal when the client may
 // know the reason. The peers of the response are in r.Into's memory.
 func (s *Service) Announce(ctx context.Context, r Request) (Response, error) {
-	s.counters.Announces[r.Transport].Add(1)
+	counters := s.countersOf(r.Counters)
 	response, err := s.announce(ctx, r)
+	counters.count(&counters.Announces[r.Transport], err)
 	if err != nil {
-		s.countError(err)
 		return Response{}, err
 	}
 	return response, nil
 }
 
 func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
+	if r.Time.IsZero() {
+		r.Time = s.opts.Now()
+	}
 	r.Peer = s.address(r)
 	if !wire.Connectable(r.Peer) {
 		return Response{}, errAddress
 	}
 	if err := s.opts.Policy.MayAnnounce(ctx, r); err != nil {
-		return Response{}, fmt.Errorf("announce: %w", err)
+		return Response{}, err
 	}
 	want := s.want(r)
 	swarm, err := s.store.Announce(ctx, Announce{
@@ -166,14 +193,17 @@ func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
 		Key:          r.Key,
 		Seed:         r.Seed,
 		Event:        r.Event,
-		Time:         s.opts.Now(),
+		Time:         r.Time,
 		BothFamilies: r.BothFamilies,
 		Into:         r.Into,
 	}, want)
 	if err != nil {
+		if isRefusal(err) {
+			return Response{}, err // ErrFull is as frequent as a flood that fills the store
+		}
 		return Response{}, fmt.Errorf("announce: %w", err)
 	}
-	return Response{Interval: s.interval(), MinInterval: s.minInterval(want, swarm), Swarm: swarm}, nil
+	return Response{Interval: s.interval(swarm.Counts), MinInterval: s.minInterval(want, swarm), Swarm: swarm}, nil
 }
 
 // AloneInterval is the min interval of an answer without peers. Who waits for
@@ -212,27 +242,60 @@ func (s *Service) want(r Request) int {
 	return min(want, s.opts.MaxWant)
 }
 
-// interval returns the time until the next regular announce, in whole seconds.
-func (s *Service) interval() time.Duration {
-	jitter := rand.Int64N(int64(s.opts.Interval / 10))
-	return (s.opts.Interval + time.Duration(jitter)).Truncate(time.Second)
+// jitter is the most that is added to an interval, as a part of it.
+const jitter = 0.1
+
+// The interval grows with a swarm from swarmOfBase peers on, and has grown to
+// maxStretch times itself where the swarm has doubled doublings times. Below, a
+// peer needs the tracker to meet everybody. Above, an answer is a sample
+// of the swarm, which peers widen among themselves, and the swarms of thousands are
+// what a busy tracker spends its time on: the longest interval saves it a third
+// of them. It is not longer because a peer that vanished without a word is handed
+// out until PeerTTL, which has to outlast the longest interval in small swarms too.
+const (
+	swarmOfBase = 50
+	maxStretch  = 1.5
+	doublings   = 7
+)
+
+// Stretch returns by how much the interval of a swarm of so many peers is longer
+// than Options.Interval: 1 up to 50 peers, 1.5 from 6400 on, and between them in
+// proportion to the logarithm.
+func Stretch(peers int) float64 {
+	if peers <= swarmOfBase {
+		return 1
+	}
+	return min(maxStretch, 1+math.Log2(float64(peers)/swarmOfBase)*(maxStretch-1)/doublings)
+}
+
+// interval returns the time until the next regular announce in a swarm of n, in
+// whole seconds.
+func (s *Service) interval(n Counts) time.Duration {
+	spread := 1 + jitter*rand.Float64()
+	return time.Duration(float64(s.opts.Interval) * Stretch(n.Seeders+n.Leechers) * spread).Truncate(time.Second)
 }
 
 // Scrape returns the counts of r.Hashes, in their order and in r.Into's memory.
 // The error is a *Refusal when the client may know the reason.
 func (s *Service) Scrape(ctx context.Context, r ScrapeRequest) ([]Counts, error) {
-	s.counters.Scrapes[r.Transport].Add(1)
 	err := s.opts.Policy.MayScrape(ctx, r)
 	var counts []Counts
 	if err == nil {
 		counts, err = s.store.Scrape(ctx, r.Hashes, r.Into)
 	}
+	counters := s.countersOf(r.Counters)
+	counters.count(&counters.Scrapes[r.Transport], err)
 	if err != nil {
-		s.countError(err)
+		if isRefusal(err) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("scrape: %w", err)
 	}
 	return counts, nil
 }
+
+// PeerTTL returns how long a peer is known after its last announce.
+func (s *Service) PeerTTL() time.Duration { return s.opts.PeerTTL }
 
 // Expire forgets the peers whose time is over and returns how many they were.
 func (s *Service) Expire(ctx context.Context) (removed int, err error) {
@@ -241,13 +304,4 @@ func (s *Service) Expire(ctx context.Context) (removed int, err error) {
 		return removed, fmt.Errorf("expire: %w", err)
 	}
 	return removed, nil
-}
-
-// countError counts err as what it is to the client.
-func (s *Service) countError(err error) {
-	if _, ok := errors.AsType[*Refusal](err); ok {
-		s.counters.Refused.Add(1)
-	} else {
-		s.counters.Failed.Add(1)
-	}
 }

@@ -12,16 +12,24 @@ import (
 // Counters is what happened since the start. The fronts add to those of their
 // protocol. All fields may be used by any goroutine.
 type Counters struct {
-	Announces  [2]atomic.Uint64 // by Transport
-	Scrapes    [2]atomic.Uint64 // by Transport
-	Connects   atomic.Uint64    // connection ids handed out over UDP
-	Refused    atomic.Uint64    // requests that a rule refused
-	Failed     atomic.Uint64    // requests that failed through no fault of theirs
-	Malformed  atomic.Uint64    // requests that could not be understood
-	Unverified atomic.Uint64    // packets dropped for want of a valid connection id
+	Announces  [2]Results            // by Transport
+	Scrapes    [2]Results            // by Transport
+	RefusedFor [Causes]atomic.Uint64 // those of them that were refused, by Cause
+	Connects   atomic.Uint64         // connection ids handed out over UDP
+	Malformed  atomic.Uint64         // requests that could not be understood
+	Unverified atomic.Uint64         // packets dropped for want of a valid connection id
+	Dropped    atomic.Uint64         // answers over UDP that the system did not take, most for want of room
 }
 
-// Counters returns s's counters, for the fronts to add to.
+// Results counts requests by what became of them. Each is counted once, at its
+// end.
+type Results struct {
+	Answered atomic.Uint64
+	Refused  atomic.Uint64 // by a rule
+	Failed   atomic.Uint64 // through no fault of theirs
+}
+
+// Counters returns s's own counters, for the fronts to add to.
 func (s *Service) Counters() *Counters { return &s.counters }
 
 // Totals is a reading of the Counters.
@@ -29,97 +37,102 @@ type Totals struct {
 	AnnouncesHTTP, AnnouncesUDP uint64
 	ScrapesHTTP, ScrapesUDP     uint64
 	Connects                    uint64
-	Refused, Failed             uint64
+	Refused, Failed             uint64         // of the announces and scrapes
+	RefusedFor                  [Causes]uint64 // by Cause
 	Malformed, Unverified       uint64
+	Dropped                     uint64
+	// Announces and Scrapes are the same as above in detail, by Transport.
+	Announces, Scrapes [2]ResultTotals
+}
+
+// ResultTotals is a reading of Results.
+type ResultTotals struct{ Answered, Refused, Failed uint64 }
+
+func (t ResultTotals) all() uint64 { return t.Answered + t.Refused + t.Failed }
+
+// Expiry is what Run's search for peers whose time is over has cost.
+type Expiry struct {
+	Runs    uint64        // that came to their end
+	Removed uint64        // peers
+	Last    time.Duration // how long the last run took
+	Total   time.Duration // how long all of them took
 }
 
 // Stats is what the tracker says about itself.
 type Stats struct {
+	At     time.Time // of the reading
 	Uptime time.Duration
 	Tally
 	Totals
 	// AnnounceRate and ScrapeRate are requests per second over the last minute,
 	// or since the start when that is shorter.
 	AnnounceRate, ScrapeRate float64
+	// AnnounceRate5 and ScrapeRate5 are the same over five minutes.
+	AnnounceRate5, ScrapeRate5 float64
+	// Pressure is nil when the Store is not Bounded.
+	Pressure *Pressure
+	Expiry   Expiry
 }
 
 // Stats returns the state of the tracker.
 func (s *Service) Stats() Stats {
-	now := s.opts.Now()
-	stats := Stats{Totals: s.totals()}
-	if t, ok := s.store.(Tallier); ok {
-		stats.Tally = t.Tally()
+	at := s.opts.Now()
+	stats := Stats{At: at, Uptime: at.Sub(s.history.started), Tally: s.tally(), Totals: s.totals()}
+	now := sampleOf(at, stats.Totals, stats.Tally)
+	stats.AnnounceRate, stats.ScrapeRate = s.history.before(1).rates(now)
+	stats.AnnounceRate5, stats.ScrapeRate5 = s.history.before(5).rates(now)
+	if b, ok := s.store.(Bounded); ok {
+		p := b.Pressure()
+		stats.Pressure = &p
 	}
-	stats.Uptime, stats.AnnounceRate, stats.ScrapeRate = s.rates.read(now, stats.Totals)
+	stats.Expiry = s.expiry.read()
 	return stats
 }
 
-func (s *Service) totals() Totals {
-	c := &s.counters
-	return Totals{
-		AnnouncesHTTP: c.Announces[HTTP].Load(),
-		AnnouncesUDP:  c.Announces[UDP].Load(),
-		ScrapesHTTP:   c.Scrapes[HTTP].Load(),
-		ScrapesUDP:    c.Scrapes[UDP].Load(),
-		Connects:      c.Connects.Load(),
-		Refused:       c.Refused.Load(),
-		Failed:        c.Failed.Load(),
-		Malformed:     c.Malformed.Load(),
-		Unverified:    c.Unverified.Load(),
+func (s *Service) tally() Tally {
+	if t, ok := s.store.(Tallier); ok {
+		return t.Tally()
+	}
+	return Tally{}
+}
+
+// sampleOf makes the sample of a reading.
+func sampleOf(at time.Time, t Totals, size Tally) sample {
+	return sample{
+		at:        at,
+		announces: t.AnnouncesHTTP + t.AnnouncesUDP,
+		scrapes:   t.ScrapesHTTP + t.ScrapesUDP,
+		peers:     size.Seeders + size.Leechers,
 	}
 }
 
-// sampleEvery and samples are the grain and the length of what rates remembers:
-// one minute.
-const (
-	sampleEvery = 5 * time.Second
-	samples     = 13
-)
-
-// rates remembers readings of the counters, so that the path of a request has
-// nothing to do for them.
-type rates struct {
-	mu      sync.Mutex
-	started time.Time // immutable after start
-	ring    [samples]sample
-	next    int // where the next sample goes: the oldest once full
-	filled  int
+// expiry remembers what Run's expiry has cost.
+type expiry struct {
+	mu sync.Mutex
+	Expiry
 }
 
-type sample struct {
-	at     time.Time
-	totals Totals
-}
-
-func (r *rates) start(now time.Time, t Totals) {
-	r.started = now
-	r.add(now, t)
-}
-
-func (r *rates) add(now time.Time, t Totals) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ring[r.next] = sample{now, t}
-	r.next = (r.next + 1) % samples
-	r.filled = min(r.filled+1, samples)
-}
-
-// read compares t, the totals of now, with the oldest sample.
-func (r *rates) read(now time.Time, t Totals) (uptime time.Duration, announces, scrapes float64) {
-	r.mu.Lock()
-	oldest := r.ring[(r.next-r.filled+samples)%samples]
-	r.mu.Unlock()
-	if seconds := now.Sub(oldest.at).Seconds(); seconds > 0 {
-		announces = float64(t.AnnouncesHTTP+t.AnnouncesUDP-oldest.totals.AnnouncesHTTP-oldest.totals.AnnouncesUDP) / seconds
-		scrapes = float64(t.ScrapesHTTP+t.ScrapesUDP-oldest.totals.ScrapesHTTP-oldest.totals.ScrapesUDP) / seconds
+func (e *expiry) add(removed int, took time.Duration, done bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Removed += uint64(removed)
+	if done {
+		e.Runs++
+		e.Last = took
+		e.Total += took
 	}
-	return now.Sub(r.started), announces, scrapes
+}
+
+func (e *expiry) read() Expiry {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.Expiry
 }
 
 // expireEvery is how often Run looks for peers whose time is over.
 const expireEvery = time.Minute
 
-// Run expires peers and takes the samples for the rates until ctx ends; it then
+// Run expires peers and takes the samples for rates until ctx ends; it then
 // returns nil. The fronts are stopped first.
 func (s *Service) Run(ctx context.Context, log *zap.Logger) error {
 	sampling := time.NewTicker(sampleEvery)
@@ -131,9 +144,9 @@ func (s *Service) Run(ctx context.Context, log *zap.Logger) error {
 		case <-ctx.Done():
 			return nil
 		case <-sampling.C:
-			s.rates.add(s.opts.Now(), s.totals())
+			s.history.add(sampleOf(s.opts.Now(), s.totals(), s.tally()))
 		case <-expiry.C:
-			removed, err := s.Expire(ctx)
+			removed, err := s.expireTimed(ctx)
 			switch {
 			case ctx.Err() != nil:
 				return nil
@@ -145,4 +158,12 @@ func (s *Service) Run(ctx context.Context, log *zap.Logger) error {
 			}
 		}
 	}
+}
+
+// expireTimed is Expire with an eye on the clock.
+func (s *Service) expireTimed(ctx context.Context) (removed int, err error) {
+	began := time.Now()
+	removed, err = s.Expire(ctx)
+	s.expiry.add(removed, time.Since(began), err == nil)
+	return removed, err
 }

@@ -80,3 +80,29 @@ type Tally struct {
 type Tallier interface {
 	Tally() Tally
 }
+
+// Pressure is how a store lives within its budget of memory. The counts are
+// since its start.
+type Pressure struct {
+	Memory    int64 // bytes that the peers take, with everything that leads to them
+	MaxMemory int64 // bytes that they may take
+	// Evicted is the swarms of one peer that had to go for others.
+	Evicted uint64
+	// Replaced is the peers that had to go for others of the same address,
+	// which has too many in one swarm.
+	Replaced uint64
+	// RefusedQuota is the peers that were refused because the network that they
+	// come from holds its share of a store that is running full.
+	RefusedQuota uint64
+	// RefusedFull is the peers that were refused for want of memory.
+	RefusedFull uint64
+}
+
+// Bounded is a Store that holds to a budget of memory.
+type Bounded interface {
+	Pressure() Pressure
+}
+
+// ErrQuota is what a Store that is running full returns for a new peer from a
+// network that holds its share of it.
+var ErrQuota error = &Refusal{Reason: "too many peers from your network", RetryIn: 15 * time.Minute}

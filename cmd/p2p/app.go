@@ -20,7 +20,8 @@ type app struct {
 	style   progress.Style // of stderr
 	display *progress.Display
 	log     *zap.Logger
-	flush   func() // of the log file, if any
+	hangup  func() bool // does what SIGHUP asks for, or returns false: to stop; nil: to stop
+	flush   func()      // of the log file, if any
 
 	stopProfile func()
 }

@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire"},
 	{"peer/session", "piece/store", "peer/ext", "tracker", "tracker/ledger"},
-	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy"},
+	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy", "tracker/metrics"},
 	{"peer/swarm", "tracker/cluster"},
 	{"tracker/serve"},
 	{"peer"},

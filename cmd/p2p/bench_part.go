@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p2p/cmd/p2p/bench/lab"
+	"p2p/cmd/p2p/bench/load"
 	"p2p/cmd/p2p/units"
 )
 
@@ -32,6 +33,12 @@ var benchParts = []benchPart{
 	}},
 	{"fetch", 2, 0, func(ctx context.Context, _ *app, s []string, _ []int64) error {
 		return lab.Fetch(ctx, s[0], s[1])
+	}},
+	{lab.EchoServer, 1, 0, func(ctx context.Context, a *app, s []string, _ []int64) error {
+		return load.Echo(ctx, s[0], a.benchReady)
+	}},
+	{lab.BareServer, 1, 0, func(ctx context.Context, a *app, s []string, _ []int64) error {
+		return load.Bare(ctx, s[0], a.benchReady)
 	}},
 	{"hash", 0, 2, func(_ context.Context, a *app, _ []string, n []int64) error {
 		return writeJSON(a.out, lab.Line{Took: int64(lab.HashRaw(n[0], int(n[1])))})

@@ -149,6 +149,8 @@ func (a *app) makeTorrent(ctx context.Context, verb, path string, o torrentfile.
 	switch {
 	case errors.Is(err, torrentfile.ErrEmpty):
 		return nil, a.fail(exitUsage, "create.empty", path)
+	case errors.Is(err, torrentfile.ErrURL):
+		return nil, a.usage("usage.announce_url", err)
 	case errors.Is(err, torrentfile.ErrChanged):
 		return nil, a.fail(exitIO, "create.changed", err)
 	}

@@ -18,7 +18,6 @@ import (
 	"p2p/piece"
 	"p2p/piece/store"
 	"p2p/torrentfile"
-	"p2p/tracker"
 )
 
 // demoSeeders is how many seeders there are unless --seeders says otherwise, and
@@ -132,7 +131,7 @@ type member struct {
 func (d *demo) run(ctx context.Context, abort context.CancelCauseFunc, f demoFlags) error {
 	loopback := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 	var err error
-	if d.tracker, err = d.app.startTracker(loopback, tracker.Options{}, nil); err != nil {
+	if d.tracker, err = d.app.startTracker(loopback); err != nil {
 		return err
 	}
 	announce, _ := d.tracker.announceURLs()

@@ -129,6 +129,9 @@ func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []n
 	if err := x.join(peer.Torrent{Have: have, Peers: peers}); err != nil {
 		return errors.Join(err, x.close())
 	}
+	if len(x.t.Announce) == 0 && len(peers) == 0 {
+		x.app.say("get.no_tracker", netip.AddrPortFrom(reachable(x.node.Addr().Addr()), x.node.Addr().Port()))
+	}
 	stop := x.watch()
 	err := x.wait(ctx)
 	if err == nil && missing > 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,9 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		return // a topic is its text
 	}
 	a.heading(out, "help.usage")
+	if cmd.Runnable() && cmd.HasAvailableSubCommands() && cmd.HasParent() {
+		fmt.Fprintf(out, "  %s %s\n", cmd.CommandPath(), a.text.Say("help.flags_word"))
+	}
 	fmt.Fprintf(out, "  %s\n", a.useLine(cmd))
 	if cmd.HasExample() {
 		a.heading(out, "help.examples")
@@ -34,8 +38,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		listCommands(out, cmd, func(c *cobra.Command) bool { return c.IsAvailableCommand() })
 	}
 	if flags := cmd.LocalNonPersistentFlags(); cmd.HasParent() && flags.HasAvailableFlags() {
-		a.heading(out, "help.flags")
-		a.listFlags(out, flags)
+		a.listGroups(out, flags)
 	}
 	a.heading(out, "help.global_flags")
 	if cmd.HasParent() {
@@ -70,6 +73,67 @@ func listCommands(out io.Writer, cmd *cobra.Command, wanted func(*cobra.Command)
 			fmt.Fprintf(out, "  %s%s\n", progress.Pad(c.Name(), 13), c.Short)
 		}
 	}
+}
+
+// groupOf is the annotation of a flag that names its group in the help, and its
+// place among all that are in groups.
+const groupOf = "p2p_group"
+
+// groupedFlags puts the flags that are added to it into groups, in the order in
+// which they are added. end belongs behind the last.
+type groupedFlags struct {
+	*pflag.FlagSet
+	group string
+	count int
+}
+
+// begin makes what follows a group of its own.
+func (g *groupedFlags) begin(group string) {
+	g.end()
+	g.group = group
+}
+
+// end closes the group at hand.
+func (g *groupedFlags) end() {
+	g.SortFlags = false
+	g.VisitAll(func(f *pflag.Flag) {
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{groupOf: {g.group, fmt.Sprintf("%03d", g.count)}}
+			g.count++
+		}
+	})
+}
+
+// listGroups lists flags under the headings of their groups, and those without
+// one last, under a heading for all.
+func (a *app) listGroups(out io.Writer, flags *pflag.FlagSet) {
+	var all []*pflag.Flag
+	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f) })
+	place := func(f *pflag.Flag) string {
+		if group := f.Annotations[groupOf]; len(group) == 2 {
+			return group[1]
+		}
+		return "last"
+	}
+	slices.SortStableFunc(all, func(f, g *pflag.Flag) int { return strings.Compare(place(f), place(g)) })
+	for len(all) > 0 {
+		heading := a.groupHeading(all[0])
+		group := pflag.NewFlagSet("", pflag.ContinueOnError)
+		group.SortFlags = false
+		for len(all) > 0 && a.groupHeading(all[0]) == heading {
+			group.AddFlag(all[0])
+			all = all[1:]
+		}
+		fmt.Fprintf(out, "\n%s\n", heading)
+		a.listFlags(out, group)
+	}
+}
+
+func (a *app) groupHeading(f *pflag.Flag) string {
+	if group := f.Annotations[groupOf]; len(group) == 2 {
+		return group[0]
+	}
+	return a.text.Say("help.flags")
 }
 
 // listFlags writes one line for each flag. The words for their values are in

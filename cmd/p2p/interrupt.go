@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -41,19 +42,25 @@ func (a *app) interruptible(parent context.Context) (context.Context, func(), co
 
 // obey waits for the two signals.
 func (a *app) obey(signals <-chan os.Signal, done <-chan struct{}, cancel context.CancelCauseFunc) {
-	select {
-	case <-done:
-		return
-	case s := <-signals:
-		a.say("stopping")
-		cancel(&interrupted{s})
+	for stopping := false; !stopping; {
+		select {
+		case <-done:
+			return
+		case s := <-signals:
+			if s == syscall.SIGHUP && a.hangup != nil && a.hangup() {
+				continue
+			}
+			a.say("stopping")
+			cancel(&interrupted{s})
+			stopping = true
+		}
 	}
 	for first := time.Now(); ; {
 		select {
 		case <-done:
 			return
 		case s := <-signals:
-			if time.Since(first) >= echo {
+			if time.Since(first) >= echo && (s != syscall.SIGHUP || a.hangup == nil) {
 				a.display.Clear()
 				a.exit(signalCode(s))
 				return

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 
-	"p2p/tracker"
 	"p2p/tracker/serve"
 )
 
@@ -23,29 +22,34 @@ type localTracker struct {
 }
 
 // startTracker runs a tracker at listen until stop is called.
-func (a *app) startTracker(listen netip.AddrPort, o tracker.Options, proxies []netip.Prefix) (*localTracker, error) {
-	server, err := serve.Listen(hostPort(listen), serve.Options{Tracker: o, Proxies: proxies, Log: a.log})
+func (a *app) startTracker(listen netip.AddrPort) (*localTracker, error) {
+	server, err := serve.Listen(hostPort(listen), serve.Options{Log: a.log})
 	if err != nil {
 		return nil, err
 	}
+	return runTracker(server, reachable(listen.Addr())), nil
+}
+
+// runTracker runs a server until stop is called. Others reach it at host.
+func runTracker(server *serve.Server, host netip.Addr) *localTracker {
 	ctx, cancel := context.WithCancel(context.Background())
-	t := &localTracker{Server: server, host: reachable(listen.Addr()), ended: make(chan struct{}), cancel: cancel}
+	t := &localTracker{Server: server, host: host, ended: make(chan struct{}), cancel: cancel}
 	go func() {
 		defer close(t.ended)
 		t.err = server.Run(ctx)
 	}()
-	return t, nil
+	return t
 }
 
 // embedTracker runs a tracker for what this process seeds: on the customary port
 // if it is free, so that a torrent made by one run still leads to the next, else
 // on any.
 func (a *app) embedTracker(addr netip.Addr) (*localTracker, error) {
-	t, err := a.startTracker(netip.AddrPortFrom(addr, trackerPort), tracker.Options{}, nil)
+	t, err := a.startTracker(netip.AddrPortFrom(addr, trackerPort))
 	if !isErrno(portBusyErrnos)(err) {
 		return t, err
 	}
-	t, err = a.startTracker(netip.AddrPortFrom(addr, 0), tracker.Options{}, nil)
+	t, err = a.startTracker(netip.AddrPortFrom(addr, 0))
 	if err == nil {
 		a.say("seed.tracker_moved", trackerPort, t.Addr().Port())
 	}

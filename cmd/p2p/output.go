@@ -52,24 +52,39 @@ type trackerMessage struct {
 	Command     string   `json:"command"` // tracker
 	Listen      string   `json:"listen"`
 	Announce    []string `json:"announce"`
-	Stats       string   `json:"stats"` // page for people
+	Stats       string   `json:"stats"`             // page for people
+	Metrics     string   `json:"metrics,omitempty"` // page for Prometheus
 }
 
 type statusMessage struct {
-	MessageType      string       `json:"message_type"` // status
-	InfoHash         string       `json:"info_hash,omitempty"`
-	State            string       `json:"state"`
-	PercentDone      float64      `json:"percent_done"` // 0 to 1
-	BytesDone        int64        `json:"bytes_done"`
-	TotalBytes       int64        `json:"total_bytes"`
-	DownRate         int64        `json:"down_rate"`
-	UpRate           int64        `json:"up_rate"`
-	Peers            *peersObject `json:"peers,omitempty"`
-	PiecesDone       int          `json:"pieces_done"`
-	HashFails        int          `json:"hash_fails"`
-	Ratio            float64      `json:"ratio"`
-	SecondsElapsed   int64        `json:"seconds_elapsed"`
-	SecondsRemaining *int64       `json:"seconds_remaining"` // null: not known
+	MessageType      string         `json:"message_type"` // status
+	InfoHash         string         `json:"info_hash,omitempty"`
+	State            string         `json:"state"`
+	PercentDone      float64        `json:"percent_done"` // 0 to 1
+	BytesDone        int64          `json:"bytes_done"`
+	TotalBytes       int64          `json:"total_bytes"`
+	DownRate         int64          `json:"down_rate"`
+	UpRate           int64          `json:"up_rate"`
+	Peers            *peersObject   `json:"peers,omitempty"`
+	PiecesDone       int            `json:"pieces_done"`
+	HashFails        int            `json:"hash_fails"`
+	Ratio            float64        `json:"ratio"`
+	SecondsElapsed   int64          `json:"seconds_elapsed"`
+	SecondsRemaining *int64         `json:"seconds_remaining"` // null: not known
+	Library          *libraryObject `json:"library,omitempty"` // of many torrents
+}
+
+// libraryObject is how many torrents stand.
+type libraryObject struct {
+	Torrents   int      `json:"torrents"` // torrent files
+	Shared     int      `json:"shared"`
+	Active     int      `json:"active"` // shared, and somebody is connected
+	Awake      int      `json:"awake"`  // shared, and in memory
+	Checking   int      `json:"checking"`
+	Failed     int      `json:"failed"`
+	Uploaded   int64    `json:"uploaded"`
+	Goroutines int      `json:"goroutines"` // of this process
+	Down       []string `json:"trackers_down"`
 }
 
 type peersObject struct {

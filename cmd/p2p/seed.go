@@ -22,23 +22,32 @@ import (
 type seedFlags struct {
 	peerFlags
 	makeFlags
-	out   string
-	save  string
-	force bool
+	out     string
+	save    string
+	force   bool
+	library []string
 }
 
 func (a *app) seedCommand() *cobra.Command {
 	var f seedFlags
 	cmd := &cobra.Command{
-		Use:     "seed PATH",
+		Use:     "seed PATH...",
 		Short:   a.text.Say("seed.short"),
 		Long:    a.text.Say("seed.long"),
 		Example: a.text.Say("seed.examples"),
-		Args:    a.one("PATH"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 || len(f.library) > 0 {
+				return nil
+			}
+			return a.one("PATH")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			listen, err := a.parseListen(f.listen)
 			if err != nil {
 				return err
+			}
+			if len(args) > 1 || len(f.library) > 0 {
+				return a.seedMany(cmd, args, listen, f)
 			}
 			if isTorrent(args[0]) {
 				return a.seedTorrent(cmd, args[0], listen, f)
@@ -49,6 +58,7 @@ func (a *app) seedCommand() *cobra.Command {
 	f.makeFlags.add(cmd, a)
 	say := a.text.Say
 	cmd.Flags().StringVarP(&f.out, "out", "o", ".", say("seed.out"))
+	cmd.Flags().StringArrayVar(&f.library, "library", nil, say("seed.library"))
 	cmd.Flags().StringVar(&f.save, "save", "", say("seed.save"))
 	cmd.Flags().BoolVarP(&f.force, "force", "f", false, say("flag.force"))
 	f.peerFlags.add(cmd, a)
@@ -66,9 +76,12 @@ func isTorrent(target string) bool {
 	return strings.HasSuffix(lower, ".torrent") && (err != nil || st.Mode().IsRegular())
 }
 
+// makingFlags are of no use for what is a torrent already.
+var makingFlags = []string{"piece-length", "private", "source", "comment", "name", "webseed", "exclude", "no-date", "save"}
+
 // seedTorrent shares what a torrent describes, out of a folder that has it.
 func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPort, f seedFlags) error {
-	for _, name := range []string{"piece-length", "private", "source", "comment", "name", "webseed", "exclude", "no-date", "save"} {
+	for _, name := range makingFlags {
 		if cmd.Flags().Changed(name) {
 			return a.usage("usage.seed_torrent_flag", name, target)
 		}

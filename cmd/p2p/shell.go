@@ -25,6 +25,9 @@ type shell struct {
 	stops    func() (<-chan os.Signal, func())
 	statuses func() (<-chan os.Signal, func())
 	exit     func(code int) // leaves at once
+
+	// hungUp reports whether the terminal behind stderr is gone; nil: it cannot go.
+	hungUp func() bool
 }
 
 func processShell() *shell {
@@ -42,7 +45,18 @@ func processShell() *shell {
 		stops:    func() (<-chan os.Signal, func()) { return listen(stopSignals()) },
 		statuses: func() (<-chan os.Signal, func()) { return listen(statusSignals) },
 		exit:     os.Exit,
+		hungUp:   terminalGone(),
 	}
+}
+
+// terminalGone returns what tells whether the terminal that the process was
+// started in has been closed; nil when there was none.
+func terminalGone() func() bool {
+	fd := int(os.Stderr.Fd())
+	if !term.IsTerminal(fd) {
+		return nil
+	}
+	return func() bool { return !term.IsTerminal(fd) } // it then answers with an error of input and output
 }
 
 func terminalSize() (columns, rows int) {

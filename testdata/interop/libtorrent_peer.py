@@ -3,12 +3,14 @@
 
   libtorrent_peer.py seed TORRENT DIR ADDRESS:PORT [BYTES_A_SECOND]
   libtorrent_peer.py get TORRENT DIR ADDRESS:PORT
+  libtorrent_peer.py scrape TORRENT DIR ADDRESS:PORT
   libtorrent_peer.py show TORRENT
   libtorrent_peer.py create PATH TORRENT v1|hybrid|v2 PIECE_LENGTH URL
 
 seed runs until it is killed, get until it has everything. Both have libtorrent's
 default settings, but for what would look for peers outside of the test, and write
-what happens, message by message, on stdout. show prints JSON. It needs Debian's
+what happens, message by message, on stdout. scrape announces and scrapes until the tracker
+has answered both, and prints the answers as JSON. show prints JSON. It needs Debian's
 python3-libtorrent.
 """
 import json
@@ -49,6 +51,33 @@ def peer(mode, torrent, folder, listen, limit='0'):
     del handle, session
 
 
+def scrape(torrent, folder, listen):
+    kind = lt.alert.category_t
+    session = lt.session({
+        'listen_interfaces': listen,
+        'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
+        'alert_mask': kind.error_notification | kind.tracker_notification,
+    })
+    params = lt.add_torrent_params()
+    params.ti, params.save_path = lt.torrent_info(torrent), folder
+    params.flags &= ~lt.torrent_flags.auto_managed
+    params.flags &= ~lt.torrent_flags.paused
+    handle = session.add_torrent(params)
+    told = {}
+    while len(told) < 3:
+        for alert in session.pop_alerts():
+            if isinstance(alert, lt.tracker_reply_alert) and 'peers' not in told:
+                told['peers'] = alert.num_peers
+                handle.scrape_tracker()
+            elif isinstance(alert, lt.scrape_reply_alert):
+                told['complete'], told['incomplete'] = alert.complete, alert.incomplete
+            elif isinstance(alert, (lt.tracker_error_alert, lt.scrape_failed_alert)):
+                sys.exit(str(alert))
+        time.sleep(0.05)
+    print(json.dumps(told), flush=True)
+    del handle, session
+
+
 def show(torrent):
     info = lt.torrent_info(torrent)
     files = info.files()
@@ -79,6 +108,8 @@ def main():
     command, arguments = sys.argv[1], sys.argv[2:]
     if command in ('seed', 'get'):
         peer(command, *arguments)
+    elif command == 'scrape':
+        scrape(*arguments)
     elif command == 'show':
         show(*arguments)
     elif command == 'create':

@@ -2,18 +2,15 @@ package httpfront
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"fmt"
 	"log"
-	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"p2p/torrentfile/infohash"
 	"p2p/tracker"
@@ -23,10 +20,10 @@ import (
 // The limits of a connection. Announces are small and answered at once, so a
 // client that needs longer is broken or wants to hold the connection.
 const (
-	readTimeout  = 5 * time.Second
-	writeTimeout = 10 * time.Second
-	idleTimeout  = time.Minute
-	maxHeader    = 16 << 10 // bytes of request line and headers; net/http adds 4 KiB
+	readTimeout  = 5 * time.Second  // a TLS handshake with the first head, and every later head
+	writeTimeout = 10 * time.Second // what net/http answers
+	idleTimeout  = 15 * time.Second // a client has several torrents to announce, and then none for long
+	proxyTimeout = 2 * time.Minute  // as idleTimeout, for listed proxies: longer than they keep a connection themselves
 	stopTimeout  = 3 * time.Second
 )
 
@@ -35,219 +32,88 @@ type Options struct {
 	// Proxies lists the networks of reverse proxies whose X-Forwarded-For is
 	// believed; none when empty.
 	Proxies []netip.Prefix
-	// MaxConns is the most connections served at a time; 4096 when zero. Others
-	// wait in the queue of the listener.
+	// MaxConns is the most connections served at a time; 4096 when zero. While
+	// all are taken, idle ones are closed, none is kept after its answer, and
+	// others wait in the queue of the listener.
 	MaxConns int
+	// MaxConnsPerAddr is the most connections from one IPv4 address or one IPv6
+	// network of 64 bits, listed proxies excepted; an eighth of MaxConns when
+	// zero. Others are closed at once.
+	MaxConnsPerAddr int
+	// HidePages takes the pages for people and programs off the front: it then
+	// answers clients and /healthz and /readyz alone. AdminHandler has them all.
+	HidePages bool
+	// Ready says for /readyz whether the tracker can serve; it is called for
+	// each request, by any goroutine. Always ready when nil. The error is logged at
+	// debug level, for anybody can ask, and told to nobody.
+	Ready func() error
+	// Version is that of the program, for the pages; they are silent about it when
+	// empty.
+	Version string
+	// Nodes returns the other trackers of the same service, for the pages; there
+	// are none when nil. It is called for each visit, by any goroutine.
+	Nodes func() []Node
+	// Metrics is what AdminHandler, and the front unless HidePages, has at
+	// /metrics; nothing when nil.
+	Metrics http.Handler
 	// Log gets trouble, never what clients send; nothing is logged when nil.
 	Log *zap.Logger
 }
 
 // Front answers the HTTP requests of one listener.
 type Front struct {
-	service *tracker.Service
-	proxies proxies
-	log     *zap.Logger
-	server  *http.Server
-	maxConn int
-	scratch sync.Pool // of *scratch
-}
-
-// scratch is the memory that a request borrows.
-type scratch struct {
-	request tracker.Request // for Into
-	hashes  []infohash.T
-	counts  []tracker.Counts
-	body    []byte
+	service  *tracker.Service
+	proxies  proxies
+	ready    func() error
+	log      *zap.Logger
+	server   *http.Server // for what the fast loop does not understand
+	handed   *handed      // where that server gets it from; set by Serve
+	conns    *conns
+	scratch  sync.Pool // of *scratch
+	date     dateHeader
+	stopping atomic.Bool
+	hide     bool
+	version  string
+	nodes    func() []Node // nil for none
+	metrics  http.Handler  // nil for none
+	// handshakes has a token per TLS handshake that is going on.
+	handshakes chan struct{}
 }
 
 // New returns a Front for service.
 func New(service *tracker.Service, o Options) *Front {
-	f := &Front{service: service, proxies: o.Proxies, log: o.Log, maxConn: o.MaxConns}
+	f := &Front{service: service, proxies: o.Proxies, ready: o.Ready, log: o.Log, hide: o.HidePages,
+		version: o.Version, nodes: o.Nodes, metrics: o.Metrics}
 	if f.log == nil {
 		f.log = zap.NewNop()
 	}
-	if f.maxConn <= 0 {
-		f.maxConn = 4096
+	// A store that fails, and a flood of bad handshakes, say the same thousands of
+	// times a second.
+	f.log = f.log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
+	}))
+	if f.ready == nil {
+		f.ready = func() error { return nil }
 	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = 4096
+	}
+	if o.MaxConnsPerAddr <= 0 {
+		o.MaxConnsPerAddr = max(1, o.MaxConns/8)
+	}
+	f.conns = newConns(o.MaxConns, o.MaxConnsPerAddr, o.Proxies)
+	f.handshakes = make(chan struct{}, max(1, o.MaxConns/4))
 	f.scratch.New = func() any { return &scratch{hashes: make([]infohash.T, 0, httpwire.MaxScrape)} }
 	f.server = &http.Server{
 		Handler:        f.Handler(),
 		ReadTimeout:    readTimeout,
 		WriteTimeout:   writeTimeout,
-		IdleTimeout:    idleTimeout,
-		MaxHeaderBytes: maxHeader,
+		MaxHeaderBytes: maxHead, // net/http adds 4 KiB
 		ErrorLog:       log.New(errorLog{f.log}, "", 0),
 	}
+	// What comes here is rare and asks for one thing: no place is kept for more.
+	f.server.SetKeepAlivesEnabled(false)
 	return f
-}
-
-// Serve answers the connections of l until ctx ends, then finishes the requests
-// at hand, closes l and returns nil.
-func (f *Front) Serve(ctx context.Context, l net.Listener) error {
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		err := f.server.Shutdown(limit)
-		if err != nil {
-			err = f.server.Close() // somebody does not read the answer
-		}
-		stopped <- err
-	})
-	err := f.server.Serve(newLimited(l, f.maxConn))
-	if stop() {
-		f.server.Close()
-		return fmt.Errorf("serve http: %w", err)
-	}
-	if err := <-stopped; err != nil {
-		return fmt.Errorf("stop http: %w", err)
-	}
-	return nil
-}
-
-// Handler returns the pages of the front, for a server of one's own.
-func (f *Front) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /announce", f.serveAnnounce)
-	mux.HandleFunc("GET /scrape", f.serveScrape)
-	mux.HandleFunc("GET /{$}", f.servePage)
-	mux.HandleFunc("GET /stats.json", f.serveStats)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeBody(w, "text/plain; charset=utf-8", []byte("ok\n"))
-	})
-	return mux
-}
-
-func (f *Front) serveAnnounce(w http.ResponseWriter, r *http.Request) {
-	s := f.scratch.Get().(*scratch)
-	defer f.scratch.Put(s)
-	body, err := f.announce(r, s)
-	if err != nil {
-		body = f.failure(err).AppendTo(s.body[:0])
-	}
-	s.body = body
-	writeBody(w, "text/plain", body)
-}
-
-// announce appends the answer to an announce to s.body.
-func (f *Front) announce(r *http.Request, s *scratch) ([]byte, error) {
-	if r.URL.RawQuery == "" {
-		return nil, errNoQuery
-	}
-	q, err := httpwire.ParseAnnounceRequest(r.URL.RawQuery)
-	if err != nil {
-		return nil, err
-	}
-	source, err := f.proxies.source(r)
-	if err != nil {
-		return nil, err
-	}
-	request := tracker.Request{
-		Transport:    tracker.HTTP,
-		InfoHash:     q.InfoHash,
-		PeerID:       q.PeerID,
-		Key:          q.Key,
-		Peer:         netip.AddrPortFrom(source, q.Port),
-		Claimed:      claimed(q),
-		Seed:         q.Left == 0,
-		Event:        q.Event,
-		Uploaded:     q.Uploaded,
-		Downloaded:   q.Downloaded,
-		NumWant:      q.NumWant,
-		BothFamilies: true,
-		Into:         s.request.Into,
-	}
-	response, err := f.service.Announce(r.Context(), request)
-	if err != nil {
-		return nil, err
-	}
-	s.request.Into = response.Peers
-	return httpwire.AnnounceResponse{
-		Interval:    response.Interval,
-		MinInterval: response.MinInterval,
-		Complete:    response.Seeders,
-		Incomplete:  response.Leechers,
-		Downloaded:  response.Completed,
-		Peers:       response.Peers,
-		ExternalIP:  source,
-	}.AppendTo(s.body[:0], !q.NoCompact), nil
-}
-
-// claimed returns the one address that q says its peer has.
-func claimed(q httpwire.AnnounceRequest) netip.Addr {
-	for _, a := range []netip.Addr{q.IP, q.IPv4.Addr(), q.IPv6.Addr()} {
-		if a.IsValid() {
-			return a
-		}
-	}
-	return netip.Addr{}
-}
-
-func (f *Front) serveScrape(w http.ResponseWriter, r *http.Request) {
-	s := f.scratch.Get().(*scratch)
-	defer f.scratch.Put(s)
-	body, err := f.scrape(r, s)
-	if err != nil {
-		body = f.failure(err).AppendTo(s.body[:0])
-	}
-	s.body = body
-	writeBody(w, "text/plain", body)
-}
-
-// scrape appends the answer to a scrape to s.body.
-func (f *Front) scrape(r *http.Request, s *scratch) ([]byte, error) {
-	if r.URL.RawQuery == "" {
-		return nil, errNoQuery
-	}
-	hashes, err := httpwire.ParseScrapeRequest(r.URL.RawQuery, s.hashes)
-	if err != nil {
-		return nil, err
-	}
-	source, err := f.proxies.source(r)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := f.service.Scrape(r.Context(), tracker.ScrapeRequest{Transport: tracker.HTTP, From: source, Hashes: hashes, Into: s.counts})
-	if err != nil {
-		return nil, err
-	}
-	s.counts = counts
-	response := httpwire.ScrapeResponse{Files: make([]httpwire.File, len(counts))}
-	for i, c := range counts {
-		response.Files[i] = httpwire.File{
-			InfoHash: hashes[i], Complete: c.Seeders, Incomplete: c.Leechers, Downloaded: c.Completed,
-		}
-	}
-	return response.AppendTo(s.body[:0]), nil
-}
-
-// errNoQuery is the answer to a person who opens the announce address.
-var errNoQuery = errors.New("this address is for BitTorrent clients, which add parameters to it; people look at the page /")
-
-// failure returns what the client is told about err: texts of this program only.
-func (f *Front) failure(err error) *httpwire.Failure {
-	if refusal, ok := errors.AsType[*tracker.Refusal](err); ok {
-		return &httpwire.Failure{Reason: refusal.Reason, RetryIn: refusal.RetryIn, Never: refusal.Never}
-	}
-	_, bad := errors.AsType[*httpwire.BadRequest](err)
-	if bad || errors.Is(err, errNoQuery) || errors.Is(err, errNoSource) {
-		f.service.Counters().Malformed.Add(1)
-		return &httpwire.Failure{Reason: err.Error()}
-	}
-	f.log.Error("request failed", zap.Error(err))
-	return &httpwire.Failure{Reason: "internal error"}
-}
-
-// writeBody answers with a body of a known length.
-func writeBody(w http.ResponseWriter, contentType string, body []byte) {
-	h := w.Header()
-	h["Content-Type"] = []string{contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	h["Cache-Control"] = []string{"no-store"}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	w.WriteHeader(http.StatusOK)
-	// The client may be gone; there is nobody left to tell.
-	_, _ = w.Write(body)
 }
 
 // errorLog passes what net/http has to say on as a field, because it can

@@ -2,7 +2,6 @@ package httpfront_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -143,15 +143,21 @@ func TestBadRequestsGetAClearFailure(t *testing.T) {
 
 func TestOtherPathsAndMethodsAreRefused(t *testing.T) {
 	f := newFixture(t, tracker.Options{}, httpfront.Options{})
-	for _, path := range []string{"/favicon.ico", "/announce/", "/announcement", "/a/announce"} {
+	for _, path := range []string{"/favicon.ico", "/announce/", "/announcement", "/a/announce", "//announce", "/../announce",
+		"/" + strings.Repeat("k", 31) + "/announce", "/" + strings.Repeat("k", 31) + "-/scrape", "/" + strings.Repeat("k", 32) + "/stats.json"} {
 		if w := f.get("192.0.2.1:1", path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/announce", strings.NewReader("x")))
-	if w.Code != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", w.Code)
+	for _, method := range []string{http.MethodPost, http.MethodHead, http.MethodPut, "GEt"} {
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, httptest.NewRequest(method, announceTarget(1), nil))
+		if w.Code != http.StatusMethodNotAllowed {
+			t.Errorf("%s: %d", method, w.Code)
+		}
+	}
+	if got := f.service.Stats().AnnouncesHTTP; got != 0 {
+		t.Errorf("%d announces", got)
 	}
 }
 
@@ -175,30 +181,56 @@ func TestForwardedAddresses(t *testing.T) {
 		{"with a port", "10.1.2.3:1", []string{"198.51.100.7:4711"}, "198.51.100.7"},
 		{"an IPv6 address with a port", "10.1.2.3:1", []string{"[2001:db8::9]:4711"}, "2001:db8::9"},
 		{"a mapped address", "10.1.2.3:1", []string{"::ffff:198.51.100.7"}, "198.51.100.7"},
+		{"an IPv6 address in brackets", "10.1.2.3:1", []string{"[2001:db8::9]"}, "2001:db8::9"},
+		{"an address with a zone", "10.1.2.3:1", []string{"fe80::9%eth0"}, "fe80::9"},
+		{"white space around it", "10.1.2.3:1", []string{"203.0.113.1 ,\t 198.51.100.7 \t"}, "198.51.100.7"},
+		{"a listed proxy spoofed first", "10.1.2.3:1", []string{"10.0.0.1, 198.51.100.7"}, "198.51.100.7"},
+		{"a stranger who says that he is a proxy", "192.0.2.1:1", []string{"10.0.0.1"}, "192.0.2.1"},
+		{"an empty bracket", "10.1.2.3:1", []string{"[]"}, ""},
+		{"a number", "10.1.2.3:1", []string{"3325256711"}, ""},
+		{"octal digits", "10.1.2.3:1", []string{"0198.051.100.07"}, ""},
+		{"a very long entry", "10.1.2.3:1", []string{strings.Repeat("1", 8000)}, ""},
+		{"the unspecified address", "10.1.2.3:1", []string{"0.0.0.0"}, ""},
 		{"no header", "10.1.2.3:1", nil, ""},
 		{"an empty header", "10.1.2.3:1", []string{""}, ""},
 		{"nonsense", "10.1.2.3:1", []string{"198.51.100.7, unknown"}, ""},
 		{"an empty last entry", "10.1.2.3:1", []string{"198.51.100.7,"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFixture(t, tracker.Options{}, proxies)
-			var header []string
+			var header, lines []string
 			for _, h := range test.headers {
 				header = append(header, "X-Forwarded-For", h)
+				lines = append(lines, "X-Forwarded-For: "+h)
 			}
-			r := request(6881)
-			w := f.get(test.remote, "/announce?"+string(r.AppendQuery(nil)), header...)
-			got, err := httpwire.ParseAnnounceResponse(w.Body.Bytes())
-			if test.want == "" {
-				if _, ok := errors.AsType[*httpwire.Failure](err); !ok {
-					t.Errorf("answered with %+v, %v", got, err)
-				}
-				return
+			// Headers that are worth nothing from anybody.
+			for _, h := range []string{"Forwarded: for=203.0.113.5", "X-Real-IP: 203.0.113.5", "X-Client-IP: 203.0.113.5", "CF-Connecting-IP: 203.0.113.5"} {
+				name, value, _ := strings.Cut(h, ": ")
+				header, lines = append(header, name, value), append(lines, h)
 			}
-			if err != nil || got.ExternalIP.String() != test.want {
-				t.Errorf("external ip is %v, %v; want %s", got.ExternalIP, err, test.want)
-			}
+			f := newFixture(t, tracker.Options{}, proxies)
+			wantExternal(t, f.get(test.remote, announceTarget(6881), header...).Body.String(), test.want)
+			synctest.Test(t, func(t *testing.T) { // the fast loop
+				p, stop := servePipes(t, proxies, tracker.Options{})
+				defer stop()
+				c := newClient(t, p.dial(test.remote))
+				c.send(get(announceTarget(6881), lines...))
+				_, body := c.receive()
+				wantExternal(t, body, test.want)
+			})
 		})
+	}
+}
+
+// wantExternal checks the external ip of an answer; without one, that it is a
+// failure.
+func wantExternal(t *testing.T, body, want string) {
+	t.Helper()
+	got, err := httpwire.ParseAnnounceResponse([]byte(body))
+	if _, failure := errors.AsType[*httpwire.Failure](err); want == "" && !failure {
+		t.Errorf("answered with %+v, %v", got, err)
+	}
+	if want != "" && (err != nil || got.ExternalIP.String() != want) {
+		t.Errorf("external ip is %v, %v; want %s", got.ExternalIP, err, want)
 	}
 }
 
@@ -241,9 +273,16 @@ func TestTroubleIsLoggedAndNotToldToTheClient(t *testing.T) {
 	trouble := errors.New("password of the database is wrong")
 	f := newFixture(t, tracker.Options{Policy: policy{err: trouble}}, httpfront.Options{Log: zap.New(core)})
 	r := request(6881)
-	f.wantFailure("/announce?"+string(r.AppendQuery(nil)), "internal error")
+	target := "/announce?" + string(r.AppendQuery(nil))
+	f.wantFailure(target, "internal error")
 	if logs.Len() != 1 {
 		t.Errorf("%d lines logged", logs.Len())
+	}
+	for range 999 {
+		f.wantFailure(target, "internal error")
+	}
+	if logs.Len() > 100 {
+		t.Errorf("%d lines logged for 1000 requests", logs.Len())
 	}
 }
 
@@ -265,47 +304,6 @@ func TestNoTextOfAClientIsRepeated(t *testing.T) {
 		if got := fmt.Sprint(w.Header(), logs.TakeAll()); strings.Contains(got, "mark") {
 			t.Errorf("%s: %s", target, got)
 		}
-	}
-}
-
-func TestStatsAreThereForProgramsAndForPeople(t *testing.T) {
-	f := newFixture(t, tracker.Options{}, httpfront.Options{})
-	for n := range 1200 {
-		r := request(uint16(n + 1))
-		if n%4 == 0 {
-			r.Left = 0
-		}
-		f.announce("192.0.2.1:1", r)
-	}
-	f.announce("[2001:db8::1]:1", request(2000))
-	var stats map[string]any
-	w := f.get("192.0.2.1:1", "/stats.json")
-	if err := json.Unmarshal(w.Body.Bytes(), &stats); err != nil {
-		t.Fatal(err)
-	}
-	for key, want := range map[string]float64{
-		"swarms": 1, "peers": 1201, "seeders": 300, "leechers": 901, "peers_ipv6": 1, "announces_http": 1201, "announces_udp": 0,
-	} {
-		if stats[key] != want {
-			t.Errorf("%s is %v, want %v", key, stats[key], want)
-		}
-	}
-	page := f.get("192.0.2.1:1", "/")
-	for _, want := range []string{"<title>p2p tracker</title>", "1\u2009201", ">901<", "prefers-color-scheme: dark"} {
-		if !strings.Contains(page.Body.String(), want) {
-			t.Errorf("the page does not say %s", want)
-		}
-	}
-	for _, foreign := range []string{"http://", "https://", "<script", "src="} {
-		if strings.Contains(page.Body.String(), foreign) {
-			t.Errorf("the page says %s", foreign)
-		}
-	}
-	if policy := page.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") {
-		t.Errorf("content security policy is %q", policy)
-	}
-	if w := f.get("192.0.2.1:1", "/healthz"); w.Code != http.StatusOK || w.Body.String() != "ok\n" {
-		t.Errorf("healthz: %d %q", w.Code, w.Body)
 	}
 }
 

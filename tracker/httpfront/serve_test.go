@@ -74,52 +74,6 @@ func exchange(t *testing.T, conn net.Conn, text string) string {
 
 const health = "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n"
 
-func TestHugeHeadersAreNotServed(t *testing.T) {
-	addr, _ := serve(t, httpfront.Options{}, tracker.Options{})
-	for name, text := range map[string]string{
-		"request line": "GET /announce?" + strings.Repeat("x", 30_000) + " HTTP/1.1\r\nHost: t\r\n\r\n",
-		"header":       "GET /announce HTTP/1.1\r\nHost: t\r\nX: " + strings.Repeat("x", 30_000) + "\r\n\r\n",
-	} {
-		// The server answers 431 and hangs up on what is still coming, which can
-		// overtake the answer as a reset.
-		conn := dial(t, addr)
-		if _, err := io.WriteString(conn, text); err != nil {
-			continue
-		}
-		r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err == nil && r.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-			t.Errorf("%s: %s", name, r.Status)
-		}
-	}
-}
-
-func TestConnectionsPastTheLimitWaitForAPlace(t *testing.T) {
-	addr, _ := serve(t, httpfront.Options{MaxConns: 2}, tracker.Options{})
-	a, b := dial(t, addr), dial(t, addr)
-	for _, conn := range []net.Conn{a, b} {
-		if got := exchange(t, conn, health); got != "200 OK" {
-			t.Fatal(got)
-		}
-	}
-	third := dial(t, addr)
-	if _, err := io.WriteString(third, health); err != nil {
-		t.Fatal(err)
-	}
-	if err := third.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := third.Read(make([]byte, 1)); err == nil {
-		t.Errorf("%d bytes for a third connection", n)
-	}
-	a.Close()
-	if err := third.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := http.ReadResponse(bufio.NewReader(third), nil); err != nil || r.StatusCode != http.StatusOK {
-		t.Errorf("after one left: %v", err)
-	}
-}
-
 func TestServeStopsWhileItsListenerIsFull(t *testing.T) {
 	addr, stop := serve(t, httpfront.Options{MaxConns: 1}, tracker.Options{})
 	if got := exchange(t, dial(t, addr), health); got != "200 OK" {
@@ -127,18 +81,6 @@ func TestServeStopsWhileItsListenerIsFull(t *testing.T) {
 	}
 	dial(t, addr)
 	stop()
-}
-
-// waiting is a Policy that holds a request until it is told to go on.
-type waiting struct {
-	tracker.Open
-	entered, release chan struct{}
-}
-
-func (p waiting) MayAnnounce(context.Context, tracker.Request) error {
-	p.entered <- struct{}{}
-	<-p.release
-	return nil
 }
 
 func TestARequestThatHasBegunIsAnsweredWhileStopping(t *testing.T) {
@@ -176,8 +118,12 @@ func TestServeFailsWhenItsListenerIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	service := tracker.New(memory.New(memory.Options{}), tracker.Options{})
-	if err := httpfront.New(service, httpfront.Options{}).Serve(t.Context(), l); err == nil {
+	if err := newFront().Serve(t.Context(), l); err == nil {
 		t.Error("no error")
 	}
+}
+
+// newFront returns a front of a tracker of its own.
+func newFront() *httpfront.Front {
+	return httpfront.New(newService(), httpfront.Options{})
 }

@@ -1,10 +1,9 @@
 package httpfront
 
 import (
+	"bytes"
 	"errors"
-	"net/http"
 	"net/netip"
-	"strings"
 )
 
 // errNoSource is the error for a request whose origin cannot be told.
@@ -22,34 +21,40 @@ func (p proxies) contain(a netip.Addr) bool {
 	return false
 }
 
-// source returns the address that r came from. From a listed proxy that is the
-// last entry of X-Forwarded-For, the one that this proxy wrote itself: all
-// before it is what the client said. From anybody else the header is worth nothing. A
-// listed proxy that says nothing usable is an error, for its own address would stand
-// for all of its clients.
-func (p proxies) source(r *http.Request) (netip.Addr, error) {
-	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+// source returns the address that a request came from. Forwarded is the last
+// X-Forwarded-For header that it has. From a listed proxy that is the last entry
+// of it, the one that this proxy wrote itself: all before it is what the client
+// said. From anybody else the header is worth nothing, and so are its relatives,
+// Forwarded and X-Real-IP, from everybody. A listed proxy that says nothing
+// usable is an error, for its own address would stand for all of its clients.
+func (p proxies) source(remote netip.Addr, forwarded []byte) (netip.Addr, error) {
+	if !remote.IsValid() {
+		return netip.Addr{}, errNoSource
+	}
+	if !p.contain(remote) {
+		return remote, nil
+	}
+	last := string(bytes.TrimSpace(forwarded[bytes.LastIndexByte(forwarded, ',')+1:]))
+	addr, err := netip.ParseAddr(last)
+	if err != nil {
+		addr, err = withoutPort(last)
+	}
 	if err != nil {
 		return netip.Addr{}, errNoSource
 	}
-	addr := remote.Addr().Unmap().WithZone("")
-	if !p.contain(addr) {
-		return addr, nil
-	}
-	values := r.Header.Values("X-Forwarded-For")
-	if len(values) == 0 {
-		return netip.Addr{}, errNoSource
-	}
-	last := values[len(values)-1]
-	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-	addr, err = netip.ParseAddr(last)
-	if err != nil {
-		// Some proxies add the port.
-		withPort, err := netip.ParseAddrPort(last)
-		if err != nil {
-			return netip.Addr{}, errNoSource
-		}
-		addr = withPort.Addr()
-	}
-	return addr.Unmap().WithZone(""), nil
+	return bare(addr), nil
 }
+
+// withoutPort reads what some proxies write: "192.0.2.1:4711",
+// "[2001:db8::1]:4711" or "[2001:db8::1]".
+func withoutPort(s string) (netip.Addr, error) {
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		s += ":0"
+	}
+	a, err := netip.ParseAddrPort(s)
+	return a.Addr(), err
+}
+
+// bare returns a as peers can use it: an IPv4 address in the dress of an IPv6 one
+// is IPv4, and a zone means something on one machine only.
+func bare(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

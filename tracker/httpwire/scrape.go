@@ -92,16 +92,29 @@ type ScrapeResponse struct {
 // AppendTo appends the body of the response. Files must be sorted by info-hash
 // and name each once, as ParseScrapeRequest returns them.
 func (r ScrapeResponse) AppendTo(dst []byte) []byte {
-	dst = append(appendKey(append(dst, 'd'), "files"), 'd')
+	dst = AppendScrapeStart(dst)
 	for _, f := range r.Files {
-		dst = append(appendText(dst, f.InfoHash[:]), 'd')
-		dst = appendCount(dst, "complete", f.Complete)
-		dst = appendCount(dst, "downloaded", f.Downloaded)
-		dst = appendCount(dst, "incomplete", f.Incomplete)
-		dst = append(dst, 'e')
+		dst = f.AppendTo(dst)
 	}
-	return append(dst, 'e', 'e')
+	return AppendScrapeEnd(dst)
 }
+
+// AppendScrapeStart begins the body of a response to a scrape. File.AppendTo and
+// AppendScrapeEnd follow: together they are ScrapeResponse.AppendTo for who has
+// no slice of files.
+func AppendScrapeStart(dst []byte) []byte { return append(dst, "d5:filesd"...) }
+
+// AppendTo appends the entry of one torrent; see AppendScrapeStart.
+func (f File) AppendTo(dst []byte) []byte {
+	dst = append(appendText(dst, f.InfoHash[:]), 'd')
+	dst = appendCount(dst, "complete", f.Complete)
+	dst = appendCount(dst, "downloaded", f.Downloaded)
+	dst = appendCount(dst, "incomplete", f.Incomplete)
+	return append(dst, 'e')
+}
+
+// AppendScrapeEnd ends the body of a response to a scrape.
+func AppendScrapeEnd(dst []byte) []byte { return append(dst, 'e', 'e') }
 
 // ParseScrapeResponse reads the body of a response to a scrape. The error is a
 // *Failure when the tracker refused, also under the name "failure_reason" that

@@ -34,40 +34,6 @@ func mustAnnounce(t testing.TB, s *memory.Store, a tracker.Announce) tracker.Swa
 	return swarm
 }
 
-func TestAFullStoreRefusesNewPeersAndServesTheOld(t *testing.T) {
-	s := memory.New(memory.Options{MaxPeers: 2})
-	mustAnnounce(t, s, peer(0, 1))
-	mustAnnounce(t, s, peer(0, 2))
-	for _, torrent := range []int{0, 1} {
-		_, err := s.Announce(t.Context(), peer(torrent, 3), 50)
-		if !errors.Is(err, tracker.ErrFull) {
-			t.Errorf("torrent %d: %v", torrent, err)
-		}
-	}
-	if swarm := mustAnnounce(t, s, peer(0, 1)); swarm.Leechers != 2 || swarm.Peers.Len() != 1 {
-		t.Errorf("an old peer is told %+v", swarm)
-	}
-	stopped := peer(0, 1)
-	stopped.Event = wire.Stopped
-	mustAnnounce(t, s, stopped)
-	mustAnnounce(t, s, peer(1, 3))
-}
-
-func TestAFullStoreRefusesNewSwarms(t *testing.T) {
-	s := memory.New(memory.Options{MaxSwarms: 2})
-	mustAnnounce(t, s, peer(0, 1))
-	mustAnnounce(t, s, peer(1, 1))
-	if _, err := s.Announce(t.Context(), peer(2, 1), 50); !errors.Is(err, tracker.ErrFull) {
-		t.Errorf("a third swarm: %v", err)
-	}
-	mustAnnounce(t, s, peer(1, 2))
-	// A swarm that nobody is in any more makes room.
-	stopped := peer(0, 1)
-	stopped.Event = wire.Stopped
-	mustAnnounce(t, s, stopped)
-	mustAnnounce(t, s, peer(2, 1))
-}
-
 func TestTheCompletedCountOfAnEmptySwarmIsForgottenInTheEnd(t *testing.T) {
 	s := memory.New(memory.Options{KeepEmpty: time.Hour})
 	finished := peer(0, 1)
@@ -241,10 +207,10 @@ func TestMemoryPerPeer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills 20 MB")
 	}
-	// Swarms of 1000 to 9000 peers: the memory that slices and indexes keep for
-	// growth depends on the size, so one size would prove nothing.
+	// Swarms of 5000 to 30000 peers: the memory that indexes keep for growth
+	// depends on the size, so one size would prove nothing.
 	large := func(n int) int {
-		for torrent, size := 0, 1000; ; torrent, size = torrent+1, size+257 {
+		for torrent, size := 0, 5000; ; torrent, size = torrent+1, size+1257 {
 			if n -= size; n < 0 {
 				return torrent
 			}
@@ -258,12 +224,12 @@ func TestMemoryPerPeer(t *testing.T) {
 	}{
 		{"IPv4 in large swarms", large, storetest.Addr4, 24},
 		{"IPv6 in large swarms", large, storetest.Addr6, 40},
-		{"one peer per torrent", func(n int) int { return n }, storetest.Addr4, 160},
+		{"one peer per torrent", func(n int) int { return n }, storetest.Addr4, 120},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			const peers = 150_000
-			before := heap()
+			const peers = 300_000
 			s := memory.New(memory.Options{})
+			before := heap() // what does not depend on the number of peers apart
 			for n := range peers {
 				a := peer(test.torrent(n), n)
 				a.Peer = test.addr(n)

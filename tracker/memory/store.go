@@ -3,45 +3,48 @@ package memory
 import (
 	"context"
 	"encoding/binary"
-	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"p2p/torrentfile/infohash"
 	"p2p/tracker"
 	"p2p/tracker/wire"
 )
 
-// shards is the number of locks. It is far above the number of cores, so that
-// two requests rarely wait for each other.
-const shards = 256
-
 // Options bounds a Store. The zero value is useful.
 type Options struct {
-	// MaxPeers is the most addresses that the store holds, in all swarms
-	// together; 4 million when zero, which is about 100 MB. A peer that comes
-	// when it is full gets tracker.ErrFull.
-	MaxPeers int
-	// MaxSwarms is the same for swarms, empty ones included; 1 million when
-	// zero, which is about 130 MB.
-	MaxSwarms int
+	// MaxMemory is the most bytes that the store takes, whatever is announced;
+	// 256 MiB when zero, 16 MiB at least. 256 MiB hold some twelve million IPv4
+	// peers in large swarms, or nearly three million that are alone in theirs.
+	// When three quarters are used, quotas hold for each /24 and /56; when little
+	// is left, swarms of one peer go for others, and then peers get
+	// tracker.ErrFull. Budget says how much a process of a given size may have.
+	MaxMemory int64
+	// MaxPorts is how many peers one IPv4 address, or one /64 of IPv6, may have in
+	// one swarm; 32 when zero, 100 at most, no limit when negative. One more takes
+	// the place of the one that has been silent for longest, so that whoever shares
+	// the address with a liar still gets in.
+	MaxPorts int
 	// KeepEmpty is how long the completed count of a swarm without peers is
-	// kept; 24 hours when zero.
+	// kept, unless memory runs short; 24 hours when zero.
 	KeepEmpty time.Duration
 	// Seed makes the choice of peers repeatable, for tests; random when zero.
 	Seed uint64
 }
 
 func (o Options) withDefaults() Options {
-	if o.MaxPeers <= 0 {
-		o.MaxPeers = 4_000_000
+	if o.MaxMemory <= 0 {
+		o.MaxMemory = defaultMemory
 	}
-	if o.MaxSwarms <= 0 {
-		o.MaxSwarms = 1_000_000
+	o.MaxMemory = max(o.MaxMemory, leastMemory)
+	if o.MaxPorts == 0 {
+		o.MaxPorts = 32
 	}
+	o.MaxPorts = min(max(o.MaxPorts, 0), 100)
 	if o.KeepEmpty <= 0 {
 		o.KeepEmpty = 24 * time.Hour
 	}
@@ -53,41 +56,42 @@ func (o Options) withDefaults() Options {
 
 // Store is a tracker.Store in memory. It starts no goroutine.
 type Store struct {
-	opts   Options // immutable
-	shards [shards]shard
+	opts    Options // immutable
+	shards  [shards]shard
+	pool    *pool    // immutable pointer
+	sources *sources // immutable pointer
+	// identityKey keys identities. It is in a snapshot, so that they keep their meaning.
+	identityKey atomic.Uint64
 
-	// Sums over all shards, changed under the lock of one.
-	peers, seeds, ipv6 atomic.Int64 // addresses
-	swarms             atomic.Int64 // with at least one peer
-	entries            atomic.Int64 // swarms, empty ones included
-}
+	expiring sync.Mutex // held by Expire, so that two do not do the work twice
 
-type shard struct {
-	mu     sync.Mutex
-	swarms map[infohash.T]*swarm
-	rng    *rand.Rand
-	_      [40]byte // keeps the locks of neighbours on different cache lines
+	evicted, refusedQuota, refusedFull, replaced atomic.Uint64
 }
 
 var (
 	_ tracker.Store   = (*Store)(nil)
 	_ tracker.Tallier = (*Store)(nil)
+	_ tracker.Bounded = (*Store)(nil)
 )
 
 // New returns an empty Store.
 func New(opts Options) *Store {
 	s := &Store{opts: opts.withDefaults()}
+	s.pool = newPool(s.opts.MaxMemory)
+	s.sources = newSources(s.pool)
+	s.pool.charge(int64(unsafe.Sizeof(*s)) + s.sources.size())
+	s.identityKey.Store(s.opts.Seed)
 	for i := range s.shards {
-		s.shards[i].swarms = make(map[infohash.T]*swarm)
-		s.shards[i].rng = rand.New(rand.NewPCG(s.opts.Seed, uint64(i)))
+		sh := &s.shards[i]
+		sh.pool, sh.sources, sh.rule = s.pool, s.sources, rule{ports: s.opts.MaxPorts}
+		sh.index.pool, sh.swarms.pool = s.pool, s.pool
+		sh.dice.state = s.opts.Seed + uint64(i)<<32
 	}
 	return s
 }
 
-// shard returns the shard of h. Clients choose info-hashes, so the choice is keyed.
-func (s *Store) shard(h infohash.T) *shard {
-	return &s.shards[maphash.Bytes(hashSeed, h[:])%shards]
-}
+// shard returns the shard for the hash of an info-hash.
+func (s *Store) shard(key uint64) *shard { return &s.shards[key>>16%shards] }
 
 // Announce implements tracker.Store.
 func (s *Store) Announce(_ context.Context, a tracker.Announce, want int) (tracker.Swarm, error) {
@@ -99,123 +103,66 @@ func (s *Store) Announce(_ context.Context, a tracker.Announce, want int) (track
 		seen:      stamp(a.Time),
 		seed:      a.Seed,
 		completed: a.Event == wire.Completed,
+		both:      a.BothFamilies,
 	}
-	sh := s.shard(a.InfoHash)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	key := hashOf(&a.InfoHash)
+	sh := s.shard(key)
+	p.locate(sh.rule)
 
 	out := tracker.Swarm{Peers: a.Into}
 	out.Peers.Reset()
-	sw, pos := sh.swarms[a.InfoHash], -1
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	var own view // the table that p belongs into
+	at := -1
 	if a.Event == wire.Stopped {
-		if sw == nil {
+		if !sh.part(&own, key, &a.InfoHash, &p) {
 			return out, nil
 		}
-		s.leave(sh, a.InfoHash, sw, p)
 	} else {
 		var err error
-		if sw, pos, err = s.join(sh, a.InfoHash, sw, p); err != nil {
+		if at, err = s.arrive(sh, &own, key, &a.InfoHash, &p); err != nil {
 			return tracker.Swarm{}, err
 		}
 	}
-	out.Counts = sw.counts()
-	sw.pick(&out.Peers, p, pos, want, a.BothFamilies, sh.rng)
+	out.Counts = sh.counts(own.owner)
+	if want > 0 {
+		sh.pick(&out.Peers, &own, &p, at, want)
+	}
 	return out, nil
 }
 
-// join puts p into the swarm sw of h, which is made if it is nil.
-func (s *Store) join(sh *shard, h infohash.T, sw *swarm, p peer) (*swarm, int, error) {
-	if s.peers.Load() >= int64(s.opts.MaxPeers) && !sw.knows(p) {
-		return nil, 0, tracker.ErrFull
+// part takes p out of the swarm of h. It returns false when the swarm is not
+// there any more, and else leaves its table in own.
+func (sh *shard) part(own *view, key uint64, h *infohash.T, p *peer) bool {
+	pos := sh.find(key, h)
+	if pos < 0 {
+		return false
 	}
-	if sw == nil {
-		if s.entries.Load() >= int64(s.opts.MaxSwarms) {
-			return nil, 0, tracker.ErrFull
-		}
-		sw = &swarm{}
-		sh.swarms[h] = sw
-		s.entries.Add(1)
+	own.open(sh, pos, p.family)
+	at, _ := own.find(p)
+	if at < 0 {
+		return true
 	}
-	before := measure(sw)
-	pos := sw.apply(p)
-	s.account(before, measure(sw))
-	return sw, pos, nil
-}
-
-// leave takes p out of sw.
-func (s *Store) leave(sh *shard, h infohash.T, sw *swarm, p peer) {
-	if !sw.knows(p) {
-		return
+	sh.leave(own, at)
+	sh.tidy(pos, p.seen)
+	if pos = sh.find(key, h); pos < 0 {
+		return false
 	}
-	before := measure(sw)
-	t := sw.table(p.family)
-	t.remove(t.find(p.key))
-	s.account(before, measure(sw))
-	s.tidy(sh, h, sw, p.seen)
-}
-
-// tidy gives back what sw does not need any more after peers have left it, and
-// forgets it when nothing is worth keeping.
-func (s *Store) tidy(sh *shard, h infohash.T, sw *swarm, now uint32) {
-	sw.v4.trim()
-	if sw.v6 != nil {
-		sw.v6.trim()
-		if sw.v6.len() == 0 {
-			sw.v6 = nil
-		}
-	}
-	if sw.len() > 0 {
-		return
-	}
-	sw.v4 = table{}
-	sw.emptied = now
-	if sw.completed == 0 {
-		s.forget(sh, h)
-	}
-}
-
-func (s *Store) forget(sh *shard, h infohash.T) {
-	delete(sh.swarms, h)
-	s.entries.Add(-1)
-}
-
-// extent is a swarm's part in the sums of the store.
-type extent struct{ peers, seeds, ipv6 int }
-
-func measure(sw *swarm) extent {
-	e := extent{peers: sw.len(), seeds: sw.v4.seeds()}
-	if sw.v6 != nil {
-		e.ipv6 = sw.v6.len()
-		e.seeds += sw.v6.seeds()
-	}
-	return e
-}
-
-// account brings the sums up to date after a swarm changed.
-func (s *Store) account(before, after extent) {
-	if before == after {
-		return // the common case, a renewal, writes no shared memory
-	}
-	s.peers.Add(int64(after.peers - before.peers))
-	s.seeds.Add(int64(after.seeds - before.seeds))
-	s.ipv6.Add(int64(after.ipv6 - before.ipv6))
-	switch {
-	case before.peers == 0 && after.peers > 0:
-		s.swarms.Add(1)
-	case before.peers > 0 && after.peers == 0:
-		s.swarms.Add(-1)
-	}
+	own.open(sh, pos, p.family)
+	return true
 }
 
 // Scrape implements tracker.Store.
 func (s *Store) Scrape(_ context.Context, hashes []infohash.T, into []tracker.Counts) ([]tracker.Counts, error) {
 	into = into[:0]
-	for _, h := range hashes {
+	for i := range hashes {
 		var counts tracker.Counts
-		sh := s.shard(h)
+		key := hashOf(&hashes[i])
+		sh := s.shard(key)
 		sh.mu.Lock()
-		if sw := sh.swarms[h]; sw != nil {
-			counts = sw.counts()
+		if pos := sh.find(key, &hashes[i]); pos >= 0 {
+			counts = sh.counts(pos)
 		}
 		sh.mu.Unlock()
 		into = append(into, counts)
@@ -223,14 +170,30 @@ func (s *Store) Scrape(_ context.Context, hashes []infohash.T, into []tracker.Co
 	return into, nil
 }
 
-// Tally implements tracker.Tallier.
+// Tally implements tracker.Tallier. The shards are not read at one moment.
 func (s *Store) Tally() tracker.Tally {
-	peers, seeds := int(s.peers.Load()), int(s.seeds.Load())
-	return tracker.Tally{
-		Swarms:   int(s.swarms.Load()),
-		Seeders:  seeds,
-		Leechers: max(0, peers-seeds), // the two are not read at one moment
-		IPv6:     int(s.ipv6.Load()),
+	var t tracker.Tally
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		t.Swarms += sh.tally.swarms
+		t.Seeders += sh.tally.seeds
+		t.Leechers += sh.tally.peers - sh.tally.seeds
+		t.IPv6 += sh.tally.ipv6
+		sh.mu.Unlock()
+	}
+	return t
+}
+
+// Pressure implements tracker.Bounded.
+func (s *Store) Pressure() tracker.Pressure {
+	return tracker.Pressure{
+		Memory:       s.pool.taken.Load(),
+		MaxMemory:    s.pool.max,
+		Evicted:      s.evicted.Load(),
+		Replaced:     s.replaced.Load(),
+		RefusedQuota: s.refusedQuota.Load(),
+		RefusedFull:  s.refusedFull.Load(),
 	}
 }
 
@@ -244,14 +207,13 @@ func stamp(t time.Time) uint32 {
 }
 
 // identity condenses who a client says it is into 32 bits, 0 for nobody's. The
-// hash is keyed, so that a match cannot be computed from outside, and depends on
-// Options.Seed alone, so that tests are repeatable.
+// hash is keyed, so that a match cannot be computed from outside.
 func (s *Store) identity(id [wire.PeerIDSize]byte, key uint32) uint32 {
 	if id == [wire.PeerIDSize]byte{} {
 		return 0
 	}
 	const odd = 0x9e3779b97f4a7c15
-	h := s.opts.Seed
+	h := s.identityKey.Load()
 	for _, word := range [...]uint64{
 		binary.LittleEndian.Uint64(id[0:]),
 		binary.LittleEndian.Uint64(id[8:]),

@@ -8,10 +8,13 @@ package serve
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
+	"slices"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -19,6 +22,7 @@ import (
 	"p2p/tracker"
 	"p2p/tracker/httpfront"
 	"p2p/tracker/memory"
+	"p2p/tracker/metrics"
 	"p2p/tracker/udpfront"
 )
 
@@ -31,6 +35,20 @@ type Options struct {
 	// Proxies lists the networks of reverse proxies whose X-Forwarded-For is
 	// believed; none when empty.
 	Proxies []netip.Prefix
+	// Loops is how many UDP sockets Listen opens, each with a loop of its own;
+	// one for every core when zero. See Bind.
+	Loops int
+	// UDPKey is the secret of the connection ids of UDP; random when nil. With one
+	// that is kept, clients need not notice a restart. See udpfront.Options.
+	UDPKey []byte
+	// Ready says for /readyz whether the tracker can serve; see
+	// httpfront.Options.
+	Ready func() error
+	// Version and Nodes are for the pages; see httpfront.Options.
+	Version string
+	Nodes   func() []httpfront.Node
+	// Figures are on the page for Prometheus, beside those of the tracker itself.
+	Figures []metrics.Figure
 	// Log gets what happens to the tracker; nothing is logged when nil.
 	Log *zap.Logger
 }
@@ -38,85 +56,109 @@ type Options struct {
 // Server is a tracker with its sockets open. Run and Close end it; the other
 // methods may be called by any goroutine at any time.
 type Server struct {
-	addr    netip.AddrPort
-	tcp     *net.TCPListener
-	udp     *net.UDPConn
+	sockets Sockets
 	service *tracker.Service
-	http    *httpfront.Front
-	udpLoop *udpfront.Front
+	http    []*httpfront.Front // one for each of sockets.HTTP
+	udp     []*udpfront.Front  // one for each of sockets.UDP
+	admin   http.Handler       // for sockets.Admin
 	log     *zap.Logger
 }
 
-// Listen opens the sockets at addr, "host:port" with an empty host for every
-// address of the machine and port 0 for any free one. Requests wait in the
-// sockets until Run is called. The caller must call Run or Close.
+// Listen opens the sockets at addr, as Bind does, and returns a Server for them.
 func Listen(addr string, o Options) (*Server, error) {
+	sockets, err := Bind(o.Loops, addr)
+	if err != nil {
+		return nil, fmt.Errorf("tracker: %w", err)
+	}
+	return New(sockets, o)
+}
+
+// New returns a Server for sockets, which it owns from now on, also when it
+// fails. Requests wait in them until Run is called. The caller must call Run or
+// Close.
+func New(sockets Sockets, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
 	if o.Store == nil {
 		o.Store = memory.New(memory.Options{})
 	}
-	tcp, udp, err := bind(addr)
-	if err != nil {
-		return nil, fmt.Errorf("tracker: listen on %s: %w", addr, err)
+	if o.UDPKey == nil {
+		o.UDPKey = make([]byte, udpfront.KeySize)
+		rand.Read(o.UDPKey)
 	}
-	s := &Server{
-		addr:    unmapped(tcp.Addr().(*net.TCPAddr).AddrPort()),
-		tcp:     tcp,
-		udp:     udp,
-		service: tracker.New(o.Store, o.Tracker),
-		log:     o.Log,
+	s := &Server{sockets: sockets, service: tracker.New(o.Store, o.Tracker), log: o.Log}
+	if len(sockets.HTTP)+len(sockets.UDP) == 0 {
+		return nil, errors.New("tracker: no socket to listen on")
 	}
-	s.http = httpfront.New(s.service, httpfront.Options{Proxies: o.Proxies, Log: o.Log})
-	s.udpLoop, err = udpfront.New(udp, s.service, udpfront.Options{Now: o.Tracker.Now, Log: o.Log})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
+	s.openHTTP(o)
+	for _, c := range sockets.UDP {
+		front, err := udpfront.New(c, s.service, udpfront.Options{Key: o.UDPKey, Now: o.Tracker.Now, Log: o.Log})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("tracker: %w", err), s.Close())
+		}
+		s.udp = append(s.udp, front)
 	}
 	return s, nil
 }
 
-// bindAttempts is how many free ports are tried until one is free for both
-// protocols.
-const bindAttempts = 16
-
-// bind opens both sockets on one port number. TCP goes first, because that is
-// where ports are taken; when any port will do and UDP has the one that was found, the
-// next is tried.
-func bind(addr string) (*net.TCPListener, *net.UDPConn, error) {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, nil, err
+// openHTTP makes the fronts for HTTP and the pages. Clients do not get /metrics,
+// whoever sees the pages: it is about the machine too, and no page is more work.
+func (s *Server) openHTTP(o Options) {
+	front := httpfront.Options{
+		Proxies: o.Proxies, HidePages: s.sockets.Admin != nil, Ready: o.Ready, Version: o.Version, Nodes: o.Nodes, Log: o.Log,
 	}
-	for attempt := 1; ; attempt++ {
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, nil, err
-		}
-		tcp := l.(*net.TCPListener)
-		at := tcp.Addr().(*net.TCPAddr)
-		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone})
-		if err == nil {
-			return tcp, udp, nil
-		}
-		tcp.Close()
-		if (port != "0" && port != "") || attempt == bindAttempts {
-			return nil, nil, err
-		}
+	for range s.sockets.HTTP {
+		s.http = append(s.http, httpfront.New(s.service, front))
+	}
+	if s.sockets.Admin != nil {
+		front.Metrics = metrics.Handler(s.service, o.Version, o.Figures...)
+		s.admin = httpfront.New(s.service, front).AdminHandler()
 	}
 }
 
-// Addr returns where the tracker listens, for both protocols.
-func (s *Server) Addr() netip.AddrPort { return s.addr }
+// Addr returns where the tracker listens: the address of its first socket, which
+// with Listen is that of both protocols.
+func (s *Server) Addr() netip.AddrPort {
+	if all := s.Addrs(); len(all) > 0 {
+		return all[0]
+	}
+	return netip.AddrPort{}
+}
+
+// Addrs returns where the tracker listens for clients, without repetitions.
+func (s *Server) Addrs() []netip.AddrPort {
+	var all []netip.AddrPort
+	add := func(a net.Addr) {
+		// A listener that was handed over may be no TCP socket.
+		at, err := netip.ParseAddrPort(a.String())
+		if err != nil {
+			return
+		}
+		at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+		if !slices.Contains(all, at) {
+			all = append(all, at)
+		}
+	}
+	for _, l := range s.sockets.HTTP {
+		add(l.Addr())
+	}
+	for _, c := range s.sockets.UDP {
+		add(c.LocalAddr())
+	}
+	return all
+}
 
 // Service returns the tracker behind the sockets, for announces from within the
 // process and for its statistics.
 func (s *Server) Service() *tracker.Service { return s.service }
 
-// Run serves until ctx ends, then answers what it has begun, closes the sockets
-// and returns nil. It is called once. It fails when a socket does.
+// Run serves until ctx ends, then answers what it has begun and what the system
+// has received for it, closes the sockets and returns nil. It is called once. It
+// fails when a socket does.
 func (s *Server) Run(ctx context.Context) error {
-	s.log.Info("tracker started", zap.Stringer("address", s.addr))
+	addresses := zap.Stringers("addresses", s.Addrs())
+	s.log.Info("tracker started", addresses, zap.Int("udp_sockets", len(s.udp)))
 	// The service outlives the fronts, so that a front never meets one that
 	// has stopped.
 	serviceCtx, stopService := context.WithCancel(context.WithoutCancel(ctx))
@@ -124,29 +166,33 @@ func (s *Server) Run(ctx context.Context) error {
 	service.Go(func() error { return s.service.Run(serviceCtx, s.log) })
 
 	fronts, frontsCtx := errgroup.WithContext(ctx)
-	fronts.Go(func() error { return s.http.Serve(frontsCtx, s.tcp) })
-	fronts.Go(func() error { return s.udpLoop.Serve(frontsCtx) })
+	for i, f := range s.http {
+		fronts.Go(func() error { return f.Serve(frontsCtx, s.sockets.HTTP[i]) })
+	}
+	for _, f := range s.udp {
+		fronts.Go(func() error { return f.Serve(frontsCtx) })
+	}
+	if l := s.sockets.Admin; l != nil {
+		fronts.Go(func() error { return httpfront.ServeAdmin(frontsCtx, l, s.admin, s.log) })
+	}
+	if l := s.sockets.Profiles; l != nil {
+		fronts.Go(func() error { return httpfront.ServeAdmin(frontsCtx, l, httpfront.Pprof(), s.log) })
+	}
 	err := fronts.Wait()
 	stopService()
 	err = errors.Join(err, service.Wait())
 	if err != nil {
 		return fmt.Errorf("tracker: %w", err)
 	}
-	s.log.Info("tracker stopped", zap.Stringer("address", s.addr))
+	s.log.Info("tracker stopped", addresses)
 	return nil
 }
 
 // Close closes the sockets of a Server that was never run. A running one is
 // ended by the context of Run.
 func (s *Server) Close() error {
-	err := errors.Join(s.tcp.Close(), s.udp.Close())
-	if err != nil {
+	if err := s.sockets.Close(); err != nil {
 		return fmt.Errorf("tracker: close: %w", err)
 	}
 	return nil
-}
-
-// unmapped returns a without the disguise of an IPv4 address as an IPv6 one.
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

@@ -159,6 +159,7 @@ func play(t *testing.T, s tracker.Store, h history) {
 			t.FailNow()
 		}
 	}
+	checkSurvey(t, s, m)
 }
 
 func (h history) announce(rng *rand.Rand, now time.Time) tracker.Announce {

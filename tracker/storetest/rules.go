@@ -235,6 +235,48 @@ func aClientUnderBothFamiliesCountsOnce(t *testing.T, s tracker.Store) {
 	wantCounts(t, announce(t, s, with(leech(1), wire.Stopped), 0).Counts, 0, 4, 0)
 }
 
+// Behind one address of a provider there may be many customers.
+func peersBehindOneAddressAreToldApart(t *testing.T, s tracker.Store) {
+	const peers = 16
+	behind := func(n int) tracker.Announce {
+		a := leech(n)
+		a.Peer = netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), uint16(20000+n))
+		return a
+	}
+	for n := range peers {
+		announce(t, s, behind(n), 0)
+	}
+	swarm := announce(t, s, behind(0), 50)
+	wantCounts(t, swarm.Counts, 0, peers, 0)
+	if got := swarm.Peers.Len(); got != peers-1 {
+		t.Errorf("%d peers, want the %d others", got, peers-1)
+	}
+	wantCounts(t, announce(t, s, with(behind(3), wire.Stopped), 0).Counts, 0, peers-1, 0)
+}
+
+// A client that rechecks, or selects more files, is a leech again.
+func aPeerMayChangeItsRoleAtAnyTime(t *testing.T, s tracker.Store) {
+	for n := range 20 {
+		announce(t, s, leech(n), 0)
+	}
+	for range 3 {
+		for n := range 20 {
+			swarm := announce(t, s, seed(n), 50)
+			wantCounts(t, swarm.Counts, n+1, 19-n, 0)
+			if got := swarm.Peers.Len(); got != 19-n {
+				t.Errorf("a seed is given %d peers, want the %d leeches", got, 19-n)
+			}
+		}
+		for n := range 20 {
+			swarm := announce(t, s, leech(n), 50)
+			wantCounts(t, swarm.Counts, 19-n, n+1, 0)
+			if got := swarm.Peers.Len(); got != 19 {
+				t.Errorf("a leech is given %d peers, want all others", got)
+			}
+		}
+	}
+}
+
 func torrentsDoNotMix(t *testing.T, s tracker.Store) {
 	announce(t, s, leech(1), 50)
 	other := leech(2)

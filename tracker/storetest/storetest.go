@@ -47,6 +47,8 @@ func Run(t *testing.T, make func(t *testing.T) tracker.Store) {
 		{"FamiliesAreKeptApart", familiesAreKeptApart},
 		{"BothFamiliesAreGivenToWhoAsks", bothFamiliesAreGivenToWhoAsks},
 		{"AClientUnderBothFamiliesCountsOnce", aClientUnderBothFamiliesCountsOnce},
+		{"PeersBehindOneAddressAreToldApart", peersBehindOneAddressAreToldApart},
+		{"APeerMayChangeItsRoleAtAnyTime", aPeerMayChangeItsRoleAtAnyTime},
 		{"TorrentsDoNotMix", torrentsDoNotMix},
 		{"ScrapeAnswersInOrder", scrapeAnswersInOrder},
 		{"ExpireForgetsTheSilent", expireForgetsTheSilent},
@@ -67,9 +69,10 @@ func Addr4(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), uint16(6881+n%7))
 }
 
-// Addr6 returns the n-th IPv6 peer of the suite.
+// Addr6 returns the n-th IPv6 peer of the suite. Each has a network of its own: a
+// store may take the addresses of one network for those of one machine.
 func Addr6(n int) netip.AddrPort {
-	ip := [16]byte{0x20, 0x01, 0x0d, 0xb8, 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)}
+	ip := [16]byte{0x20, 0x01, 0x0d, 0xb8, 0, byte(n >> 16), byte(n >> 8), byte(n), 15: 1}
 	return netip.AddrPortFrom(netip.AddrFrom16(ip), uint16(6881+n%7))
 }
 

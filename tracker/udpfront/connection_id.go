@@ -33,19 +33,23 @@ const KeySize = 16
 //	62 bits of AES(key, AES(key, epoch) xor address), 2 bits of epoch
 //
 // which is CBC-MAC over two blocks, safe for messages of one fixed length. The
-// port is not part of it: behind some NATs every packet of a client has another.
+// inner block is made once an epoch: it is in effect a key that changes every
+// five minutes. Epochs are counted from 1970, so that trackers that share a key
+// agree on them, and a tracker with itself across a restart. An id from
+// the future is none of ours. The port is not part of it: behind some NATs
+// every packet of a client has another.
 //
 // It is owned by one loop: the scratch blocks spare it an allocation per packet.
 type connectionIDs struct {
 	block   cipher.Block
-	started time.Time
+	epoch   uint64                             // of now
+	masks   [oldEpochs + 1][aes.BlockSize]byte // the inner blocks by age in epochs
 	scratch [aes.BlockSize]byte
-	address [aes.BlockSize]byte
 }
 
 // newConnectionIDs returns the ids of key, KeySize bytes, or of a random key
 // when it is nil.
-func newConnectionIDs(key []byte, now time.Time) (*connectionIDs, error) {
+func newConnectionIDs(key []byte) (*connectionIDs, error) {
 	if key == nil {
 		key = make([]byte, KeySize)
 		rand.Read(key)
@@ -54,39 +58,46 @@ func newConnectionIDs(key []byte, now time.Time) (*connectionIDs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connectionIDs{block: block, started: now}, nil
+	c := &connectionIDs{block: block}
+	c.begin(0)
+	return c, nil
 }
 
-// epoch returns the number of the epoch of a time.
-func (c *connectionIDs) epoch(now time.Time) uint64 {
-	return uint64(max(0, now.Sub(c.started)) / epochLength)
+// turn goes to the epoch of now.
+func (c *connectionIDs) turn(now time.Time) {
+	if epoch := uint64(now.Unix()) / uint64(epochLength/time.Second); epoch != c.epoch {
+		c.begin(epoch)
+	}
 }
 
-// at returns the id of addr in an epoch.
-func (c *connectionIDs) at(epoch uint64, addr netip.Addr) uint64 {
-	clear(c.scratch[:])
-	binary.BigEndian.PutUint64(c.scratch[:], epoch)
+func (c *connectionIDs) begin(epoch uint64) {
+	c.epoch = epoch
+	for age := range c.masks {
+		mask := &c.masks[age]
+		clear(mask[:])
+		binary.BigEndian.PutUint64(mask[:], epoch-uint64(age))
+		c.block.Encrypt(mask[:], mask[:])
+	}
+}
+
+// at returns the id that addr got some epochs ago.
+func (c *connectionIDs) at(age uint64, addr netip.Addr) uint64 {
+	address := addr.As16()
+	subtle.XORBytes(c.scratch[:], c.masks[age][:], address[:])
 	c.block.Encrypt(c.scratch[:], c.scratch[:])
-	c.address = addr.As16()
-	subtle.XORBytes(c.scratch[:], c.scratch[:], c.address[:])
-	c.block.Encrypt(c.scratch[:], c.scratch[:])
-	return binary.BigEndian.Uint64(c.scratch[:])&^epochMask | epoch&epochMask
+	return binary.BigEndian.Uint64(c.scratch[:])&^epochMask | (c.epoch-age)&epochMask
 }
 
 // issue returns the id for addr.
 func (c *connectionIDs) issue(now time.Time, addr netip.Addr) uint64 {
-	return c.at(c.epoch(now), addr)
+	c.turn(now)
+	return c.at(0, addr)
 }
 
-// valid reports whether id was issued to addr and is not too old.
+// valid reports whether id was issued to addr and is not too old. Two words are
+// compared in one instruction, so the time that it takes says nothing of the code.
 func (c *connectionIDs) valid(id uint64, now time.Time, addr netip.Addr) bool {
-	current := c.epoch(now)
-	age := (current - id) & epochMask
-	if age > oldEpochs || age > current {
-		return false
-	}
-	var got, want [8]byte
-	binary.BigEndian.PutUint64(got[:], id)
-	binary.BigEndian.PutUint64(want[:], c.at(current-age, addr))
-	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	c.turn(now)
+	age := (c.epoch - id) & epochMask
+	return age <= oldEpochs && id == c.at(age, addr)
 }

@@ -38,7 +38,8 @@ type fixture struct {
 // listen starts a tracker on host and stops it when the test ends.
 func listen(t *testing.T, host string, o tracker.Options) *fixture {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
+	network := map[bool]string{true: "udp4", false: "udp"}[host == "0.0.0.0"] // which package net takes for [::]
+	conn, err := net.ListenUDP(network, &net.UDPAddr{IP: net.ParseIP(host)})
 	if err != nil {
 		t.Skipf("no socket on %s: %v", host, err)
 	}
@@ -297,7 +298,7 @@ func TestVerifiedButBadRequestsGetAClearError(t *testing.T) {
 	f := listen(t, "127.0.0.1", tracker.Options{})
 	c := f.dial(t)
 	id := c.connect()
-	c.wantError(request(id, 1).AppendTo(nil)[:97], "malformed packet: announce request of 97 bytes, want 98")
+	c.wantError(request(id, 1).AppendTo(nil)[:97], "malformed packet: announce request of less than 98 bytes")
 	c.wantError(request(id, 0).AppendTo(nil), "no peer can be reached at the address and port of this request")
 	c.wantError(udpwire.ScrapeRequest{ConnectionID: id}.AppendTo(nil), "malformed packet: scrape request without an info-hash")
 	unknown := request(id, 1).AppendTo(nil)
@@ -319,12 +320,18 @@ func TestOptionsDoNotDisturbAnAnnounce(t *testing.T) {
 func TestAnAnswerFitsOneDatagramOfAnyNetwork(t *testing.T) {
 	for host, size := range map[string]int{"127.0.0.1": 6, "::1": 18} {
 		f := listen(t, host, tracker.Options{MaxWant: 1000})
-		c := f.dial(t)
-		id := c.connect()
-		for port := range uint16(250) {
-			c.announce(request(id, port+1))
+		for n := range 250 {
+			addr := netip.AddrFrom4([4]byte{198, 18, 0, byte(n)})
+			if size == 18 {
+				addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 0, byte(n)})
+			}
+			_, err := f.service.Announce(t.Context(), tracker.Request{InfoHash: torrent, Peer: netip.AddrPortFrom(addr, 6881)})
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
-		r := request(id, 1)
+		c := f.dial(t)
+		r := request(c.connect(), 1)
 		r.NumWant = 1000
 		got := c.announce(r)
 		if n := 20 + len(got.Peers); n > 1232 || n+size <= 1232 {

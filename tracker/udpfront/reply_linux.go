@@ -3,6 +3,7 @@ package udpfront
 import (
 	"fmt"
 	"net"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,46 +20,45 @@ import (
 // A socket of both families gets the second form for IPv4 too, with a mapped
 // address.
 
-// replyInfo is the control data of one packet. Its zero value is off.
+// controlData is room for the larger of the two.
+type controlData [40]byte
+
+// replyInfo says what control data looks like. Its zero value is that of a
+// socket that gets none: one that is bound to one address answers from that
+// anyway, and the kernel is spared the work.
 type replyInfo struct {
-	buf   []byte
-	clear int // offset of the interface in buf
+	size  int // of the control data of a packet
+	clear int // offset of the interface in it
 }
 
 // newReplyInfo asks for control data if conn is bound to all addresses.
-func newReplyInfo(conn *net.UDPConn) (*replyInfo, error) {
+func newReplyInfo(conn *net.UDPConn, raw syscall.RawConn) (replyInfo, error) {
 	local := conn.LocalAddr().(*net.UDPAddr).IP
 	if !local.IsUnspecified() {
-		return &replyInfo{}, nil
+		return replyInfo{}, nil
 	}
 	level, option, size, at := unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, unix.SizeofInet6Pktinfo, 16
 	if local.To4() != nil {
 		level, option, size, at = unix.IPPROTO_IP, unix.IP_PKTINFO, unix.SizeofInet4Pktinfo, 0
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
 	var failed error
-	err = raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), level, option, 1) })
+	err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), level, option, 1) })
 	if err != nil {
-		return nil, err
+		return replyInfo{}, err
 	}
 	if failed != nil {
-		return nil, fmt.Errorf("ask for the destination of packets: %w", failed)
+		return replyInfo{}, fmt.Errorf("ask for the destination of packets: %w", failed)
 	}
-	return &replyInfo{buf: make([]byte, unix.CmsgSpace(size)), clear: unix.CmsgLen(0) + at}, nil
+	return replyInfo{size: unix.CmsgSpace(size), clear: unix.CmsgLen(0) + at}, nil
 }
 
-// received is where a read puts the control data.
-func (r *replyInfo) received() []byte { return r.buf }
-
-// answer turns the first n bytes of control data of a packet into those of its
-// answer. The interface is taken out: the way back is for the routing table to choose.
-func (r *replyInfo) answer(n int) []byte {
-	if n != len(r.buf) || n == 0 {
-		return nil
+// turn makes the first n bytes of c, which came with a packet, those of its
+// answer, and returns how many they are. The interface is taken out: the way back
+// is for the routing table to choose.
+func (r replyInfo) turn(c *controlData, n int) int {
+	if n != r.size || n == 0 {
+		return 0
 	}
-	clear(r.buf[r.clear : r.clear+4])
-	return r.buf
+	clear(c[r.clear : r.clear+4])
+	return n
 }

@@ -138,3 +138,20 @@ func TestEverySVGIsWellFormed(t *testing.T) {
 		}
 	}
 }
+
+func TestStackedChartsAreOneDocument(t *testing.T) {
+	s := bench.Stack(charts()...)
+	d := xml.NewDecoder(strings.NewReader(s))
+	for {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(s, "<title>"); n != len(charts()) {
+		t.Errorf("%d of %d charts are in it", n, len(charts()))
+	}
+}

@@ -29,6 +29,18 @@ type Message struct {
 	Peers       struct {
 		Connected int `json:"connected"`
 	} `json:"peers"`
+	Library struct {
+		Torrents   int `json:"torrents"`
+		Shared     int `json:"shared"`
+		Active     int `json:"active"`
+		Awake      int `json:"awake"`
+		Failed     int `json:"failed"`
+		Goroutines int `json:"goroutines"`
+	} `json:"library"`
+	Detail struct {
+		Path  string `json:"path"`
+		Error string `json:"error"`
+	} `json:"detail"`
 }
 
 // Messages returns the JSON lines that p2p has written so far. A line that is

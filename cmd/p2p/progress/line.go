@@ -83,6 +83,9 @@ func (y Style) parts(s Snapshot) [fields]field {
 		p[rateField] = field{"↑" + units.FormatRate(s.Up)}
 		p[peersField] = field{t.Count("progress.of_peers", s.Peers, s.Receiving), t.Count("progress.peers", s.Peers), ""}
 		p[timeField] = field{t.Say("progress.up", units.FormatDuration(s.Elapsed, Words(t))), ""}
+		if s.Torrents != nil {
+			p[sizeField] = y.many(*s.Torrents)
+		}
 	default:
 		percent := fmt.Sprintf("%.0f%%", math.Floor(s.Fraction()*100))
 		key := "progress.checking"
@@ -97,6 +100,20 @@ func (y Style) parts(s Snapshot) [fields]field {
 		}
 	}
 	return p
+}
+
+// many says how many torrents are active, and what is wrong with others.
+func (y Style) many(n Torrents) field {
+	t := y.Text
+	short := t.Say("progress.active", n.Active)
+	long := short
+	if n.Checking > 0 {
+		long += t.Say("progress.to_check", n.Checking, fmt.Sprintf("%d%%", n.Checked))
+	}
+	if n.Failed > 0 {
+		long += t.Say("progress.failed", n.Failed)
+	}
+	return field{long, short, ""}
 }
 
 // joinedWidth returns the cells of the parts with a gap of two before each.
@@ -164,6 +181,11 @@ func (y Style) Plain(s Snapshot, now time.Time) string {
 	fmt.Fprintf(&b, "%s %s %s", now.Format("15:04:05"), s.Verb, text.Printable(s.Name))
 	switch s.State {
 	case Seeding:
+		if n := s.Torrents; n != nil {
+			fmt.Fprintf(&b, " seeding torrents=%d active=%d checking=%d failed=%d up=%s peers=%d sent=%s",
+				n.Shared, n.Active, n.Checking, n.Failed, packed(s.Up)+"/s", s.Peers, packed(s.Uploaded))
+			return b.String()
+		}
 		fmt.Fprintf(&b, " seeding ratio=%.2f up=%s peers=%d", s.Ratio(), packed(s.Up)+"/s", s.Peers)
 		return b.String()
 	case Downloading:

@@ -51,6 +51,14 @@ var moments = []struct {
 	{"seeding to nobody", progress.Snapshot{
 		Verb: "seed", Name: "第一季全集.国语中字.1080p", State: progress.Seeding, Total: 1 << 30, Elapsed: 5 * time.Second,
 	}},
+	{"seeding many", progress.Snapshot{
+		Verb: "seed", Name: "10000 torrents", State: progress.Seeding, Total: 1 << 40, Up: 90492109, Uploaded: 1331439861,
+		Peers: 140, Receiving: 90, Elapsed: 26 * time.Hour, Torrents: &progress.Torrents{Shared: 9990, Active: 20},
+	}},
+	{"seeding many with trouble", progress.Snapshot{
+		Verb: "seed", Name: "10000 torrents", State: progress.Seeding, Elapsed: time.Minute,
+		Torrents: &progress.Torrents{Shared: 7000, Checking: 2990, Checked: 41, Failed: 10},
+	}},
 }
 
 var noon = time.Date(2026, 11, 20, 12, 31, 5, 0, time.UTC)

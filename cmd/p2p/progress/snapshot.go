@@ -44,6 +44,17 @@ type Snapshot struct {
 	Peers, Seeds, Receiving int // connected; seeds among them; those that we send to
 
 	Elapsed time.Duration // since the state began
+
+	Torrents *Torrents // when it is many that are seeded; nil = it is one
+}
+
+// Torrents is how many torrents stand.
+type Torrents struct {
+	Shared   int
+	Active   int // shared, and somebody is connected
+	Checking int // that wait to be hashed, or are being hashed
+	Failed   int // that cannot be shared
+	Checked  int // of the one that is being hashed, per cent
 }
 
 // Fraction returns how much is done, 0 to 1. Nothing to do is all done.

@@ -1,0 +1,191 @@
+//go:build unix
+
+package robust
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"p2p/cmd/p2p/drive"
+)
+
+// soakEnv makes TestThreeTrackersAreOneService go on with more and more mishaps for
+// that long, such as "10m".
+const soakEnv = "P2P_CLUSTER_SOAK"
+
+// TestThreeTrackersAreOneService kills one of three trackers, stops one for a
+// while and cuts one off, all under load, and counts what was lost. After each
+// mishap all of them are ready again without a hand.
+func TestThreeTrackersAreOneService(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for elections and restarts")
+	}
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	c := newTrackers(t)
+	c.awaitReady()
+	c.logDelay()
+	mishaps := []func(*rand.Rand){c.killOne, c.pauseOne, c.cutOneOff}
+	soak, _ := time.ParseDuration(os.Getenv(soakEnv))
+	for end := time.Now().Add(soak); ; {
+		rng.Shuffle(len(mishaps), func(i, j int) { mishaps[i], mishaps[j] = mishaps[j], mishaps[i] })
+		load := c.startLoad(rng.Uint64())
+		for _, mishap := range mishaps {
+			began := time.Now()
+			mishap(rng)
+			t.Logf("which takes %v", time.Since(began).Round(10*time.Millisecond))
+			c.awaitReady()
+		}
+		load.stop()
+		c.check(load)
+		if time.Now().After(end) {
+			break
+		}
+	}
+	c.restartAll()
+	c.awaitReady()
+	c.checkHardState()
+}
+
+// killOne kills a tracker in the midst of everything, makes the others take a
+// ban without it, and starts it again.
+func (c *trackers) killOne(rng *rand.Rand) {
+	victim := rng.IntN(3)
+	c.t.Logf("tracker %d is killed", victim)
+	c.ban(victim)
+	c.nodes[victim].Kill()
+	c.kills[victim] = append(c.kills[victim], time.Now())
+	c.ban((victim + 1) % 3)
+	c.ban((victim + 2) % 3)
+	c.start(victim)
+}
+
+// pauseOne stops a tracker for longer than the others wait for it.
+func (c *trackers) pauseOne(rng *rand.Rand) {
+	victim := rng.IntN(3)
+	c.t.Logf("tracker %d is stopped for a while", victim)
+	c.nodes[victim].Signal(syscall.SIGSTOP)
+	c.ban((victim + 1) % 3)
+	c.ban((victim + 2) % 3)
+	<-time.After(2 * time.Second)
+	c.nodes[victim].Signal(syscall.SIGCONT)
+	c.ban(victim)
+}
+
+// cutOneOff keeps everything between a tracker and the others from arriving. It
+// goes on answering, from what it knows.
+func (c *trackers) cutOneOff(rng *rand.Rand) {
+	victim := rng.IntN(3)
+	c.t.Logf("tracker %d is cut off", victim)
+	c.cut(victim, true)
+	c.ban((victim + 1) % 3)
+	c.ban((victim + 2) % 3)
+	<-time.After(2 * time.Second)
+	if r, ok := c.ask(victim, 0, 1, "", 5*time.Second); !ok || r == nil {
+		c.t.Error("who is cut off does not answer")
+	}
+	c.cut(victim, false)
+	c.ban(victim)
+}
+
+// restartAll kills all trackers at once and starts them again.
+func (c *trackers) restartAll() {
+	<-time.After(4 * time.Second) // completed counts are written every few seconds
+	for i := range c.nodes {
+		c.nodes[i].Kill()
+	}
+	for i := range c.nodes {
+		c.start(i)
+	}
+}
+
+// check compares what the trackers know after a round with what was accepted.
+func (c *trackers) check(load *load) {
+	t := c.t
+	answered, failed, wrong := load.counts()
+	t.Logf("%d announces answered, %d not, %d wrong", answered, failed, wrong)
+	if wrong > 0 {
+		t.Errorf("%d wrong answers: %v", wrong, load.wrongs)
+	}
+	if answered == 0 {
+		t.Error("nothing was answered")
+	}
+	// What is still missing comes back by itself: every peer announces again.
+	lost := c.missing()
+	for n := range peers {
+		c.ask(n%3, n, 50, "", soon)
+	}
+	drive.Eventually(t, soon, "the trackers do not know all peers", func() bool { return c.missing() == 0 })
+	t.Logf("%d peers were missing at some tracker before their next announce", lost)
+	c.checkHardState()
+}
+
+// checkHardState makes sure that no accepted ban is gone, and that completed
+// counts are what clients were told.
+func (c *trackers) checkHardState() {
+	t := c.t
+	for i := range c.nodes {
+		drive.Eventually(t, soon, fmt.Sprintf("tracker %d does not know all of the %d bans", i, len(c.banned)), func() bool {
+			p := c.command(i, "ban", "list")
+			p.Wait(soon)
+			return !slices.ContainsFunc(c.banned, func(b string) bool { return !strings.Contains(p.Out()+"\n", b+"\n") })
+		})
+	}
+	least, most := c.completions()
+	for i := range c.nodes {
+		got := 0
+		drive.Eventually(t, soon, "the completed counts of the trackers are wrong", func() bool {
+			got = c.downloaded(i)
+			return got >= least && got <= most
+		})
+		t.Logf("tracker %d: %d completed; %d to %d were told so", i, got, least, most)
+	}
+}
+
+// logDelay announces peers at one tracker and says how long it takes the others
+// to hand them out.
+func (c *trackers) logDelay() {
+	var slowest time.Duration
+	for n := range 20 {
+		began := time.Now()
+		at := n % 3
+		c.ask(at, n, 0, "", soon)
+		for other := range 3 {
+			drive.Eventually(c.t, soon, "a peer is not handed out by the others", func() bool {
+				r, ok := c.ask(other, n+peers/2, 200, "", soon) // of the same torrent
+				return ok && slices.Contains(r, portOf(n))
+			})
+		}
+		slowest = max(slowest, time.Since(began))
+	}
+	c.t.Logf("a peer is handed out by all trackers after %v at most", slowest)
+}
+
+// ready reports whether a tracker says that it is ready.
+func (c *trackers) ready(i int) bool {
+	client := http.Client{Timeout: 2 * time.Second}
+	r, err := client.Get("http://" + c.addrs[i] + "/readyz")
+	if err != nil {
+		return false
+	}
+	r.Body.Close()
+	return r.StatusCode == http.StatusOK
+}
+
+func (c *trackers) awaitReady() {
+	c.t.Helper()
+	began := time.Now()
+	for i := range c.nodes {
+		drive.Eventually(c.t, 2*soon, fmt.Sprintf("tracker %d is not ready", i), func() bool { return c.ready(i) })
+	}
+	c.t.Logf("all are ready after %v", time.Since(began).Round(10*time.Millisecond))
+}

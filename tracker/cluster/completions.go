@@ -1,0 +1,347 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/torrentfile/infohash"
+	"p2p/tracker/ledger"
+)
+
+// completion names one finished download: the node that heard of it first, and
+// a number that grows there. A node that has started anew is another one: what it
+// had not written when it died may come into the ledger after what it writes now.
+type completion struct {
+	node   incarnation
+	number uint64
+}
+
+// pending is a completion that is not in the ledger yet.
+type pending struct {
+	completion
+	hash  infohash.T
+	print uint64 // fingerprint of the peer, at this node
+	since time.Time
+}
+
+const (
+	// settleAfter is how long a completion waits to be written: a client that
+	// announces to all nodes at once finishes only once, and by then each has heard of the others'.
+	settleAfter = 2 * time.Second
+	// adoptAfter is how long another node's completion waits for that node to write it. It may have died.
+	adoptAfter = 6 * time.Second
+	// settleEvery is how often what waits is written.
+	settleEvery = time.Second
+	// maxPending bounds what waits while the ledger is not to be written to, and
+	// maxSettled how many tallies are written in one go.
+	maxPending = 1 << 18
+	maxSettled = 256
+)
+
+// completedBucket is where the counts are in the ledger.
+const completedBucket = "completed"
+
+// completions keeps the completed counts. Every node knows all: those in the
+// ledger and those on their way into it. Each is written once, by the node where it happened or
+// else by another: a tally says up to which number it has the completions of a node, and it is
+// written by compare-and-set.
+type completions struct {
+	self     incarnation
+	log      *zap.Logger
+	counters *Counters
+	bucket   ledger.Bucket // for one goroutine, run's
+	synced   atomic.Bool   // all that the ledger had at the start is known
+
+	tallies [tallies]atomic.Pointer[known] // replaced whole; written under mu
+
+	mu      sync.Mutex
+	last    uint64                         // number of the last completion here
+	waiting map[int]map[completion]pending // by tally
+	waits   int                            // how many they are
+	byPeer  map[uint64]completion          // the same, by fingerprint
+}
+
+// known is what is known of the counts of a tally. It does not change.
+type known struct {
+	tally
+	revision ledger.Revision
+	more     map[infohash.T]int // waiting; nil for none
+}
+
+func newCompletions(self incarnation, log *zap.Logger, counters *Counters, now time.Time) *completions {
+	return &completions{
+		self: self, log: log, counters: counters, last: uint64(now.UnixNano()),
+		waiting: make(map[int]map[completion]pending), byPeer: make(map[uint64]completion),
+	}
+}
+
+// count returns how many peers have finished the torrent h. Any goroutine may
+// call it.
+func (c *completions) count(h infohash.T) int {
+	k := c.tallies[tallyOf(h)].Load()
+	if k == nil {
+		return 0
+	}
+	return int(k.count(h)) + k.more[h]
+}
+
+// add notes a completion that happened here, and returns its number.
+func (c *completions) add(h infohash.T, print uint64, now time.Time) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	c.note(pending{completion{c.self, c.last}, h, print, now})
+	return c.last
+}
+
+// hear notes a completion that happened elsewhere.
+func (c *completions) hear(id completion, h infohash.T, print uint64, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(pending{id, h, print, now})
+}
+
+func (c *completions) note(p pending) {
+	n := tallyOf(p.hash)
+	k := c.tallies[n].Load()
+	_, here := c.waiting[n][p.completion]
+	if here || k != nil && k.has(p.completion) {
+		return
+	}
+	// Of a peer that finished at several nodes at once, the one with the
+	// smallest id counts it: all nodes come to that verdict by themselves.
+	if twin, ok := c.byPeer[p.print]; ok {
+		if twin.node <= p.node {
+			return
+		}
+		c.forget(c.waiting[n][twin])
+		c.change(n, func(k *known) { k.more = raised(k.more, p.hash, -1) })
+	}
+	if c.waits >= maxPending {
+		c.counters.CompletionsLost.Add(1)
+		return
+	}
+	if c.waiting[n] == nil {
+		c.waiting[n] = make(map[completion]pending)
+	}
+	c.waiting[n][p.completion] = p
+	c.waits++
+	c.byPeer[p.print] = p.completion
+	c.change(n, func(k *known) { k.more = raised(k.more, p.hash, 1) })
+}
+
+// forget takes p out of those that wait; the counts are the caller's to mend.
+func (c *completions) forget(p pending) {
+	n := tallyOf(p.hash)
+	delete(c.waiting[n], p.completion)
+	if len(c.waiting[n]) == 0 {
+		delete(c.waiting, n)
+	}
+	c.waits--
+	if c.byPeer[p.print] == p.completion {
+		delete(c.byPeer, p.print)
+	}
+}
+
+// change replaces what is known of a tally.
+func (c *completions) change(n int, edit func(*known)) {
+	next := known{}
+	if k := c.tallies[n].Load(); k != nil {
+		next = *k
+	}
+	edit(&next)
+	c.tallies[n].Store(&next)
+}
+
+// raised returns counts with by more for h.
+func raised(counts map[infohash.T]int, h infohash.T, by int) map[infohash.T]int {
+	next := maps.Clone(counts)
+	if next == nil {
+		next = make(map[infohash.T]int)
+	}
+	if next[h] += by; next[h] <= 0 {
+		delete(next, h)
+	}
+	if len(next) == 0 {
+		return nil
+	}
+	return next
+}
+
+// learn is told what stands in the ledger.
+func (c *completions) learn(change ledger.Change) {
+	if change.Synced {
+		c.synced.Store(true)
+		return
+	}
+	n, ok := tallyNumber(change.Key)
+	if !ok || change.Deleted {
+		return
+	}
+	t, ok := parseTally(change.Value)
+	if !ok {
+		c.counters.Ignored.Add(1)
+		return
+	}
+	c.install(n, t, change.Revision)
+}
+
+// install takes over a tally of the ledger, and forgets the completions that
+// wait and are in it.
+func (c *completions) install(n int, t tally, revision ledger.Revision) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.tallies[n].Load(); k != nil && k.revision >= revision {
+		return
+	}
+	next := known{tally: t, revision: revision}
+	for id, p := range c.waiting[n] {
+		if t.has(id) {
+			c.forget(p)
+		} else {
+			next.more = raised(next.more, p.hash, 1)
+		}
+	}
+	c.tallies[n].Store(&next)
+}
+
+// due returns the completions that are to be written now, by tally, sorted by
+// number.
+func (c *completions) due(now time.Time, all bool) map[int][]pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	byTally := make(map[int][]pending)
+	for n, waiting := range c.waiting {
+		var list []pending
+		for id, p := range waiting {
+			wait := settleAfter
+			if id.node != c.self {
+				wait = adoptAfter
+			}
+			if now.Sub(p.since) >= wait || all && id.node == c.self {
+				list = append(list, p)
+			}
+		}
+		if len(list) > 0 {
+			byTally[n] = list
+		}
+		if len(byTally) == maxSettled && !all {
+			break
+		}
+	}
+	for _, list := range byTally {
+		slices.SortFunc(list, func(a, b pending) int { return cmp.Compare(a.number, b.number) })
+	}
+	return byTally
+}
+
+// settle writes what is due. With all, this node's own are written whatever
+// their age: it is about to stop.
+func (c *completions) settle(ctx context.Context, now time.Time, all bool) error {
+	for n, list := range c.due(now, all) {
+		if err := c.write(ctx, n, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeAttempts is how often a tally is tried while other nodes write it too.
+const writeAttempts = 16
+
+// write adds completions to the n-th tally of the ledger.
+func (c *completions) write(ctx context.Context, n int, list []pending) error {
+	var err error
+	for range writeAttempts {
+		var have known
+		if k := c.tallies[n].Load(); k != nil {
+			have = *k
+		}
+		list = slices.DeleteFunc(list, func(p pending) bool { return have.has(p.completion) })
+		if len(list) == 0 {
+			return nil // somebody else was faster
+		}
+		next := have.with(list)
+		value := next.append(nil)
+		var revision ledger.Revision
+		if have.revision == 0 {
+			revision, err = c.bucket.Create(ctx, tallyKey(n), value)
+		} else {
+			revision, err = c.bucket.Update(ctx, tallyKey(n), value, have.revision)
+		}
+		if err == nil {
+			c.counters.Completions.Add(uint64(len(list)))
+			c.install(n, next, revision)
+			return nil
+		}
+		if !errors.Is(err, ledger.ErrExists) && !errors.Is(err, ledger.ErrConflict) {
+			return err
+		}
+		entry, getErr := c.bucket.Get(ctx, tallyKey(n))
+		if getErr != nil {
+			return getErr
+		}
+		if t, ok := parseTally(entry.Value); ok {
+			c.install(n, t, entry.Revision)
+		} else {
+			return errTally
+		}
+	}
+	return err
+}
+
+// errTally is the error of a tally that another version has written.
+var errTally = errors.New("the counts in the ledger are not readable")
+
+// run keeps the counts until ctx ends.
+func (c *completions) run(ctx context.Context, l ledger.Ledger, now func() time.Time) {
+	c.bucket = openBucket(ctx, l, completedBucket)
+	if c.bucket == nil {
+		return
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		if err := c.bucket.Watch(ctx, c.learn); err != nil && ctx.Err() == nil {
+			c.log.Error("completed counts are not followed", zap.Error(err))
+		}
+	})
+	ticker := time.NewTicker(settleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if !c.synced.Load() {
+			continue // what is in the ledger is not known yet
+		}
+		if err := c.settle(ctx, now(), false); err != nil && ctx.Err() == nil {
+			c.log.Debug("completed counts wait for the ledger", zap.Error(err))
+		}
+	}
+}
+
+// openBucket opens a bucket as soon as the ledger is there; nil when ctx ends
+// before.
+func openBucket(ctx context.Context, l ledger.Ledger, name string) ledger.Bucket {
+	for ctx.Err() == nil {
+		if b, err := l.Bucket(ctx, name); err == nil {
+			return b
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryAfter):
+		}
+	}
+	return nil
+}
