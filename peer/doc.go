@@ -28,7 +28,7 @@
 //	link reader      its read buffer; waits for the socket and the loop's inbox
 //	link writer      its write buffer; waits for the socket and the disk
 //	swarm.Loop       queue, sessions, choker, addresses; waits for nobody
-//	swarm.Lobby      the peers of a magnet link, until the torrent is known
+//	swarm.Lobby      the peers of a magnet link, until the torrent is known, or those of a room
 //	store.Line       the piece that each worker hashes
 //	announce.Scheduler, one per Node: when each torrent is announced
 //
@@ -41,4 +41,15 @@
 // opened, and a Loop begins. A minute after the last connection the Loop ends and
 // everything is let go. How many may be awake is bounded, and those that only stay
 // awake make room.
+//
+// # People
+//
+// A Node that has a key (Options.Device) also speaks TLS 1.3, in which both ends prove which
+// device they are (package secure), with the same peer wire inside. The listener tells by the
+// first byte what comes: 19 is a plain peer, 22 is TLS, and all else is sent away. The
+// doorman of each swarm says who is let in, and whether to dial with TLS.
+//
+// A Room is a swarm without content: members find its info-hash at a tracker, call each
+// other, and speak extensions that plain peers never hear of. A torrent can be
+// among devices too (Torrent.Admit): that is how a file is shared in a room.
 package peer

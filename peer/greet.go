@@ -11,13 +11,16 @@ import (
 
 	"go.uber.org/zap"
 
+	"p2p/peer/identity"
+	"p2p/peer/secure"
 	"p2p/peer/session"
 	"p2p/peer/swarm"
 	"p2p/peer/wire"
 	"p2p/torrentfile/infohash"
 )
 
-// Deadlines of a connection that is not a peer's yet.
+// Deadlines of a connection that is not a peer's yet: to be there, and then for all
+// handshakes together.
 const (
 	dialTimeout  = 10 * time.Second
 	greetTimeout = 10 * time.Second
@@ -54,24 +57,76 @@ func (n *Node) accept(ctx context.Context) {
 	}
 }
 
-// welcome does our half of the handshake with somebody who called. Nothing is
-// said before the caller has named a torrent that we have.
+// welcome does our half of the handshakes with somebody who called. Nothing is
+// said before the caller has named a torrent that we have; but whoever speaks TLS learns
+// the key of our device, and proves his.
 func (n *Node) welcome(ctx context.Context, conn net.Conn) error {
-	theirs, err := readHandshake(ctx, conn)
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := conn.SetDeadline(time.Now().Add(greetTimeout)); err != nil {
+		return err
+	}
+	inner, theirs, err := n.listen(ctx, conn)
 	if err != nil {
 		return err
 	}
-	m, leave, err := n.meet(ctx, theirs.InfoHash)
+	p := candidate(inner, theirs, false)
+	m, leave, err := n.meet(ctx, theirs.InfoHash, p.Device)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if err := n.writeHandshake(conn, theirs.InfoHash); err != nil {
+	if err := n.writeHandshake(inner, theirs.InfoHash); err != nil {
 		return err
 	}
-	m.Joined(conn, candidate(conn, theirs, false))
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	m.Joined(inner, p)
 	return nil
 }
+
+// listen hears who calls, told by the first byte: BEP 3 begins with a 19, TLS with a 22
+// (RFC 8446, section 5.1). It returns the connection in which the peer wire runs, and
+// the handshake that has come in it.
+func (n *Node) listen(ctx context.Context, conn net.Conn) (net.Conn, wire.Handshake, error) {
+	var b [wire.HandshakeLen]byte
+	if _, err := io.ReadFull(conn, b[:1]); err != nil {
+		return nil, wire.Handshake{}, fmt.Errorf("read handshake: %w", err)
+	}
+	switch {
+	case b[0] == wire.FirstByte:
+		theirs, err := readHandshake(conn, &b, 1)
+		return conn, theirs, err
+	case b[0] == secure.Record && n.opt.Device != nil:
+		c, err := n.opt.Device.Accept(ctx, &begun{Conn: conn, first: b[0]}, nil)
+		if err != nil {
+			return nil, wire.Handshake{}, err
+		}
+		theirs, err := readHandshake(c, &b, 0)
+		return c, theirs, err
+	}
+	return nil, wire.Handshake{}, fmt.Errorf("%w: it begins with the byte %d", wire.ErrHandshake, b[0])
+}
+
+// begun is a connection of which the first byte has been read.
+type begun struct {
+	net.Conn
+	first byte
+	given bool
+}
+
+// Read gives the first byte back.
+func (b *begun) Read(p []byte) (int, error) {
+	if b.given || len(p) == 0 {
+		return b.Conn.Read(p)
+	}
+	b.given = true
+	p[0] = b.first
+	return 1, nil
+}
+
+// NetConn returns the connection that is read from.
+func (b *begun) NetConn() net.Conn { return b.Conn }
 
 // meeting is where connections go whose handshakes name the same info-hash: the
 // Loop of a torrent, or a Lobby.
@@ -80,27 +135,38 @@ type meeting interface {
 	DialFailed(netip.AddrPort, error)
 }
 
-// dial connects to a peer of torrent h in the background, and hands it to m.
+// call is a connection to be made.
+type call struct {
+	hash infohash.T
+	addr netip.AddrPort
+	want func(identity.Key) bool // who must answer; nil = anybody, without TLS
+}
+
+// dial connects to a peer of torrent h in the background, without TLS, and hands it
+// to m.
 func (n *Node) dial(ctx context.Context, h infohash.T, m meeting, addr netip.AddrPort) {
+	n.dialAs(ctx, m, call{hash: h, addr: addr})
+}
+
+// dialAs makes a call in the background, and hands the connection to m.
+func (n *Node) dialAs(ctx context.Context, m meeting, c call) {
 	n.wg.Go(func() {
-		err := n.call(ctx, h, m, addr)
+		conn, theirs, err := n.place(ctx, c)
 		if err != nil {
-			m.DialFailed(addr, err)
+			m.DialFailed(c.addr, err)
+			return
 		}
+		m.Joined(conn, candidate(conn, theirs, true))
 	})
 }
 
-// call connects to addr, does the handshakes and hands the connection to m.
-func (n *Node) call(ctx context.Context, h infohash.T, m meeting, addr netip.AddrPort) error {
-	conn, theirs, err := n.reach(ctx, h, addr)
-	if err == nil {
-		m.Joined(conn, candidate(conn, theirs, true))
-	}
-	return err
+// reach connects to a peer of torrent h, without TLS, and does the handshakes.
+func (n *Node) reach(ctx context.Context, h infohash.T, addr netip.AddrPort) (net.Conn, wire.Handshake, error) {
+	return n.place(ctx, call{hash: h, addr: addr})
 }
 
-// reach connects to a peer of torrent h and does the handshakes.
-func (n *Node) reach(ctx context.Context, h infohash.T, addr netip.AddrPort) (net.Conn, wire.Handshake, error) {
+// place makes a call and does the handshakes.
+func (n *Node) place(ctx context.Context, c call) (net.Conn, wire.Handshake, error) {
 	select {
 	case n.dialling <- struct{}{}:
 		defer func() { <-n.dialling }()
@@ -109,34 +175,44 @@ func (n *Node) reach(ctx context.Context, h infohash.T, addr netip.AddrPort) (ne
 	}
 	dialCtx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := n.opt.Network.Dial(dialCtx, n.opt.Listen.Addr(), addr)
+	conn, err := n.opt.Network.Dial(dialCtx, n.opt.Listen.Addr(), c.addr)
 	if err != nil {
 		return nil, wire.Handshake{}, err
 	}
-	theirs, err := n.exchange(ctx, conn, h)
+	inner, theirs, err := n.exchange(ctx, conn, c)
 	if err != nil {
 		conn.Close()
 		return nil, wire.Handshake{}, err
 	}
-	return conn, theirs, nil
+	return inner, theirs, nil
 }
 
-// exchange does the handshakes with somebody whom we called.
-func (n *Node) exchange(ctx context.Context, conn net.Conn, h infohash.T) (wire.Handshake, error) {
-	if err := n.writeHandshake(conn, h); err != nil {
-		return wire.Handshake{}, err
+// exchange does the handshakes with somebody whom we called, all of them within
+// greetTimeout. It returns the connection in which the peer wire runs.
+func (n *Node) exchange(ctx context.Context, conn net.Conn, c call) (inner net.Conn, theirs wire.Handshake, err error) {
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := conn.SetDeadline(time.Now().Add(greetTimeout)); err != nil {
+		return nil, theirs, err
 	}
-	theirs, err := readHandshake(ctx, conn)
-	if err == nil && theirs.InfoHash != h {
-		err = errOtherTorrent
+	inner = conn
+	if c.want != nil {
+		if inner, err = n.opt.Device.Call(ctx, conn, c.want); err != nil {
+			return nil, theirs, err
+		}
 	}
-	return theirs, err
+	if err := n.writeHandshake(inner, c.hash); err != nil {
+		return nil, theirs, err
+	}
+	if theirs, err = readHandshake(inner, new([wire.HandshakeLen]byte), 0); err != nil {
+		return nil, theirs, err
+	}
+	if theirs.InfoHash != c.hash {
+		return nil, theirs, errOtherTorrent
+	}
+	return inner, theirs, conn.SetDeadline(time.Time{})
 }
 
 func (n *Node) writeHandshake(conn net.Conn, h infohash.T) error {
-	if err := conn.SetWriteDeadline(time.Now().Add(greetTimeout)); err != nil {
-		return err
-	}
 	ours := wire.Handshake{Reserved: wire.Reserved(), InfoHash: h, PeerID: n.id}
 	if _, err := conn.Write(ours.Append(nil)); err != nil {
 		return fmt.Errorf("send handshake: %w", err)
@@ -150,29 +226,24 @@ func (n *Node) hello(addr netip.Addr) wire.ExtHandshake {
 	return wire.ExtHandshake{Client: n.opt.Client, ReqQ: session.OurReqQ, YourIP: addr.Unmap(), Port: n.addr.Port()}
 }
 
-// readHandshake reads exactly the handshake, within the time that it may take.
-func readHandshake(ctx context.Context, conn net.Conn) (wire.Handshake, error) {
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	if err := conn.SetReadDeadline(time.Now().Add(greetTimeout)); err != nil {
-		return wire.Handshake{}, err
-	}
-	var b [wire.HandshakeLen]byte
-	if _, err := io.ReadFull(conn, b[:]); err != nil {
+// readHandshake reads exactly the handshake, of which the first have bytes are in b.
+func readHandshake(conn net.Conn, b *[wire.HandshakeLen]byte, have int) (wire.Handshake, error) {
+	if _, err := io.ReadFull(conn, b[have:]); err != nil {
 		return wire.Handshake{}, fmt.Errorf("read handshake: %w", err)
-	}
-	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		return wire.Handshake{}, err
 	}
 	return wire.ParseHandshake(b[:])
 }
 
 // candidate describes a connection whose handshakes are done.
 func candidate(conn net.Conn, theirs wire.Handshake, dialled bool) swarm.Candidate {
-	return swarm.Candidate{
+	p := swarm.Candidate{
 		Addr: addrPort(conn.RemoteAddr()), ID: theirs.PeerID, Dialled: dialled,
 		Fast: theirs.SupportsFast(), Ext: theirs.SupportsExtended(),
 	}
+	if c, ok := conn.(*secure.Conn); ok {
+		p.Device = c.Peer()
+	}
+	return p
 }
 
 // pause waits for d; false means that ctx ended first.

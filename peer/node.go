@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"p2p/peer/announce"
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/peer/link"
 	"p2p/piece/store"
 	"p2p/torrentfile/infohash"
@@ -27,6 +29,10 @@ var (
 	ErrAdded  = errors.New("the torrent is there already")
 )
 
+// outShare is the part of Options.Memory that blocks on their way out may take beside
+// those on their way in.
+const outShare = 4
+
 // Node is a peer: a listener, a dialler and torrents. Its methods may be called
 // from any goroutine.
 type Node struct {
@@ -37,6 +43,7 @@ type Node struct {
 	memory    *store.Memory
 	line      *store.Line
 	down, up  *link.Limiter
+	payloads  *link.Payloads
 	trackers  *announce.Client
 	announces *announce.Scheduler
 	log       *zap.Logger
@@ -46,17 +53,17 @@ type Node struct {
 	doorstep doorstep       // who called and is in the handshake
 	dialling chan struct{}
 
-	mu       sync.Mutex
-	swarms   map[infohash.T]*Swarm
-	lobbies  map[infohash.T]*lobby
-	sleepers map[infohash.T]*Sleeper
-	awake    map[*Sleeper]*awake
-	sent     int64      // payload of torrents that were awake and are not
-	visits   []visit    // that wait
-	visiting int        // goroutines that make them
-	visitor  func()     // is one of them
-	rng      *rand.Rand // seeds of torrents
-	closed   bool
+	mu         sync.Mutex
+	swarms     map[infohash.T]*Swarm
+	gatherings map[infohash.T]*Gathering
+	sleepers   map[infohash.T]*Sleeper
+	awake      map[*Sleeper]*awake
+	sent       int64      // payload of torrents that were awake and are not
+	visits     []visit    // that wait
+	visiting   int        // goroutines that make them
+	visitor    func()     // is one of them
+	rng        *rand.Rand // seeds of torrents
+	closed     bool
 }
 
 // Open binds the listener and starts to accept. The error wraps
@@ -89,11 +96,11 @@ func Open(o Options) (*Node, error) {
 	n := &Node{
 		opt: o, id: newPeerID(), listener: ln, addr: addrPort(ln.Addr()),
 		memory: store.NewMemory(o.Memory), line: store.NewLine(o.Workers),
-		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit),
+		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit), payloads: link.NewPayloads(cmp.Or(o.Memory, store.DefaultMemory) / outShare),
 		trackers: announce.New(announce.Options{Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true}),
 		log:      o.Log, stop: cancel,
 		dialling: make(chan struct{}, maxGreeting),
-		swarms:   make(map[infohash.T]*Swarm), lobbies: make(map[infohash.T]*lobby),
+		swarms:   make(map[infohash.T]*Swarm), gatherings: make(map[infohash.T]*Gathering),
 		sleepers: make(map[infohash.T]*Sleeper), awake: make(map[*Sleeper]*awake), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
 	n.announces = n.trackers.NewScheduler()
@@ -122,9 +129,7 @@ func (n *Node) Close(ctx context.Context) error {
 	n.closed = true
 	all, sleepers := n.swarms, slices.Collect(maps.Values(n.sleepers))
 	n.swarms, n.sleepers = nil, nil
-	for _, l := range n.lobbies {
-		l.cancel(ErrClosed)
-	}
+	rooms := n.rooms()
 	n.mu.Unlock()
 
 	n.stop()
@@ -133,6 +138,7 @@ func (n *Node) Close(ctx context.Context) error {
 	for _, s := range all {
 		go func() { errs <- s.close(ctx) }()
 	}
+	closeRooms(ctx, rooms)
 	closeSleepers(ctx, sleepers)
 	var err error
 	for range all {
@@ -145,20 +151,22 @@ func (n *Node) Close(ctx context.Context) error {
 
 // has reports whether h is taken. The caller holds n.mu.
 func (n *Node) has(h infohash.T) bool {
-	return n.swarms[h] != nil || n.lobbies[h] != nil || n.sleepers[h] != nil
+	return n.swarms[h] != nil || n.gatherings[h] != nil || n.sleepers[h] != nil
 }
 
 // meet returns who takes connections for info-hash h, and what to call when one
-// has been handed over, or was not. A torrent that sleeps is woken.
-func (n *Node) meet(ctx context.Context, h infohash.T) (meeting, func(), error) {
+// has been handed over, or was not. A torrent that sleeps is woken. device is who
+// calls, zero for a plain peer; who is not let in is told no more than that there is
+// nothing here.
+func (n *Node) meet(ctx context.Context, h infohash.T, device identity.Key) (meeting, func(), error) {
 	n.mu.Lock()
-	swarm, lobby, sleeper := n.swarms[h], n.lobbies[h], n.sleepers[h]
+	swarm, gathering, sleeper := n.swarms[h], n.gatherings[h], n.sleepers[h]
 	n.mu.Unlock()
 	switch {
 	case swarm != nil:
-		return swarm.loop, func() {}, nil
-	case lobby != nil:
-		return lobby, func() {}, nil
+		return swarm.loop, func() {}, swarm.door.check(device)
+	case gathering != nil:
+		return gathering.lobby, func() {}, gathering.door.check(device)
 	case sleeper != nil:
 		loop, err := sleeper.enter(ctx)
 		return loop, sleeper.leave, err

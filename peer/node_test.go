@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"p2p/peer"
+	"p2p/peer/identity"
 	"p2p/piece"
 	"p2p/piece/store"
 	"p2p/torrentfile"
@@ -62,6 +63,12 @@ func openNode(t testing.TB, o peer.Options) *peer.Node {
 // add shares s from dir; have is nil for nothing.
 func add(t testing.TB, n *peer.Node, s source, dir string, full bool, peers ...netip.AddrPort) *peer.Swarm {
 	t.Helper()
+	return shareWith(t, n, s, dir, full, nil, peers...)
+}
+
+// shareWith is add for a torrent among devices, unless admit is nil.
+func shareWith(t testing.TB, n *peer.Node, s source, dir string, full bool, admit func(identity.Key) bool, peers ...netip.AddrPort) *peer.Swarm {
+	t.Helper()
 	st, err := store.Open(dir, &s.meta.Info, store.Options{ReadOnly: full})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +78,7 @@ func add(t testing.TB, n *peer.Node, s source, dir string, full bool, peers ...n
 	if full {
 		have.SetAll()
 	}
-	sw, err := n.Add(peer.Torrent{Meta: s.meta, Store: st, Have: have, Peers: peers})
+	sw, err := n.Add(peer.Torrent{Meta: s.meta, Store: st, Have: have, Peers: peers, Admit: admit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,18 +108,24 @@ func TestADownloadFromOneSeederOverTCPIsIdentical(t *testing.T) {
 	}
 }
 
+// BenchmarkDownload is from Node to Node over the loopback device, plain and among devices.
 func BenchmarkDownload(b *testing.B) {
+	b.Run("plain", func(b *testing.B) { benchmarkDownload(b, nil) })
+	b.Run("TLS", func(b *testing.B) { benchmarkDownload(b, admits(b, 1, 2)) })
+}
+
+func benchmarkDownload(b *testing.B, admit func(identity.Key) bool) {
 	s := newSource(b, 1<<28, 1<<20)
-	seeder := openNode(b, peer.Options{})
-	add(b, seeder, s, s.dir, true)
+	seeder := openNode(b, peer.Options{Device: device(b, 1)})
+	shareWith(b, seeder, s, s.dir, true, admit)
 	b.SetBytes(int64(len(s.data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		leecher, err := peer.Open(peer.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0")})
+		leecher, err := peer.Open(peer.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0"), Device: device(b, 2)})
 		if err != nil {
 			b.Fatal(err)
 		}
-		sw := add(b, leecher, s, b.TempDir(), false, seeder.Addr())
+		sw := shareWith(b, leecher, s, b.TempDir(), false, admit, seeder.Addr())
 		<-sw.Complete()
 		leecher.Close(context.Background())
 	}

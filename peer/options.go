@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
+	"p2p/peer/secure"
 )
 
 // Options configures a Node. The zero value listens on a port of the system's
@@ -24,8 +26,9 @@ type Options struct {
 	// DownLimit and UpLimit bound the payload of all torrents together, in
 	// bytes per second; 0 = no limit.
 	DownLimit, UpLimit int64
-	// Memory bounds the blocks on their way, in bytes; 0 =
-	// store.DefaultMemory.
+	// Memory bounds the blocks on their way in, in bytes; 0 =
+	// store.DefaultMemory. Those on their way out take a quarter of it at most, and
+	// beyond that one block for each peer that is being served.
 	Memory int64
 	// MaxPeers bounds the connections of each torrent; 0 = 200.
 	MaxPeers int
@@ -40,10 +43,21 @@ type Options struct {
 	// Extensions are what we speak past the core (BEP 10), each on every torrent
 	// where it has a place. The order is of no importance.
 	Extensions []ext.Extension
+	// Device is who we are to people, and what connections to them are proven with;
+	// nil = nobody: then there are no rooms, and who speaks TLS to us is sent away.
+	Device *secure.Device
 	// Network is where to listen and dial; nil = TCP.
 	Network Network
 	// Seed makes the choices of a Node repeatable; 0 = random.
 	Seed uint64
+}
+
+// self returns the key of our device, zero when there is none.
+func (o *Options) self() identity.Key {
+	if o.Device == nil {
+		return identity.Key{}
+	}
+	return o.Device.Key()
 }
 
 // idPrefix begins our peer ids, in the usual form: two letters and a version

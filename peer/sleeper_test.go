@@ -165,12 +165,15 @@ func TestATorrentThatSleepsServesWhoeverComesWhenever(t *testing.T) {
 			t.Errorf("four peers at once opened it %d times", n)
 		}
 	})
-	for ms := 60_000; ms < 62_000; ms += 50 {
+	// The moment lies between these, and each instant is tried: a step that is too
+	// long would pass over it.
+	const from, to = 60_300, 60_700
+	for ms := from; ms <= to; ms++ {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSource(t, 64<<10, 64<<10)
 			w := newWorld(t, simnet.Options{Latency: time.Millisecond})
 			seeder, _ := w.node(peer.Options{})
-			dormant(t, seeder, s)
+			b := dormant(t, seeder, s)
 			w.greet(t, seeder.Addr(), s).Close()
 			time.Sleep(time.Duration(ms) * time.Millisecond)
 			f := w.greet(t, seeder.Addr(), s)
@@ -187,8 +190,35 @@ func TestATorrentThatSleepsServesWhoeverComesWhenever(t *testing.T) {
 			case <-time.After(5 * time.Second):
 				t.Errorf("who came %d ms after the last peer left was not served", ms)
 			}
+			if n := b.opened.Load(); ms == from && n != 1 || ms == to && n != 2 {
+				t.Errorf("opened %d times when somebody came after %d ms: the moment is another one", n, ms)
+			}
 		})
 	}
+}
+
+// Who has been let in and is not handed over yet keeps it awake: his handshake may
+// take long.
+func TestATorrentDoesNotFallAsleepWhileSomebodyIsAboutToBeHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 64<<10, 64<<10)
+		w := newWorld(t, simnet.Options{})
+		seeder, _ := w.node(peer.Options{})
+		b := dormant(t, seeder, s)
+		leave, err := peer.Enter(t.Context(), b.Sleeper)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		if got := seeder.Totals(); got.Awake != 1 {
+			t.Errorf("while somebody is about to come: %+v", got)
+		}
+		leave()
+		time.Sleep(5 * time.Minute)
+		if got := seeder.Totals(); got.Awake != 0 {
+			t.Errorf("when nobody came: %+v", got)
+		}
+	})
 }
 
 // greet connects to a node from a new host, as far as its answer to the handshake.

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"p2p/peer/announce"
+	"p2p/peer/identity"
 	"p2p/peer/swarm"
 	"p2p/piece"
 	"p2p/piece/store"
@@ -35,6 +38,13 @@ type Torrent struct {
 	// they cannot be reached, and ignored when the torrent is private: nobody
 	// knows any more whether the tracker named them (BEP 27).
 	Seen []netip.AddrPort
+	// Admit, if not nil, makes it a torrent among devices: it is shared inside TLS alone, with
+	// those that Admit says yes to, and plain peers are not told that it is here. It is
+	// asked on any goroutine and must not block.
+	Admit func(device identity.Key) bool
+	// People are devices that are dialled inside TLS at these addresses, and
+	// nobody else there, although others may be plain peers.
+	People map[netip.AddrPort]identity.Key
 }
 
 // Swarm is one torrent of a Node. Its methods may be called from any goroutine.
@@ -42,6 +52,7 @@ type Swarm struct {
 	node      *Node
 	hash      infohash.T
 	loop      *swarm.Loop
+	door      *doorman            // nil = everybody may come in
 	announcer *announce.Announcer // nil without trackers
 	key       uint32
 	stop      context.CancelFunc
@@ -61,6 +72,10 @@ type Stats struct {
 
 // Add begins to share a torrent. The Node does not close its Store.
 func (n *Node) Add(t Torrent) (*Swarm, error) {
+	door, err := n.newDoorman(t.Admit, t.People)
+	if err != nil {
+		return nil, fmt.Errorf("add torrent %v: %w", t.Meta.InfoHash, err)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
@@ -70,15 +85,18 @@ func (n *Node) Add(t Torrent) (*Swarm, error) {
 		return nil, fmt.Errorf("add torrent %v: %w", t.Meta.InfoHash, ErrAdded)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Swarm{node: n, hash: t.Meta.InfoHash, key: n.rng.Uint32(), stop: cancel, needed: time.Now()}
+	s := &Swarm{node: n, hash: t.Meta.InfoHash, key: n.rng.Uint32(), door: door, stop: cancel, needed: time.Now()}
 	o := n.loopOptions(t, n.rng.Uint64())
-	o.Dial = func(addr netip.AddrPort) { n.dial(ctx, s.hash, s.loop, addr) }
+	o.Dial = func(addr netip.AddrPort) {
+		n.dialAs(ctx, s.loop, call{hash: s.hash, addr: addr, want: s.door.wants(addr)})
+	}
 	o.Watch = s.watch
 	s.loop = swarm.New(o)
 	if st := s.loop.Stats(); st.PiecesHave == st.PiecesWanted {
 		s.told = true // BEP 3: "No completed is sent if the file was complete when started."
 	}
 	s.loop.AddPeers(t.Peers, true)
+	s.loop.AddPeers(slices.SortedFunc(maps.Keys(t.People), netip.AddrPort.Compare), true)
 	if !t.Meta.Info.Private {
 		s.loop.AddPeers(t.Seen, false)
 	}
@@ -100,7 +118,7 @@ func (n *Node) loopOptions(t Torrent, seed uint64) swarm.Options {
 	return swarm.Options{
 		Info: &t.Meta.Info, InfoHash: t.Meta.InfoHash, PeerID: n.id,
 		Store: t.Store, Have: t.Have, Memory: n.memory, Line: n.line,
-		Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
+		Payloads: n.payloads, Down: n.down, Up: n.up, MaxPeers: n.opt.MaxPeers, Slots: n.opt.UploadSlots,
 		Rand:      rand.New(rand.NewPCG(seed, 2)),
 		Log:       n.log.With(zap.Stringer("torrent", t.Meta.InfoHash)),
 		InfoBytes: t.Meta.InfoBytes, Extensions: n.opt.Extensions, Listen: n.addr, Hello: n.hello,
@@ -116,6 +134,10 @@ func (s *Swarm) Failed() <-chan struct{} { return s.loop.Failed() }
 
 // Err returns why Failed is closed, or nil.
 func (s *Swarm) Err() error { return s.loop.Err() }
+
+// Review asks Torrent.Admit again for everybody who is connected, and ends the connections of
+// those who may not be here any more.
+func (s *Swarm) Review() { s.loop.Review(s.door.lets) }
 
 // Stats returns the newest snapshot.
 func (s *Swarm) Stats() Stats {

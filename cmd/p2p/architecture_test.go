@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"torrentfile/benc", "torrentfile/infohash", "peer/simnet"},
 	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire"},
-	{"peer/session", "piece/store", "peer/ext", "tracker", "tracker/ledger"},
+	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger"},
 	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy", "tracker/metrics"},
 	{"peer/swarm", "tracker/cluster"},
 	{"tracker/serve"},
@@ -55,7 +55,7 @@ var pure = []string{
 	"piece", "peer/wire", "peer/session", "tracker/wire", "tracker/httpwire", "tracker/udpwire",
 	"torrentfile/benc", "torrentfile/infohash",
 	"peer/swarm/core.go", "peer/swarm/join.go", "peer/swarm/clock.go", "peer/swarm/choker.go",
-	"peer/swarm/book.go", "peer/swarm/blame.go", "peer/swarm/effect.go",
+	"peer/swarm/book.go", "peer/swarm/party.go", "peer/swarm/blame.go", "peer/swarm/effect.go",
 }
 
 // impure is what pure code does not touch. Of the packages with functions the
@@ -281,13 +281,21 @@ func checkExtensions(m *module) []string {
 		for _, p := range m.within(s) {
 			switch {
 			case !matches(p, extensions) || slices.Contains(testSupport, p):
-			case inTree(s.pkg(), "cmd"), s.isTest() && s.pkg() == p:
+			case inTree(s.pkg(), "cmd"), s.isTest() && s.pkg() == p, extensionOf(s.pkg()) == extensionOf(p):
 			default:
 				broken = append(broken, fmt.Sprintf("%s imports the extension %s", s.path, p))
 			}
 		}
 	}
 	return broken
+}
+
+// extensionOf returns the folder below peer/ext that a package lies in: the parts of an
+// extension know each other.
+func extensionOf(pkg string) string {
+	rest, _ := strings.CutPrefix(pkg, strings.TrimSuffix(extensions, "..."))
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }
 
 func checkTestSupport(m *module) []string {

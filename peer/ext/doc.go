@@ -19,13 +19,17 @@
 // Everything that belongs to one torrent is called on the one goroutine that
 // owns it, one call at a time, so no locks are needed, and nothing may block:
 // what takes time goes to a goroutine of the extension, which must not touch a
-// Torrent or a Peer. Time comes in as a parameter; it is the same for all calls
-// of one round.
+// Torrent or a Peer, and comes back through Torrent.Do. Time comes in as a
+// parameter; it is the same for all calls of one round.
 //
 // A message is what the payload of an extended message holds behind its id (BEP
 // 10), at most MaxPayload bytes. Its bytes are a stranger's. What Handle gets is
 // valid until it returns; what Send gets is copied. An error of Handle means that
 // the peer broke a rule, and ends its connection.
+//
+// An extension that is for people implements Guarded: it exists only on connections
+// whose other end has proven which device it is (package secure). Plain peers do not
+// even hear its name.
 //
 // Names that are not of a BEP begin with "p2_". BEP 10: extension names "should
 // be prefixed with the two (or one) character code that is used to identify the

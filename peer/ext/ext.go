@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"p2p/peer/identity"
 	"p2p/peer/wire"
 	"p2p/piece"
 	"p2p/torrentfile/infohash"
@@ -42,6 +43,14 @@ type Extension interface {
 	Open(t Torrent) Instance
 }
 
+// Guarded is an Extension that may be for proven devices alone. Plain peers never
+// hear its name then: it is offered, and its messages pass, only on connections whose
+// Peer has a Device.
+type Guarded interface {
+	// Secure reports whether it is. The answer never changes.
+	Secure() bool
+}
+
 // Instance is an extension on one torrent.
 type Instance interface {
 	// Attach is called when a peer first says that it speaks the extension, at
@@ -73,9 +82,12 @@ type Greeter interface {
 }
 
 // Torrent is a torrent, as one extension sees it. The functions may be called
-// wherever the extension is called.
+// wherever the extension is called, and Do anywhere.
 type Torrent struct {
 	InfoHash infohash.T
+	// Room says that there is no content, and none is looked for: devices meet
+	// here to speak extensions. Info stays nil.
+	Room bool
 	// Info is the bencoded info dictionary, not to be changed; nil when only
 	// the info-hash is known.
 	Info []byte
@@ -94,9 +106,19 @@ type Torrent struct {
 	// is room. The slice is not kept.
 	AddPeers func(addrs []netip.AddrPort)
 	// FoundInfo takes the info dictionary, whose hash the caller has compared
-	// with InfoHash. It is nil unless Info is.
+	// with InfoHash. It is nil unless Info is, and in a Room.
 	FoundInfo func(info []byte)
+	// Do has f called on the goroutine that owns the torrent, soon: it is how what
+	// took time comes back. It never waits, and may be called from any goroutine; what one
+	// of them posts is done in that order. False means that f is not called: the torrent
+	// has ended, or MaxPosted functions wait already. When the torrent is just
+	// ending, f may be called after all peers are gone.
+	Do func(f func(now time.Time)) bool
 }
+
+// MaxPosted is how many functions may wait in Torrent.Do, of all extensions of a
+// torrent together.
+const MaxPosted = 1024
 
 // Peer is a connected peer, as one extension sees it. Its methods may be called
 // wherever the extension is called, also after the connection is over.
@@ -106,6 +128,9 @@ type Peer interface {
 	Key() piece.PeerKey
 	// Addr is the address of the peer's end of the connection.
 	Addr() netip.AddrPort
+	// Device is the key of the peer's device, which the connection has proven.
+	// Zero = the connection is plain, and anybody may be at its other end.
+	Device() identity.Key
 	// Listen is where the peer accepts connections: the address that we
 	// dialled, or its own with the port that it told. Zero = not known.
 	Listen() netip.AddrPort

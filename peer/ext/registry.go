@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"p2p/peer/identity"
 	"p2p/peer/wire"
 	"p2p/piece"
 )
@@ -42,15 +43,21 @@ type Registry struct {
 
 type instance struct {
 	Instance
-	name string
+	name   string
+	secure bool // for devices alone: see Guarded
 }
+
+// serves reports whether the instance has a place on a connection to a device, zero
+// for a plain one.
+func (i instance) serves(device identity.Key) bool { return !i.secure || !device.IsZero() }
 
 // Conn is a connection, as its owner lends it to a Registry. No field may be
 // missing.
 type Conn struct {
 	Key     piece.PeerKey
 	Addr    netip.AddrPort
-	Dialled bool // we opened it
+	Device  identity.Key // at the other end, proven; zero = the connection is plain
+	Dialled bool         // we opened it
 	// Seed reports whether the peer has the whole torrent.
 	Seed func() bool
 	// Send queues an extended message, which is copied, and never blocks. False
@@ -68,17 +75,21 @@ func NewRegistry(t Torrent, list []Extension) *Registry {
 		at := len(r.instances)
 		t.Peers = func() iter.Seq[Peer] { return r.peers(at) }
 		if i := e.Open(t); i != nil {
-			r.instances = append(r.instances, instance{i, e.Name()})
+			g, ok := e.(Guarded)
+			r.instances = append(r.instances, instance{i, e.Name(), ok && g.Secure()})
 		}
 	}
 	return r
 }
 
-// Greet completes our handshake for a new connection: the names, and what the
-// extensions add.
-func (r *Registry) Greet(h *wire.ExtHandshake) {
+// Greet completes our handshake for a new connection to a device, zero for a plain
+// one: the names, and what the extensions add.
+func (r *Registry) Greet(h *wire.ExtHandshake, device identity.Key) {
 	h.M = make(map[string]uint8, len(r.instances))
 	for at, i := range r.instances {
+		if !i.serves(device) {
+			continue
+		}
 		h.M[i.name] = uint8(at + 1)
 		if g, ok := i.Instance.(Greeter); ok {
 			g.Greet(h)
@@ -140,7 +151,7 @@ func (r *Registry) greeted(now time.Time, c *conn, payload []byte) error {
 	}
 	c.hello = c.hello.Merge(h)
 	for at, i := range r.instances {
-		if c.handlers[at] == nil && c.hello.M[i.name] != 0 {
+		if c.handlers[at] == nil && c.hello.M[i.name] != 0 && i.serves(c.Device) {
 			c.handlers[at] = i.Attach(now, speaker{c, at})
 		}
 	}
@@ -161,6 +172,15 @@ func (r *Registry) Tick(now time.Time) {
 func (r *Registry) Speaks(key piece.PeerKey) bool {
 	c := r.conns[key]
 	return c != nil && slices.ContainsFunc(c.handlers, func(h Handler) bool { return h != nil })
+}
+
+// Hello returns what the peer has said about itself so far, nothing when it is not
+// connected.
+func (r *Registry) Hello(key piece.PeerKey) wire.ExtHandshake {
+	if c := r.conns[key]; c != nil {
+		return c.hello
+	}
+	return wire.ExtHandshake{}
 }
 
 // peers yields the connected peers as the instance at an index sees them.
@@ -191,6 +211,7 @@ type speaker struct {
 
 func (s speaker) Key() piece.PeerKey       { return s.conn.Key }
 func (s speaker) Addr() netip.AddrPort     { return s.conn.Addr }
+func (s speaker) Device() identity.Key     { return s.conn.Device }
 func (s speaker) Dialled() bool            { return s.conn.Dialled }
 func (s speaker) Hello() wire.ExtHandshake { return s.conn.hello }
 
@@ -207,10 +228,11 @@ func (s speaker) Listen() netip.AddrPort {
 }
 
 // Send uses the id that the peer chose. BEP 10: "The IDs are local to this
-// particular peer."
+// particular peer." A plain peer that names a Guarded extension gets nothing all the same.
 func (s speaker) Send(class Class, payload []byte) bool {
-	id := s.conn.hello.M[s.conn.registry.instances[s.at].name]
-	if s.conn.over || id == 0 || class >= Classes || len(payload) > MaxPayload {
+	i := s.conn.registry.instances[s.at]
+	id := s.conn.hello.M[i.name]
+	if s.conn.over || id == 0 || !i.serves(s.conn.Device) || class >= Classes || len(payload) > MaxPayload {
 		return false
 	}
 	return s.conn.Send(class, id, payload)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/peer/wire"
 	"p2p/piece"
 )
@@ -74,9 +75,12 @@ func newRig(t *testing.T, list ...ext.Extension) *rig {
 	return &rig{t: t, Registry: ext.NewRegistry(ext.Torrent{}, list)}
 }
 
-func (r *rig) joins(key piece.PeerKey, dialled bool) {
+func (r *rig) joins(key piece.PeerKey, dialled bool) { r.joinsAs(key, dialled, identity.Key{}) }
+
+// joinsAs is joins for a device.
+func (r *rig) joinsAs(key piece.PeerKey, dialled bool, device identity.Key) {
 	r.Join(ext.Conn{
-		Key: key, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(key)}), 50000), Dialled: dialled,
+		Key: key, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(key)}), 50000), Dialled: dialled, Device: device,
 		Seed: func() bool { return r.seed },
 		Send: func(c ext.Class, id uint8, payload []byte) bool {
 			r.sent = append(r.sent, fmt.Sprintf("class %d id %d: %s", c, id, payload))
@@ -111,7 +115,7 @@ func TestTheHandshakeNamesEachExtensionOnce(t *testing.T) {
 	a, b, c := &recorder{name: "a"}, &recorder{name: "b", absent: true}, &recorder{name: "c", size: 7}
 	r := newRig(t, a, b, c)
 	h := wire.ExtHandshake{Client: "x"}
-	r.Greet(&h)
+	r.Greet(&h, identity.Key{})
 	if len(h.M) != 2 || h.M["a"] == 0 || h.M["c"] == 0 || h.M["a"] == h.M["c"] || h.MetadataSize != 7 || h.Client != "x" {
 		t.Errorf("greeting %+v", h)
 	}
@@ -313,4 +317,51 @@ func FuzzRegistry(f *testing.F) {
 			}
 		}
 	})
+}
+
+// guarded is a recorder for devices alone.
+type guarded struct{ *recorder }
+
+func (guarded) Secure() bool { return true }
+
+func TestAGuardedExtensionExistsForDevicesAlone(t *testing.T) {
+	open, private := &recorder{name: "open"}, &recorder{name: "private", size: 7}
+	r := newRig(t, open, guarded{private})
+	device := identity.Key{1}
+	for _, test := range []struct {
+		device identity.Key
+		names  int
+		size   int64
+	}{{identity.Key{}, 1, 0}, {device, 2, 7}} {
+		var h wire.ExtHandshake
+		r.Greet(&h, test.device)
+		if len(h.M) != test.names || h.MetadataSize != test.size {
+			t.Errorf("%v is greeted with %+v", test.device, h)
+		}
+	}
+
+	const both = "d1:md4:openi9e7:privatei8eee"
+	r.joins(1, true)
+	r.must(1, 0, both)
+	r.must(1, 2, "hello") // a plain peer that guesses the number
+	expect(t, private, "")
+	r.joinsAs(2, true, device)
+	r.must(2, 0, both)
+	r.must(2, 2, "hello")
+	expect(t, private, "attach 2, 2 says hello")
+	if got := private.peers[0].Device(); got != device {
+		t.Errorf("the device is %v", got)
+	}
+	sent := 0
+	for p := range private.torrent.Peers() {
+		if p.Send(ext.Chat, []byte("hi")) {
+			sent++
+			if p.Device() != device {
+				t.Error("sent to a plain peer that names the extension")
+			}
+		}
+	}
+	if sent != 1 {
+		t.Errorf("sent to %d", sent)
+	}
 }

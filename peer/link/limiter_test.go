@@ -90,6 +90,19 @@ func TestTheUploadLimitHoldsAndIsSharedFairly(t *testing.T) {
 	}
 }
 
+// A line that nobody has used for long does not make up for it.
+func TestTheUploadLimitHoldsAfterATimeOfRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, seconds = 1e6, 10
+		up := NewLimiter(rate)
+		time.Sleep(time.Hour)
+		sent := serveAll(t, up, []queues{{100, 10}}, seconds*time.Second)
+		if got := float64(sent[0]) / (rate * seconds); got < 0.97 || got > 1.03 {
+			t.Errorf("%.3f times the limit", got)
+		}
+	})
+}
+
 // Who comes and goes, asking for much each time, does not use up the line.
 func TestWhatWasReservedIsGivenBackWhenAConnectionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

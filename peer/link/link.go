@@ -24,6 +24,12 @@ type Config struct {
 	ReadAt   func(p []byte, off int64) error
 	Inbox    chan<- *Batch // of the loop
 	Down, Up *Limiter
+	// Payloads is memory for blocks on their way out; nil has no bound.
+	Payloads *Payloads
+	// People says that somebody at the other end may wait for our words: few blocks
+	// are written at once, and little lies unsent in the kernel, so that what is
+	// urgent passes them.
+	People bool
 }
 
 // Link is one connection. Its methods never block and are called by the loop.
@@ -41,8 +47,12 @@ type Link struct {
 func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 	l := &Link{cfg: cfg, outbox: newOutbox()}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	socket := bottom(cfg.Conn)
+	if cfg.People {
+		keepLittleUnsent(socket)
+	}
 	context.AfterFunc(l.ctx, func() {
-		cfg.Conn.Close()
+		socket.Close()
 		l.outbox.close()
 	})
 	writing := make(chan struct{})
@@ -55,7 +65,7 @@ func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 		rd := newReader(l)
 		l.Close(fmt.Errorf("read: %w", rd.run()))
 		<-writing
-		cfg.Conn.Close()
+		socket.Close()
 		last := rd.last()
 		last.Err = context.Cause(l.ctx)
 		select {
@@ -64,6 +74,22 @@ func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 		}
 	})
 	return l
+}
+
+// Refuse closes a connection of which nothing becomes, and never waits.
+func Refuse(conn net.Conn) { bottom(conn).Close() }
+
+// bottom returns the connection that all others lie in. It is the one to close: TLS
+// would say good-bye first, and wait for seconds for a peer that does not read. Our
+// frames have lengths, so nobody takes a broken end for a whole message.
+func bottom(conn net.Conn) net.Conn {
+	for {
+		above, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = above.NetConn()
+	}
 }
 
 // post hands a batch to the loop.

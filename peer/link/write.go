@@ -21,6 +21,10 @@ const (
 	writeBlocksMin = 1
 	writeBlocksMax = piece.SpanBlocks
 	writeQuick     = 50 * time.Millisecond
+	// Where people talk, what is urgent waits for the blocks that are just being
+	// written: they are fewer there, and as few as possible when that takes long.
+	writePeopleMax   = 8
+	writePeopleQuick = 5 * time.Millisecond
 )
 
 // DiskError ends a connection for a reason that is not the peer's: a block that
@@ -38,17 +42,23 @@ func (e *DiskError) Unwrap() error { return e.Err }
 type writer struct {
 	link    *Link
 	load    load
-	payload []byte // of the blocks of a load
+	small   []byte // for one block
 	headers []byte
 	vecs    net.Buffers
-	spare   net.Buffers // the memory of vecs
-	blocks  int         // how many to take next
-	timer   *time.Timer // of the limiter
+	spare   net.Buffers   // the memory of vecs
+	packet  []byte        // for a connection that does not gather
+	blocks  int           // how many to take next
+	quick   time.Duration // a write that takes longer is for fewer blocks next time
+	timer   *time.Timer   // of the limiter
 }
 
 // run writes until the connection ends and returns why.
 func (wr *writer) run() error {
 	most := wr.link.cfg.Up.most()
+	wr.quick = writeQuick
+	if wr.link.cfg.People {
+		most, wr.quick = min(most, writePeopleMax), writePeopleQuick
+	}
 	wr.blocks = writeBlocksMin
 	for wr.link.outbox.take(&wr.load, min(wr.blocks, most)) {
 		n := 0
@@ -58,10 +68,7 @@ func (wr *writer) run() error {
 		if err := wr.pay(n); err != nil {
 			return err
 		}
-		if err := wr.gather(n); err != nil {
-			return err
-		}
-		if err := wr.write(); err != nil {
+		if err := wr.deliver(); err != nil {
 			return err
 		}
 		if n == 0 {
@@ -111,46 +118,66 @@ func (wr *writer) pay(n int) (err error) {
 	}
 }
 
-// gather reads the n bytes of the blocks of the load, those that lie behind one
-// another with one read, and lays header and payload of each behind the
-// messages.
-func (wr *writer) gather(n int) error {
+// deliver sends the load: with one write if there is memory for all of its blocks, else
+// block by block.
+func (wr *writer) deliver() error {
+	blocks := wr.load.blocks
+	if len(blocks) <= 1 {
+		return wr.write(blocks, wr.single())
+	}
+	if payload := wr.link.cfg.Payloads.borrow(); payload != nil {
+		defer wr.link.cfg.Payloads.giveBack(payload)
+		return wr.write(blocks, payload)
+	}
+	for i := range blocks {
+		if err := wr.write(blocks[i:i+1], wr.single()); err != nil {
+			return err
+		}
+		wr.load.frames = wr.load.frames[:0] // they went with the first
+	}
+	return nil
+}
+
+// single returns the memory for one block.
+func (wr *writer) single() []byte {
+	if wr.small == nil && len(wr.load.blocks) > 0 {
+		wr.small = make([]byte, piece.BlockSize)
+	}
+	return wr.small
+}
+
+// gather reads blocks into payload, those that lie behind one another with one read, and
+// lays header and payload of each behind the messages.
+func (wr *writer) gather(blocks []piece.Block, payload []byte) error {
 	wr.vecs = wr.spare[:0]
 	if len(wr.load.frames) > 0 {
 		wr.vecs = append(wr.vecs, wr.load.frames)
 	}
-	if n == 0 {
-		return nil
-	}
-	if cap(wr.payload) < n {
-		wr.payload = make([]byte, n)
-	}
-	wr.payload = wr.payload[:n]
-	if err := wr.read(); err != nil {
+	if err := wr.read(blocks, payload); err != nil {
 		return err
 	}
 	wr.headers = wr.headers[:0]
-	for _, b := range wr.load.blocks {
+	for _, b := range blocks {
 		wr.headers = wire.AppendPieceHeader(wr.headers, b.Piece.Uint32(), b.Begin, int(b.Length))
 	}
 	at := 0
-	for i, b := range wr.load.blocks {
+	for i, b := range blocks {
 		wr.vecs = append(wr.vecs,
 			wr.headers[i*wire.PieceHeaderLen:(i+1)*wire.PieceHeaderLen],
-			wr.payload[at:at+int(b.Length)])
+			payload[at:at+int(b.Length)])
 		at += int(b.Length)
 	}
 	return nil
 }
 
-// read fills payload with the blocks of the load.
-func (wr *writer) read() error {
+// read fills payload with blocks.
+func (wr *writer) read(blocks []piece.Block, payload []byte) error {
 	at := 0
-	for blocks := wr.load.blocks; len(blocks) > 0; {
+	for len(blocks) > 0 {
 		k, size := run(blocks)
 		first := blocks[0]
 		offset := wr.link.cfg.Layout.Offset(first.Piece) + int64(first.Begin)
-		if err := wr.link.cfg.ReadAt(wr.payload[at:at+size], offset); err != nil {
+		if err := wr.link.cfg.ReadAt(payload[at:at+size], offset); err != nil {
 			return &DiskError{fmt.Errorf("read block %v for a peer: %w", first, err)}
 		}
 		at += size
@@ -159,14 +186,17 @@ func (wr *writer) read() error {
 	return nil
 }
 
-// write sends the load and learns from how long that took.
-func (wr *writer) write() error {
+// write sends messages and blocks, and learns from how long that took.
+func (wr *writer) write(blocks []piece.Block, payload []byte) error {
+	if err := wr.gather(blocks, payload); err != nil {
+		return err
+	}
 	begin := time.Now()
 	if err := wr.send(); err != nil {
 		return err
 	}
-	switch quick := time.Since(begin) < writeQuick; {
-	case len(wr.load.blocks) < wr.blocks:
+	switch quick := time.Since(begin) < wr.quick; {
+	case len(blocks) < wr.blocks:
 	case quick:
 		wr.blocks = min(2*wr.blocks, writeBlocksMax)
 	default:
@@ -175,12 +205,49 @@ func (wr *writer) write() error {
 	return nil
 }
 
-// send sends what is gathered with one vectored write.
+// send sends what is gathered with one write: a vectored one into a socket. TLS makes
+// records of whatever it is given, so that a header of its own would cost a system
+// call and a record each time; it gets everything in large pieces.
 func (wr *writer) send() error {
 	wr.spare = wr.vecs // WriteTo eats vecs, not the memory that it lies in
-	if err := wr.link.cfg.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	conn := wr.link.cfg.Conn
+	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	_, err := wr.vecs.WriteTo(wr.link.cfg.Conn)
+	if _, socket := conn.(*net.TCPConn); socket || len(wr.vecs) == 1 {
+		_, err := wr.vecs.WriteTo(conn)
+		return err
+	}
+	return wr.pack()
+}
+
+// packetMost is what is gathered for a connection that does not gather, in bytes: four
+// full records of TLS, so that it is bounded whatever the load is.
+const packetMost = 64 << 10
+
+// pack sends what is gathered in packets.
+func (wr *writer) pack() error {
+	if wr.packet == nil {
+		wr.packet = make([]byte, 0, packetMost)
+	}
+	wr.packet = wr.packet[:0]
+	for _, b := range wr.vecs {
+		for len(b) > 0 {
+			n := min(len(b), packetMost-len(wr.packet))
+			wr.packet = append(wr.packet, b[:n]...)
+			b = b[n:]
+			if len(wr.packet) < packetMost {
+				continue
+			}
+			if _, err := wr.link.cfg.Conn.Write(wr.packet); err != nil {
+				return err
+			}
+			wr.packet = wr.packet[:0]
+		}
+	}
+	if len(wr.packet) == 0 {
+		return nil
+	}
+	_, err := wr.link.cfg.Conn.Write(wr.packet)
 	return err
 }

@@ -97,6 +97,12 @@ func (d *Device) Dial(ctx context.Context, conn net.Conn, want identity.Key) (*C
 	return d.shake(ctx, conn, tls.Client, func(key identity.Key) bool { return key == want })
 }
 
+// Call is Dial for who looks for any of several devices: those that wanted says yes to. It
+// may be called on another goroutine.
+func (d *Device) Call(ctx context.Context, conn net.Conn, wanted func(identity.Key) bool) (*Conn, error) {
+	return d.shake(ctx, conn, tls.Client, wanted)
+}
+
 // Accept makes conn, which was accepted, a connection to a device that lets in says yes to,
 // and fails with ErrStranger otherwise. lets may be nil, and everybody is let in who has a
 // key. It closes conn when it fails.

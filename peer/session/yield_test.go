@@ -111,19 +111,22 @@ func TestAPeerThatHasSentNothingTakesFewOver(t *testing.T) {
 	}
 }
 
-// What has probably been sent already would come twice.
+// What has probably been sent already would come twice: what a peer sends in three
+// quarters of a second, and 32 blocks at the least.
 func TestWhatIsAboutToComeIsNotYielded(t *testing.T) {
-	p := newPair(t, 40, 3000)
-	oldest := p.asked[0]
-	for k := range piece.PeerKey(20) {
-		p.yields()
-		p.other = p.seed(100+k, 3000)
-	}
-	if left := p.conn.Outstanding(); left != 32 {
-		t.Errorf("%d requests are left", left)
-	}
-	if p.asked[0] != oldest {
-		t.Errorf("not the newest were yielded: %v are left", p.asked)
+	for _, c := range []struct{ rate, left int }{{40, 32}, {50, 37}, {60, 45}} {
+		p := newPair(t, c.rate, 3000)
+		oldest := p.asked[0]
+		for k := range piece.PeerKey(20) {
+			p.yields()
+			p.other = p.seed(100+k, 3000)
+		}
+		if left := p.conn.Outstanding(); left != c.left {
+			t.Errorf("%d requests are left with a peer that sends %d blocks a second, want %d", left, c.rate, c.left)
+		}
+		if p.asked[0] != oldest {
+			t.Errorf("not the newest were yielded: %v are left", p.asked)
+		}
 	}
 }
 

@@ -53,15 +53,14 @@ func TestABlockAllocatesNothingOnItsWay(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates, and empties pools")
 	}
-	const small, large = 16 << 20, 80 << 20
+	const small, large = 16 << 20, 176 << 20
 	const blocks = (large - small) / piece.BlockSize
-	least := 1.0
-	for range 3 { // other tests and the runtime allocate too, now and then
+	for range 3 { // the runtime allocates too, now and then
 		each := float64(allocations(t, large)-allocations(t, small)) / blocks
 		t.Logf("%.4f allocations a block", each)
-		least = min(least, each)
+		if each <= 0.02 {
+			return
+		}
 	}
-	if least > 0.02 {
-		t.Errorf("%.4f allocations a block", least)
-	}
+	t.Error("each block allocates")
 }

@@ -35,6 +35,7 @@ type book struct {
 	order   []netip.AddrPort // for a deterministic choice
 	banned  *recent[culprit]
 	grudges map[culprit]grudge
+	most    time.Duration // the longest pause after failed dials
 	rng     *rand.Rand
 }
 
@@ -76,6 +77,7 @@ func newBook(rng *rand.Rand) *book {
 		entries: make(map[netip.AddrPort]*entry),
 		banned:  newRecent[culprit](bannedMax),
 		grudges: make(map[culprit]grudge),
+		most:    retryMax,
 		rng:     rng,
 	}
 }
@@ -171,7 +173,7 @@ func (b *book) failed(now time.Time, addr netip.AddrPort) {
 	}
 	e.busy = false
 	e.fails++
-	e.next = now.Add(retryAfter(e.fails))
+	e.next = now.Add(min(retryAfter(e.fails), b.most))
 	if e.fails > forgetAfter && !e.keep {
 		b.forget(addr)
 	}

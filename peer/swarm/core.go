@@ -52,9 +52,8 @@ type Config struct {
 	Rand     *rand.Rand
 	MaxPeers int // 0 = DefaultMaxPeers
 	Slots    int // peers that may ask us for blocks at the same time; 0 = DefaultSlots
-	// ExtHandshake builds the payload of our extension handshake for a peer at
-	// addr.
-	ExtHandshake func(addr netip.Addr) []byte
+	// ExtHandshake builds the payload of our extension handshake for a peer.
+	ExtHandshake func(p Candidate) []byte
 }
 
 // Core is the state of one torrent. It belongs to one goroutine.
@@ -154,20 +153,11 @@ func (c *Core) Handle(now time.Time, key piece.PeerKey, msg wire.Message) {
 }
 
 // onExtended passes an extension message on; from the handshake it learns where
-// the peer listens. Only the first port counts: a peer that names many would
-// fill the book.
+// the peer listens.
 func (c *Core) onExtended(m *member, msg wire.Message) {
 	c.effects = append(c.effects, Effect{Kind: Extension, Peer: m.key, ExtID: msg.ExtID, Payload: msg.Payload})
-	port := m.PeerExt().Port
-	if msg.ExtID != wire.ExtHandshakeID || port == 0 || m.told {
-		return
-	}
-	m.told = true
-	if addr := netip.AddrPortFrom(m.addr.Addr().Unmap(), port); !m.home.IsValid() {
-		c.book.add(addr, false)
-		if c.book.hold(addr) {
-			m.home = addr
-		}
+	if msg.ExtID == wire.ExtHandshakeID {
+		c.book.listens(&m.party, m.PeerExt().Port)
 	}
 }
 

@@ -13,5 +13,7 @@
 // to the extensions (package ext).
 //
 // Lobby is a Loop without pieces: peers meet there under an info-hash and speak
-// the extensions alone, until one of them has found the info dictionary.
+// the extensions alone, until one of them has found the info dictionary, or, in a
+// room, for as long as they like. What both have to decide about connections and addresses
+// is decided in one place (party, book).
 package swarm

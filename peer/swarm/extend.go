@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/peer/link"
 	"p2p/peer/wire"
 	"p2p/piece"
@@ -35,20 +36,19 @@ func (l *Loop) openExtensions() *ext.Registry {
 				l.core.AddAddr(a, false)
 			}
 		},
+		Do: l.mail.post,
 	}, l.opt.Extensions)
 }
 
-// greeting returns the payload of our extension handshake for a peer at addr.
-func (l *Loop) greeting(addr netip.Addr) []byte {
-	return greeting(l.opt.Hello, l.ext, addr)
-}
+// greeting returns the payload of our extension handshake for a peer.
+func (l *Loop) greeting(p Candidate) []byte { return greeting(l.opt.Hello, l.ext, p) }
 
-func greeting(hello func(netip.Addr) wire.ExtHandshake, r *ext.Registry, addr netip.Addr) []byte {
+func greeting(hello func(netip.Addr) wire.ExtHandshake, r *ext.Registry, p Candidate) []byte {
 	var h wire.ExtHandshake
 	if hello != nil {
-		h = hello(addr)
+		h = hello(p.Addr.Addr())
 	}
-	r.Greet(&h)
+	r.Greet(&h, p.Device)
 	return wire.AppendExtHandshake(nil, h)
 }
 
@@ -56,12 +56,24 @@ func greeting(hello func(netip.Addr) wire.ExtHandshake, r *ext.Registry, addr ne
 // closed by a letter, because they are called while effects are carried out.
 func (l *Loop) introduce(key piece.PeerKey, p Candidate, m *wired) {
 	l.ext.Join(ext.Conn{
-		Key: key, Addr: p.Addr, Dialled: p.Dialled,
+		Key: key, Addr: p.Addr, Device: p.Device, Dialled: p.Dialled,
 		Seed: func() bool { return l.core.hasAll(key) },
 		Send: offering(m.Link),
 		Close: func(why error) {
 			l.mail.put(func(_ context.Context, now time.Time) { l.core.Expel(now, key, why) })
 		},
+	})
+}
+
+// Review ends the connections of everybody whom lets says no to; a plain peer has
+// the zero key. It is called on the Loop and must not block.
+func (l *Loop) Review(lets func(device identity.Key) bool) {
+	l.mail.put(func(_ context.Context, now time.Time) {
+		for key, m := range l.links {
+			if !lets(m.device) {
+				l.core.Expel(now, key, ErrNotAdmitted)
+			}
+		}
 	})
 }
 

@@ -6,29 +6,19 @@ import (
 	"slices"
 	"time"
 
+	"p2p/peer/identity"
 	"p2p/peer/session"
 	"p2p/piece"
 )
 
-const (
-	// duelTime is how much older than the second connection to the same peer
-	// the first may be for both to be dialled at the same moment. A dial and
-	// its handshake take at most 20 s.
-	duelTime = time.Minute
-	// goneMax bounds who is remembered after having left.
-	goneMax = 4096
-)
+// goneMax bounds who is remembered after having left.
+const goneMax = 4096
 
 // member is one connected peer.
 type member struct {
 	*session.Conn
+	party
 	key      piece.PeerKey
-	id       [20]byte
-	addr     netip.AddrPort // as the socket has it
-	home     netip.AddrPort // where it can be dialled, busy in the book for as long as it is connected; zero = not known
-	told     bool           // it has told its port
-	dialled  bool
-	since    time.Time
 	relieved time.Time // when it last had the chance to take requests over from others
 	moved    time.Time // when a block last went either way
 	total    int64     // bytes of blocks both ways until then
@@ -49,6 +39,9 @@ type Candidate struct {
 	Dialled bool // we called them
 	Fast    bool // both sides have BEP 6
 	Ext     bool // both sides have BEP 10
+	// Device is the key that the other end has proven to have; zero = it is a
+	// plain peer.
+	Device identity.Key
 }
 
 // Join takes in a connection, or says why not; then the caller closes it.
@@ -61,12 +54,12 @@ func (c *Core) Join(now time.Time, p Candidate) (piece.PeerKey, error) {
 		return 0, err
 	}
 	c.lastKey++
-	m := &member{key: c.lastKey, id: p.ID, addr: p.Addr, home: home, dialled: p.Dialled, since: now, rest: now, moved: now}
+	m := &member{key: c.lastKey, party: p.party(now, home), rest: now, moved: now}
 	cfg := session.Config{
 		Key: m.key, Fast: p.Fast, Extended: p.Ext, Addr: p.Addr.Addr(), InfoHash: c.cfg.InfoHash, Spread: c.spread,
 	}
 	if p.Ext && c.cfg.ExtHandshake != nil {
-		cfg.ExtHandshake = c.cfg.ExtHandshake(p.Addr.Addr())
+		cfg.ExtHandshake = c.cfg.ExtHandshake(p)
 	}
 	m.Conn = session.New(cfg, c.queue, now)
 	c.peers[m.key] = m
@@ -91,10 +84,11 @@ func (c *Core) admit(now time.Time, p Candidate) (home netip.AddrPort, err error
 		c.book.rest(now, home, pause)
 		return home, err
 	}
-	if old := c.sameID(p.ID); old != nil {
-		if home, err = c.duel(now, p, old); err != nil {
+	if old := c.same(p); old != nil {
+		if home, err = c.book.duel(now, c.cfg.PeerID, p, &old.party); err != nil {
 			return home, err
 		}
+		c.drop(now, old, ErrDuplicate)
 	}
 	if len(c.peers) >= c.cfg.MaxPeers && !c.makeRoom(now) {
 		c.book.rest(now, home, time.Minute)
@@ -105,55 +99,20 @@ func (c *Core) admit(now time.Time, p Candidate) (home netip.AddrPort, err error
 
 // refusal says why p is not wanted, whoever else is connected, and for how long.
 func (c *Core) refusal(now time.Time, p Candidate) (pause time.Duration, err error) {
-	who := culpritOf(p.Addr.Addr(), p.ID)
-	until := c.book.resents(who)
-	switch {
-	case c.closed:
+	if c.closed {
 		return retryMax, ErrEnded
-	case c.book.banned.has(who):
-		return retryMax, ErrBanned
-	case now.Before(until):
-		return until.Sub(now), ErrAgain
 	}
-	return 0, nil
+	return c.book.refusal(now, culpritOf(p.Addr.Addr(), p.ID))
 }
 
-func (c *Core) sameID(id [20]byte) *member {
+// same returns who is connected and is p too.
+func (c *Core) same(p Candidate) *member {
 	for _, m := range c.order {
-		if m.id == id {
+		if m.is(p) {
 			return m
 		}
 	}
 	return nil
-}
-
-// duel decides between two connections to the same peer. When both sides dialled
-// at the same moment, both must keep the same one, or both are lost: the one
-// that the smaller peer id dialled. A second connection in the same direction
-// never wins, and none does against one that has stood for long: peer ids are no
-// secret, and a stranger who claims one must not end the connection of its owner.
-//
-// Whichever stays, home is where the peer can be dialled.
-func (c *Core) duel(now time.Time, p Candidate, old *member) (home netip.AddrPort, err error) {
-	if p.Dialled {
-		home = unmapped(p.Addr)
-	}
-	smaller := slices.Compare(c.cfg.PeerID[:], p.ID[:]) < 0
-	if p.Dialled == old.dialled || p.Dialled != smaller || now.Sub(old.since) > duelTime {
-		switch {
-		case !home.IsValid(): // they called
-		case !old.home.IsValid():
-			old.home = home // it stays busy
-		case old.home != home: // another address of the same peer
-			c.book.rest(now, home, retryMax)
-		}
-		return home, ErrDuplicate
-	}
-	if !home.IsValid() {
-		home, old.home = old.home, netip.AddrPort{} // it stays busy
-	}
-	c.drop(now, old, ErrDuplicate)
-	return home, nil
 }
 
 // makeRoom ends the most useless connection for a new one.

@@ -3,7 +3,6 @@ package swarm
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -15,32 +14,11 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/peer/link"
 	"p2p/peer/wire"
 	"p2p/piece"
 	"p2p/torrentfile/infohash"
-)
-
-// The measures of a Lobby.
-const (
-	// guestsMost is how many peers it has at once, and lobbyDials how many it
-	// dials.
-	guestsMost = 30
-	lobbyDials = 10
-	// greetWithin is how long a peer may take to name an extension that we
-	// have, and stayAtLeast how long one may stay that another wants the place
-	// of.
-	greetWithin = 20 * time.Second
-	stayAtLeast = time.Minute
-	// keepAliveEvery and silentAfter are those of package session.
-	keepAliveEvery = 100 * time.Second
-	silentAfter    = 3 * time.Minute
-)
-
-// Why a Lobby ends connections.
-var (
-	errNoExtensions = errors.New("the peer speaks none of our extensions")
-	errSilent       = errors.New("silent for three minutes")
 )
 
 // LobbyOptions is what a Lobby is made of. The fields that Options has too mean
@@ -54,27 +32,47 @@ type LobbyOptions struct {
 	Dial       func(addr netip.AddrPort)
 	Rand       *rand.Rand
 	Log        *zap.Logger
+	// Room says that there is no content: devices meet to speak the extensions, and
+	// stay. Otherwise the info dictionary of a torrent is looked for.
+	Room bool
+	// Doorbell is a Room where strangers ring: none stays for long, and none is told
+	// of the others.
+	Doorbell bool
+	// AnswerOnly has nobody dialled.
+	AnswerOnly bool
+	// Admit reports whether a device may be here. It must not block. nil =
+	// everybody, plain peers too.
+	Admit func(device identity.Key) bool
+	// Device is our own key; zero = we have none.
+	Device identity.Key
+	// MaxPeers bounds the connections; 0 = what is usual for such a Lobby.
+	MaxPeers int
+	// Watch is called each time that there are new Stats; nil = not. It must not
+	// block.
+	Watch func()
 }
 
 // Lobby is where peers meet under an info-hash without pieces to exchange: they
 // speak the extensions and nothing else. It is how the info dictionary of a
-// torrent is found when there is only a magnet link. Run is its one goroutine and
-// owns it; its methods may be called from any goroutine.
+// torrent is found when there is only a magnet link, and how people meet. Run is its
+// one goroutine and owns it; its methods may be called from any goroutine.
 type Lobby struct {
 	opt   LobbyOptions
+	house house
 	inbox chan *link.Batch
 	mail  mailbox
 	found chan []byte
 	stats atomic.Pointer[LobbyStats]
 
 	// owned by Run
-	ext     *ext.Registry
-	guests  map[piece.PeerKey]*guest
-	lastKey piece.PeerKey
-	book    *book
-	dialing int
-	reason  string
-	wg      sync.WaitGroup // links
+	ext      *ext.Registry
+	guests   map[piece.PeerKey]*guest
+	lastKey  piece.PeerKey
+	book     *book
+	dialing  int
+	nextDial time.Time // see mayDial
+	reason   string
+	wg       sync.WaitGroup // links
 }
 
 // LobbyStats is a Lobby at one moment.
@@ -82,20 +80,27 @@ type LobbyStats struct {
 	Known     int              // addresses
 	Connected []netip.AddrPort // peers that we dialled and that are there
 	Incoming  int              // peers that came to us
+	Guests    []GuestStatus    // all of them, in the order in which they came
 	LastError string           // the newest reason for which a peer was dropped, refused or not reached
+}
+
+// GuestStatus is one connected peer of a Lobby at one moment.
+type GuestStatus struct {
+	Device  identity.Key // zero = a plain peer
+	Addr    netip.AddrPort
+	Dialled bool
+	Since   time.Time
+	Client  string // as it calls itself, made printable
 }
 
 // guest is one connected peer.
 type guest struct {
 	*link.Link
-	key     piece.PeerKey
-	id      [20]byte
-	addr    netip.AddrPort
-	dialled bool
-	since   time.Time
-	heard   time.Time
-	said    time.Time // when we last sent a keep-alive
-	log     *zap.Logger
+	party
+	key   piece.PeerKey
+	heard time.Time
+	said  time.Time // when we last sent a keep-alive
+	log   *zap.Logger
 }
 
 // NewLobby returns a Lobby that does nothing until Run.
@@ -104,23 +109,28 @@ func NewLobby(o LobbyOptions) *Lobby {
 		o.Log = zap.NewNop()
 	}
 	l := &Lobby{
-		opt: o, inbox: make(chan *link.Batch, inboxSize), mail: newMailbox(), found: make(chan []byte, 1),
+		opt: o, house: o.rules(), inbox: make(chan *link.Batch, inboxSize), mail: newMailbox(), found: make(chan []byte, 1),
 		guests: make(map[piece.PeerKey]*guest), book: newBook(o.Rand),
 	}
-	l.ext = ext.NewRegistry(ext.Torrent{
-		InfoHash: o.InfoHash, Listen: o.Listen,
+	l.book.most = l.house.dialAgain
+	t := ext.Torrent{
+		InfoHash: o.InfoHash, Listen: o.Listen, Room: o.Room, Private: o.Doorbell,
 		AddPeers: func(addrs []netip.AddrPort) {
 			for _, a := range addrs {
 				l.book.add(a, false)
 			}
 		},
-		FoundInfo: func(info []byte) {
+		Do: l.mail.post,
+	}
+	if !o.Room {
+		t.FoundInfo = func(info []byte) {
 			select {
 			case l.found <- info:
 			default: // once is enough
 			}
-		},
-	}, o.Extensions)
+		}
+	}
+	l.ext = ext.NewRegistry(t, o.Extensions)
 	l.publish()
 	return l
 }
@@ -135,7 +145,7 @@ func (l *Lobby) Stats() LobbyStats { return *l.stats.Load() }
 // Joined hands over a connection whose handshakes are done.
 func (l *Lobby) Joined(conn net.Conn, p Candidate) {
 	if !l.mail.put(func(ctx context.Context, now time.Time) { l.join(ctx, now, conn, p) }) {
-		conn.Close()
+		link.Refuse(conn)
 	}
 }
 
@@ -155,6 +165,18 @@ func (l *Lobby) AddPeers(addrs []netip.AddrPort, keep bool) {
 			l.book.add(a, keep)
 		}
 		l.dial(now)
+	})
+}
+
+// Review asks Admit again for everybody who is connected, and ends the connections of
+// those who may not be here any more.
+func (l *Lobby) Review() {
+	l.mail.put(func(_ context.Context, now time.Time) {
+		for _, g := range l.byKey() {
+			if !l.lets(g.device) {
+				l.drop(now, g, ErrNotAdmitted)
+			}
+		}
 	})
 }
 
@@ -190,21 +212,25 @@ func (l *Lobby) join(ctx context.Context, now time.Time, conn net.Conn, p Candid
 	if p.Dialled {
 		l.dialing--
 	}
-	if err := l.admit(ctx, now, p); err != nil {
+	if ctx.Err() != nil { // it is ending; nobody would wait for the link
+		link.Refuse(conn)
+		return
+	}
+	home, err := l.admit(now, p)
+	if err != nil {
 		l.reason = p.Addr.String() + ": " + err.Error()
-		conn.Close()
+		link.Refuse(conn)
 		return
 	}
 	l.lastKey++
 	key := l.lastKey
 	g := &guest{
-		key: key, id: p.ID, addr: p.Addr, dialled: p.Dialled, since: now, heard: now, said: now,
-		log: l.opt.Log.With(zap.Stringer("peer", p.Addr)),
+		party: p.party(now, home), key: key, heard: now, said: now, log: l.opt.Log.With(zap.Stringer("peer", p.Addr)),
 	}
-	g.Link = link.Start(ctx, link.Config{Conn: conn, Key: key, Inbox: l.inbox}, &l.wg)
+	g.Link = link.Start(ctx, link.Config{Conn: conn, Key: key, Inbox: l.inbox, People: !p.Device.IsZero()}, &l.wg)
 	l.guests[key] = g
 	l.ext.Join(ext.Conn{
-		Key: key, Addr: p.Addr, Dialled: p.Dialled,
+		Key: key, Addr: p.Addr, Device: p.Device, Dialled: p.Dialled,
 		Seed:  func() bool { return false }, // not known
 		Send:  offering(g.Link),
 		Close: func(why error) { l.mail.put(func(_ context.Context, now time.Time) { l.drop(now, g, why) }) },
@@ -212,51 +238,8 @@ func (l *Lobby) join(ctx context.Context, now time.Time, conn net.Conn, p Candid
 	if p.Fast { // BEP 6: one of the three MUST be sent, and this is the true one
 		g.Send(link.Control, wire.Message{ID: wire.HaveNone})
 	}
-	g.Send(link.Control, wire.Message{ID: wire.Extended, Payload: greeting(l.opt.Hello, l.ext, p.Addr.Addr())})
+	g.Send(link.Control, wire.Message{ID: wire.Extended, Payload: greeting(l.opt.Hello, l.ext, p)})
 	g.log.Debug("peer joined", zap.Bool("dialled", p.Dialled))
-}
-
-// admit decides whether a connection is taken in.
-func (l *Lobby) admit(ctx context.Context, now time.Time, p Candidate) error {
-	switch {
-	case ctx.Err() != nil:
-		return ErrEnded
-	case p.ID == l.opt.PeerID:
-		if p.Dialled {
-			l.book.isSelf(unmapped(p.Addr))
-		}
-		return ErrSelf
-	case !p.Ext:
-		l.book.rest(now, p.Addr, retryMax)
-		return errNoExtensions
-	}
-	for _, g := range l.guests {
-		if g.id != p.ID {
-			continue
-		}
-		smaller := slices.Compare(l.opt.PeerID[:], p.ID[:]) < 0
-		if p.Dialled == g.dialled || p.Dialled != smaller { // see Core.duel
-			l.book.rest(now, p.Addr, retryMax)
-			return ErrDuplicate
-		}
-		l.drop(now, g, ErrDuplicate)
-		return nil
-	}
-	if len(l.guests) >= guestsMost && !l.makeRoom(now) {
-		l.book.rest(now, p.Addr, time.Minute)
-		return ErrFull
-	}
-	return nil
-}
-
-// makeRoom ends the oldest connection: it has had its chance.
-func (l *Lobby) makeRoom(now time.Time) bool {
-	oldest := l.byKey()[0]
-	if now.Sub(oldest.since) < stayAtLeast {
-		return false
-	}
-	l.drop(now, oldest, ErrIdle)
-	return true
 }
 
 // byKey returns the guests in the order in which they came.
@@ -287,14 +270,13 @@ func (l *Lobby) take(now time.Time, b *link.Batch) {
 			l.drop(now, g, err)
 			return
 		}
+		if m.ExtID == wire.ExtHandshakeID {
+			l.book.listens(&g.party, l.ext.Hello(b.Key).Port)
+		}
 	}
 	if b.Err != nil {
 		l.forget(g, b.Err)
-		if now.Sub(g.since) < stayAtLeast { // it would hang up again
-			l.book.failed(now, g.addr)
-		} else {
-			l.book.left(now, g.addr)
-		}
+		l.shelve(now, g, nil)
 	}
 }
 
@@ -305,14 +287,7 @@ func (l *Lobby) drop(now time.Time, g *guest, why error) {
 	}
 	g.Close(why)
 	l.forget(g, why)
-	switch {
-	case errors.Is(why, ErrDuplicate), errors.Is(why, errNoExtensions):
-		l.book.rest(now, g.addr, retryMax)
-	case errors.Is(why, ErrIdle):
-		l.book.rest(now, g.addr, 5*time.Minute)
-	default:
-		l.book.failed(now, g.addr)
-	}
+	l.shelve(now, g, why)
 }
 
 func (l *Lobby) forget(g *guest, why error) {
@@ -325,12 +300,9 @@ func (l *Lobby) forget(g *guest, why error) {
 // tick lets time pass.
 func (l *Lobby) tick(now time.Time) {
 	for _, g := range l.byKey() {
-		switch {
-		case now.Sub(g.heard) > silentAfter:
-			l.drop(now, g, errSilent)
-		case now.Sub(g.since) > greetWithin && !l.ext.Speaks(g.key):
-			l.drop(now, g, errNoExtensions)
-		case now.Sub(g.said) > keepAliveEvery:
+		if why := l.overdue(now, g); why != nil {
+			l.drop(now, g, why)
+		} else if now.Sub(g.said) >= l.house.keepAlive {
 			g.said = now
 			g.Send(link.Control, wire.Message{ID: wire.KeepAlive})
 		}
@@ -338,16 +310,20 @@ func (l *Lobby) tick(now time.Time) {
 	l.ext.Tick(now)
 	l.dial(now)
 	l.publish()
+	if l.opt.Watch != nil {
+		l.opt.Watch()
+	}
 }
 
 // dial asks for connections while there is room.
 func (l *Lobby) dial(now time.Time) {
-	for l.dialing < lobbyDials && len(l.guests)+l.dialing < guestsMost {
+	for l.dialing < l.house.dials && len(l.guests)+l.dialing < l.house.guests && l.mayDial(now) {
 		addr, ok := l.book.pick(now)
 		if !ok {
 			return
 		}
 		l.dialing++
+		l.nextDial = l.nextDial.Add(l.house.dialEvery)
 		l.opt.Dial(addr)
 	}
 }
@@ -356,6 +332,9 @@ func (l *Lobby) dial(now time.Time) {
 func (l *Lobby) publish() {
 	s := &LobbyStats{Known: len(l.book.entries), LastError: l.reason}
 	for _, g := range l.byKey() {
+		s.Guests = append(s.Guests, GuestStatus{
+			Device: g.device, Addr: g.addr, Dialled: g.dialled, Since: g.since, Client: l.ext.Hello(g.key).Client,
+		})
 		if g.dialled {
 			s.Connected = append(s.Connected, g.addr)
 		} else {

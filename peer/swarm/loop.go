@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/peer/link"
 	"p2p/peer/session"
 	"p2p/peer/wire"
@@ -37,6 +38,7 @@ type Options struct {
 	Memory    *store.Memory
 	Line      *store.Line
 	Down, Up  *link.Limiter
+	Payloads  *link.Payloads // for blocks on their way out; nil has no bound
 	MaxPeers  int
 	Slots     int
 	Rand      *rand.Rand
@@ -93,7 +95,8 @@ type Loop struct {
 // wired is the shell's side of a connected peer.
 type wired struct {
 	*link.Link
-	log *zap.Logger
+	device identity.Key // zero = a plain peer
+	log    *zap.Logger
 }
 
 // New returns a Loop that does nothing until Run.
@@ -144,7 +147,7 @@ func (l *Loop) Err() error {
 // Joined hands over a connection whose handshakes are done.
 func (l *Loop) Joined(conn net.Conn, p Candidate) {
 	if !l.mail.put(func(ctx context.Context, now time.Time) { l.join(ctx, now, conn, p) }) {
-		conn.Close()
+		link.Refuse(conn)
 	}
 }
 
@@ -274,21 +277,21 @@ func (l *Loop) gone(now time.Time, key piece.PeerKey, why error) {
 // join takes in a connection, or closes it.
 func (l *Loop) join(ctx context.Context, now time.Time, conn net.Conn, p Candidate) {
 	if ctx.Err() != nil { // the loop is ending; nobody would wait for the link
-		conn.Close()
+		link.Refuse(conn)
 		return
 	}
 	key, err := l.core.Join(now, p)
 	log := l.opt.Log.With(zap.Stringer("peer", p.Addr))
 	if err != nil {
-		conn.Close()
+		link.Refuse(conn)
 		l.reason = p.Addr.String() + ": " + err.Error()
 		log.Debug("peer refused", zap.Error(err))
 		return
 	}
 	log.Info("peer joined", zap.Bool("dialled", p.Dialled), zap.Bool("fast", p.Fast), zap.Bool("extended", p.Ext))
-	m := &wired{log: log, Link: link.Start(ctx, link.Config{
+	m := &wired{log: log, device: p.Device, Link: link.Start(ctx, link.Config{
 		Conn: conn, Key: key, Layout: l.opt.Info.Layout(), ReadAt: l.opt.Store.ReadAt,
-		Inbox: l.inbox, Down: l.opt.Down, Up: l.opt.Up,
+		Inbox: l.inbox, Down: l.opt.Down, Up: l.opt.Up, Payloads: l.opt.Payloads, People: !p.Device.IsZero(),
 	}, &l.wg)}
 	l.links[key] = m
 	l.introduce(key, p, m)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"p2p/peer/ext"
 	"p2p/piece/store"
 )
 
@@ -14,12 +15,13 @@ type letter func(ctx context.Context, now time.Time)
 
 // mailbox takes what others have for the loop and that they must not wait for:
 // results of the workers, new connections, addresses. It has no bound of its
-// own: each sender has few in flight. put may be called from any goroutine; the
-// rest belongs to the loop.
+// own: each sender has few in flight, but for extensions, which are counted. put and
+// post may be called from any goroutine; the rest belongs to the loop.
 type mailbox struct {
 	mu     sync.Mutex
 	queue  []letter
 	taken  []letter
+	posted int                                 // letters of extensions in queue
 	stored func(now time.Time, r store.Result) // for each result
 	// Results have a queue of their own, because there is one for every span: a
 	// letter would be two objects.
@@ -39,11 +41,29 @@ func (m *mailbox) put(do letter) bool {
 	}
 	m.queue = append(m.queue, do)
 	m.mu.Unlock()
+	m.signal()
+	return true
+}
+
+// post is put for extensions, which might post without end: see ext.Torrent.Do.
+func (m *mailbox) post(do func(now time.Time)) bool {
+	m.mu.Lock()
+	if m.closed || m.posted >= ext.MaxPosted {
+		m.mu.Unlock()
+		return false
+	}
+	m.posted++
+	m.queue = append(m.queue, func(_ context.Context, now time.Time) { do(now) })
+	m.mu.Unlock()
+	m.signal()
+	return true
+}
+
+func (m *mailbox) signal() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // putResult queues what became of a span. It is put while the loop waits for the
@@ -52,16 +72,13 @@ func (m *mailbox) putResult(r store.Result) {
 	m.mu.Lock()
 	m.results = append(m.results, r)
 	m.mu.Unlock()
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
+	m.signal()
 }
 
 // run does what is queued.
 func (m *mailbox) run(ctx context.Context, now time.Time) {
 	m.mu.Lock()
-	m.queue, m.taken = m.taken[:0], m.queue
+	m.queue, m.taken, m.posted = m.taken[:0], m.queue, 0
 	m.results, m.read = m.read[:0], m.results
 	m.mu.Unlock()
 	for i := range m.read {

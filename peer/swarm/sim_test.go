@@ -199,7 +199,7 @@ func (n *node) start() {
 		PeerID: n.id, Layout: s.layout, Have: have, Wanted: wanted, Budget: budget,
 		Rand: rand.New(rand.NewPCG(s.rng.Uint64(), 1)), MaxPeers: n.maxPeers, Slots: n.slots,
 		Release: n.release,
-		ExtHandshake: func(netip.Addr) []byte {
+		ExtHandshake: func(swarm.Candidate) []byte {
 			return wire.AppendExtHandshake(nil, wire.ExtHandshake{ReqQ: session.OurReqQ, Port: n.addr.Port()})
 		},
 	})

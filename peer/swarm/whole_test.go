@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/peer/link"
 	"p2p/peer/swarm"
 	"p2p/piece"
 	"p2p/piece/store"
@@ -77,7 +78,7 @@ func (s torrentOf) open(t testing.TB, num byte, o siteOptions) *site {
 	x := &site{id: [20]byte{num}, memory: store.NewMemory(o.memory), line: store.NewLine(1), store: st}
 	x.Loop = swarm.New(swarm.Options{
 		Info: &s.meta.Info, InfoBytes: s.meta.InfoBytes, InfoHash: s.meta.InfoHash, PeerID: x.id,
-		Store: st, Have: have, Memory: x.memory, Line: x.line,
+		Store: st, Have: have, Memory: x.memory, Line: x.line, Payloads: link.NewPayloads(0),
 		Rand: rand.New(rand.NewPCG(uint64(num), 1)), Dial: func(netip.AddrPort) {},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,6 +14,9 @@ const HandshakeLen = 68 // 20B protocol + 8B reserved + 20B info-hash + 20B peer
 // character nineteen (decimal) followed by the string 'BitTorrent protocol'."
 const protocol = "\x13BitTorrent protocol"
 
+// FirstByte is how every handshake begins, and so a connection without encryption.
+const FirstByte = 19
+
 // The reserved bits that we know.
 const (
 	// BEP 6: "These are enabled by setting the third least significant bit of

@@ -1,13 +1,16 @@
-// Package exttest has a peer for the tests of extensions: it remembers what was
-// sent to it.
+// Package exttest has a peer for the tests of extensions, which remembers what was
+// sent to it, and a Loop, which does what they post.
 package exttest
 
 import (
 	"iter"
 	"net/netip"
 	"slices"
+	"sync"
+	"time"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/peer/wire"
 	"p2p/piece"
 )
@@ -18,7 +21,8 @@ type Peer struct {
 	Number  piece.PeerKey
 	From    netip.AddrPort
 	Home    netip.AddrPort
-	WeDid   bool // we dialled it
+	Who     identity.Key // zero = the connection is plain
+	WeDid   bool         // we dialled it
 	Says    wire.ExtHandshake
 	HasAll  bool
 	Deaf    bool     // Send fails
@@ -32,6 +36,9 @@ func (p *Peer) Key() piece.PeerKey { return p.Number }
 
 // Addr implements ext.Peer.
 func (p *Peer) Addr() netip.AddrPort { return p.From }
+
+// Device implements ext.Peer.
+func (p *Peer) Device() identity.Key { return p.Who }
 
 // Listen implements ext.Peer.
 func (p *Peer) Listen() netip.AddrPort { return p.Home }
@@ -79,4 +86,49 @@ func Peers(list *[]*Peer) func() iter.Seq[ext.Peer] {
 			}
 		}
 	}
+}
+
+// Loop stands for the goroutine that owns a torrent: its Do is that of an ext.Torrent, and
+// what was posted waits until the test calls Run. The zero value is ready to
+// use. Do may be called from any goroutine.
+type Loop struct {
+	mu     sync.Mutex
+	posted []func(now time.Time)
+	closed bool
+}
+
+// Do is the Do of an ext.Torrent.
+func (l *Loop) Do(f func(now time.Time)) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.posted) >= ext.MaxPosted {
+		return false
+	}
+	l.posted = append(l.posted, f)
+	return true
+}
+
+// Run calls what was posted, also what is posted meanwhile, and returns how much that
+// was.
+func (l *Loop) Run(now time.Time) (done int) {
+	for {
+		l.mu.Lock()
+		todo := l.posted
+		l.posted = nil
+		l.mu.Unlock()
+		if len(todo) == 0 {
+			return done
+		}
+		for _, f := range todo {
+			f(now)
+		}
+		done += len(todo)
+	}
+}
+
+// Close drops what was posted, and refuses what comes.
+func (l *Loop) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.posted, l.closed = nil, true
 }

@@ -28,13 +28,14 @@ type rig struct {
 	added    []netip.AddrPort // given to the address book and not taken yet
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return rigOf(t, ext.Torrent{Info: []byte("d4:name1:xe")}) }
+
+// rigOf is newRig for a torrent of another kind.
+func rigOf(t *testing.T, o ext.Torrent) *rig {
 	r := &rig{t: t, now: noon, handlers: map[*exttest.Peer]ext.Handler{}}
-	r.instance = pex.Extension{}.Open(ext.Torrent{
-		Info: []byte("d4:name1:xe"), Listen: netip.MustParseAddrPort("198.51.100.1:6881"),
-		Peers:    exttest.Peers(&r.peers),
-		AddPeers: func(a []netip.AddrPort) { r.added = append(r.added, a...) },
-	})
+	o.Listen, o.Peers = netip.MustParseAddrPort("198.51.100.1:6881"), exttest.Peers(&r.peers)
+	o.AddPeers = func(a []netip.AddrPort) { r.added = append(r.added, a...) }
+	r.instance = pex.Extension{}.Open(o)
 	return r
 }
 

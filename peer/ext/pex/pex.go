@@ -97,9 +97,10 @@ func (l *line) Detach() {
 }
 
 // Tick implements ext.Ticker: it tells those whose turn it is. Before the info
-// dictionary is known, the torrent may be private, and nobody is told anything.
+// dictionary is known, the torrent may be private, and nobody is told anything. A room
+// has none; its members may know of each other.
 func (x *exchange) Tick(now time.Time) {
-	if x.torrent.Info == nil {
+	if x.torrent.Info == nil && !x.torrent.Room {
 		return
 	}
 	looked := false

@@ -99,6 +99,21 @@ func TestNobodyIsToldAnythingBeforeTheInfoIsKnown(t *testing.T) {
 	}
 }
 
+// A room never has an info dictionary, and its members find each other also without a
+// tracker.
+func TestMembersOfARoomHearOfEachOther(t *testing.T) {
+	r := rigOf(t, ext.Torrent{Room: true})
+	r.joins("203.0.113.2:6881", false)
+	p := r.joins("203.0.113.1:6881", true)
+	r.passes(3 * time.Second)
+	if m := one(t, p); !slices.Equal(m.added, []string{"203.0.113.2:6881"}) {
+		t.Errorf("added %v", m.added)
+	}
+	if (pex.Extension{}).Open(ext.Torrent{Room: true, Private: true}) != nil {
+		t.Error("strangers at a doorbell hear of each other")
+	}
+}
+
 func TestWhatCouldNotBeSentIsToldLater(t *testing.T) {
 	r := newRig(t)
 	p := r.joins("203.0.113.1:6881", true)

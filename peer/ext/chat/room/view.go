@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"container/heap"
-	"crypto/sha256"
 	"maps"
 	"slices"
 
@@ -142,11 +141,7 @@ func (r *Room) viewOf(acts []ID) *view {
 		n := r.acts[id].number
 		return slices.ContainsFunc(acts, func(other ID) bool { return r.acts[other].view.has(n) })
 	})
-	h := sha256.New()
-	for _, id := range tips {
-		h.Write(id[:])
-	}
-	name := ID(h.Sum(nil))
+	name := ViewName(tips)
 	if v := r.views[name]; v != nil {
 		return v
 	}

@@ -1,0 +1,248 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite" // and the driver of that name
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// Errors of Open, and ErrClosed.
+var (
+	ErrBusy       = errors.New("the history is in use by another program")
+	ErrForeign    = errors.New("the file is no history")
+	ErrNewer      = errors.New("the history was written by a newer version of the program")
+	ErrPassphrase = errors.New("the passphrase of the history is wrong, or missing")
+	ErrPlain      = errors.New("the history has no passphrase")
+	ErrClosed     = errors.New("the history is closed")
+)
+
+// Content is what an Archive has to know of a body.
+type Content struct {
+	Text   string  // to be found by Search
+	Target room.ID // the event that it is about, if any
+	// Line is set for what has a place of its own in the conversation, unlike an
+	// edit or a reaction.
+	Line bool
+}
+
+// Options of an Archive.
+type Options struct {
+	// Account is whose archive it is: what it wrote is never unread, and what it has read
+	// decides what is late.
+	Account identity.Key
+	// Device is the one that this program writes as. Commits with its events wait for the disk.
+	Device identity.Key
+	// Read says what is in a body; it is asked for the kinds from room.Delete on, and gives the same
+	// answer to the same body for ever. Nil takes each body of a content event for text, and that of a
+	// Delete for the id of its target.
+	Read func(kind room.Kind, body []byte) Content
+	// Passphrase, if not empty, encrypts a new archive, and is needed to open it again.
+	Passphrase []byte
+	// Clock says what time it is; nil for time.Now.
+	Clock func() time.Time
+	// CacheBytes bounds what each Log keeps in memory of its events; 0 for 4 MiB.
+	CacheBytes int
+}
+
+// Archive is the history of one profile. Its methods may be called by any goroutine.
+type Archive struct {
+	options Options
+	path    string
+	lock    *lock
+	box     box // seals what is stored
+	write   *writer
+	read    *reader
+	index   *wordIndex
+	ink     *drain
+}
+
+// readers is how many queries run at the same time; more only wait.
+const readers = 4
+
+// Open opens the archive at path, which it makes if there is none. Only one program at a time
+// can have it open. Beside it lie path-wal, path-shm, path.lock and, with a passphrase, path.words.
+func Open(path string, o Options) (*Archive, error) {
+	if o.Read == nil {
+		o.Read = plainText
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 4 << 20
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
+	}
+	l, err := takeLock(path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
+	}
+	a := &Archive{options: o, path: path, lock: l}
+	if err := a.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open history: %w", err), a.close(), l.release())
+	}
+	return a, nil
+}
+
+// plainText is the default of Options.Read.
+func plainText(kind room.Kind, body []byte) Content {
+	if kind == room.Delete {
+		var c Content
+		copy(c.Target[:], body)
+		return c
+	}
+	return Content{Text: string(body), Line: true}
+}
+
+func (a *Archive) open() error {
+	// SQLite makes its files as the umask allows; this one they take their mode from.
+	f, err := os.OpenFile(a.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if a.write, err = openWriter(a.source("synchronous(NORMAL)", "wal_autocheckpoint(0)", "secure_delete(ON)")); err != nil {
+		if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_NOTADB {
+			err = fmt.Errorf("%w: %w", ErrForeign, err)
+		}
+		return err
+	}
+	if err := a.write.migrate(migrations); err != nil {
+		return err
+	}
+	if a.box, err = a.unlock(a.options.Passphrase); err != nil {
+		return err
+	}
+	if a.read, err = openReader(a.source("query_only(ON)")); err != nil {
+		return err
+	}
+	if a.index, err = a.openWords(); err != nil {
+		return err
+	}
+	a.ink, err = startDrain(a.source("synchronous(NORMAL)"))
+	return err
+}
+
+// source is the archive as the driver wants it named.
+func (a *Archive) source(pragmas ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)", "foreign_keys(ON)", "trusted_schema(OFF)"}, pragmas...)}
+	name := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(a.path), RawQuery: q.Encode()}
+	return name.String()
+}
+
+// Close closes the archive. No Log of it may be used any more.
+func (a *Archive) Close() error {
+	err := a.index.keep()
+	err = errors.Join(err, a.close())
+	if err = errors.Join(err, a.lock.release()); err != nil {
+		return fmt.Errorf("close history: %w", err)
+	}
+	return nil
+}
+
+// close closes what has been opened.
+func (a *Archive) close() error {
+	var err error
+	if a.ink != nil {
+		err = a.ink.stop()
+	}
+	if a.index != nil {
+		err = errors.Join(err, a.index.close())
+	}
+	if a.read != nil {
+		err = errors.Join(err, a.read.close())
+	}
+	if a.write != nil { // the last one empties the write-ahead log
+		err = errors.Join(err, a.write.close())
+	}
+	return err
+}
+
+// drain is the goroutine that copies the write-ahead log into the database.
+type drain struct {
+	db   *sql.DB
+	wake chan struct{}
+	done sync.WaitGroup
+
+	mu   sync.Mutex
+	debt int  // rows written since it ran
+	wipe bool // what was deleted is still in the log
+}
+
+// drainEvery is after how many rows it runs: the log is some 4 MiB then.
+const drainEvery = 2000
+
+func startDrain(source string) (*drain, error) {
+	db, err := sql.Open("sqlite", source)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	d := &drain{db: db, wake: make(chan struct{}, 1)}
+	d.done.Add(1)
+	go d.run()
+	return d, nil
+}
+
+// wrote is called after each transaction, and never waits.
+func (d *drain) wrote(rows int, deleted bool) {
+	d.mu.Lock()
+	d.debt += rows + 8 // pages that any transaction writes
+	d.wipe = d.wipe || deleted
+	due := d.debt >= drainEvery || d.wipe
+	if due {
+		d.debt = 0
+	}
+	d.mu.Unlock()
+	if due {
+		select {
+		case d.wake <- struct{}{}:
+		default: // it will see this too
+		}
+	}
+}
+
+// run copies whenever it is woken. A copy that fails, since the disk is full or a reader is in the way, is
+// tried again after the next transactions, or at Close: the log holds all of it.
+func (d *drain) run() {
+	defer d.done.Done()
+	for range d.wake {
+		d.mu.Lock()
+		wipe := d.wipe
+		d.wipe = false
+		d.mu.Unlock()
+		if !wipe {
+			_, _ = d.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+			continue
+		}
+		var busy, pages, copied int
+		err := d.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &copied)
+		if err != nil || busy != 0 {
+			d.mu.Lock()
+			d.wipe = true
+			d.mu.Unlock()
+		}
+	}
+}
+
+func (d *drain) stop() error {
+	close(d.wake)
+	d.done.Wait()
+	return d.db.Close()
+}

@@ -1,0 +1,278 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+
+	"p2p/peer/ext/chat/room"
+)
+
+// Commit writes what the Room has taken in since the last one, in one transaction: the events, what
+// is known of liars, which events count, and what was deleted. Only when it returns nil may anybody be told
+// that the events are there. It is called after an error of Receive or Handle too, since events before the
+// bad one are in the room.
+//
+// After an error nothing of it is stored, and the Log and its Room are at their end: the room is to be
+// opened anew, as it was after the last commit, and what it lacks is sent again by others. It takes no context: what was
+// begun is not to be left half-way.
+func (l *Log) Commit(out room.Outcome) error {
+	if l.err != nil {
+		return l.err
+	}
+	if len(l.pending) == 0 && len(out.Proofs) == 0 && !out.Recount {
+		return nil
+	}
+	own := false
+	for i := range l.pending {
+		own = own || l.pending[i].meta.Author == l.archive.options.Device
+	}
+	c := commit{Log: l, w: l.archive.write}
+	err := c.w.transaction(own, func() error { return c.run(out) })
+	if err == nil {
+		err = l.err // what Counts asked for could not be read
+	}
+	if err != nil {
+		l.err = fmt.Errorf("commit to room %v: %w", l.id, err)
+		return l.err
+	}
+	l.archive.index.commit(c.words)
+	l.archive.ink.wrote(len(l.pending), c.deleted)
+	for i := range l.pending {
+		if m := l.pending[i].meta; l.pending[i].first {
+			l.cache.addFirst(&m)
+		} else {
+			l.cache.add(&m)
+		}
+	}
+	clear(l.waiting)
+	clear(l.pending) // lets go of the bodies
+	l.pending = l.pending[:0]
+	return nil
+}
+
+// commit is one transaction.
+type commit struct {
+	*Log
+	w       *writer
+	mark    readMark // of the archive's account
+	words   []wordChange
+	changed map[runKey]bool
+	deleted bool
+}
+
+func (c *commit) run(out room.Outcome) error {
+	if err := c.saveRoom(); err != nil {
+		return err
+	}
+	if err := c.readMark(); err != nil {
+		return err
+	}
+	for i := range c.pending {
+		if err := c.event(&c.pending[i]); err != nil {
+			return err
+		}
+	}
+	for i := range out.Proofs {
+		if err := c.proof(&out.Proofs[i]); err != nil {
+			return err
+		}
+	}
+	if err := c.saveLogs(); err != nil {
+		return err
+	}
+	deletes, err := c.count(out.Recount)
+	if err != nil {
+		return err
+	}
+	if err := c.delete(deletes); err != nil {
+		return err
+	}
+	if c.archive.index.memory() {
+		return nil
+	}
+	return c.archive.index.write(c.w, c.words)
+}
+
+// event writes one event.
+func (c *commit) event(p *pending) error {
+	m := &p.meta
+	d, err := c.saveDevice(m)
+	if err != nil {
+		return err
+	}
+	view, err := c.saveView(m.View)
+	if err != nil {
+		return err
+	}
+	counts := c.join(d, view, m)
+	var content Content
+	if m.Kind >= room.Delete && p.body != nil {
+		if content = c.archive.options.Read(m.Kind, p.body); !content.Target.IsZero() {
+			p.target = c.archive.box.key(content.Target)
+		}
+	} else if m.Kind >= room.Content {
+		content.Line = true // withheld: there was something
+	}
+	key := c.archive.box.key(m.ID)
+	late := content.Line && c.mark.covers(m)
+	p.n, err = c.w.insert(`INSERT INTO events (room, key, author, seq, lamport, kind, view, header, wall, arrived, target, line, counts, late)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.n, key, d.n, int64(m.Seq), int64(m.Lamport), int64(m.Kind), view, c.archive.box.seal(sealedHeader, key, m.AppendTo(nil)),
+		int64(m.Wall), c.archive.options.Clock().UnixMilli(), p.target, content.Line, counts, late)
+	if err != nil {
+		return err
+	}
+	if p.body != nil {
+		if err := c.w.exec("INSERT INTO bodies VALUES (?, ?)", p.n, c.archive.box.seal(sealedBody, key, p.body)); err != nil {
+			return err
+		}
+	}
+	if content.Text != "" {
+		c.words = append(c.words, wordChange{n: p.n, room: c.n, text: content.Text})
+	}
+	p.first = m.Seq > d.last
+	d.last = max(d.last, m.Seq)
+	return c.head(p)
+}
+
+// head takes an event into the heads, and its causes out.
+func (c *commit) head(p *pending) error {
+	if err := c.w.exec("INSERT INTO heads VALUES (?, ?)", c.n, p.n); err != nil {
+		return err
+	}
+	c.heads[p.meta.ID] = p.n
+	for _, id := range append([]room.ID{p.meta.Prev}, p.meta.Deps...) {
+		n, ok := c.heads[id]
+		if !ok {
+			continue
+		}
+		if err := c.w.exec("DELETE FROM heads WHERE room = ? AND event = ?", c.n, n); err != nil {
+			return err
+		}
+		delete(c.heads, id)
+	}
+	return nil
+}
+
+// proof writes that a device has lied.
+func (c *commit) proof(p *room.Proof) error {
+	key := c.archive.box.key(c.id)
+	seal := func(e *room.Event) []byte { return c.archive.box.seal(sealedFork, key, e.AppendTo(nil)) }
+	return c.w.exec("INSERT OR REPLACE INTO forks VALUES (?, ?, ?, ?)", c.n, p.A.Author[:], seal(&p.A), seal(&p.B))
+}
+
+// saveLogs writes how far the logs of the devices go now.
+func (c *commit) saveLogs() error {
+	last := map[int64]int64{} // event by device
+	touched := map[*device]bool{}
+	for i := range c.pending {
+		m := &c.pending[i].meta
+		d := c.devices[m.Author]
+		touched[d] = true
+		if c.Room.Log(m.Author).ID == m.ID {
+			last[d.n] = c.pending[i].n
+		}
+	}
+	for d := range touched {
+		var log any
+		if n, ok := last[d.n]; ok {
+			log = n
+		}
+		if err := c.w.exec("UPDATE devices SET last = ?, log = coalesce(?, log) WHERE n = ?", int64(d.last), log, d.n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deletion is a Delete event that counts, or whose target has come after it.
+type deletion struct {
+	n     int64
+	event room.Meta
+}
+
+// delete drops what the deletions take back, and what is pending and was taken back before it came.
+func (c *commit) delete(deletions []deletion) error {
+	for i := range c.pending {
+		p := &c.pending[i]
+		if p.meta.Kind == room.Delete {
+			deletions = append(deletions, deletion{p.n, p.meta})
+		}
+		if p.meta.Kind >= room.Content {
+			before, err := c.deletionsOf(p)
+			if err != nil {
+				return err
+			}
+			deletions = append(deletions, before...)
+		}
+	}
+	for i := range deletions {
+		if err := c.take(&deletions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deletionsOf returns the Delete events about p, or about what p is about, that came before it.
+func (c *commit) deletionsOf(p *pending) ([]deletion, error) {
+	var found []deletion
+	err := c.w.rows("SELECT "+metaColumns+" FROM events e WHERE e.target IN (?, ?) AND e.kind = 4 AND e.counts AND e.room = ? AND e.n < ?",
+		[]any{c.archive.box.key(p.meta.ID), p.target, c.n, p.n}, func(scan func(...any) error) error {
+			var s stored
+			if err := scan(s.fields()...); err != nil {
+				return err
+			}
+			m, err := c.metaOf(&s)
+			found = append(found, deletion{s.n, m})
+			return err
+		})
+	return found, err
+}
+
+// take drops the target of a Delete event, if it may, and what its author wrote about it.
+func (c *commit) take(d *deletion) error {
+	var s stored
+	found, err := c.w.row("SELECT "+metaColumns+" FROM events del JOIN events e ON e.key = del.target WHERE del.n = ? AND e.room = del.room", []any{d.n}, s.fields()...)
+	if !found || err != nil {
+		return err
+	}
+	target, err := c.metaOf(&s)
+	if err != nil || !c.Room.MayDelete(&d.event, &target) {
+		return err
+	}
+	var drop []stored
+	err = c.w.rows("SELECT "+metaColumns+` FROM events e WHERE e.gone = 0 AND e.kind >= 16 AND (e.n = ?1 OR e.target = ?2 AND e.room = ?3 AND
+		(SELECT account FROM devices WHERE n = e.author) = ?4)`, []any{s.n, s.key, c.n, target.Account[:]}, func(scan func(...any) error) error {
+		var s stored
+		err := scan(s.fields()...)
+		drop = append(drop, s)
+		return err
+	})
+	for i := range drop {
+		err = errors.Join(err, c.drop(&drop[i]))
+	}
+	return err
+}
+
+// drop takes the body of an event away, and its words.
+func (c *commit) drop(s *stored) error {
+	var sealed []byte
+	var kind int64
+	found, err := c.w.row("SELECT e.kind, b.body FROM events e JOIN bodies b ON b.event = e.n WHERE e.n = ?", []any{s.n}, &kind, &sealed)
+	if err != nil {
+		return err
+	}
+	c.deleted = true
+	if err := c.w.exec("UPDATE events SET gone = 1 WHERE n = ?", s.n); err != nil || !found {
+		return err
+	}
+	body, err := c.archive.box.open(sealedBody, s.key, sealed)
+	if err != nil {
+		return err
+	}
+	if text := c.archive.options.Read(room.Kind(kind), body).Text; text != "" {
+		c.words = append(c.words, wordChange{n: s.n, room: c.n, text: text, gone: true})
+	}
+	return c.w.exec("DELETE FROM bodies WHERE event = ?", s.n)
+}

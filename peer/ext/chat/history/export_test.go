@@ -1,0 +1,85 @@
+package history
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"p2p/peer/ext/chat/room"
+)
+
+// LimitPages makes the disk full when the archive has that many pages.
+func LimitPages(a *Archive, n int) {
+	a.write.mu.Lock()
+	defer a.write.mu.Unlock()
+	if err := a.write.exec(fmt.Sprintf("PRAGMA max_page_count=%d", n)); err != nil {
+		panic(err)
+	}
+}
+
+// Intact lets SQLite look for damage.
+func Intact(a *Archive) error {
+	a.write.mu.Lock()
+	defer a.write.mu.Unlock()
+	var verdict string
+	if _, err := a.write.row("PRAGMA integrity_check", nil, &verdict); err != nil || verdict != "ok" {
+		return fmt.Errorf("%s: %w", verdict, err)
+	}
+	if a.box.plain() {
+		return a.write.exec("INSERT INTO words (words) VALUES ('integrity-check')")
+	}
+	return nil
+}
+
+// Multiply writes n copies of the last event, with their own texts, numbers and keys.
+func Multiply(a *Archive, n int, text func(i int) string) error {
+	err := a.write.transaction(false, func() error {
+		var last, in, author, view, seq, lamport, wall int64
+		var header, key []byte
+		if _, err := a.write.row("SELECT n, room, author, view, seq, lamport, wall, header, key FROM events ORDER BY n DESC LIMIT 1", nil, &last, &in, &author, &view, &seq, &lamport, &wall, &header, &key); err != nil {
+			return err
+		}
+		header, err := a.box.open(sealedHeader, key, header)
+		if err != nil {
+			return err
+		}
+		for i := 1; i <= n; i++ {
+			at := int64(i)
+			copyKey := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
+			e, err := room.Reread(header)
+			if err != nil {
+				return err
+			}
+			e.Seq, e.Lamport, e.Wall = e.Seq+uint64(i), e.Lamport+uint64(i), e.Wall+uint64(i)*1000
+			if err := a.write.exec("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL,1,1,0,0)", last+at, in, copyKey[:], author, seq+at, lamport+at, 16, view,
+				a.box.seal(sealedHeader, copyKey[:], e.AppendTo(nil)), wall+at*1000, wall); err != nil {
+				return err
+			}
+			if err := a.write.exec("INSERT INTO bodies VALUES (?, ?)", last+at, a.box.seal(sealedBody, copyKey[:], []byte(text(i)))); err != nil {
+				return err
+			}
+			if !a.index.memory() {
+				if err := a.index.write(a.write, []wordChange{{n: last + at, room: in, text: text(i)}}); err != nil {
+					return err
+				}
+			}
+		}
+		if err := a.write.exec("UPDATE devices SET last = ?, log = ?", seq+int64(n), last+int64(n)); err != nil {
+			return err
+		}
+		return a.write.exec("UPDATE runs SET last = ?1, counted = ?1 WHERE view = ?2", seq+int64(n), view)
+	})
+	a.ink.wrote(n, true)
+	return err
+}
+
+// WaitsForDisk reports whether the last transaction did.
+func WaitsForDisk(a *Archive) bool {
+	a.write.mu.Lock()
+	defer a.write.mu.Unlock()
+	var level int
+	if _, err := a.write.row("PRAGMA synchronous", nil, &level); err != nil {
+		panic(err)
+	}
+	return level >= 2
+}

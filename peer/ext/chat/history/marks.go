@@ -1,0 +1,131 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// readMark is how far an account has read: all before and at a position, of what had arrived then.
+type readMark struct {
+	set      bool
+	position Position
+	seen     int64 // number of the last event that had arrived
+}
+
+// covers reports whether m stands before what was read.
+func (r *readMark) covers(m *room.Meta) bool {
+	p := r.position
+	return r.set && (m.Lamport < p.Lamport || m.Lamport == p.Lamport && bytes.Compare(m.Author[:], p.Device[:]) < 0)
+}
+
+const markText = "SELECT e.lamport, d.device, m.seen FROM marks m JOIN events e ON e.n = m.event JOIN devices d ON d.n = e.author WHERE m.room = ? AND m.account = ?"
+
+// scanned is the mark in a row of markText, if there was one.
+func scanned(found bool, lamport int64, device []byte, seen int64) readMark {
+	if !found {
+		return readMark{}
+	}
+	r := readMark{set: true, seen: seen}
+	r.position.Lamport = uint64(lamport)
+	copy(r.position.Device[:], device)
+	return r
+}
+
+// readMark reads how far the archive's account has read.
+func (c *commit) readMark() error {
+	var lamport, seen int64
+	var device []byte
+	found, err := c.w.row(markText, []any{c.n, c.archive.options.Account[:]}, &lamport, &device, &seen)
+	c.mark = scanned(found, lamport, device, seen)
+	return err
+}
+
+// MarkRead notes that an account has read a room up to the event of that id, and reports
+// whether that is news: a mark never goes back, and is not taken for an event that is not
+// there yet.
+func (a *Archive) MarkRead(account identity.Key, id room.ID) (moved bool, err error) {
+	err = a.write.transaction(false, func() error {
+		var n, in, lamport, seen int64
+		var device []byte
+		found, err := a.write.row("SELECT e.n, e.room, e.lamport, d.device, (SELECT max(n) FROM events) FROM events e JOIN devices d ON d.n = e.author WHERE e.key = ?",
+			[]any{a.box.key(id)}, &n, &in, &lamport, &device, &seen)
+		if !found || err != nil {
+			return err
+		}
+		to := scanned(true, lamport, device, seen)
+		found, err = a.write.row(markText, []any{in, account[:]}, &lamport, &device, &seen)
+		if err != nil {
+			return err
+		}
+		from := scanned(found, lamport, device, seen)
+		var before room.Meta // where the new mark stands
+		before.Lamport, before.Author = to.position.Lamport, to.position.Device
+		if from.covers(&before) || from == to {
+			return nil
+		}
+		moved = from.position != to.position
+		return a.write.exec("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", in, account[:], n, to.seen)
+	})
+	if err != nil {
+		return false, fmt.Errorf("mark as read: %w", err)
+	}
+	a.ink.wrote(1, false)
+	return moved, nil
+}
+
+// Reads returns how far each account has read a room: the position and the id of the event.
+func (a *Archive) Reads(ctx context.Context, id room.ID) (map[identity.Key]Entry, error) {
+	number, err := a.roomNumber(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	marks := map[identity.Key]Entry{}
+	err = a.read.rows(ctx, "SELECT m.account, "+entryColumns+" FROM marks m JOIN events e ON e.n = m.event"+entryTables+"WHERE m.room = ?", []any{number},
+		func(scan func(...any) error) error {
+			var account []byte
+			e, err := a.entry(func(dst ...any) error { return scan(append([]any{&account}, dst...)...) })
+			if err == nil && len(account) == identity.KeySize {
+				marks[identity.Key(account)] = e
+			}
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	return marks, nil
+}
+
+// MaxUnread is the largest count that Unread gives: it means this many or more.
+const MaxUnread = 1000
+
+// Unread returns how many lines of others the archive's account has not read in a room: those after its mark, and those
+// that came late, before it.
+func (a *Archive) Unread(ctx context.Context, id room.ID) (int, error) {
+	number, err := a.roomNumber(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("count unread: %w", err)
+	}
+	me := a.options.Account
+	var lamport, seen int64
+	var device []byte
+	found, err := a.read.row(ctx, markText, []any{number, me[:]}, &lamport, &device, &seen)
+	if err != nil {
+		return 0, fmt.Errorf("count unread: %w", err)
+	}
+	p := scanned(found, lamport, device, seen).position
+	var after, late int
+	_, err = a.read.row(ctx, `SELECT
+		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY timeline JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.line AND e.counts AND
+			e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) AND d.account <> ?4 LIMIT ?6)),
+		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY late JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.late AND e.n > ?5 AND
+			e.line AND e.counts AND d.account <> ?4 LIMIT ?6))`,
+		[]any{number, int64(p.Lamport), p.Device[:], me[:], seen, MaxUnread}, &after, &late)
+	if err != nil {
+		return 0, fmt.Errorf("count unread: %w", err)
+	}
+	return min(after+late, MaxUnread), nil
+}

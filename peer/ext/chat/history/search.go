@@ -1,0 +1,89 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"p2p/peer/ext/chat/room"
+)
+
+// Query is what to look for.
+type Query struct {
+	Text   string  // words that all must be there, the last may be a beginning; "in quotes" as they stand
+	Room   room.ID // zero for all
+	Before int64   // only what arrived before the entry of this number; 0 for all
+	Limit  int     // entries at most; 0 for 50
+}
+
+// The rounds of a search that finds entries which do not count any more.
+const maxRounds = 8
+
+// Search returns what was found, what arrived last first. Deleted and withheld texts are not found, and what does not count
+// is left out. The first search in an archive with a passphrase can take a while.
+func (a *Archive) Search(ctx context.Context, q Query) ([]Entry, error) {
+	limit := min(q.Limit, maxPage)
+	if limit <= 0 {
+		limit = 50
+	}
+	before := q.Before
+	if before <= 0 {
+		before = 1<<63 - 1
+	}
+	var number int64
+	if !q.Room.IsZero() {
+		n, err := a.roomNumber(ctx, q.Room)
+		if n == 0 || err != nil {
+			return nil, err
+		}
+		number = n
+	}
+	question := match(q.Text, number)
+	if question == "" {
+		return nil, nil
+	}
+	if err := a.index.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	var found []Entry
+	for range maxRounds {
+		numbers, err := a.index.find(ctx, question, before, limit)
+		if err != nil {
+			return nil, fmt.Errorf("search: %w", err)
+		}
+		for _, n := range numbers {
+			all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n = ? AND e.counts AND e.gone = 0", n)
+			if err != nil {
+				return nil, fmt.Errorf("search: %w", err)
+			}
+			found = append(found, all...)
+			before = n
+		}
+		if len(found) >= limit || len(numbers) < limit {
+			break
+		}
+	}
+	return slices.Clip(found[:min(len(found), limit)]), nil
+}
+
+// find returns the numbers of events, the last first.
+func (x *wordIndex) find(ctx context.Context, question string, before int64, limit int) ([]int64, error) {
+	const text = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+	var numbers []int64
+	each := func(scan func(...any) error) error {
+		var n int64
+		err := scan(&n)
+		numbers = append(numbers, n)
+		return err
+	}
+	if !x.memory() {
+		err := x.archive.read.rows(ctx, text, []any{question, before, limit}, each)
+		return numbers, err
+	}
+	rows, err := x.db.QueryContext(ctx, text, question, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	err = eachRow(rows, each)
+	return numbers, err
+}

@@ -1,0 +1,170 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// Entry is an event as the archive has it. Its Body is nil when it was withheld, or deleted.
+type Entry struct {
+	N       int64 // by arrival in this archive, from 1
+	Event   room.Event
+	Account identity.Key // of the author
+	Body    []byte
+	Arrived time.Time
+	Target  room.ID // what the body is about, if anything
+	Line    bool    // it has a place of its own in the conversation
+	Counts  bool
+	Late    bool // it came after later ones had been read
+	Gone    bool // its body was deleted
+}
+
+// Position is a place in the order of a room. It does not need an id: of events that count,
+// no two are by one device with one lamport.
+type Position struct {
+	Lamport uint64
+	Device  identity.Key
+}
+
+// Position returns where e stands.
+func (e *Entry) Position() Position { return Position{e.Event.Lamport, e.Event.Author} }
+
+// End is behind all that there is.
+var End = Position{Lamport: 1<<63 - 1}
+
+// maxPage bounds what one query returns.
+const maxPage = 1000
+
+const entryColumns = metaColumns + ", e.arrived, e.line, e.counts, e.late, e.gone, d.account, b.body"
+
+const entryTables = " JOIN devices d ON d.n = e.author LEFT JOIN bodies b ON b.event = e.n "
+
+// entries returns the entries of a query.
+func (a *Archive) entries(ctx context.Context, text string, args ...any) ([]Entry, error) {
+	var all []Entry
+	err := a.read.rows(ctx, text, args, func(scan func(...any) error) error {
+		e, err := a.entry(scan)
+		all = append(all, e)
+		return err
+	})
+	return all, err
+}
+
+func (a *Archive) entry(scan func(...any) error) (Entry, error) {
+	var s stored
+	var e Entry
+	var arrived int64
+	var account, sealed []byte
+	if err := scan(append(s.fields(), &arrived, &e.Line, &e.Counts, &e.Late, &e.Gone, &account, &sealed)...); err != nil {
+		return e, err
+	}
+	var err error
+	if e.Event, err = a.event(&s); err != nil {
+		return e, err
+	}
+	e.N, e.Arrived = s.n, time.UnixMilli(arrived)
+	copy(e.Account[:], account)
+	if sealed == nil {
+		return e, nil
+	}
+	if e.Body, err = a.box.open(sealedBody, s.key, sealed); err != nil {
+		return e, err
+	}
+	if e.Event.Kind >= room.Delete {
+		e.Target = a.options.Read(e.Event.Kind, e.Body).Target
+	}
+	return e, nil
+}
+
+// roomNumber returns the number of a room, 0 when it is not there.
+func (a *Archive) roomNumber(ctx context.Context, id room.ID) (int64, error) {
+	var n int64
+	_, err := a.read.row(ctx, "SELECT n FROM rooms WHERE key = ?", []any{a.box.key(id)}, &n)
+	return n, err
+}
+
+// Before returns up to n lines of a room that stand before p, the last of them, in order.
+func (a *Archive) Before(ctx context.Context, id room.ID, p Position, n int) ([]Entry, error) {
+	return a.page(ctx, id, p, n, "SELECT "+entryColumns+" FROM events e INDEXED BY timeline"+entryTables+`WHERE e.room = ? AND e.line AND e.counts AND
+		e.lamport <= ?2 AND (e.lamport < ?2 OR d.device < ?3) ORDER BY e.lamport DESC, d.device DESC LIMIT ?4`, true)
+}
+
+// After returns up to n lines of a room that stand after p, the first of them, in order.
+func (a *Archive) After(ctx context.Context, id room.ID, p Position, n int) ([]Entry, error) {
+	return a.page(ctx, id, p, n, "SELECT "+entryColumns+" FROM events e INDEXED BY timeline"+entryTables+`WHERE e.room = ? AND e.line AND e.counts AND
+		e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) ORDER BY e.lamport, d.device LIMIT ?4`, false)
+}
+
+func (a *Archive) page(ctx context.Context, id room.ID, p Position, n int, text string, back bool) ([]Entry, error) {
+	number, err := a.roomNumber(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read room %v: %w", id, err)
+	}
+	all, err := a.entries(ctx, text, number, int64(p.Lamport), p.Device[:], min(n, maxPage))
+	if err != nil {
+		return nil, fmt.Errorf("read room %v: %w", id, err)
+	}
+	if back {
+		slices.Reverse(all)
+	}
+	return all, nil
+}
+
+// Around returns up to n lines before the event of that id, it, and up to n after it; none when it
+// is not there.
+func (a *Archive) Around(ctx context.Context, id room.ID, n int) ([]Entry, error) {
+	e, found, err := a.Event(ctx, id)
+	if !found || err != nil {
+		return nil, err
+	}
+	in := e.Event.Room
+	if e.Event.Kind == room.Create {
+		in = id
+	}
+	before, err := a.Before(ctx, in, e.Position(), n)
+	after, err2 := a.After(ctx, in, e.Position(), n)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	return slices.Concat(before, []Entry{e}, after), nil
+}
+
+// Event returns the event of that id.
+func (a *Archive) Event(ctx context.Context, id room.ID) (Entry, bool, error) {
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.key = ?", a.box.key(id))
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("read %v: %w", id, err)
+	}
+	if len(all) == 0 {
+		return Entry{}, false, nil
+	}
+	return all[0], true, nil
+}
+
+// About returns what counts and is about the event of that id, such as edits and reactions, in
+// order: the last thousand.
+func (a *Archive) About(ctx context.Context, id room.ID) ([]Entry, error) {
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+`WHERE e.target = ?1 AND e.counts AND
+		e.room = (SELECT room FROM events WHERE key = ?1) ORDER BY e.lamport DESC, d.device DESC LIMIT ?2`, a.box.key(id), maxPage)
+	if err != nil {
+		return nil, fmt.Errorf("read what is about %v: %w", id, err)
+	}
+	slices.Reverse(all)
+	return all, nil
+}
+
+// Arrived returns up to n events of all rooms that arrived after the event numbered
+// after, whether they count or not, by arrival: a cursor for who wants all of it.
+func (a *Archive) Arrived(ctx context.Context, after int64, n int) ([]Entry, error) {
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n > ? ORDER BY e.n LIMIT ?", after, min(n, maxPage))
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return all, nil
+}

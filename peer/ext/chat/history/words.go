@@ -1,0 +1,285 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"p2p/peer/ext/chat/room"
+)
+
+// wordChange is a text that came to the index, or went.
+type wordChange struct {
+	n, room int64
+	text    string
+	gone    bool
+}
+
+// wordIndex finds events by their words. Without a passphrase it is a table of the archive, and
+// changes in the transaction that changes the events. With one it is a database in memory, which is
+// made when somebody searches for the first time.
+type wordIndex struct {
+	archive *Archive
+	db      *sql.DB // in memory
+
+	build sync.Mutex // of one build
+	mu    sync.Mutex
+	ready bool
+	// building is set while events are read: what comes meanwhile is all kept in queue.
+	building bool
+	queue    []wordChange
+	built    int64 // number of the last event in it
+	dirty    bool  // the kept one is older
+}
+
+// memoryWords is the table in memory. It needs no physical deletion, and takes the same text twice.
+const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
+
+func (a *Archive) openWords() (*wordIndex, error) {
+	x := &wordIndex{archive: a}
+	if a.box.plain() {
+		return x, nil
+	}
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	db.SetConnMaxLifetime(0)
+	db.SetMaxIdleConns(1)
+	x.db = db
+	return x, nil
+}
+
+func (x *wordIndex) memory() bool { return x.db != nil }
+
+// write changes the table of the archive, in a transaction.
+func (x *wordIndex) write(w *writer, changes []wordChange) error {
+	for i := range changes {
+		c := &changes[i]
+		text := "INSERT INTO words (rowid, text, room) VALUES (?, ?, ?)"
+		if c.gone { // the text must be the one that was inserted
+			text = "INSERT INTO words (words, rowid, text, room) VALUES ('delete', ?, ?, ?)"
+		}
+		if err := w.exec(text, c.n, terms(c.text), scope(c.room)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit takes what has been committed into the index in memory.
+func (x *wordIndex) commit(changes []wordChange) {
+	if !x.memory() || len(changes) == 0 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range changes {
+		if changes[i].gone {
+			// What is kept has words that somebody took back.
+			_ = os.Remove(x.path()) //nolint:errcheck // there may be none, and all of it is sealed
+		}
+	}
+	x.queue = append(x.queue, changes...)
+	if x.ready {
+		x.flush()
+	} else if !x.building { // nobody has searched yet: a build will find them
+		x.queue = deletions(x.queue)
+	}
+}
+
+func deletions(changes []wordChange) []wordChange {
+	var gone []wordChange
+	for _, c := range changes {
+		if c.gone {
+			gone = append(gone, wordChange{n: c.n, gone: true})
+		}
+	}
+	return gone
+}
+
+// flush writes the queue. When that fails, there is no memory left; the index is then made anew
+// by the next search.
+func (x *wordIndex) flush() {
+	if err := x.put(x.queue); err != nil {
+		x.ready = false
+	}
+	x.queue = nil
+}
+
+func (x *wordIndex) put(changes []wordChange) error {
+	ctx := context.Background()
+	tx, err := x.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	insert, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO words (rowid, text, room) VALUES (?, ?, ?)")
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	for i := range changes {
+		if c := &changes[i]; c.gone {
+			_, err = tx.ExecContext(ctx, "DELETE FROM words WHERE rowid = ?", c.n)
+		} else {
+			_, err = insert.ExecContext(ctx, c.n, terms(c.text), scope(c.room))
+		}
+		if err != nil {
+			return errors.Join(err, insert.Close(), tx.Rollback())
+		}
+		x.built, x.dirty = max(x.built, changes[i].n), true
+	}
+	return errors.Join(insert.Close(), tx.Commit())
+}
+
+// prepare makes the index in memory if it is not there.
+func (x *wordIndex) prepare(ctx context.Context) error {
+	if !x.memory() {
+		return nil
+	}
+	x.build.Lock()
+	defer x.build.Unlock()
+	x.mu.Lock()
+	ready := x.ready
+	x.building = !ready
+	x.mu.Unlock()
+	if ready {
+		return nil
+	}
+	defer func() {
+		x.mu.Lock()
+		x.building = false
+		x.mu.Unlock()
+	}()
+	if !x.load(ctx) {
+		if _, err := x.db.ExecContext(ctx, "DROP TABLE IF EXISTS words"); err != nil {
+			return err
+		}
+		if _, err := x.db.ExecContext(ctx, memoryWords); err != nil {
+			return err
+		}
+		x.built = 0
+	}
+	for {
+		more, err := x.fill(ctx)
+		if err != nil {
+			return err
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// fillAtOnce is how many texts are read at once. Commits wait while they are written.
+const fillAtOnce = 500
+
+// fill takes the next texts of the archive in. When there are no more, the index is ready.
+func (x *wordIndex) fill(ctx context.Context) (more bool, err error) {
+	var changes []wordChange
+	a := x.archive
+	x.mu.Lock()
+	from := x.built
+	x.mu.Unlock()
+	err = a.read.rows(ctx, "SELECT e.n, e.room, e.kind, e.key, b.body FROM bodies b JOIN events e ON e.n = b.event WHERE b.event > ? ORDER BY b.event LIMIT ?",
+		[]any{from, fillAtOnce}, func(scan func(...any) error) error {
+			var c wordChange
+			var kind int64
+			var key, sealed []byte
+			if err := scan(&c.n, &c.room, &kind, &key, &sealed); err != nil {
+				return err
+			}
+			body, err := a.box.open(sealedBody, key, sealed)
+			if err == nil && kind >= int64(room.Delete) {
+				c.text = a.options.Read(room.Kind(kind), body).Text
+			}
+			changes = append(changes, c)
+			return err
+		})
+	if err != nil {
+		return false, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(changes) == 0 {
+		x.ready = true
+		x.flush()
+		return false, nil
+	}
+	return true, x.put(changes)
+}
+
+func (x *wordIndex) path() string { return x.archive.path + ".words" }
+
+// serializer is what a connection of the driver can do.
+type serializer interface {
+	Serialize() ([]byte, error)
+	Deserialize([]byte) error
+}
+
+// raw calls f with the connection to the database in memory.
+func (x *wordIndex) raw(ctx context.Context, f func(serializer) error) error {
+	conn, err := x.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = conn.Raw(func(c any) error {
+		s, ok := c.(serializer)
+		if !ok {
+			return driver.ErrSkip
+		}
+		return f(s)
+	})
+	return errors.Join(err, conn.Close())
+}
+
+// load reads the index that keep has kept, and reports whether there was one.
+func (x *wordIndex) load(ctx context.Context) bool {
+	sealed, err := os.ReadFile(x.path())
+	if err != nil {
+		return false
+	}
+	kept, err := x.archive.box.open(sealedWords, nil, sealed)
+	if err != nil || len(kept) < 8 {
+		return false
+	}
+	x.built = int64(binary.BigEndian.Uint64(kept))
+	var last int64
+	if _, err := x.archive.read.row(ctx, "SELECT coalesce(max(n), 0) FROM events", nil, &last); err != nil || x.built > last {
+		return false // of another archive
+	}
+	return x.raw(ctx, func(s serializer) error { return s.Deserialize(kept[8:]) }) == nil
+}
+
+// keep writes the index into a file, so that it need not be made again. It is called at the end.
+func (x *wordIndex) keep() error {
+	if x == nil || !x.memory() || !x.ready || !x.dirty {
+		return nil
+	}
+	kept := binary.BigEndian.AppendUint64(nil, uint64(x.built))
+	err := x.raw(context.Background(), func(s serializer) error {
+		b, err := s.Serialize()
+		kept = append(kept, b...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep the index of words: %w", err)
+	}
+	whole := x.path() + ".new"
+	if err := os.WriteFile(whole, x.archive.box.seal(sealedWords, nil, kept), 0o600); err != nil {
+		return fmt.Errorf("keep the index of words: %w", errors.Join(err, os.Remove(whole)))
+	}
+	return os.Rename(whole, x.path())
+}
+
+func (x *wordIndex) close() error {
+	if x.db == nil {
+		return nil
+	}
+	return x.db.Close()
+}
