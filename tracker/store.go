@@ -105,4 +105,4 @@ type Bounded interface {
 
 // ErrQuota is what a Store that is running full returns for a new peer from a
 // network that holds its share of it.
-var ErrQuota error = &Refusal{Reason: "too many peers from your network", RetryIn: 15 * time.Minute}
+var ErrQuota error = &Refusal{Cause: CauseFull, Reason: "too many peers from your network", RetryIn: 15 * time.Minute}

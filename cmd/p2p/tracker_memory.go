@@ -22,7 +22,11 @@ const (
 	// tableMemory is for the table of rates and the like.
 	tableMemory = 8 << 20
 	// The clients of private trackers take up to an eighth, sessionMemory each.
-	sessionShare  = 8
+	sessionShare = 8
+	// So may HTTP connections, connMemory each: buffers, a stack, and what TLS keeps.
+	connShare     = 8
+	connMemory    = 32 << 10
+	maxConns      = 4096
 	sessionMemory = 64
 	maxSessions   = 1_000_000
 	// What a node that has others keeps about peers, beside the store, takes up
@@ -38,6 +42,14 @@ func (c *trackerConfig) sessions() int {
 	return int(min(maxSessions, c.limit/sessionShare/sessionMemory))
 }
 
+// conns returns how many HTTP connections there may be.
+func (c *trackerConfig) conns() int {
+	if c.limit == 0 {
+		return maxConns
+	}
+	return int(min(maxConns, c.limit/connShare/connMemory))
+}
+
 // divideMemory gives the store what the other parts leave of --max-memory. Too
 // little is an error.
 func (a *app) divideMemory(c *trackerConfig) error {
@@ -45,8 +57,8 @@ func (a *app) divideMemory(c *trackerConfig) error {
 		return nil
 	}
 	aside := int64(tableMemory) + c.rules.memory()
-	left := c.limit - aside
-	least := leastLeft + aside
+	left := c.limit - aside - int64(c.conns())*connMemory
+	least := (leastLeft + aside) * connShare / (connShare - 1)
 	if c.rules.keys != nil {
 		left -= int64(c.sessions()) * sessionMemory
 		least += least / (sessionShare - 1)
@@ -61,11 +73,14 @@ func (a *app) divideMemory(c *trackerConfig) error {
 	return nil
 }
 
-// limitMemory tells the garbage collector of --max-memory.
-func (c *trackerConfig) limitMemory() {
-	if c.limit > 0 {
-		debug.SetMemoryLimit(c.limit - codePages)
+// limitMemory tells the garbage collector of --max-memory, and returns what takes
+// that back.
+func (c *trackerConfig) limitMemory() (release func()) {
+	if c.limit == 0 {
+		return func() {}
 	}
+	before := debug.SetMemoryLimit(c.limit - codePages)
+	return func() { debug.SetMemoryLimit(before) }
 }
 
 // grown is how long a file of n bytes may be when it is read again. More is

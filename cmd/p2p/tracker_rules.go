@@ -160,6 +160,17 @@ func (r *trackerRules) policy() tracker.Policy {
 	return chain
 }
 
+// errLoading is why a tracker is not ready whose rules are not complete.
+var errLoading = errors.New("the passkeys and bans of the ledger have not been fetched yet")
+
+// ready returns nil when the rules are those of the ledger and the files, else why not.
+func (r *trackerRules) ready() error {
+	if !r.bans.Ready() || r.keys != nil && !r.keys.Ready() {
+		return errLoading
+	}
+	return nil
+}
+
 // reload reads all files again. One that is wrong changes nothing: what it held
 // before stays in use, and the log says why.
 func (r *trackerRules) reload() []control.Reloaded {

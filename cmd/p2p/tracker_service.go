@@ -36,6 +36,7 @@ type trackerService struct {
 	node      *cluster.Node
 	tls       []netip.AddrPort
 	admin     net.Addr // nil for none
+	release   func()   // of the memory limit
 
 	cancel  context.CancelFunc // of rules and control
 	beside  sync.WaitGroup     // them
@@ -53,7 +54,7 @@ func (a *app) startService(c *trackerConfig) (*trackerService, error) {
 
 func (t *trackerService) start() error {
 	c := t.config
-	c.limitMemory()
+	t.release = c.limitMemory()
 	sockets, err := t.sockets()
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func (t *trackerService) serveOptions(saving *snapshots) (serve.Options, error) 
 	c := t.config
 	key, err := c.connectionKey()
 	o := serve.Options{
-		Tracker: c.options, Store: t.node.Store(), Proxies: c.proxies, UDPKey: key, Ready: t.node.Ready,
+		Tracker: c.options, Store: t.node.Store(), Proxies: c.proxies, MaxConns: c.conns(), UDPKey: key, Ready: t.ready,
 		Version: version, Figures: saving.figures(), Log: t.app.log,
 	}
 	if c.clustered() {
@@ -125,6 +126,14 @@ func (t *trackerService) serveOptions(saving *snapshots) (serve.Options, error) 
 		o.Figures = append(o.Figures, clusterFigures(t.node)...)
 	}
 	return o, err
+}
+
+// ready returns nil when the registry and the rules are complete, else why not.
+func (t *trackerService) ready() error {
+	if err := t.node.Ready(); err != nil {
+		return err
+	}
+	return t.config.rules.ready()
 }
 
 // sockets returns those that the service manager hands over, or binds some, and
@@ -238,6 +247,7 @@ func (t *trackerService) stop() error {
 		return nil
 	}
 	t.stopped = true
+	defer t.release()
 	var err error
 	if t.localTracker != nil {
 		t.notify(systemd.Stopping)

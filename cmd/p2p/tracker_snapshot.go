@@ -18,7 +18,7 @@ import (
 
 const (
 	// snapshotName is that of the peers in the data folder.
-	snapshotName = "peers.snapshot"
+	snapshotName = "snapshot"
 	// snapshotOff is the --snapshot that is none.
 	snapshotOff = "off"
 	// snapshotRest is what a snapshot rests after every step while the tracker

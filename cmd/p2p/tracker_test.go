@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/cmd/p2p/drive"
 	"p2p/torrentfile/infohash"
 )
 
@@ -202,6 +203,15 @@ func TestATrackerIsCheckedWithoutBeingStarted(t *testing.T) {
 		{[]string{"--rate", "-1"}, "--rate"},
 		{[]string{"--tls-cert", at("bad")}, "--tls-listen"},
 		{[]string{"--tls-cert", at("bad"), "--tls-key", at("bad"), "--tls-listen", ":0"}, "tls-cert"},
+		{[]string{"--tls-listen", "nowhere:1"}, "--tls-listen"},
+		{[]string{"--admin", "x"}, "--admin"},
+		{[]string{"--pprof", ":6060"}, "127.0.0.1"},
+		{[]string{"--pprof", "192.0.2.1:6060"}, "this machine alone"},
+		{[]string{"--top-swarms", "-1"}, "--top-swarms"},
+		{[]string{"--snapshot", filepath.Join(at("none"), "peers")}, "no folder"},
+		{[]string{"--snapshot", dir}, "want a file"},
+		{[]string{"--max-memory", "73M"}, "74M"},
+		{[]string{"--max-memory", "74M", "--private", "--data", at("data")}, "or more"},
 		{[]string{"--join", "127.0.0.1:1"}, "--cluster-listen"},
 		{[]string{"--cluster-listen", "127.0.0.1:0"}, "--data"},
 		{[]string{"--cluster-listen", "127.0.0.1:0", "--data", at("data"), "--cluster-secret", at("short")}, "random bytes"},
@@ -211,6 +221,61 @@ func TestATrackerIsCheckedWithoutBeingStarted(t *testing.T) {
 	}
 	if _, err := os.Stat(at("data")); err == nil {
 		t.Error("--check has made a folder")
+	}
+}
+
+func TestTheOperatorHasPagesThatClientsDoNotSee(t *testing.T) {
+	socket := filepath.Join(trackerFolder(t), "c.sock")
+	p := start(t, []string{"tracker", "--listen", "127.0.0.1:0", "--control", socket,
+		"--admin", "127.0.0.1:0", "--pprof", "127.0.0.1:0", "--top-swarms", "3"})
+	out := p.out.until(t, "/metrics\n")
+	fields := strings.Fields(out)
+	announce, page, metrics := fields[1], fields[len(fields)-3], fields[len(fields)-1]
+	torrent := infohash.Of(nil)
+	announced(t, announce, torrent, "&left=1")
+	status := func(url string) (int, string) {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	if code, body := status(metrics); code != 200 || !strings.Contains(body, "\np2p_tracker_torrents 1\n") || !strings.Contains(body, `version="`+version+`"`) {
+		t.Errorf("%s: %d %s", metrics, code, body)
+	}
+	if code, body := status(page + "stats.json"); code != 200 || !strings.Contains(body, torrent.String()) {
+		t.Errorf("%s: %d %s", page, code, body)
+	}
+	if code, _ := status(strings.TrimSuffix(announce, "announce")); code != 404 {
+		t.Errorf("clients see the page: %d", code)
+	}
+	drive.Eventually(t, 10*time.Second, "/readyz does not become 200", func() bool { // its rules are read beside
+		code, _ := status(strings.TrimSuffix(announce, "announce") + "readyz")
+		return code == 200
+	})
+}
+
+// What the lists take is not the peers' any more, and a list does not outgrow it.
+func TestMaxMemoryHoldsForTheListsToo(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "allow.txt")
+	long := strings.Repeat(infohash.Of([]byte("x")).String()+"\n", 100_000) // 4 MB
+	write(t, list, long)
+	_, errs := p2p(t, exitUsage, "tracker", "--check", "--max-memory", "64M", "--allow", list)
+	oneLineSays(t, errs, "--max-memory", "or more")
+	write(t, list, infohash.Of(nil).String()+"\n")
+	socket := filepath.Join(trackerFolder(t), "c.sock")
+	p := start(t, []string{"tracker", "--listen", "127.0.0.1:0", "--max-memory", "80M", "--allow", list, "--control", socket})
+	url := strings.Fields(p.out.until(t, "statistics"))[1]
+	write(t, list, long)
+	_, errs = p2p(t, exitOther, "tracker", "reload", "--control", socket)
+	oneLineSays(t, errs, "--allow", "--max-memory", "stays in use")
+	if got := announced(t, url, infohash.Of(nil), "&left=1"); !strings.Contains(got, "8:interval") {
+		t.Errorf("after a list that was too long: %q", got)
 	}
 }
 

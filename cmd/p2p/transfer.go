@@ -110,7 +110,7 @@ func (x *transfer) open(ctx context.Context, listen netip.AddrPort, f peerFlags)
 
 // listen makes the node of the transfer.
 func (x *transfer) listen(listen netip.AddrPort, f peerFlags) (err error) {
-	if err := x.app.between("max-peers", max(f.maxPeers, 0), maxPeers); f.maxPeers != 0 && err != nil {
+	if err := x.app.between("max-peers", f.maxPeers, maxPeers); f.maxPeers != 0 && err != nil {
 		return err
 	}
 	x.node, err = peer.Open(peer.Options{

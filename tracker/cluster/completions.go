@@ -17,11 +17,12 @@ import (
 )
 
 // completion names one finished download: the node that heard of it first, and
-// a number that grows there. A node that has started anew is another one: what it
-// had not written when it died may come into the ledger after what it writes now.
+// its number there, within its tally and without gaps. A node that has started anew
+// is another one: what it had not written when it died may come into the ledger
+// after what it writes now.
 type completion struct {
 	node   incarnation
-	number uint64
+	number uint32
 }
 
 // pending is a completion that is not in the ledger yet.
@@ -30,6 +31,7 @@ type pending struct {
 	hash  infohash.T
 	print uint64 // fingerprint of the peer, at this node
 	since time.Time
+	void  bool // another node counts that peer
 }
 
 const (
@@ -38,6 +40,9 @@ const (
 	settleAfter = 2 * time.Second
 	// adoptAfter is how long another node's completion waits for that node to write it. It may have died.
 	adoptAfter = 6 * time.Second
+	// giveUpAfter is how long it waits for the ones before it, of which nobody
+	// has told this node.
+	giveUpAfter = 10 * time.Minute
 	// settleEvery is how often what waits is written.
 	settleEvery = time.Second
 	// maxPending bounds what waits while the ledger is not to be written to, and
@@ -63,7 +68,7 @@ type completions struct {
 	tallies [tallies]atomic.Pointer[known] // replaced whole; written under mu
 
 	mu      sync.Mutex
-	last    uint64                         // number of the last completion here
+	last    map[int]uint32                 // number of the last completion here, by tally
 	waiting map[int]map[completion]pending // by tally
 	waits   int                            // how many they are
 	byPeer  map[uint64]completion          // the same, by fingerprint
@@ -76,9 +81,9 @@ type known struct {
 	more     map[infohash.T]int // waiting; nil for none
 }
 
-func newCompletions(self incarnation, log *zap.Logger, counters *Counters, now time.Time) *completions {
+func newCompletions(self incarnation, log *zap.Logger, counters *Counters) *completions {
 	return &completions{
-		self: self, log: log, counters: counters, last: uint64(now.UnixNano()),
+		self: self, log: log, counters: counters, last: make(map[int]uint32),
 		waiting: make(map[int]map[completion]pending), byPeer: make(map[uint64]completion),
 	}
 }
@@ -93,49 +98,57 @@ func (c *completions) count(h infohash.T) int {
 	return int(k.count(h)) + k.more[h]
 }
 
-// add notes a completion that happened here, and returns its number.
-func (c *completions) add(h infohash.T, print uint64, now time.Time) uint64 {
+// add notes a completion that happened here, and returns its number, 0 when too
+// many wait.
+func (c *completions) add(h infohash.T, print uint64, now time.Time) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last++
-	c.note(pending{completion{c.self, c.last}, h, print, now})
-	return c.last
+	n := tallyOf(h)
+	if !c.note(pending{completion{c.self, c.last[n] + 1}, h, print, now, false}) {
+		return 0
+	}
+	c.last[n]++
+	return c.last[n]
 }
 
 // hear notes a completion that happened elsewhere.
 func (c *completions) hear(id completion, h infohash.T, print uint64, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(pending{id, h, print, now})
+	c.note(pending{id, h, print, now, false})
 }
 
-func (c *completions) note(p pending) {
+func (c *completions) note(p pending) bool {
 	n := tallyOf(p.hash)
 	k := c.tallies[n].Load()
 	_, here := c.waiting[n][p.completion]
 	if here || k != nil && k.has(p.completion) {
-		return
-	}
-	// Of a peer that finished at several nodes at once, the one with the
-	// smallest id counts it: all nodes come to that verdict by themselves.
-	if twin, ok := c.byPeer[p.print]; ok {
-		if twin.node <= p.node {
-			return
-		}
-		c.forget(c.waiting[n][twin])
-		c.change(n, func(k *known) { k.more = raised(k.more, p.hash, -1) })
+		return false
 	}
 	if c.waits >= maxPending {
 		c.counters.CompletionsLost.Add(1)
-		return
+		return false
+	}
+	// Of a peer that finished at several nodes at once, the one with the
+	// smallest id counts it: all nodes come to that verdict by themselves.
+	if id, ok := c.byPeer[p.print]; ok {
+		if p.void = id.node <= p.node; !p.void {
+			twin := c.waiting[n][id]
+			twin.void = true
+			c.waiting[n][id] = twin
+			c.change(n, func(k *known) { k.more = raised(k.more, p.hash, -1) })
+		}
 	}
 	if c.waiting[n] == nil {
 		c.waiting[n] = make(map[completion]pending)
 	}
 	c.waiting[n][p.completion] = p
 	c.waits++
-	c.byPeer[p.print] = p.completion
-	c.change(n, func(k *known) { k.more = raised(k.more, p.hash, 1) })
+	if !p.void {
+		c.byPeer[p.print] = p.completion
+		c.change(n, func(k *known) { k.more = raised(k.more, p.hash, 1) })
+	}
+	return true
 }
 
 // forget takes p out of those that wait; the counts are the caller's to mend.
@@ -204,9 +217,10 @@ func (c *completions) install(n int, t tally, revision ledger.Revision) {
 	}
 	next := known{tally: t, revision: revision}
 	for id, p := range c.waiting[n] {
-		if t.has(id) {
+		switch {
+		case t.has(id):
 			c.forget(p)
-		} else {
+		case !p.void:
 			next.more = raised(next.more, p.hash, 1)
 		}
 	}
@@ -214,24 +228,26 @@ func (c *completions) install(n int, t tally, revision ledger.Revision) {
 }
 
 // due returns the completions that are to be written now, by tally, sorted by
-// number.
+// number. With one of a node, all before it are due.
 func (c *completions) due(now time.Time, all bool) map[int][]pending {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	byTally := make(map[int][]pending)
 	for n, waiting := range c.waiting {
-		var list []pending
+		upTo := make(map[incarnation]uint32)
 		for id, p := range waiting {
 			wait := settleAfter
 			if id.node != c.self {
 				wait = adoptAfter
 			}
 			if now.Sub(p.since) >= wait || all && id.node == c.self {
-				list = append(list, p)
+				upTo[id.node] = max(upTo[id.node], id.number)
 			}
 		}
-		if len(list) > 0 {
-			byTally[n] = list
+		for id, p := range waiting {
+			if id.number <= upTo[id.node] {
+				byTally[n] = append(byTally[n], p)
+			}
 		}
 		if len(byTally) == maxSettled && !all {
 			break
@@ -247,7 +263,7 @@ func (c *completions) due(now time.Time, all bool) map[int][]pending {
 // their age: it is about to stop.
 func (c *completions) settle(ctx context.Context, now time.Time, all bool) error {
 	for n, list := range c.due(now, all) {
-		if err := c.write(ctx, n, list); err != nil {
+		if err := c.write(ctx, n, list, now); err != nil {
 			return err
 		}
 	}
@@ -258,18 +274,17 @@ func (c *completions) settle(ctx context.Context, now time.Time, all bool) error
 const writeAttempts = 16
 
 // write adds completions to the n-th tally of the ledger.
-func (c *completions) write(ctx context.Context, n int, list []pending) error {
+func (c *completions) write(ctx context.Context, n int, list []pending, now time.Time) error {
 	var err error
 	for range writeAttempts {
 		var have known
 		if k := c.tallies[n].Load(); k != nil {
 			have = *k
 		}
-		list = slices.DeleteFunc(list, func(p pending) bool { return have.has(p.completion) })
-		if len(list) == 0 {
-			return nil // somebody else was faster
+		next, more := have.with(list, c.self, now)
+		if more == 0 {
+			return nil // somebody else was faster, or is to be
 		}
-		next := have.with(list)
 		value := next.append(nil)
 		var revision ledger.Revision
 		if have.revision == 0 {
@@ -278,7 +293,11 @@ func (c *completions) write(ctx context.Context, n int, list []pending) error {
 			revision, err = c.bucket.Update(ctx, tallyKey(n), value, have.revision)
 		}
 		if err == nil {
-			c.counters.Completions.Add(uint64(len(list)))
+			for _, p := range list {
+				if !p.void && !have.has(p.completion) && next.has(p.completion) {
+					c.counters.Completions.Add(1)
+				}
+			}
 			c.install(n, next, revision)
 			return nil
 		}

@@ -18,7 +18,7 @@ func followers(t *testing.T, selves ...incarnation) []*completions {
 	kept := new(ledger.Memory)
 	var all []*completions
 	for _, self := range selves {
-		c := newCompletions(self, zap.NewNop(), new(Counters), storetest.Start)
+		c := newCompletions(self, zap.NewNop(), new(Counters))
 		b, err := kept.Bucket(t.Context(), completedBucket)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestARestartDoesNotHideWhatWasNotWrittenBefore(t *testing.T) {
 	before, again, other := c[0], c[1], c[2]
 	h := storetest.Hash(0)
 	other.hear(completion{1, before.add(h, 100, after(0))}, h, 100, after(0))
-	again.last = before.last + 1000
+	before.add(h, 101, after(0)) // of which nobody hears
 	other.hear(completion{2, again.add(h, 200, after(1))}, h, 200, after(1))
 	again.mustSettle(t, after(4))
 	other.read(t)
@@ -89,10 +89,48 @@ func TestARestartDoesNotHideWhatWasNotWrittenBefore(t *testing.T) {
 	}
 }
 
+// What a node did while it was cut off comes before what it does afterwards,
+// though the others hear of that alone.
+func TestWhatOthersHaveNotHeardOfIsNotSkipped(t *testing.T) {
+	c := followers(t, 1, 2)
+	cut, other := c[0], c[1]
+	h := storetest.Hash(0)
+	cut.add(h, 100, after(0))
+	other.hear(completion{1, cut.add(h, 200, after(1))}, h, 200, after(1))
+	other.mustSettle(t, after(60))
+	if got := other.counters.Completions.Load(); got != 0 {
+		t.Errorf("%d are written before one that is not known", got)
+	}
+	cut.mustSettle(t, after(61))
+	for _, c := range c {
+		if c.read(t); c.count(h) != 2 || c.waits != 0 {
+			t.Errorf("%d are counted and %d wait", c.count(h), c.waits)
+		}
+	}
+	// The one before may have died with its node.
+	other.hear(completion{1, 4}, h, 300, after(70))
+	other.mustSettle(t, after(70).Add(giveUpAfter))
+	if other.count(h) != 3 || other.waits != 0 {
+		t.Errorf("%d are counted and %d wait", other.count(h), other.waits)
+	}
+}
+
+// Announces are not noted in the order of their times.
+func TestWithOneAllBeforeItAreWritten(t *testing.T) {
+	c := followers(t, 1)[0]
+	h := storetest.Hash(0)
+	c.add(h, 100, after(1))
+	c.add(h, 200, after(0))
+	c.mustSettle(t, after(2))
+	if c.count(h) != 2 || c.waits != 0 {
+		t.Errorf("%d are counted and %d wait", c.count(h), c.waits)
+	}
+}
+
 func TestOneThatFinishesAtAllNodesIsCountedOnce(t *testing.T) {
 	c := followers(t, 1, 2, 3)
 	h := storetest.Hash(0)
-	var numbers []uint64
+	var numbers []uint32
 	for _, c := range c {
 		numbers = append(numbers, c.add(h, 100, after(0)))
 	}

@@ -71,7 +71,7 @@ func parseHeader(b []byte) (h header, rest []byte, ok bool) {
 // delta is what a node tells of one peer.
 //
 // 1B flags + 20B info-hash + 6B or 18B address + 4B identity + 2B age, and with
-// flagCompleted 8B number
+// flagCompleted 4B number
 type delta struct {
 	hash     infohash.T
 	peer     netip.AddrPort
@@ -81,7 +81,7 @@ type delta struct {
 	stopped  bool // the peer has left
 	// completion numbers the download that the peer has finished, 0 for none;
 	// see completions.
-	completion uint64
+	completion uint32
 }
 
 // The flags. Others are not known to this version.
@@ -94,7 +94,7 @@ const (
 )
 
 // maxDelta is the size of the longest delta.
-const maxDelta = 1 + infohash.Size + 18 + 4 + 2 + 8
+const maxDelta = 1 + infohash.Size + 18 + 4 + 2 + 4
 
 func (d delta) append(dst []byte) []byte {
 	flags := byte(0)
@@ -116,7 +116,7 @@ func (d delta) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, d.identity)
 	dst = binary.BigEndian.AppendUint16(dst, d.age)
 	if d.completion != 0 {
-		dst = binary.BigEndian.AppendUint64(dst, d.completion)
+		dst = binary.BigEndian.AppendUint32(dst, d.completion)
 	}
 	return dst
 }
@@ -138,7 +138,7 @@ func parseDelta(b []byte) (d delta, rest []byte, ok bool) {
 	completed := flags&flagCompleted != 0
 	need := size + 4 + 2
 	if completed {
-		need += 8
+		need += 4
 	}
 	if len(b) < need {
 		return delta{}, nil, false
@@ -148,7 +148,7 @@ func parseDelta(b []byte) (d delta, rest []byte, ok bool) {
 	d.identity = binary.BigEndian.Uint32(b[size:])
 	d.age = binary.BigEndian.Uint16(b[size+4:])
 	if completed {
-		d.completion = binary.BigEndian.Uint64(b[size+6:])
+		d.completion = binary.BigEndian.Uint32(b[size+6:])
 	}
 	ok = wire.Connectable(d.peer) && !addr.Is4In6() && completed == (d.completion != 0) && !(d.stopped && completed)
 	return d, b[need:], ok

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
-	"p2p/torrentfile/infohash"
 	"p2p/tracker/storetest"
 )
 
@@ -25,7 +23,7 @@ func randomDelta(rng *rand.Rand) delta {
 	case 0:
 		d.stopped = true
 	case 1:
-		d.completion = rng.Uint64() | 1
+		d.completion = rng.Uint32() | 1
 	}
 	return d
 }
@@ -81,7 +79,7 @@ func TestDeltasThatNoNodeSendsAreRefused(t *testing.T) {
 		"port 0":                  change(func(b []byte) { b[25], b[26] = 0, 0 }),
 		"no address":              change(func(b []byte) { copy(b[21:], "\x00\x00\x00\x00") }),
 		"a multicast address":     change(func(b []byte) { b[21] = 224 }),
-		"a completion without id": change(func(b []byte) { clear(b[len(b)-8:]) }),
+		"a completion without id": change(func(b []byte) { clear(b[len(b)-4:]) }),
 		"left and completed":      change(func(b []byte) { b[0] |= flagStopped }),
 		"cut short":               long[:len(long)-1],
 		"an address in disguise":  delta{peer: netip.AddrPortFrom(netip.AddrFrom16(netip.MustParseAddr("::ffff:10.0.0.1").As16()), 1)}.mapped(),
@@ -176,97 +174,4 @@ func FuzzMessages(f *testing.F) {
 			deltas = more
 		}
 	})
-}
-
-// FuzzTally reads what stands in the ledger.
-func FuzzTally(f *testing.F) {
-	f.Add(tally{}.append(nil))
-	f.Add(tally{}.with([]pending{{completion{1, 2}, storetest.Hash(1), 0, storetest.Start}, {completion{3, 4}, storetest.Hash(2), 0, storetest.Start}}).append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, ok := parseTally(b)
-		if !ok {
-			return
-		}
-		if !bytes.Equal(got.append(nil), b) {
-			t.Errorf("%x is read as %+v", b, got)
-		}
-		next := got.with([]pending{{completion{5, 6}, storetest.Hash(3), 0, storetest.Start}})
-		if _, ok := parseTally(next.append(nil)); !ok {
-			t.Errorf("%x with one more cannot be read", b)
-		}
-	})
-}
-
-func TestATallyCountsEachCompletionOnce(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %#x", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	var all []pending
-	want := make(map[infohash.T]uint32)
-	for n := range 300 {
-		p := pending{completion{incarnation(1 + rng.IntN(3)), uint64(n + 1)}, storetest.Hash(rng.IntN(40)), 0, storetest.Start}
-		all = append(all, p)
-		want[p.hash]++
-	}
-	// In the order of numbers, in batches that overlap with what was written before.
-	var got tally
-	for from := 0; from < len(all); {
-		to := min(len(all), from+1+rng.IntN(20))
-		got = got.with(all[max(0, from-rng.IntN(30)):to])
-		from = to
-	}
-	got, ok := parseTally(got.append(nil))
-	if !ok {
-		t.Fatal("the tally cannot be read")
-	}
-	for h, n := range want {
-		if got.count(h) != n {
-			t.Errorf("%v is counted %d times, want %d", h, got.count(h), n)
-		}
-	}
-	if got.count(storetest.Hash(99)) != 0 {
-		t.Error("a torrent that nobody has finished is counted")
-	}
-}
-
-func TestAFullTallyKeepsTheLargestCounts(t *testing.T) {
-	var list []pending
-	number := uint64(0)
-	add := func(h infohash.T, times int) {
-		for range times {
-			number++
-			list = append(list, pending{completion{1, number}, h, 0, storetest.Start})
-		}
-	}
-	for i := range 50 {
-		add(storetest.Hash(i), 3)
-	}
-	for i := range maxCounts {
-		add(storetest.Hash(1000+i), 1)
-	}
-	got := tally{}.with(list)
-	if n := len(got.counts) / countSize; n != maxCounts {
-		t.Errorf("%d torrents, want %d", n, maxCounts)
-	}
-	for i := range 50 {
-		if got.count(storetest.Hash(i)) != 3 {
-			t.Errorf("torrent %d has made way", i)
-		}
-	}
-	if _, ok := parseTally(got.append(nil)); !ok {
-		t.Error("a full tally cannot be read")
-	}
-}
-
-func TestATallyForgetsTheNodeOfLongestAgo(t *testing.T) {
-	var got tally
-	for n := range maxMarks + 5 {
-		got = got.with([]pending{{completion{incarnation(100 - n), uint64(n + 1)}, storetest.Hash(1), 0, storetest.Start}})
-	}
-	if len(got.marks) != maxMarks || got.has(completion{100, 1}) || !got.has(completion{incarnation(100 - maxMarks - 4), 1}) {
-		t.Errorf("marks are %v", got.marks)
-	}
-	if !slices.IsSortedFunc(got.marks, func(a, b mark) int { return byNode(a, b.node) }) {
-		t.Error("marks are not sorted")
-	}
 }

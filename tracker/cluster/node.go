@@ -121,7 +121,7 @@ func (n *Node) openLedger(ctx context.Context) error {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
 	n.ledger = newLedger(js, n.opts.Name, n.replicas())
-	n.store.completions = newCompletions(header{node: n.id, boot: n.boot}.incarnation(), n.opts.Log, &n.counters, time.Now())
+	n.store.completions = newCompletions(header{node: n.id, boot: n.boot}.incarnation(), n.opts.Log, &n.counters)
 	n.setTrouble(errNotYet)
 	n.group.Go(func() { n.store.completions.run(ctx, n.ledger, n.opts.Now) })
 	n.group.Go(func() { n.attend(ctx) })

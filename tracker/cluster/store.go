@@ -47,7 +47,7 @@ func (s *Store) Announce(ctx context.Context, a tracker.Announce, want int) (tra
 	identity := condense(s.key, a.PeerID, a.Key)
 	a.PeerID, a.Key = expand(identity), 0
 	var swarm tracker.Swarm
-	var completion uint64
+	var completion uint32
 	var err error
 	if a.Event == wire.Completed && a.Seed && s.completions != nil {
 		swarm, completion, err = s.complete(ctx, a, want)
@@ -80,7 +80,7 @@ func (s *Store) Scrape(ctx context.Context, hashes []infohash.T, into []tracker.
 
 // complete applies an announce that says that its peer has finished, and numbers
 // the completion if it is the first that is heard of it.
-func (s *Store) complete(ctx context.Context, a tracker.Announce, want int) (tracker.Swarm, uint64, error) {
+func (s *Store) complete(ctx context.Context, a tracker.Announce, want int) (tracker.Swarm, uint32, error) {
 	lock := &s.completing[a.InfoHash[1]%64]
 	lock.Lock()
 	defer lock.Unlock()
@@ -102,7 +102,7 @@ func (s *Store) counted(ctx context.Context, h infohash.T) int {
 }
 
 // pass tells the other nodes of an announce, if there is news in it.
-func (s *Store) pass(a tracker.Announce, identity uint32, completion uint64) {
+func (s *Store) pass(a tracker.Announce, identity uint32, completion uint32) {
 	w := word{at: a.Time, seed: a.Seed, gone: a.Event == wire.Stopped}
 	if !s.recent.local(s.recent.fingerprint(a.InfoHash, a.Peer), w, s.renew) && completion == 0 {
 		return

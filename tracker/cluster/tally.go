@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"time"
 
 	"p2p/torrentfile/infohash"
 	"p2p/tracker/ledger"
@@ -36,10 +37,11 @@ func tallyNumber(key string) (n int, ok bool) {
 // tally is the counts of some torrents as they lie in the ledger.
 //
 // 1B version + 1B number of marks
-// + (8B node + 8B number) for each mark
+// + (8B node + 4B number + 4B time in seconds) for each mark
 // + (20B info-hash + 4B count) for each torrent, sorted by info-hash
 //
-// A mark says which completions of a node are in the counts: all up to that number.
+// A mark says which completions of a node are in the counts: all up to that
+// number, from 1 on. Its time is when it was last changed.
 type tally struct {
 	marks  []mark // sorted by node
 	counts []byte // 24 bytes each
@@ -47,7 +49,8 @@ type tally struct {
 
 type mark struct {
 	node incarnation
-	upTo uint64
+	upTo uint32
+	at   uint32
 }
 
 const (
@@ -69,7 +72,7 @@ func parseTally(b []byte) (t tally, ok bool) {
 	}
 	n := int(b[1])
 	for b = b[2:]; n > 0; n-- {
-		m := mark{incarnation(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint64(b[8:])}
+		m := mark{incarnation(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])}
 		if len(t.marks) > 0 && t.marks[len(t.marks)-1].node >= m.node {
 			return tally{}, false
 		}
@@ -91,7 +94,8 @@ func (t tally) append(dst []byte) []byte {
 	dst = append(dst, tallyVersion, byte(len(t.marks)))
 	for _, m := range t.marks {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(m.node))
-		dst = binary.BigEndian.AppendUint64(dst, m.upTo)
+		dst = binary.BigEndian.AppendUint32(dst, m.upTo)
+		dst = binary.BigEndian.AppendUint32(dst, m.at)
 	}
 	return append(dst, t.counts...)
 }
@@ -116,41 +120,53 @@ func (t tally) count(h infohash.T) uint32 {
 	return 0
 }
 
-// has reports whether completion c is in the counts.
-func (t tally) has(c completion) bool {
-	i, found := slices.BinarySearchFunc(t.marks, c.node, byNode)
-	return found && c.number <= t.marks[i].upTo
+// upTo returns which completions of a node are in the counts.
+func (t tally) upTo(n incarnation) uint32 {
+	if i, found := slices.BinarySearchFunc(t.marks, n, byNode); found {
+		return t.marks[i].upTo
+	}
+	return 0
 }
+
+// has reports whether completion c is in the counts.
+func (t tally) has(c completion) bool { return c.number <= t.upTo(c.node) }
 
 func byNode(m mark, n incarnation) int { return cmp.Compare(m.node, n) }
 
 // with returns t with more completions, which are sorted by number; t is as it
-// was. Those that it has are left out.
-func (t tally) with(all []pending) tally {
-	t = tally{slices.Clone(t.marks), slices.Clone(t.counts)}
+// was. Those that it has are left out, and so are those of other nodes than self
+// that come after one which is not known here, unless they have waited for it
+// long enough. more is how many were added.
+func (t tally) with(all []pending, self incarnation, now time.Time) (next tally, more int) {
+	next = tally{slices.Clone(t.marks), slices.Clone(t.counts)}
 	for _, p := range all {
-		if t.has(p.completion) {
+		isNext := p.number == next.upTo(p.node)+1
+		if next.has(p.completion) || p.node != self && !isNext && now.Sub(p.since) < giveUpAfter {
 			continue
 		}
-		t.mark(p.completion)
-		t.raise(p.hash)
+		next.mark(p.completion, now)
+		if !p.void {
+			next.raise(p.hash)
+		}
+		more++
 	}
-	return t
+	return next, more
 }
 
-func (t *tally) mark(c completion) {
+func (t *tally) mark(c completion, now time.Time) {
+	m := mark{c.node, c.number, uint32(now.Unix())}
 	i, found := slices.BinarySearchFunc(t.marks, c.node, byNode)
 	if found {
-		t.marks[i].upTo = c.number
+		t.marks[i] = m
 		return
 	}
-	t.marks = slices.Insert(t.marks, i, mark{c.node, c.number})
+	t.marks = slices.Insert(t.marks, i, m)
 	if len(t.marks) <= maxMarks {
 		return
 	}
 	oldest := 0
-	for i, m := range t.marks { // numbers are times, roughly
-		if m.upTo < t.marks[oldest].upTo {
+	for i, m := range t.marks {
+		if m.at < t.marks[oldest].at {
 			oldest = i
 		}
 	}

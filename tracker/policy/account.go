@@ -14,7 +14,10 @@ import (
 
 var (
 	errNoPasskey = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "this tracker needs a passkey in its address", Never: true}
-	errUnknown   = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "unknown passkey", Never: true}
+	// Not "never": a key that was just made elsewhere may not be known here yet,
+	// and a client that is told "never" (BEP 31) does not come back when it is.
+	errUnknown   = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "unknown passkey", RetryIn: time.Hour}
+	errStarting  = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "the passkeys are not loaded yet", RetryIn: time.Minute}
 	errTorrents  = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "too many active torrents for this passkey", RetryIn: 15 * time.Minute}
 	errAddresses = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "too many addresses for this passkey", RetryIn: 15 * time.Minute}
 	errKeyRate   = &tracker.Refusal{Cause: tracker.CausePasskey, Reason: "too many announces for this passkey", RetryIn: 2 * time.Minute}

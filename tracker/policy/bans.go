@@ -22,7 +22,9 @@ import (
 // BansBucket is the name of the bucket of a ledger that holds the bans.
 const BansBucket = "bans"
 
-var errBanned = &tracker.Refusal{Cause: tracker.CauseBanned, Reason: "banned", Never: true}
+// A ban may end, or be taken back: "never" would be believed until the client is
+// started again (BEP 31).
+var errBanned = &tracker.Refusal{Cause: tracker.CauseBanned, Reason: "banned", RetryIn: 6 * time.Hour}
 
 // ErrInFile is the error of removing what stands in a file.
 var ErrInFile = errors.New("it stands in a file, and is removed there")
@@ -50,6 +52,7 @@ type Bans struct {
 	wake chan struct{} // holds one when the next end may have changed
 
 	current atomic.Pointer[banSet]
+	ready   atomic.Bool // current has the bans of the ledger
 }
 
 // banSet is the bans in force at a time.
@@ -74,8 +77,13 @@ func NewBans(o BansOptions) *Bans {
 		b.kept = newMirror(o.Bucket, o.Log, decodeBan)
 	}
 	b.current.Store(new(banSet))
+	b.ready.Store(b.kept == nil)
 	return b
 }
+
+// Ready reports whether the bans of the ledger, if there is one, have been fetched
+// since the start. Until then those of the file hold alone.
+func (b *Bans) Ready() bool { return b.ready.Load() }
 
 // MayAnnounce implements tracker.Policy.
 func (b *Bans) MayAnnounce(_ context.Context, r tracker.Request) error {
@@ -223,11 +231,15 @@ func (b *Bans) rebuild() {
 	for _, ban := range b.file {
 		add(ban)
 	}
+	ready := b.kept == nil || b.kept.ready() // before they are read
 	if b.kept != nil {
 		b.kept.each(func(_ string, e mirrored[Ban]) { add(e.value) })
 	}
 	set.networks = newRanges(networks)
 	b.current.Store(set)
+	if ready {
+		b.ready.Store(true)
+	}
 	select {
 	case b.wake <- struct{}{}:
 	default:

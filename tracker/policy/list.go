@@ -3,12 +3,14 @@ package policy
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"p2p/tracker"
 )
 
+// It is not for ever: a list that is read again may have the torrent.
 var (
-	errUnlisted = &tracker.Refusal{Cause: tracker.CauseUnlisted, Reason: "this tracker does not serve this torrent", Never: true}
+	errUnlisted = &tracker.Refusal{Cause: tracker.CauseUnlisted, Reason: "this tracker does not serve this torrent", RetryIn: time.Hour}
 )
 
 // List is a Policy that admits the torrents of a set, or all others. Any

@@ -89,6 +89,7 @@ type Private struct {
 	named map[string]*account
 
 	current atomic.Pointer[map[Digest]*account]
+	ready   atomic.Bool // current has the keys of the ledger
 }
 
 var _ tracker.Policy = (*Private)(nil)
@@ -109,13 +110,22 @@ func NewPrivate(o PrivateOptions) *Private {
 	return p
 }
 
+// Ready reports whether the keys of the ledger have been fetched since the start.
+// Until then a key that is not known may be good all the same, and its holder is told
+// to ask again.
+func (p *Private) Ready() bool { return p.ready.Load() }
+
 // account returns the account of a passkey, or why there is none.
 func (p *Private) account(key tracker.Passkey, now time.Time) (*account, error) {
 	if key == (tracker.Passkey{}) {
 		return nil, errNoPasskey
 	}
+	ready := p.ready.Load() // before the keys, so that it is not said of older ones
 	a := (*p.current.Load())[DigestOf(key)]
-	if a == nil {
+	switch {
+	case a == nil && !ready:
+		return nil, errStarting
+	case a == nil:
 		return nil, errUnknown
 	}
 	if until := a.key.Load().Until; !until.IsZero() && !now.Before(until) {
@@ -170,11 +180,15 @@ func (p *Private) rebuild() {
 		a.key.Store(&k)
 		named[k.Name], next[k.Digest] = a, a
 	}
+	ready := p.keys.ready() // before they are read
 	p.keys.each(func(_ string, e mirrored[Key]) { add(e.value) })
 	for _, k := range p.file {
 		add(k)
 	}
 	p.current.Store(&next)
+	if ready {
+		p.ready.Store(true)
+	}
 	for name, a := range p.named {
 		if named[name] == nil {
 			a.revoke(&p.rules)

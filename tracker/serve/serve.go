@@ -38,6 +38,9 @@ type Options struct {
 	// Loops is how many UDP sockets Listen opens, each with a loop of its own;
 	// one for every core when zero. See Bind.
 	Loops int
+	// MaxConns is the most HTTP connections at a time, shared out among the listeners; 4096
+	// for each of them when zero.
+	MaxConns int
 	// UDPKey is the secret of the connection ids of UDP; random when nil. With one
 	// that is kept, clients need not notice a restart. See udpfront.Options.
 	UDPKey []byte
@@ -102,11 +105,19 @@ func New(sockets Sockets, o Options) (*Server, error) {
 	return s, nil
 }
 
+// leastConns is what a listener, and an address, may have in any case: behind one
+// address, there can be many clients.
+const leastConns = 64
+
 // openHTTP makes the fronts for HTTP and the pages. Clients do not get /metrics,
 // whoever sees the pages: it is about the machine too, and no page is more work.
 func (s *Server) openHTTP(o Options) {
 	front := httpfront.Options{
 		Proxies: o.Proxies, HidePages: s.sockets.Admin != nil, Ready: o.Ready, Version: o.Version, Nodes: o.Nodes, Log: o.Log,
+	}
+	if o.MaxConns > 0 {
+		front.MaxConns = max(leastConns, o.MaxConns/max(1, len(s.sockets.HTTP)))
+		front.MaxConnsPerAddr = max(leastConns, front.MaxConns/8)
 	}
 	for range s.sockets.HTTP {
 		s.http = append(s.http, httpfront.New(s.service, front))

@@ -49,7 +49,7 @@ type Kind uint8
 const (
 	Ready   Kind = iota // all that was there at the start is shared, failed, or waits to be hashed
 	Shared              // a torrent is shared; before Ready not told
-	Removed             // a torrent is not shared any more, because its file is gone
+	Removed             // a torrent is not shared any more, because its file is gone, or is another one
 	Failed              // a torrent cannot be shared
 )
 
@@ -101,8 +101,9 @@ const (
 type item struct {
 	path    string
 	content string // where its content is, once that is known
+	file    mark   // the torrent file, as it was when it was read
 	state   state
-	gone    bool       // the file is
+	gone    bool       // the file is, or there is another one in its place
 	was     state      // when that was found out
 	hash    infohash.T // zero until the torrent could be read
 	bytes   int64
@@ -213,12 +214,16 @@ type opened struct {
 
 // read opens a torrent and its content.
 func (l *Library) read(it *item) (opened, error) {
+	file := markOf(it.path) // first: what changes while we read has changed since
 	m, err := torrentfile.Load(it.path)
 	if err != nil {
 		return opened{}, err
 	}
 	l.mu.Lock()
 	it.content = filepath.Join(l.place(it.path), m.Info.Name)
+	if it.state != shared { // else it is woken up: what is shared is what was read before
+		it.file = file
+	}
 	l.mu.Unlock()
 	s, err := store.Open(l.place(it.path), &m.Info, store.Options{ReadOnly: true, StateDir: l.o.StateDir, InfoHash: m.InfoHash})
 	if err != nil {

@@ -328,3 +328,24 @@ func TestAFolderThatGoesAwayIsToldOnceAndKeepsItsTorrents(t *testing.T) {
 		}
 	}
 }
+
+func TestATorrentFileThatIsReplacedIsShared(t *testing.T) {
+	s := newShelf(t)
+	s.put("a", "this is a")
+	s.put("b", "this is b")
+	s.open(library.Options{Folders: []string{s.torrents}})
+	s.await("at the start", func(st library.Status) bool { return st.Shared == 2 })
+	old := s.path("a")
+	s.put("c", "something else") // in another place first, then over the old one
+	s.await("c is there", func(st library.Status) bool { return st.Shared == 3 })
+	if err := os.Rename(s.path("c"), old); err != nil {
+		t.Fatal(err)
+	}
+	s.await("c in place of a", func(st library.Status) bool { return st.Torrents == 2 && st.Shared == 2 })
+	if !s.answers("a") || !s.answers("b") {
+		t.Error("no answer for what the files describe now")
+	}
+	if got := s.told(library.Removed); len(got) != len("a c") {
+		t.Errorf("removed are %q, want a and c", got)
+	}
+}

@@ -136,6 +136,7 @@ func (l *Library) lookInto(dir string, now time.Time) []*item {
 // those that are to be loaded.
 func (l *Library) compare(dir string, entries []fs.DirEntry) (found []*item) {
 	there := make(map[string]bool, len(entries))
+	var gone []*item
 	l.mu.Lock()
 	for _, e := range entries {
 		if e.IsDir() || !strings.EqualFold(filepath.Ext(e.Name()), ".torrent") {
@@ -143,18 +144,19 @@ func (l *Library) compare(dir string, entries []fs.DirEntry) (found []*item) {
 		}
 		path := filepath.Join(dir, e.Name())
 		there[path] = true
+		if it := l.items[path]; it != nil && it.state != failed && it.file != markOf(path) { // see changed for those
+			l.take(it)
+			gone = append(gone, it)
+		}
 		if l.items[path] == nil {
 			it := &item{path: path}
 			l.items[path] = it
 			found = append(found, it)
 		}
 	}
-	var gone []*item
 	for path, it := range l.items {
 		if filepath.Dir(path) == filepath.Clean(dir) && !there[path] {
-			it.gone, it.was = true, it.state
-			l.enter(it, fresh)
-			delete(l.items, path)
+			l.take(it)
 			gone = append(gone, it)
 		}
 	}
@@ -167,6 +169,13 @@ func (l *Library) compare(dir string, entries []fs.DirEntry) (found []*item) {
 	}
 	_ = group.Wait() // none returns an error
 	return found
+}
+
+// take takes an item out of the list. The caller holds l.mu, and drops it.
+func (l *Library) take(it *item) {
+	it.gone, it.was = true, it.state
+	l.enter(it, fresh)
+	delete(l.items, it.path)
 }
 
 // heirs returns the torrents that could not be shared because one that is gone was

@@ -10,13 +10,17 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	tracker "p2p/tracker/serve"
 )
 
-// handed are sockets that a service manager keeps open, on one port number.
+// handed are sockets that a service manager keeps open, on one port number: one
+// for streams and, as the unit has it, one for datagrams for every core.
 type handed struct {
 	files []*os.File
 	addr  string
@@ -24,34 +28,62 @@ type handed struct {
 
 func newHanded(t *testing.T) handed {
 	t.Helper()
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	sockets, err := tracker.Bind(2, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: l.Addr().(*net.TCPAddr).Port})
-	if err != nil {
-		t.Skipf("no port that is free for both protocols: %v", err)
+	defer sockets.Close()
+	h := handed{addr: sockets.HTTP[0].Addr().String()}
+	add := func(f *os.File, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		h.files = append(h.files, f)
 	}
-	defer c.Close()
-	tcp, err := l.File()
+	for _, l := range sockets.HTTP {
+		add(l.(*net.TCPListener).File())
+	}
+	for _, c := range sockets.UDP {
+		add(c.File())
+	}
+	return h
+}
+
+// manager is where a service says how it is (sd_notify).
+func manager(t *testing.T) (told func() string, path string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "p2p") // the path of a socket has a hundred bytes
 	if err != nil {
 		t.Fatal(err)
 	}
-	udp, err := c.File()
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path = filepath.Join(dir, "n")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { tcp.Close(); udp.Close() })
-	return handed{[]*os.File{tcp, udp}, l.Addr().String()}
+	t.Cleanup(func() { conn.Close() })
+	return func() string {
+		if err := conn.SetReadDeadline(time.Now().Add(soon)); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 100)
+		n, err := conn.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b[:n])
+	}, path
 }
 
 // start starts a tracker with the sockets, as systemd would: LISTEN_PID is that
 // of the program, which a shell learns by becoming it.
-func (h handed) start(t *testing.T) (stop func()) {
+func (h handed) start(t *testing.T, env ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" tracker --listen 198.51.100.1:1`, binary)
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=http:udp", "XDG_STATE_HOME="+t.TempDir(), "XDG_RUNTIME_DIR=", "P2P_LANG=en")
+	cmd.Env = append(os.Environ(), fmt.Sprint("LISTEN_FDS=", len(h.files)), "LISTEN_FDNAMES=http:udp", "XDG_STATE_HOME="+t.TempDir(), "XDG_RUNTIME_DIR=", "P2P_LANG=en")
+	cmd.Env = append(cmd.Env, env...)
 	cmd.ExtraFiles = h.files
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -118,13 +150,20 @@ func (h handed) connect() error {
 func TestARestartWithSocketsOfTheServiceManagerLosesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHanded(t)
-	stop := h.start(t)
+	told, path := manager(t)
+	stop := h.start(t, "NOTIFY_SOCKET="+path)
+	if got := told(); got != "READY=1" {
+		t.Errorf("the service manager is told %q first", got)
+	}
 	for _, ask := range []func() error{h.announce, h.connect} {
 		if err := ask(); err != nil {
 			t.Fatalf("the first tracker: %v", err)
 		}
 	}
 	stop()
+	if got := told(); got != "STOPPING=1" {
+		t.Errorf("the service manager is told %q at the end", got)
+	}
 	const each = 5
 	answers := make(chan error, 2*each)
 	for range each {

@@ -78,7 +78,7 @@ func TestTheUnitsAreWhole(t *testing.T) {
 	}
 	for n, want := range map[int]int{0: 1, 1: 1, 3: 3} {
 		s := systemd.SocketUnit(n)
-		if strings.Count(s, "\nListenDatagram=6969\n") != want || !strings.Contains(s, "\nListenStream=6969\n") || strings.Contains(s, "@") {
+		if strings.Count(s, "ListenDatagram=6969\n") != want || !strings.Contains(s, "\nListenStream=6969\n") || strings.Contains(s, "@") {
 			t.Errorf("the unit of %d sockets is\n%s", n, s)
 		}
 	}
