@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,6 +51,7 @@ type Options struct {
 // Errors of Options.
 var (
 	ErrNoSecret = errors.New("a node that others reach over the network needs a cluster secret")
+	ErrPlatform = errors.New("the NATS server that is built in needs a 64-bit system: use one elsewhere")
 	ErrNoDir    = errors.New("a node of a cluster needs a folder for its data")
 	ErrOptions  = errors.New("the options of the cluster contradict each other")
 )
@@ -85,6 +87,8 @@ func (o Options) check() error {
 		return fmt.Errorf("%w: a NATS server elsewhere leaves nothing to listen for or to join", ErrOptions)
 	case len(o.Join) > 0 && o.Listen == "":
 		return fmt.Errorf("%w: who joins others must listen too", ErrOptions)
+	case strconv.IntSize < 64 && o.NATS == "" && o.Dir != "":
+		return ErrPlatform // its counters are not aligned for atomic access there, and it panics
 	case o.Listen != "" && o.Dir == "":
 		return ErrNoDir
 	case o.Listen != "" && len(o.Secret) == 0 && !isLoopback(o.Listen):
