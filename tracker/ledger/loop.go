@@ -59,16 +59,17 @@ func Put(ctx context.Context, b Bucket, key string, value []byte) (Revision, err
 	return 0, ErrConflict
 }
 
-// Remove deletes the entry of key, whatever its revision, or returns ErrMissing.
-func Remove(ctx context.Context, b Bucket, key string) error {
+// Remove deletes the entry of key, whatever its revision, which it returns, or returns
+// ErrMissing.
+func Remove(ctx context.Context, b Bucket, key string) (was Revision, err error) {
 	for range attempts {
 		old, err := b.Get(ctx, key)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if err := b.Delete(ctx, key, old.Revision); !errors.Is(err, ErrConflict) {
-			return err
+			return old.Revision, err
 		}
 	}
-	return ErrConflict
+	return 0, ErrConflict
 }

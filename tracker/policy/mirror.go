@@ -19,6 +19,9 @@ type mirror[V any] struct {
 
 	mu      sync.Mutex
 	entries map[string]mirrored[V]
+	// gone are the revisions that this process has deleted, of keys of which the watch
+	// has not told so yet: it may still be about to tell what was there before.
+	gone    map[string]ledger.Revision
 	synced  bool
 	changed chan struct{} // holds one when entries have changed
 }
@@ -32,7 +35,7 @@ type mirrored[V any] struct {
 func newMirror[V any](b ledger.Bucket, log *zap.Logger, decode func(string, []byte) (V, error)) *mirror[V] {
 	return &mirror[V]{
 		bucket: b, decode: decode, log: log,
-		entries: make(map[string]mirrored[V]), changed: make(chan struct{}, 1),
+		entries: make(map[string]mirrored[V]), gone: make(map[string]ledger.Revision), changed: make(chan struct{}, 1),
 	}
 }
 
@@ -53,7 +56,9 @@ func (m *mirror[V]) follow(ctx context.Context) {
 				fresh = nil
 			case c.Synced:
 			case fresh != nil:
+				m.mu.Lock()
 				m.put(fresh, c)
+				m.mu.Unlock()
 			default:
 				m.apply(c)
 			}
@@ -92,10 +97,17 @@ func (m *mirror[V]) apply(c ledger.Change) {
 	m.signal()
 }
 
-// put records c in entries, unless something later is there.
+// put records c in entries, unless something later is there or was. The caller holds
+// the lock.
 func (m *mirror[V]) put(entries map[string]mirrored[V], c ledger.Change) {
 	if old, ok := entries[c.Key]; ok && c.Revision != 0 && c.Revision <= old.revision {
 		return
+	}
+	if was, ok := m.gone[c.Key]; ok {
+		if c.Revision <= was {
+			return
+		}
+		delete(m.gone, c.Key)
 	}
 	if c.Deleted {
 		delete(entries, c.Key)
@@ -153,9 +165,16 @@ func (m *mirror[V]) write(ctx context.Context, key string, value []byte) error {
 
 // remove deletes an entry from the bucket and from m.
 func (m *mirror[V]) remove(ctx context.Context, key string) error {
-	err := ledger.Remove(ctx, m.bucket, key)
-	if err == nil {
-		m.apply(ledger.Change{Entry: ledger.Entry{Key: key}, Deleted: true})
+	was, err := ledger.Remove(ctx, m.bucket, key)
+	if err != nil {
+		return err
 	}
-	return err
+	m.mu.Lock()
+	if m.entries[key].revision <= was {
+		delete(m.entries, key)
+		m.gone[key] = was
+	}
+	m.mu.Unlock()
+	m.signal()
+	return nil
 }

@@ -174,7 +174,7 @@ func watchersConverge(t *testing.T, l ledger.Ledger) {
 				value := fmt.Sprintf("%d-%d", w, i)
 				var err error
 				if i%4 == 3 {
-					err = ledger.Remove(t.Context(), b, key)
+					_, err = ledger.Remove(t.Context(), b, key)
 				} else {
 					_, err = ledger.Put(t.Context(), b, key, []byte(value))
 				}

@@ -243,7 +243,7 @@ func allReturns(t *testing.T, l ledger.Ledger) {
 	for _, key := range []string{"c", "gone", "a", "b"} {
 		create(t, b, key, "value of "+key)
 	}
-	if err := ledger.Remove(t.Context(), b, "gone"); err != nil {
+	if _, err := ledger.Remove(t.Context(), b, "gone"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ledger.All(t.Context(), b)
@@ -271,8 +271,9 @@ func putAndRemove(t *testing.T, l ledger.Ledger) {
 		}
 		expect(t, b, "k", value, r)
 	}
-	if err := ledger.Remove(ctx, b, "k"); err != nil {
+	if _, err := ledger.Remove(ctx, b, "k"); err != nil {
 		t.Errorf("Remove: %v", err)
 	}
-	expectError(t, "Remove of nothing", ledger.Remove(ctx, b, "k"), ledger.ErrMissing)
+	_, err := ledger.Remove(ctx, b, "k")
+	expectError(t, "Remove of nothing", err, ledger.ErrMissing)
 }

@@ -61,7 +61,6 @@ type Room struct {
 
 	marks map[identity.Key]Mark
 	heads map[ID]bool // events that no other names
-	top   uint64      // the largest lamport
 
 	accounts map[identity.Key]identity.Key // of each device
 	acts     map[ID]*act
@@ -288,7 +287,6 @@ func (r *Room) enter(m Meta, body []byte, causes []Meta) {
 		delete(r.heads, causes[i].ID)
 	}
 	r.heads[m.ID] = true
-	r.top = max(r.top, m.Lamport)
 	if mark := r.marks[m.Author]; m.Seq == mark.Seq+1 && (m.Seq == 1 || m.Prev == mark.ID) {
 		r.marks[m.Author] = Mark{m.Seq, m.ID}
 	}
