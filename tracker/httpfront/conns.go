@@ -19,13 +19,16 @@ type conns struct {
 	mu     sync.Mutex
 	open   map[*conn]struct{} // those that the fast loop has
 	byAddr map[netip.Addr]int
-	loops  sync.WaitGroup // of the fast loop
+	// TLS handshakes that are going on, all together and by address.
+	shaking   int
+	shakingBy map[netip.Addr]int
+	loops     sync.WaitGroup // of the fast loop
 }
 
 func newConns(places, perAddr int, exempt proxies) *conns {
 	return &conns{
 		places: make(chan struct{}, places), perAddr: perAddr, exempt: exempt,
-		open: make(map[*conn]struct{}), byAddr: make(map[netip.Addr]int),
+		open: make(map[*conn]struct{}), byAddr: make(map[netip.Addr]int), shakingBy: make(map[netip.Addr]int),
 	}
 }
 

@@ -76,8 +76,6 @@ type Front struct {
 	version  string
 	nodes    func() []Node // nil for none
 	metrics  http.Handler  // nil for none
-	// handshakes has a token per TLS handshake that is going on.
-	handshakes chan struct{}
 }
 
 // New returns a Front for service.
@@ -102,7 +100,6 @@ func New(service *tracker.Service, o Options) *Front {
 		o.MaxConnsPerAddr = max(1, o.MaxConns/8)
 	}
 	f.conns = newConns(o.MaxConns, o.MaxConnsPerAddr, o.Proxies)
-	f.handshakes = make(chan struct{}, max(1, o.MaxConns/4))
 	f.scratch.New = func() any { return &scratch{hashes: make([]infohash.T, 0, httpwire.MaxScrape)} }
 	f.server = &http.Server{
 		Handler:        f.Handler(),

@@ -33,7 +33,7 @@ func (f *Front) serveConn(ctx context.Context, c *conn) {
 		}
 	}()
 	if stream, ok := c.stream.(*tls.Conn); ok {
-		if err := f.handshake(stream); err != nil {
+		if err := c.handshake(stream); err != nil {
 			f.log.Debug("tls handshake", zap.Error(err))
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -143,12 +144,40 @@ var errManyHandshakes = errors.New("too many handshakes at a time")
 // handshake finishes the handshake of a connection, whose deadline is set. It is
 // the most expensive thing that a stranger can ask for, so only a part of the
 // connections may be at it: a flood leaves the others alone.
-func (f *Front) handshake(c *tls.Conn) error {
-	select {
-	case f.handshakes <- struct{}{}:
-	default:
+func (c *conn) handshake(stream *tls.Conn) error {
+	if !c.owner.beginHandshake(c.network) {
 		return errManyHandshakes
 	}
-	defer func() { <-f.handshakes }()
-	return c.Handshake()
+	defer c.owner.endHandshake(c.network)
+	return stream.Handshake()
+}
+
+// The shares of handshakes in all connections, and of one address in all handshakes:
+// a few silent clients are not to keep everybody else out.
+const (
+	handshakeShare = 4
+	addrShare      = 8
+)
+
+// beginHandshake reports whether a client of that network may begin a handshake. The
+// zero network, of proxies, has no bound of its own.
+func (s *conns) beginHandshake(network netip.Addr) bool {
+	most := max(1, cap(s.places)/handshakeShare)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shaking >= most || network.IsValid() && s.shakingBy[network] >= max(1, most/addrShare) {
+		return false
+	}
+	s.shaking++
+	s.shakingBy[network]++
+	return true
+}
+
+func (s *conns) endHandshake(network netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shaking--
+	if s.shakingBy[network]--; s.shakingBy[network] == 0 {
+		delete(s.shakingBy, network)
+	}
 }

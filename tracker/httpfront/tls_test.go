@@ -270,6 +270,23 @@ func TestHandshakesAreFewAndShort(t *testing.T) {
 	})
 }
 
+func TestOneAddressDoesNotTakeAllHandshakes(t *testing.T) {
+	files := newPair(t)
+	roots := files.write(t, 1, farAway)
+	certificate := load(t, files)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		front := httpfront.New(newService(), httpfront.Options{MaxConns: 64, MaxConnsPerAddr: 64}) // sixteen handshakes, two of an address
+		defer serveOn(t, certificate.Listener(p), front)()
+		for range 20 {
+			defer p.dial("192.0.2.1:1").Close() // and says nothing
+		}
+		synctest.Wait()
+		conn := tls.Client(p.dial("192.0.2.2:1"), &tls.Config{RootCAs: roots, ServerName: "tracker"})
+		newClient(t, conn).ask(announceTarget(1))
+	})
+}
+
 func TestPlainTextOnATLSPortIsNotServed(t *testing.T) {
 	files := newPair(t)
 	files.write(t, 1, farAway)
