@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -182,4 +183,26 @@ func FuzzParseCertificate(f *testing.F) {
 			t.Errorf("%x is %+v, which is written otherwise", b, c)
 		}
 	})
+}
+
+func TestKeysAndTokensSurviveJSON(t *testing.T) {
+	type pair struct {
+		K    identity.Key
+		None identity.Key
+		T    identity.Token
+	}
+	want := pair{K: secret(t, 1).Key(), T: identity.Token{1, 2}}
+	b, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got pair
+	if err := json.Unmarshal(b, &got); err != nil || got != want {
+		t.Errorf("%s is %+v, %v; want %+v", b, got, err, want)
+	}
+	for _, text := range []string{`{"K":"abc"}`, `{"T":"abc"}`} {
+		if err := json.Unmarshal([]byte(text), &got); err == nil {
+			t.Errorf("%s is %+v", text, got)
+		}
+	}
 }

@@ -95,6 +95,24 @@ func (k Key) Short() string {
 	return s[:4] + "-" + s[4:8]
 }
 
+// MarshalText implements encoding.TextMarshaler: String, and nothing for nobody's key.
+func (k Key) MarshalText() ([]byte, error) {
+	if k.IsZero() {
+		return nil, nil
+	}
+	return []byte(k.String()), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *Key) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*k = Key{}
+		return nil
+	}
+	*k, err = ParseKey(string(text))
+	return err
+}
+
 // ParseKey reads what String returns. Case, and blanks and "-" between groups, do
 // not matter.
 func ParseKey(s string) (Key, error) {

@@ -25,6 +25,19 @@ const (
 // invited.
 type Token [TokenSize]byte
 
+// MarshalText implements encoding.TextMarshaler.
+func (t Token) MarshalText() ([]byte, error) { return []byte(encoding.EncodeToString(t[:])), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *Token) UnmarshalText(text []byte) error {
+	b, err := encoding.DecodeString(string(text))
+	if err != nil || len(b) != TokenSize {
+		return fmt.Errorf("%w: its token is damaged", ErrLink)
+	}
+	*t = Token(b)
+	return nil
+}
+
 // Link introduces its owner: p2p:KEY?... It is all that two people need to find each
 // other and to be sure of it.
 type Link struct {

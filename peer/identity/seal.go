@@ -70,4 +70,6 @@ const SignatureSize = 64
 func (s Secret) Sign(purpose string, b []byte) []byte { return s.sign(purpose, b) }
 
 // Verify checks what Sign has returned. The error is ErrSignature.
-func (k Key) Verify(purpose string, b, signature []byte) error { return k.verify(purpose, b, signature) }
+func (k Key) Verify(purpose string, b, signature []byte) error {
+	return k.verify(purpose, b, signature)
+}

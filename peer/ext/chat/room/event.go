@@ -28,6 +28,27 @@ type ID [sha256.Size]byte
 // String returns the start of id, enough to tell events apart in a log.
 func (id ID) String() string { return hex.EncodeToString(id[:6]) }
 
+// MarshalText implements encoding.TextMarshaler: all of id in hexadecimal digits, nothing for none.
+func (id ID) MarshalText() ([]byte, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	return hex.AppendEncode(nil, id[:]), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *ID) UnmarshalText(text []byte) error {
+	*id = ID{}
+	if len(text) == 0 {
+		return nil
+	}
+	if len(text) != 2*len(id) {
+		return fmt.Errorf("%w: an id has %d digits", ErrMalformed, 2*len(id))
+	}
+	_, err := hex.Decode(id[:], text)
+	return err
+}
+
 // IsZero reports whether id is that of no event.
 func (id ID) IsZero() bool { return id == ID{} }
 
