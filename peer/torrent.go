@@ -197,6 +197,28 @@ func (n *Node) others(peers []netip.AddrPort) (count int) {
 	return count
 }
 
+// Close ends the sharing: it keeps what is verified, tells the trackers, as long as ctx
+// allows, and waits for all that was started for the torrent. After it the Store may be closed. It may be
+// called more than once, and while the Node is closing, which then does the same.
+func (s *Swarm) Close(ctx context.Context) error {
+	n := s.node
+	n.mu.Lock()
+	here := n.swarms[s.hash] == s
+	if here {
+		delete(n.swarms, s.hash)
+		n.wg.Add(1)
+	}
+	n.mu.Unlock()
+	if !here {
+		return nil
+	}
+	defer n.wg.Done()
+	if err := s.close(ctx); err != nil {
+		return fmt.Errorf("close torrent %v: %w", s.hash, err)
+	}
+	return nil
+}
+
 // close ends the torrent: it keeps what is verified and tells the trackers.
 func (s *Swarm) close(ctx context.Context) error {
 	s.stop()
