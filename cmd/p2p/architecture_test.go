@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire"},
 	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger"},
+	{"peer/ext/chat/body", "peer/ext/chat/history"},
 	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy", "tracker/metrics"},
 	{"peer/swarm", "tracker/cluster"},
 	{"tracker/serve"},
@@ -52,6 +53,7 @@ var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest
 // pure are the packages and files that give the same answers to the same calls:
 // time, randomness and bytes come in as parameters.
 var pure = []string{
+	"peer/ext/chat/room", "peer/ext/chat/body",
 	"piece", "peer/wire", "peer/session", "tracker/wire", "tracker/httpwire", "tracker/udpwire",
 	"torrentfile/benc", "torrentfile/infohash",
 	"peer/swarm/core.go", "peer/swarm/join.go", "peer/swarm/clock.go", "peer/swarm/choker.go",

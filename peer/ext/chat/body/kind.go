@@ -1,0 +1,95 @@
+package body
+
+import (
+	"errors"
+
+	"p2p/peer/ext/chat/room"
+)
+
+// The kinds of events that have a body of this package.
+const (
+	KindText = room.Content + iota
+	KindFile
+)
+
+// Kinds about another event.
+const (
+	KindEdit room.Kind = 32 + iota
+	KindReaction
+)
+
+// Kinds for programs. KindInvite is for the moderators of a room; the others are said in the own room of an account.
+const (
+	KindInvite room.Kind = 48 + iota
+	KindContact
+	KindConversation
+	KindProfile
+)
+
+// Where the ranges of kinds begin.
+const (
+	firstAbout  = 32
+	firstHidden = 48
+)
+
+// Bounds of a body, in bytes where nothing else is said.
+const (
+	MaxText         = 24 << 10
+	MaxMentions     = 64 // accounts
+	MaxEmoji        = 64
+	MaxFileName     = 255
+	MaxName         = 64
+	MaxNote         = 1200 // 300 characters
+	MaxTrackers     = 8    // URLs
+	MaxTracker      = 512
+	MaxCertificates = 16
+)
+
+// ErrMalformed is that a body is not what its kind says.
+var ErrMalformed = errors.New("malformed body")
+
+// Summary is what a history has to know of a body.
+type Summary struct {
+	Text  string  // to be found by a search
+	About room.ID // the event that it is about, zero for none
+	Line  bool    // it has a place of its own in the conversation
+}
+
+// Summarize reads the body of an event of any kind. It gives the same answer to the same bytes for ever,
+// also when they cannot be read. A nil body is one that was withheld.
+func Summarize(kind room.Kind, b []byte) Summary {
+	switch kind {
+	case room.Create, room.Join, room.Admin:
+		return Summary{Line: true}
+	case room.Delete:
+		target, _ := ParseDelete(b)
+		return Summary{About: target}
+	case KindText:
+		t, _ := ParseText(b)
+		return Summary{Text: t.Text, Line: true}
+	case KindFile:
+		f, _ := ParseFile(b)
+		return Summary{Text: f.Name, Line: true}
+	case KindEdit:
+		e, _ := ParseEdit(b)
+		return Summary{Text: e.New.Text, About: e.Target}
+	}
+	switch {
+	case kind >= firstHidden:
+		return Summary{}
+	case kind >= firstAbout:
+		return Summary{About: aboutOf(b)}
+	}
+	return Summary{Line: kind >= room.Content}
+}
+
+// Delete returns the body of a room.Delete event that takes the body of target away.
+func Delete(target room.ID) []byte { return target[:] }
+
+// ParseDelete returns the id of what a room.Delete event is about.
+func ParseDelete(b []byte) (room.ID, error) {
+	if len(b) != len(room.ID{}) {
+		return room.ID{}, ErrMalformed
+	}
+	return room.ID(b), nil
+}
