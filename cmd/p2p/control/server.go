@@ -8,12 +8,11 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
 
+	"p2p/cmd/p2p/socket"
 	"p2p/tracker/policy"
 )
 
@@ -34,7 +33,6 @@ type Tracker struct {
 // Server answers on a socket. Serve ends it.
 type Server struct {
 	tracker  Tracker
-	path     string
 	listener net.Listener
 	log      *zap.Logger
 }
@@ -45,31 +43,14 @@ var ErrTaken = errors.New("another tracker has this control socket")
 // Listen makes the socket at path, which only this user can open. One that was
 // left there by a process that is gone is replaced.
 func Listen(path string, t Tracker, l *zap.Logger) (*Server, error) {
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
+	listener, err := socket.Listen(path)
+	if errors.Is(err, socket.ErrTaken) {
 		return nil, fmt.Errorf("control socket %s: %w", path, ErrTaken)
 	}
-	// The socket is made in a folder of its own and moved when it has its mode,
-	// so that nobody else can connect in between.
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".p2p-")
 	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("control %w", err)
 	}
-	defer os.RemoveAll(dir)
-	made := filepath.Join(dir, "s")
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	listener.SetUnlinkOnClose(false)
-	if err = os.Chmod(made, 0o600); err == nil {
-		err = os.Rename(made, path)
-	}
-	if err != nil {
-		listener.Close()
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	return &Server{tracker: t, path: path, listener: listener, log: l}, nil
+	return &Server{tracker: t, listener: listener, log: l}, nil
 }
 
 // Serve answers until ctx ends and then removes the socket.
@@ -91,7 +72,6 @@ func (s *Server) Serve(ctx context.Context) error {
 	if !stop() {
 		<-stopped
 	}
-	os.Remove(s.path)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
