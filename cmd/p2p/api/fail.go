@@ -1,0 +1,86 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// The keys of reasons. What a reason comes with is named behind it. They never change: programs of
+// others branch on them.
+const (
+	Bug      = "bug"      // the node's own; its log says more
+	Stopping = "stopping" // the node stops
+	Invalid  = "invalid"  // the request: what
+
+	NoAccount      = "no_account"      // nobody is logged in at this profile
+	LoggedIn       = "logged_in"       // somebody is: name
+	NoDirectory    = "no_directory"    // none is set
+	Unreachable    = "unreachable"     // the directory: url, problem
+	NameTaken      = "name_taken"      // at the directory: name
+	BadName        = "bad_name"        // the directory does not take it: name, rule
+	WrongPassword  = "wrong_password"  // or no such account, which the directory does not tell apart
+	WeakPassword   = "weak_password"   // at least: min (characters)
+	TooManyTries   = "too_many_tries"  // with the password: seconds
+	NoSuchDevice   = "no_such_device"  // of this account: device
+	NoSuchPerson   = "no_such_person"  // at the directory or among the contacts: who
+	Ambiguous      = "ambiguous"       // the start of a name or key: who
+	Yourself       = "yourself"        // that is you
+	AlreadyContact = "already_contact" // who
+	NotAsked       = "not_asked"       // he has sent no request: who
+	Blocked        = "blocked"         // by this person: who
+	KeyChanged     = "key_changed"     // his name has another key at the directory now: who
+	MailboxFull    = "mailbox_full"    // too many requests wait for him: who
+	TooMany        = "too_many"        // requests in a short time
+	BadLink        = "bad_link"        // problem
+	LinkExpired    = "link_expired"    //
+
+	NoSuchConversation = "no_such_conversation" // where
+	NotMember          = "not_member"           // this person is not, or not any more: where
+	NotAllowed         = "not_allowed"          // by the role of this person
+	RoomFull           = "room_full"            // limit
+	LastOwner          = "last_owner"           // the room would have no owner
+	NoSuchMessage      = "no_such_message"      // message
+	NotYours           = "not_yours"            // the message is another's
+	TooLong            = "too_long"             // limit (bytes)
+	Empty              = "empty"                // nothing to send
+	NoFile             = "no_file"              // the message offers none: message
+	NoSuchPath         = "no_such_path"         // on this machine: path
+	DiskFull           = "disk_full"            //
+)
+
+// Fail returns the error of a call: code, and a Reason with key. with is what the reason comes with, as
+// pairs of a name and a value.
+func Fail(code connect.Code, key string, with ...string) error {
+	reason := &p2pv1.Reason{Key: key, With: map[string]string{}}
+	message := key
+	for i := 0; i+1 < len(with); i += 2 {
+		reason.With[with[i]] = strings.ToValidUTF8(with[i+1], "\uFFFD") // else protobuf could not carry it
+		message += fmt.Sprintf(" %s=%q", with[i], with[i+1])
+	}
+	err := connect.NewError(code, errors.New(message))
+	if detail, e := connect.NewErrorDetail(reason); e == nil {
+		err.AddDetail(detail)
+	}
+	return err
+}
+
+// ReasonOf returns the reason that a call's error carries, or nil.
+func ReasonOf(err error) *p2pv1.Reason {
+	e, ok := errors.AsType[*connect.Error](err)
+	if !ok {
+		return nil
+	}
+	for _, d := range e.Details() {
+		if v, err := d.Value(); err == nil {
+			if reason, ok := v.(*p2pv1.Reason); ok {
+				return reason
+			}
+		}
+	}
+	return nil
+}

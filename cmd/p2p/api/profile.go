@@ -1,0 +1,97 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// The files of a profile that this package owns.
+const (
+	socketFile   = "node.sock"
+	endpointFile = "node.json"  // where the loopback network leads to it, and the token
+	lockFile     = "node.lock"  // held while there is a node
+	startFile    = "start.lock" // held by who starts one
+	logFile      = "node.log"   // what a node writes that a command started
+)
+
+// SocketPath returns where the node of a profile has its socket.
+func SocketPath(profile string) string { return filepath.Join(profile, socketFile) }
+
+// LogPath returns where a node that Attach started writes its log.
+func LogPath(profile string) string { return filepath.Join(profile, logFile) }
+
+// endpoint is the content of endpointFile.
+type endpoint struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// newLock returns a lock on a file of a profile. The system gives it up when the process dies; the
+// file stays, since removing it could take it away from under somebody who has just opened it.
+func newLock(profile, name string) *flock.Flock {
+	return flock.New(filepath.Join(profile, name), flock.SetPermissions(0o600))
+}
+
+// running reports whether a node holds the profile's lock.
+func running(profile string) (bool, error) {
+	l := newLock(profile, lockFile)
+	free, err := l.TryRLock()
+	if errors.Is(err, fs.ErrNotExist) { // nor is the folder
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for a node: %w", err)
+	}
+	return !free, l.Close()
+}
+
+// write puts e into its file, which nobody else can read at any moment.
+func (e endpoint) write(profile string) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write the token: %w", err)
+	}
+	f, err := os.CreateTemp(profile, "."+endpointFile+"-") // mode 0600
+	if err != nil {
+		return fmt.Errorf("write the token: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(profile, endpointFile))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write the token: %w", err)
+	}
+	return nil
+}
+
+// readEndpoint returns where the node answers on the loopback network. There is none without a node that
+// holds the profile's lock: the file of one that was killed names a port which may be anybody's by
+// now, and who has it must not be told a password.
+func readEndpoint(profile string) (e endpoint, err error) {
+	held, err := running(profile)
+	if err != nil {
+		return e, err
+	}
+	if !held {
+		return e, ErrNoNode
+	}
+	text, err := os.ReadFile(filepath.Join(profile, endpointFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, ErrNoNode
+	}
+	if err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		return e, fmt.Errorf("read %s: %w", endpointFile, err)
+	}
+	return e, nil
+}
