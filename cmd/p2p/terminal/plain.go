@@ -1,10 +1,191 @@
 package terminal
 
-import "context"
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
 
+	"golang.org/x/term"
+)
+
+// maxLine is how long a line of the input may be, in bytes.
+const maxLine = 1 << 20
+
+// runPlain runs a session line by line: what happens is printed as sentences, what is typed is
+// sent or is a command. When the input ends, so does the session, after the answers to what was asked.
 func runPlain(ctx context.Context, o Options) error {
-	follow(ctx, o.Client, func(any) {})
-	return nil
+	ctx, cancel := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer cancel()
+	p := &plain{ctx: ctx, o: o, session: newSession(o, randomKey), inputs: make(chan any, 64), theme: newTheme(None)}
+	p.session.width = 1 << 16 // lines are wrapped by whoever shows them
+	lines := make(chan string)
+	workers.Go(func() { follow(ctx, o.Client, p.send) })
+	go readLines(ctx, o.In, lines) // not waited for: nothing ends a read of a terminal
+	if o.State != "" {
+		p.handle(loadMemory(o.State))
+	}
+	return p.run(lines)
 }
 
-func runScreen(ctx context.Context, o Options) error { return runPlain(ctx, o) }
+// plain is the shell around a session for pipes and screen readers.
+type plain struct {
+	ctx     context.Context
+	o       Options
+	session *session
+	theme   *theme
+	inputs  chan any
+	asked   int // requests without an answer
+	shown   *conversation
+	failed  error
+	left    bool
+}
+
+func (p *plain) send(in any) {
+	select {
+	case p.inputs <- in:
+	case <-p.ctx.Done():
+	}
+}
+
+func (p *plain) run(lines <-chan string) error {
+	for !p.left && p.failed == nil {
+		ready := lines
+		if p.session.current == nil && !p.idle() {
+			ready = nil // it is not known yet to whom a line would go
+		}
+		select {
+		case <-p.ctx.Done():
+			return nil
+		case in := <-p.inputs:
+			if _, answered := in.(answer); answered {
+				p.asked--
+			}
+			p.handle(in)
+		case text, ok := <-ready:
+			if !ok {
+				lines = nil
+				p.finish()
+				continue
+			}
+			p.handle(typed{strings.TrimRight(text, "\r\n")})
+		}
+	}
+	return p.failed
+}
+
+// idle reports whether the node has answered all that it was asked.
+func (p *plain) idle() bool { return p.session.linked && p.asked == 0 }
+
+// finish waits for the answers to what was asked, and ends.
+func (p *plain) finish() {
+	for !p.idle() || p.waiting() {
+		select {
+		case <-p.ctx.Done():
+			return
+		case in := <-p.inputs:
+			if _, answered := in.(answer); answered {
+				p.asked--
+			}
+			p.handle(in)
+		}
+	}
+	p.handle(key{name: "ctrl+c"})
+}
+
+// waiting reports whether a message has not been confirmed by the node.
+func (p *plain) waiting() bool {
+	for _, c := range p.session.conversations {
+		if len(c.pending) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// handle passes an input on, prints what is said, and does what is to be done.
+func (p *plain) handle(in any) {
+	effects := p.session.handle(time.Now(), in)
+	p.opened()
+	for _, l := range p.session.told {
+		p.print(l)
+	}
+	for _, e := range effects {
+		p.do(e)
+	}
+}
+
+// opened says which conversation is open, and its last messages, when they are there.
+func (p *plain) opened() {
+	s := p.session
+	if c := s.current; c != p.shown && c != nil && c.loaded {
+		p.shown = c
+		p.print(plainly(s.say.Say("chat.plain.open", s.title(c)), style{bold: true}))
+		for _, it := range c.items[max(len(c.items)-10, 0):] {
+			if it.GetId() == c.unreadFrom {
+				p.print(plainly(s.say.Say("chat.unread"), style{role: failure}))
+			}
+			p.print(s.sentence(it.Message, false))
+		}
+	}
+}
+
+// print writes a line of the session; what has several lines is set apart by blanks.
+func (p *plain) print(l line) {
+	if p.failed == nil {
+		_, p.failed = fmt.Fprintln(p.o.Out, strings.ReplaceAll(l.text(), "\n", "\n    "))
+	}
+}
+
+func (p *plain) do(e effect) {
+	switch e := e.(type) {
+	case request:
+		p.asked++
+		if ordered(e.ask) {
+			p.session.out = nil
+			a := call(p.ctx, p.o, e) // nothing is read meanwhile, so nothing overtakes it
+			p.asked--
+			p.handle(a)
+			return
+		}
+		go func() { p.send(call(p.ctx, p.o, e)) }()
+	case after:
+		if _, fades := e.in.(fade); !fades {
+			time.AfterFunc(e.wait, func() { p.send(e.in) })
+		}
+	case ring:
+		if p.o.Bell && isTerminal(p.o.Out) {
+			io.WriteString(p.o.Out, "\a")
+		}
+	case remembered:
+		if p.o.State != "" {
+			p.handle(saved{e.save(p.o.State)})
+		}
+	case quit:
+		p.left = true
+	}
+}
+
+// readLines passes the lines of in on until it ends.
+func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
+	defer close(lines)
+	scan := bufio.NewScanner(in)
+	scan.Buffer(nil, maxLine)
+	for scan.Scan() {
+		select {
+		case lines <- scan.Text():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 	"p2p/cmd/p2p/text"
 )
@@ -85,8 +83,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) isPlain() bool {
-	file, isFile := o.Out.(*os.File)
-	return o.Plain || o.env("TERM") == "dumb" || !isFile || !term.IsTerminal(int(file.Fd()))
+	return o.Plain || o.env("TERM") == "dumb" || !isTerminal(o.Out)
 }
 
 // env returns a variable of the environment; as in every shell, the last one counts.

@@ -1,0 +1,168 @@
+package terminal
+
+import (
+	"errors"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// answer takes in what the node said to a request.
+func (s *session) answer(a answer) {
+	if a.err != nil {
+		s.refused(a)
+		return
+	}
+	switch got := a.got.(type) {
+	case *p2pv1.ListContactsResponse:
+		s.contacts = map[string]*p2pv1.Contact{}
+		for _, c := range got.GetContacts() {
+			s.contacts[c.GetAccount()] = c
+		}
+	case *p2pv1.ListConversationsResponse:
+		s.listed(a.ask.(*p2pv1.ListConversationsRequest), got)
+	case *p2pv1.ListTransfersResponse:
+		for _, t := range got.GetTransfers() {
+			s.transfers[t.GetInfoHash()] = t
+		}
+	case *p2pv1.ListMessagesResponse:
+		s.page(a, got)
+	case *p2pv1.SendResponse:
+		s.sent(a.ask.(*p2pv1.SendRequest), got.GetMessage())
+	case *p2pv1.EditResponse:
+		s.message(got.GetMessage())
+	case *p2pv1.ReactResponse:
+		s.message(got.GetMessage())
+	case *p2pv1.OfferResponse:
+		s.message(got.GetMessage())
+	case *p2pv1.SearchResponse:
+		s.found(a, got)
+	case *p2pv1.AcceptResponse:
+		s.transfer(got.GetTransfer())
+	default:
+		s.peopleAnswer(a)
+	}
+}
+
+// peopleAnswer is the part of answer for people and rooms.
+func (s *session) peopleAnswer(a answer) {
+	switch got := a.got.(type) {
+	case *p2pv1.AddContactResponse:
+		s.contacts[got.GetContact().GetAccount()] = got.GetContact()
+		if got.GetDelivered() {
+			s.word("chat.contact.asked", got.GetContact().GetName())
+		} else {
+			s.word("chat.contact.waits", got.GetContact().GetName())
+		}
+	case *p2pv1.AnswerContactResponse:
+		s.contact(got.GetContact())
+	case *p2pv1.CreateRoomResponse:
+		s.opened(got.GetConversation())
+	case *p2pv1.JoinRoomResponse:
+		s.opened(got.GetConversation())
+	case *p2pv1.ChangeMemberResponse:
+		s.conversation(got.GetConversation())
+	case *p2pv1.ChangeRoomResponse:
+		s.conversation(got.GetConversation())
+	case *p2pv1.VerifyContactResponse:
+		s.showSafety(got)
+	case *p2pv1.InviteResponse:
+		s.showInvite(got)
+	case *p2pv1.ListDevicesResponse:
+		s.showDevices(got)
+	case *p2pv1.SetPresenceResponse:
+		q := a.ask.(*p2pv1.SetPresenceRequest)
+		if q.GetDisplayName() != "" {
+			s.me.DisplayName = q.GetDisplayName()
+		}
+		if q.GetPresence() != p2pv1.Presence_PRESENCE_UNSPECIFIED {
+			s.me.Presence = q.GetPresence()
+		}
+		s.word("chat.presence.set", s.me.GetDisplayName(), s.presenceWord(s.me.GetPresence()))
+	}
+}
+
+// listed takes in the list of conversations, or one of them.
+func (s *session) listed(q *p2pv1.ListConversationsRequest, got *p2pv1.ListConversationsResponse) {
+	for _, c := range got.GetConversations() {
+		s.conversation(c)
+	}
+	if q.GetWhere() != "" || s.current != nil {
+		return
+	}
+	if s.wanted != "" {
+		s.complain("chat.error.nobody", s.wanted)
+		s.wanted = ""
+	}
+	if first := s.mostRecent(); first != nil {
+		s.open(first)
+	}
+}
+
+func (s *session) opened(c *p2pv1.Conversation) {
+	s.conversation(c)
+	s.open(s.conversations[c.GetId()])
+}
+
+// page takes in a stretch of messages.
+func (s *session) page(a answer, got *p2pv1.ListMessagesResponse) {
+	q := a.ask.(*p2pv1.ListMessagesRequest)
+	c := s.conversations[q.GetWhere()]
+	if c == nil {
+		return
+	}
+	c.loading = false
+	switch {
+	case q.GetBefore() != "":
+		c.moreBefore = got.GetMoreBefore()
+		c.extend(got.GetMessages(), true)
+	case q.GetAfter() != "":
+		c.moreAfter = got.GetMoreAfter()
+		c.extend(got.GetMessages(), false)
+	default:
+		c.replace(got)
+		if q.GetAround() == "" {
+			c.markUnread(c.GetUnread())
+		}
+	}
+	if jump, ok := a.note.(chooseAfter); ok && c == s.current {
+		s.choose(jump.id)
+	}
+	if c == s.current {
+		s.markRead()
+	}
+}
+
+// refused says why a request failed. One that the program makes by itself fails without a word: the
+// status line says already that the node does not answer.
+func (s *session) refused(a answer) {
+	switch q := a.ask.(type) {
+	case *p2pv1.SendRequest:
+		s.unsent(q, a.err)
+		return
+	case *p2pv1.ListMessagesRequest:
+		if c := s.conversations[q.GetWhere()]; c != nil {
+			c.loading = false
+		}
+	case *p2pv1.SaveDraftRequest:
+		if c := s.conversations[q.GetWhere()]; c != nil {
+			c.savedDraft = "" // it is saved again at the next pause
+		}
+		return
+	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest:
+		return
+	}
+	s.tell(s.reason(a.err), true)
+}
+
+// unreachable reports whether an error says that the node could not be asked, so that the same
+// question may be answered later.
+func unreachable(err error) bool {
+	var ce *connect.Error
+	return !errors.As(err, &ce) || ce.Code() == connect.CodeUnavailable || ce.Code() == connect.CodeCanceled || ce.Code() == connect.CodeDeadlineExceeded
+}
+
+// reason puts an error into words.
+func (s *session) reason(err error) string { return clean(api.Explain(s.say, err)) }

@@ -1,0 +1,171 @@
+package terminal
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/rivo/uniseg"
+
+	"p2p/cmd/p2p/text"
+)
+
+// A line is what stands on one line of the screen: spans of text, each in one style. The
+// text of a span holds no control characters; whoever makes a span of what others wrote cleans it.
+type line []span
+
+type span struct {
+	text  string
+	style style
+}
+
+// measure says how many columns text takes. Terminals differ: those that know mode 2027 count a cluster of code points
+// as one character, the others add up what wcwidth says.
+type measure = ansi.Method
+
+// plainly returns a line of one span.
+func plainly(s string, st style) line { return line{{s, st}} }
+
+func (l line) text() string {
+	if len(l) == 1 {
+		return l[0].text
+	}
+	var b strings.Builder
+	for _, s := range l {
+		b.WriteString(s.text)
+	}
+	return b.String()
+}
+
+func (l line) width(m measure) int {
+	n := 0
+	for _, s := range l {
+		n += m.StringWidth(s.text)
+	}
+	return n
+}
+
+// slice returns the bytes [from, to) of the line's text in their styles.
+func (l line) slice(from, to int) line {
+	var part line
+	at := 0
+	for _, s := range l {
+		low, high := max(from-at, 0), min(to-at, len(s.text))
+		if low < high {
+			part = append(part, span{s.text[low:high], s.style})
+		}
+		at += len(s.text)
+	}
+	return part
+}
+
+// wrap breaks a line into lines of at most width columns, where Unicode (UAX #14) allows it, which is
+// between any two Chinese characters but not before a full stop; what is too long for a line is
+// broken between any two characters.
+func (l line) wrap(width int, m measure) []line {
+	width = max(width, 2) // a wide character must fit
+	whole := l.text()
+	if len(whole) <= width && isASCII(whole) {
+		return []line{l}
+	}
+	var lines []line
+	start, at, column, state := 0, 0, 0, -1
+	breakAt := func(end int) {
+		lines = append(lines, l.slice(start, start+len(strings.TrimRight(whole[start:end], " "))))
+		start, column = end, 0
+	}
+	for rest := whole; rest != ""; {
+		var segment string
+		segment, rest, _, state = uniseg.FirstLineSegmentInString(rest, state)
+		wide := m.StringWidth(strings.TrimRight(segment, " "))
+		if column > 0 && column+wide > width {
+			breakAt(at)
+		}
+		if wide <= width {
+			column += m.StringWidth(segment)
+			at += len(segment)
+			continue
+		}
+		for segment != "" {
+			cluster, w := ansi.FirstGraphemeCluster(segment, m)
+			if column > 0 && column+w > width {
+				breakAt(at)
+			}
+			column += w
+			at += len(cluster)
+			segment = segment[len(cluster):]
+		}
+	}
+	breakAt(len(whole))
+	return lines
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens a line to width columns and shows with an ellipsis that it did.
+func (l line) cut(width int, m measure) line {
+	if l.width(m) <= width {
+		return l
+	}
+	var short line
+	for _, s := range l {
+		w := m.StringWidth(s.text)
+		if w < width {
+			short = append(short, s)
+			width -= w
+			continue
+		}
+		return append(short, span{m.Truncate(s.text+"  ", width, "…"), s.style})
+	}
+	return short
+}
+
+// fit makes a line exactly width columns wide.
+func (l line) fit(width int, m measure, pad style) line {
+	l = l.cut(width, m)
+	if n := width - l.width(m); n > 0 {
+		l = append(l[:len(l):len(l)], span{strings.Repeat(" ", n), pad})
+	}
+	return l
+}
+
+// apart puts left and right at the two ends of a line of width columns; left gives way.
+func apart(left, right line, width int, m measure, pad style) line {
+	room := max(width-right.width(m), 0)
+	if room == 0 {
+		return right.fit(width, m, pad)
+	}
+	return append(left.fit(room, m, pad), right...)
+}
+
+// with returns the line with a change of the style of all its spans.
+func (l line) with(change func(*style)) line {
+	changed := make(line, len(l))
+	for i, s := range l {
+		change(&s.style)
+		changed[i] = s
+	}
+	return changed
+}
+
+// clean makes text from others safe to show on one line.
+func clean(s string) string { return text.Printable(s) }
+
+// cleanLines makes text from others safe to show, and keeps its lines; tabs become blanks.
+func cleanLines(s string) string {
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\t", "    ")
+	if !strings.Contains(s, "\n") {
+		return clean(s)
+	}
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,247 @@
+package terminal
+
+import (
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// command is what a line that begins with / can be.
+type command struct {
+	name string
+	args string // as the help shows them: capitals stand for something, brackets for what may be missing
+	help string // key of what it does
+	min  int    // arguments that it needs
+	run  func(s *session, args string)
+}
+
+// commands are all of them, in the order of the help.
+var commands []command
+
+func init() { // and not above: the help reads the list itself
+	commands = []command{
+		{"help", "[COMMAND]", "chat.help.help", 0, (*session).showHelp},
+		{"open", "NAME", "chat.help.open", 1, (*session).openNamed},
+		{"add", "NAME|LINK [NOTE]", "chat.help.add", 1, (*session).add},
+		{"accept", "[NAME]", "chat.help.accept", 0, answering(p2pv1.AnswerContactRequest_ANSWER_ACCEPT)},
+		{"refuse", "[NAME]", "chat.help.refuse", 0, answering(p2pv1.AnswerContactRequest_ANSWER_REFUSE)},
+		{"block", "[NAME]", "chat.help.block", 0, answering(p2pv1.AnswerContactRequest_ANSWER_BLOCK)},
+		{"unblock", "NAME", "chat.help.unblock", 1, answering(p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)},
+		{"remove", "NAME", "chat.help.remove", 1, (*session).remove},
+		{"verify", "[NAME] [same|differ]", "chat.help.verify", 0, (*session).verify},
+		{"invite", "[room]", "chat.help.invite", 0, (*session).invite},
+		{"devices", "", "chat.help.devices", 0, func(s *session, _ string) { s.ask(&p2pv1.ListDevicesRequest{}) }},
+		{"room", "NAME [LIMIT]", "chat.help.room", 1, (*session).createRoom},
+		{"join", "LINK", "chat.help.join", 1, func(s *session, link string) { s.ask(&p2pv1.JoinRoomRequest{Link: link}) }},
+		{"members", "", "chat.help.members", 0, (*session).showMembers},
+		{"bring", "NAME", "chat.help.bring", 1, changing(p2pv1.ChangeMemberRequest_CHANGE_ADD)},
+		{"kick", "NAME", "chat.help.kick", 1, changing(p2pv1.ChangeMemberRequest_CHANGE_KICK)},
+		{"role", "NAME owner|moderator|member", "chat.help.role", 2, (*session).setRole},
+		{"title", "NAME", "chat.help.title", 1, (*session).renameRoom},
+		{"leave", "", "chat.help.leave", 0, (*session).leaveRoom},
+		{"reply", "TEXT", "chat.help.reply", 1, (*session).replyNow},
+		{"edit", "TEXT", "chat.help.edit", 1, (*session).editNow},
+		{"delete", "", "chat.help.delete", 0, (*session).deleteNow},
+		{"react", "EMOJI", "chat.help.react", 1, (*session).reactNow},
+		{"me", "TEXT", "chat.help.me", 1, func(s *session, text string) { s.send("*" + s.myName() + " " + text + "*") }},
+		{"send", "FILE|FOLDER", "chat.help.send", 1, (*session).offer},
+		{"get", "[NAME]", "chat.help.get", 0, (*session).get},
+		{"cancel", "[NAME]", "chat.help.cancel", 0, (*session).cancel},
+		{"files", "", "chat.help.files", 0, (*session).showFiles},
+		{"search", "WORDS", "chat.help.search", 1, func(s *session, words string) { s.search(words, "") }},
+		{"find", "WORDS", "chat.help.find", 1, (*session).searchHere},
+		{"log", "", "chat.help.log", 0, (*session).sayLog},
+		{"who", "", "chat.help.who", 0, (*session).showWho},
+		{"nick", "NAME", "chat.help.nick", 1, func(s *session, name string) { s.ask(&p2pv1.SetPresenceRequest{DisplayName: name}) }},
+		{"away", "", "chat.help.away", 0, being(p2pv1.Presence_PRESENCE_AWAY)},
+		{"back", "", "chat.help.back", 0, being(p2pv1.Presence_PRESENCE_ONLINE)},
+		{"mute", "", "chat.help.mute", 0, (*session).mute},
+		{"ok", "", "chat.help.ok", 0, func(s *session, _ string) { s.acknowledge() }},
+		{"colour", "dark|light|contrast|none", "chat.help.colour", 1, (*session).setColour},
+		{"quit", "", "chat.help.quit", 0, func(s *session, _ string) { s.leave() }},
+	}
+}
+
+// commandNamed returns the command of a name or its unambiguous start.
+func commandNamed(name string) *command {
+	var found *command
+	for i := range commands {
+		switch c := &commands[i]; {
+		case c.name == name:
+			return c
+		case strings.HasPrefix(c.name, name) && found == nil:
+			found = c
+		case strings.HasPrefix(c.name, name):
+			return nil
+		}
+	}
+	return found
+}
+
+// command runs a line that begins with a slash.
+func (s *session) command(text string) {
+	name, args, _ := strings.Cut(strings.TrimPrefix(text, "/"), " ")
+	args = strings.TrimSpace(args)
+	c := commandNamed(strings.ToLower(name))
+	switch {
+	case name == "" || c == nil:
+		s.complain("chat.error.command", name)
+	case len(strings.Fields(args)) < c.min:
+		s.complain("chat.error.usage", c.name, c.args)
+	default:
+		c.run(s, args)
+	}
+}
+
+// find returns the conversation that a person means: a name, key or id, or the unambiguous start of one.
+func (s *session) find(name string) *conversation {
+	name = strings.TrimPrefix(name, "@")
+	var found *conversation
+	for _, c := range s.conversations {
+		for _, known := range []string{s.title(c), c.GetName(), c.GetId(), c.GetWith()} {
+			switch {
+			case known == "" || name == "":
+			case strings.EqualFold(known, name):
+				return c
+			case len(known) > len(name) && strings.EqualFold(known[:len(name)], name):
+				if found != nil && found != c {
+					return nil
+				}
+				found = c
+			}
+		}
+	}
+	return found
+}
+
+// contactNamed returns the contact that a person means; without a name the one whose conversation is open.
+func (s *session) contactNamed(name string) *p2pv1.Contact {
+	if name == "" {
+		if s.current != nil && s.current.GetDirect() {
+			return s.contacts[s.current.GetWith()]
+		}
+		return nil
+	}
+	name = strings.TrimPrefix(name, "@")
+	var found *p2pv1.Contact
+	for _, c := range s.contacts {
+		for _, known := range []string{c.GetName(), c.GetDirectoryName(), c.GetAccount()} {
+			switch {
+			case strings.EqualFold(known, name):
+				return c
+			case len(known) > len(name) && strings.EqualFold(known[:len(name)], name):
+				if found != nil && found != c {
+					return nil
+				}
+				found = c
+			}
+		}
+	}
+	return found
+}
+
+func (s *session) openNamed(name string) {
+	if c := s.find(name); c != nil {
+		s.open(c)
+		return
+	}
+	if c := s.contactNamed(name); c != nil && c.GetConversation() != "" {
+		s.wanted = c.GetConversation()
+		s.ask(&p2pv1.ListConversationsRequest{Where: c.GetConversation()})
+		return
+	}
+	s.complain("chat.error.nobody", name)
+}
+
+// here returns the current conversation, and says so when there is none.
+func (s *session) here() *conversation {
+	if s.current == nil {
+		s.complain("chat.error.nowhere")
+	}
+	return s.current
+}
+
+// room returns the current conversation if it is a room, and says so when it is not.
+func (s *session) room() *conversation {
+	c := s.here()
+	if c != nil && c.GetDirect() {
+		s.complain("chat.error.no_room")
+		return nil
+	}
+	return c
+}
+
+// subject returns the message that a command is about: the selected one, or the last that fits.
+func (s *session) subject(fits func(*item) bool) *item {
+	if it := s.chosen(); it != nil {
+		return it
+	}
+	if c := s.here(); c != nil {
+		for i := len(c.items) - 1; i >= 0; i-- {
+			if fits(c.items[i]) {
+				return c.items[i]
+			}
+		}
+		s.complain("chat.error.no_message")
+	}
+	return nil
+}
+
+func isMine(it *item) bool   { return it.GetMine() && !it.GetDeleted() && it.GetNotice() == nil }
+func isTheirs(it *item) bool { return !it.GetMine() && !it.GetDeleted() && it.GetNotice() == nil }
+
+func (s *session) replyNow(text string) {
+	if it := s.subject(isTheirs); it != nil {
+		s.choice = choice{}
+		s.composer.enter(replying, it.GetId(), "")
+		s.send(text)
+	}
+}
+
+func (s *session) editNow(text string) {
+	if it := s.subject(isMine); it != nil {
+		s.ask(&p2pv1.EditRequest{Message: it.GetId(), Text: text})
+	}
+}
+
+func (s *session) deleteNow(string) {
+	if it := s.subject(isMine); it != nil {
+		s.ask(&p2pv1.DeleteRequest{Message: it.GetId()})
+	}
+}
+
+func (s *session) reactNow(symbol string) {
+	if it := s.subject(isTheirs); it != nil {
+		s.react(it.GetId(), emojiOf(symbol))
+	}
+}
+
+// mute turns notifications of the current conversation off and on.
+func (s *session) mute(string) {
+	c := s.here()
+	if c == nil {
+		return
+	}
+	if s.muted[c.GetId()] {
+		delete(s.muted, c.GetId())
+		s.word("chat.mute.off", s.title(c))
+	} else {
+		s.muted[c.GetId()] = true
+		s.word("chat.mute.on", s.title(c))
+	}
+	s.do(s.memory())
+}
+
+func being(p p2pv1.Presence) func(*session, string) {
+	return func(s *session, _ string) { s.ask(&p2pv1.SetPresenceRequest{Presence: p}) }
+}
+
+func (s *session) setColour(name string) {
+	c, ok := Colours[name]
+	if !ok {
+		s.complain("chat.error.usage", "colour", commandNamed("colour").args)
+		return
+	}
+	s.scheme = c
+	s.do(s.memory())
+}

@@ -1,0 +1,152 @@
+package terminal
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kyokomi/emoji/v2"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// completion is a word that is being completed: Tab goes through what it could become.
+type completion struct {
+	choices []string
+	at      int
+	start   int // bytes of the text before the word
+}
+
+// complete completes the word before the cursor: a command, a name after @ or in a command, an emoji
+// after a colon.
+func (s *session) complete(by int) {
+	c, e := &s.composer.completion, &s.composer.editor
+	if len(c.choices) > 0 {
+		c.at = (c.at + by + len(c.choices)) % len(c.choices)
+	} else {
+		word := e.word()
+		c.choices, c.at, c.start = s.candidates(word), 0, len(e.before)-len(word)
+		if len(c.choices) == 0 {
+			return
+		}
+	}
+	e.before = e.before[:c.start] + c.choices[c.at]
+	if len(c.choices) == 1 {
+		if !strings.HasSuffix(e.before, "/") {
+			e.before += " "
+		}
+		*c = completion{}
+	}
+}
+
+// candidates returns what a word could become.
+func (s *session) candidates(word string) []string {
+	before := s.composer.editor.before
+	switch {
+	case strings.HasPrefix(word, "/") && word == before:
+		var names []string
+		for _, c := range commands {
+			names = append(names, "/"+c.name)
+		}
+		return starting(names, word)
+	case strings.HasPrefix(word, ":") && len(word) > 1:
+		return emojiStarting(word)
+	case strings.HasPrefix(word, "@"):
+		var names []string
+		for _, m := range s.current.people() {
+			if !m.GetMe() {
+				names = append(names, "@"+clean(m.GetName()))
+			}
+		}
+		return starting(names, word)
+	case strings.HasPrefix(before, "/"):
+		return starting(s.allNames(), word)
+	}
+	return nil
+}
+
+// people returns the members of a conversation, none without one.
+func (c *conversation) people() []*p2pv1.Member {
+	if c == nil {
+		return nil
+	}
+	return c.GetMembers()
+}
+
+// allNames returns the names of all contacts and conversations.
+func (s *session) allNames() []string {
+	var names []string
+	for _, c := range s.contacts {
+		names = append(names, clean(c.GetName()))
+	}
+	for _, c := range s.conversations {
+		if !c.GetDirect() {
+			names = append(names, s.title(c))
+		}
+	}
+	return names
+}
+
+// starting returns those of names that begin with prefix, sorted; upper and lower case are the same.
+func starting(names []string, prefix string) []string {
+	var found []string
+	for _, n := range names {
+		if len(n) >= len(prefix) && strings.EqualFold(n[:len(prefix)], prefix) {
+			found = append(found, n)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// emojiNames are the names of all emoji, sorted.
+var emojiNames = sync.OnceValue(func() []string {
+	names := make([]string, 0, len(emoji.CodeMap()))
+	for name := range emoji.CodeMap() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+})
+
+// maxChoices is how many emoji are offered.
+const maxChoices = 40
+
+func emojiStarting(prefix string) []string {
+	all := emojiNames()
+	at, _ := slices.BinarySearch(all, prefix)
+	var found []string
+	for _, name := range all[at:] {
+		if !strings.HasPrefix(name, prefix) || len(found) == maxChoices {
+			break
+		}
+		if e := emojiOf(name); !slices.Contains(found, e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// emojiOf returns the emoji of a name between colons, and everything else as it is.
+func emojiOf(s string) string {
+	s = strings.TrimSpace(s)
+	if e, ok := emoji.CodeMap()[s]; ok {
+		return strings.TrimSpace(e)
+	}
+	if e, ok := emoji.CodeMap()[":"+strings.Trim(s, ":")+":"]; ok && strings.HasPrefix(s, ":") {
+		return strings.TrimSpace(e)
+	}
+	return s
+}
+
+// closeEmoji turns :name: before the cursor into its emoji when the last colon is typed.
+func (e *editor) closeEmoji() {
+	word := e.word()
+	at := strings.LastIndexByte(strings.TrimSuffix(word, ":"), ':')
+	if at < 0 {
+		return
+	}
+	if symbol, ok := emoji.CodeMap()[word[at:]]; ok {
+		e.before = e.before[:len(e.before)-len(word)+at] + strings.TrimSpace(symbol)
+	}
+}

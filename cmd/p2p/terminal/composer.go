@@ -1,0 +1,286 @@
+package terminal
+
+import (
+	"strings"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+const (
+	pauseTime   = 700 * time.Millisecond // after which a draft is saved
+	typingEvery = 4 * time.Second        // how often the others are told that somebody writes
+	maxHistory  = 200                    // of what was typed
+	maxMessage  = 60 << 10               // bytes of a text that are sent at once
+)
+
+// mode is what the composer is for.
+type mode int
+
+const (
+	writing   mode = iota
+	replying       // to target
+	editing        // target
+	reacting       // to target
+	searching      // through the history
+)
+
+// composer is what is being written.
+type composer struct {
+	editor  editor
+	mode    mode
+	target  string // message
+	aside   string // what was being written before an edit, a reaction or a search
+	history []string
+	typedAt int // place in history, -1: not in it
+	unsaved string
+	ticking bool
+	completion
+}
+
+// enter begins a mode with a text of its own; what was being written comes back after it.
+func (c *composer) enter(m mode, target, text string) {
+	c.leaveMode()
+	c.mode, c.target = m, target
+	if m != replying {
+		c.aside = c.editor.text()
+		c.editor.set(text)
+	}
+}
+
+func (c *composer) leaveMode() {
+	if c.mode != writing && c.mode != replying {
+		c.editor.set(c.aside)
+	}
+	c.mode, c.target, c.aside = writing, "", ""
+	c.completion = completion{}
+}
+
+// remember puts a line into the history of what was typed.
+func (c *composer) remember(s string) {
+	c.typedAt = -1
+	if n := len(c.history); n > 0 && c.history[n-1] == s {
+		return
+	}
+	if c.history = append(c.history, s); len(c.history) > maxHistory {
+		c.history = c.history[1:]
+	}
+}
+
+// recallTyped shows what was typed before (by -1) or after (by 1).
+func (c *composer) recallTyped(by int) {
+	if len(c.history) == 0 {
+		return
+	}
+	switch {
+	case c.typedAt < 0 && by > 0:
+		return
+	case c.typedAt < 0:
+		c.unsaved, c.typedAt = c.editor.text(), len(c.history)-1
+	default:
+		c.typedAt = max(c.typedAt+by, 0)
+	}
+	if c.typedAt >= len(c.history) {
+		c.typedAt = -1
+		c.editor.set(c.unsaved)
+		return
+	}
+	c.editor.set(c.history[c.typedAt])
+}
+
+// edited follows a change of the text: the draft is saved when the person pauses, and the others
+// are told that he writes.
+func (s *session) edited() {
+	c := s.current
+	if c == nil || s.composer.mode > replying {
+		return
+	}
+	s.keepDraft()
+	s.in(pauseTime, pause{c.GetId(), c.draft})
+	switch {
+	case c.draft == "" || strings.HasPrefix(c.draft, "/"):
+		s.stopTyping()
+	case s.now.Sub(c.lastTyping) >= typingEvery:
+		c.lastTyping = s.now
+		s.ask(&p2pv1.TypingRequest{Where: c.GetId(), Typing: true})
+	}
+}
+
+func (s *session) stopTyping() {
+	if c := s.current; c != nil && !c.lastTyping.IsZero() {
+		c.lastTyping = time.Time{}
+		s.ask(&p2pv1.TypingRequest{Where: c.GetId()})
+	}
+}
+
+// keepDraft notes what is being written in the current conversation.
+func (s *session) keepDraft() {
+	switch {
+	case s.current == nil:
+	case s.composer.mode <= replying:
+		s.current.draft = s.composer.editor.text()
+	default:
+		s.current.draft = s.composer.aside
+	}
+}
+
+// saveDraft saves a draft that has not changed since its pause began.
+func (s *session) saveDraft(p pause) {
+	c := s.conversations[p.conversation]
+	if c == nil || c.draft != p.text || c.savedDraft == p.text {
+		return
+	}
+	c.savedDraft = p.text
+	s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: p.text})
+}
+
+// paste inserts what was pasted, with its lines.
+func (s *session) paste(text string) {
+	s.panel = nil
+	s.composer.completion = completion{}
+	s.composer.editor.insert(cleanLines(strings.ReplaceAll(text, "\r", "\n")))
+	s.edited()
+}
+
+// submit does what Enter does.
+func (s *session) submit() {
+	c := &s.composer
+	text := strings.TrimSpace(c.editor.text())
+	c.completion = completion{}
+	switch {
+	case c.mode == searching:
+		c.leaveMode()
+		s.search(text, "")
+	case c.mode == reacting:
+		target := c.target
+		c.leaveMode()
+		s.react(target, emojiOf(text))
+	case text == "" && c.mode == editing:
+		c.leaveMode()
+	case text == "":
+	case c.mode == editing:
+		s.ask(&p2pv1.EditRequest{Message: c.target, Text: text})
+		c.remember(text)
+		c.leaveMode()
+	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
+		c.remember(text)
+		c.editor.set("")
+		c.leaveMode()
+		s.edited()
+		s.command(text)
+	default:
+		s.send(strings.TrimPrefix(text, "/"))
+	}
+}
+
+// send sends a text to the current conversation. The saved draft stays until the node has
+// confirmed the message, so that a crash in between loses nothing.
+func (s *session) send(text string) {
+	conv, c := s.current, &s.composer
+	switch {
+	case conv == nil:
+		s.complain("chat.error.nowhere")
+		return
+	case conv.GetLeft():
+		s.complain("chat.error.left")
+		return
+	case len(text) > maxMessage:
+		s.complain("chat.error.long", len(text), maxMessage)
+		return
+	case s.doubted(conv):
+		s.complain("chat.error.alert")
+		return
+	}
+	out := outgoing{key: s.newKey(), text: text}
+	if c.mode == replying {
+		out.replyTo = c.target
+	}
+	c.remember(c.editor.text())
+	c.editor.set("")
+	c.leaveMode()
+	conv.draft, conv.unreadFrom, conv.lastTyping = "", "", time.Time{} // that it was sent ends the typing
+	conv.pending = append(conv.pending, out)
+	s.toEnd()
+	s.sendPending(conv)
+}
+
+// doubted reports whether the key of the person in a conversation has changed and nobody has said
+// that he has seen it: what is written now might be for somebody else.
+func (s *session) doubted(c *conversation) bool {
+	for _, a := range s.alerts {
+		if a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED && c.GetDirect() && a.GetAccount() == c.GetWith() {
+			return true
+		}
+	}
+	return false
+}
+
+// sendPending sends the oldest message that waits; the next one goes when it is confirmed, so that
+// they arrive in the order in which they were written.
+func (s *session) sendPending(c *conversation) {
+	if len(c.pending) == 0 || c.pending[0].sending || !s.linked {
+		return
+	}
+	p := &c.pending[0]
+	p.sending = true
+	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key})
+}
+
+// confirm notes that the node has a message. Which one of those that wait it was is
+// known by its text: one is on its way at a time.
+func (c *conversation) confirm(m *p2pv1.Message) {
+	if len(c.pending) > 0 && c.pending[0].sending && c.pending[0].text == m.GetText() {
+		c.pending = c.pending[1:]
+	}
+}
+
+// sent follows the node's answer to a message.
+func (s *session) sent(q *p2pv1.SendRequest, m *p2pv1.Message) {
+	s.message(m)
+	c := s.conversations[q.GetWhere()]
+	if c == nil {
+		return
+	}
+	if len(c.pending) > 0 && c.pending[0].key == q.GetKey() {
+		c.pending = c.pending[1:]
+	}
+	if len(c.pending) == 0 {
+		s.saveDraft(pause{c.GetId(), c.draft})
+	}
+	s.sendPending(c)
+}
+
+// unsent follows a message that the node did not take. When it could not be asked it waits; when it
+// refused, the text goes back to where it was written.
+func (s *session) unsent(q *p2pv1.SendRequest, err error) {
+	c := s.conversations[q.GetWhere()]
+	if c == nil || len(c.pending) == 0 || c.pending[0].key != q.GetKey() {
+		return
+	}
+	c.pending[0].sending = false
+	if unreachable(err) {
+		s.in(time.Second, retry{c.GetId()})
+		return
+	}
+	back := c.pending[0].text
+	c.pending = c.pending[1:]
+	if c.draft != "" {
+		back += "\n" + c.draft
+	}
+	c.draft = back
+	if c == s.current {
+		s.composer.leaveMode()
+		s.composer.editor.set(back)
+	}
+	s.tell(s.say.Say("chat.error.unsent", s.reason(err)), true)
+	s.sendPending(c)
+}
+
+// retry is an input: the first message that waits is sent again.
+type retry struct{ conversation string }
+
+func (s *session) retry(r retry) {
+	if c := s.conversations[r.conversation]; c != nil {
+		s.sendPending(c)
+	}
+}

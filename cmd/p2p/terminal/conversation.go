@@ -1,0 +1,248 @@
+package terminal
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// pageSize is how many messages are asked for at a time.
+const pageSize = 100
+
+// conversation is what is known here of one: a stretch of its messages without holes, in order,
+// which ends with the newest one unless moreAfter.
+type conversation struct {
+	*p2pv1.Conversation
+	items                 []*item
+	byID                  map[string]*item
+	moreBefore, moreAfter bool
+	loaded, loading       bool
+	newest                int64 // highest number of a message that was told
+	pending               []outgoing
+	typing                map[string]time.Time // account -> until when
+	unreadFrom            string               // the message above which the unread line stands
+	scroll                scroll
+
+	draft, savedDraft string
+	replyTo           string // message
+	lastTyping        time.Time
+}
+
+// item is a message with its lines as they were last drawn.
+type item struct {
+	*p2pv1.Message
+	lines []line
+	drawn layout
+}
+
+// outgoing is a message that the node has not confirmed yet. It is sent again with its key
+// until the node says what became of it.
+type outgoing struct {
+	key, text, replyTo string
+	sending            bool
+}
+
+func newConversation(c *p2pv1.Conversation) *conversation {
+	return &conversation{
+		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{},
+		draft: c.GetDraft(), savedDraft: c.GetDraft(), scroll: scroll{follow: true},
+	}
+}
+
+// order is that of the history, the same on every device.
+func order(a, b *item) int {
+	return cmp.Or(cmp.Compare(a.GetLamport(), b.GetLamport()), cmp.Compare(a.GetDevice(), b.GetDevice()), cmp.Compare(a.GetId(), b.GetId()))
+}
+
+// put takes in a message that is new, or an old one as it is now. It reports whether it was added.
+func (c *conversation) put(m *p2pv1.Message) bool {
+	if known := c.byID[m.GetId()]; known != nil {
+		if m.GetTransfer() == nil && known.GetTransfer() != nil {
+			m.Transfer = known.Transfer
+		}
+		known.Message, known.lines = m, nil
+		return false
+	}
+	it := &item{Message: m}
+	at, _ := slices.BinarySearchFunc(c.items, it, order)
+	outside := !c.loaded || at == 0 && c.moreBefore || at == len(c.items) && c.moreAfter
+	if outside {
+		return false // it comes with its page
+	}
+	c.items = slices.Insert(c.items, at, it)
+	c.byID[m.GetId()] = it
+	if at <= c.scroll.at && len(c.items) > 1 {
+		c.scroll.at++
+	}
+	c.follow()
+	return true
+}
+
+// follow keeps the list at its end when it is there.
+func (c *conversation) follow() {
+	if c.scroll.follow {
+		c.scroll.at, c.scroll.skip = max(len(c.items)-1, 0), 0
+	}
+}
+
+// replace takes a stretch of messages for what was known.
+func (c *conversation) replace(page *p2pv1.ListMessagesResponse) {
+	c.items, c.byID = nil, map[string]*item{}
+	c.moreBefore, c.moreAfter, c.loaded = page.GetMoreBefore(), page.GetMoreAfter(), true
+	c.scroll = scroll{follow: !c.moreAfter}
+	c.extend(page.GetMessages(), false)
+	c.scroll.at = max(len(c.items)-1, 0)
+}
+
+// extend adds a page before or behind what is known, without moving what is seen.
+func (c *conversation) extend(page []*p2pv1.Message, before bool) {
+	fresh := make([]*item, 0, len(page))
+	for _, m := range page {
+		if c.byID[m.GetId()] == nil {
+			it := &item{Message: m}
+			c.byID[m.GetId()] = it
+			fresh = append(fresh, it)
+			c.newest = max(c.newest, m.GetNumber())
+		}
+	}
+	if before {
+		c.items = append(fresh, c.items...)
+		c.scroll.at += len(fresh)
+	} else {
+		c.items = append(c.items, fresh...)
+	}
+	if !slices.IsSortedFunc(c.items, order) { // an event came between two pages
+		slices.SortFunc(c.items, order)
+	}
+	c.follow()
+}
+
+// index returns where a message stands, or -1.
+func (c *conversation) index(id string) int {
+	it := c.byID[id]
+	if it == nil {
+		return -1
+	}
+	at, found := slices.BinarySearchFunc(c.items, it, order)
+	if !found {
+		return -1
+	}
+	return at
+}
+
+// markUnread puts the unread line above the oldest of the last n messages of others.
+func (c *conversation) markUnread(n int32) {
+	c.unreadFrom = ""
+	for i := len(c.items) - 1; i >= 0 && n > 0; i-- {
+		if m := c.items[i]; !m.GetMine() && m.GetNotice() == nil {
+			c.unreadFrom = m.GetId()
+			n--
+		}
+	}
+}
+
+// last returns the newest message that is known, or nil.
+func (c *conversation) lastItem() *item {
+	if len(c.items) == 0 {
+		return nil
+	}
+	return c.items[len(c.items)-1]
+}
+
+// open shows a conversation.
+func (s *session) open(c *conversation) {
+	if s.current == c {
+		return
+	}
+	s.close()
+	s.current = c
+	s.choice = choice{}
+	s.composer.leaveMode()
+	s.composer.editor.set(c.draft)
+	s.wanted = ""
+	if !c.loaded && !c.loading {
+		c.loading = true
+		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+	} else {
+		c.markUnread(c.GetUnread())
+	}
+	s.markRead()
+}
+
+// close leaves the conversation that is shown, and keeps what was being written.
+func (s *session) close() {
+	if s.current == nil {
+		return
+	}
+	s.keepDraft()
+	s.saveDraft(pause{s.current.GetId(), s.current.draft})
+	s.stopTyping()
+	s.current.unreadFrom = ""
+	s.current.scroll = scroll{follow: !s.current.moreAfter, at: max(len(s.current.items)-1, 0)}
+}
+
+// markRead tells the node that what is on the screen was read, if somebody looks at it.
+func (s *session) markRead() {
+	c := s.current
+	if c == nil || !s.focused || !c.loaded || c.moreAfter || !c.scroll.follow || c.GetUnread() == 0 {
+		return
+	}
+	if it := c.lastItem(); it != nil {
+		c.Unread, c.Mentions = 0, 0
+		s.ask(&p2pv1.MarkReadRequest{Where: c.GetId(), Message: it.GetId()})
+	}
+}
+
+// loadMore asks for the page before or behind what is known.
+func (s *session) loadMore(c *conversation, before bool) {
+	if c.loading || !c.loaded || len(c.items) == 0 || before && !c.moreBefore || !before && !c.moreAfter {
+		return
+	}
+	c.loading = true
+	q := &p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize}
+	if before {
+		q.Before = c.items[0].GetId()
+	} else {
+		q.After = c.lastItem().GetId()
+	}
+	s.ask(q)
+}
+
+// jump shows a message, wherever in the history it is.
+func (s *session) jump(where, id string) {
+	c := s.conversations[where]
+	if c == nil {
+		s.complain("chat.error.gone")
+		return
+	}
+	s.panel = nil
+	s.open(c)
+	if c.index(id) >= 0 {
+		s.choose(id)
+		return
+	}
+	c.loading = true
+	s.askFor(chooseAfter{id}, &p2pv1.ListMessagesRequest{Where: where, Around: id, Limit: pageSize})
+}
+
+// chooseAfter is the note of a page that is asked for to show a message of it.
+type chooseAfter struct{ id string }
+
+// toEnd goes to the newest message.
+func (s *session) toEnd() {
+	c := s.current
+	if c == nil {
+		return
+	}
+	s.choice = choice{}
+	if c.moreAfter {
+		c.loading = true
+		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+		return
+	}
+	c.scroll.follow = true
+	c.follow()
+	s.markRead()
+}

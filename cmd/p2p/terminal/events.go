@@ -1,0 +1,240 @@
+package terminal
+
+import (
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// typingTime is how long somebody counts as typing who does not say that he has stopped.
+const typingTime = 8 * time.Second
+
+// event takes in what the node tells.
+func (s *session) event(e *p2pv1.Event) {
+	switch what := e.GetWhat().(type) {
+	case *p2pv1.Event_Hello:
+		s.hello(what.Hello)
+	case *p2pv1.Event_Message:
+		s.message(what.Message)
+	case *p2pv1.Event_Contact:
+		s.contact(what.Contact)
+	case *p2pv1.Event_Conversation:
+		s.conversation(what.Conversation)
+	case *p2pv1.Event_Typing:
+		s.someoneTypes(what.Typing)
+	case *p2pv1.Event_Transfer:
+		s.transfer(what.Transfer)
+	case *p2pv1.Event_Directory:
+		s.directory(what.Directory)
+	case *p2pv1.Event_Alert:
+		s.alert(what.Alert)
+	}
+}
+
+// hello begins: all is asked for anew, for much may have happened while the node was away.
+func (s *session) hello(h *p2pv1.Hello) {
+	if s.lostErr != nil {
+		s.word("chat.link.back")
+	}
+	s.linked, s.lostErr = true, nil
+	s.me = h.GetMe()
+	s.ask(&p2pv1.ListContactsRequest{})
+	s.ask(&p2pv1.ListConversationsRequest{})
+	s.ask(&p2pv1.ListTransfersRequest{})
+	for _, c := range s.conversations {
+		c.loading = false
+		if !h.GetResumed() && c.loaded { // there may be a hole behind what is known
+			c.loaded = false
+			if c == s.current {
+				c.loading = true
+				s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+			}
+		}
+		s.sendPending(c)
+	}
+	s.startTicking()
+}
+
+func (s *session) message(m *p2pv1.Message) {
+	c := s.conversations[m.GetConversation()]
+	if c == nil {
+		s.ask(&p2pv1.ListConversationsRequest{Where: m.GetConversation()})
+		return
+	}
+	fresh := m.GetNumber() > c.newest && c.byID[m.GetId()] == nil
+	c.newest = max(c.newest, m.GetNumber())
+	c.put(m)
+	if m.GetMine() {
+		c.confirm(m)
+	}
+	if !fresh {
+		return
+	}
+	c.Last, c.Active = m, max(c.GetActive(), m.GetArrived())
+	delete(c.typing, m.GetAccount())
+	s.told = append(s.told, s.sentence(m, s.current != c))
+	if m.GetMine() || m.GetNotice() != nil {
+		return
+	}
+	seen := s.focused && s.current == c && c.scroll.follow && !c.moreAfter
+	c.Unread++
+	if m.GetMentionsMe() {
+		c.Mentions++
+	}
+	if seen {
+		s.markRead()
+		return
+	}
+	if s.current == c && c.unreadFrom == "" {
+		c.unreadFrom = m.GetId()
+	}
+	if !s.muted[c.GetId()] && !(s.focused && s.current == c) {
+		s.do(ring{s.title(c), clean(s.nameIn(m)) + ": " + preview(s.textOf(m))})
+	}
+}
+
+func (s *session) contact(c *p2pv1.Contact) {
+	before := s.contacts[c.GetAccount()]
+	s.contacts[c.GetAccount()] = c
+	if before == nil || before.GetState() != c.GetState() {
+		switch c.GetState() {
+		case p2pv1.ContactState_CONTACT_STATE_ASKS:
+			s.word("chat.contact.asks", c.GetName())
+			s.do(ring{s.say.Say("chat.title"), s.flash.text})
+		case p2pv1.ContactState_CONTACT_STATE_FRIEND:
+			if before != nil {
+				s.word("chat.contact.friend", c.GetName())
+			}
+		case p2pv1.ContactState_CONTACT_STATE_REFUSED:
+			s.word("chat.contact.refused", c.GetName())
+		}
+		return
+	}
+	if before.GetPresence() != c.GetPresence() {
+		s.told = append(s.told, plainly(s.say.Say("chat.plain.presence", clean(c.GetName()), s.presenceWord(c.GetPresence())), style{role: faint}))
+	}
+}
+
+// conversation takes in how a conversation stands.
+func (s *session) conversation(n *p2pv1.Conversation) {
+	c := s.conversations[n.GetId()]
+	if c == nil {
+		c = newConversation(n)
+		s.conversations[n.GetId()] = c
+	} else {
+		read := c == s.current && c.GetUnread() == 0 && s.focused && c.scroll.follow && !c.moreAfter
+		c.Conversation = n
+		if read {
+			s.markRead() // counted before the node took in that it was read
+		}
+	}
+	clear(c.typing)
+	for _, account := range n.GetTyping() {
+		s.types(c, account)
+	}
+	s.sendPending(c)
+	s.openWanted(c)
+}
+
+// openWanted opens the conversation that the person asked for when it becomes known.
+func (s *session) openWanted(c *conversation) {
+	if s.wanted == "" {
+		return
+	}
+	if found := s.find(s.wanted); found != nil {
+		s.open(found)
+	}
+}
+
+func (s *session) someoneTypes(t *p2pv1.Typing) {
+	c := s.conversations[t.GetConversation()]
+	switch {
+	case c == nil:
+	case t.GetTyping():
+		s.types(c, t.GetAccount())
+	default:
+		delete(c.typing, t.GetAccount())
+	}
+}
+
+func (s *session) types(c *conversation, account string) {
+	if account == s.me.GetAccount() {
+		return
+	}
+	c.typing[account] = s.now.Add(typingTime)
+	s.in(typingTime, expire{c.GetId(), account})
+}
+
+func (s *session) transfer(t *p2pv1.Transfer) {
+	before := s.transfers[t.GetInfoHash()]
+	s.transfers[t.GetInfoHash()] = t
+	if c := s.conversations[t.GetConversation()]; c != nil {
+		if it := c.byID[t.GetMessage()]; it != nil {
+			it.Transfer, it.lines = t, nil
+		}
+	}
+	if before.GetState() == t.GetState() {
+		return
+	}
+	name := clean(t.GetFile().GetName())
+	switch t.GetState() {
+	case p2pv1.Transfer_STATE_DONE:
+		if before != nil {
+			s.word("chat.file.done", name, clean(t.GetPath()))
+		}
+	case p2pv1.Transfer_STATE_FAILED:
+		s.complain("chat.file.failed", name, clean(t.GetProblem()))
+	}
+}
+
+func (s *session) directory(d *p2pv1.Directory) {
+	if before := s.me.GetDirectory().GetConnected(); before != d.GetConnected() && d.GetUrl() != "" {
+		if d.GetConnected() {
+			s.word("chat.directory.back")
+		} else {
+			s.complain("chat.directory.lost", clean(d.GetProblem()))
+		}
+	}
+	s.me.Directory = d
+	s.startTicking()
+}
+
+// alert takes in what must not be overlooked: it stays until the person says that he has seen it.
+func (s *session) alert(a *p2pv1.Alert) {
+	what := clean(a.GetText())
+	switch a.GetKind() {
+	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED:
+		s.tell(what, false)
+		s.do(ring{s.say.Say("chat.title"), what})
+		return
+	}
+	s.alerts = append(s.alerts, a)
+	s.told = append(s.told, plainly(s.alertText(a), style{role: failure}))
+	s.do(ring{s.say.Say("chat.title"), what})
+}
+
+func (s *session) alertText(a *p2pv1.Alert) string {
+	name := clean(a.GetName())
+	if name == "" {
+		name = s.nameOf(a.GetAccount())
+	}
+	what := clean(a.GetText())
+	switch a.GetKind() {
+	case p2pv1.Alert_KIND_KEY_CHANGED:
+		return s.say.Say("chat.alert.key", name, what)
+	case p2pv1.Alert_KIND_NEW_DEVICE:
+		return s.say.Say("chat.alert.device", name, what)
+	case p2pv1.Alert_KIND_DEVICE_LIES:
+		return s.say.Say("chat.alert.lies", name, what)
+	}
+	return s.say.Say("chat.alert.other", what)
+}
+
+// acknowledge takes the oldest alert away.
+func (s *session) acknowledge() {
+	if len(s.alerts) == 0 {
+		s.word("chat.alert.none")
+		return
+	}
+	s.alerts = s.alerts[1:]
+}

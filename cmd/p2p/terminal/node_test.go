@@ -1,0 +1,281 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+)
+
+// fakeNode is a node without a network: it keeps messages in memory and answers as people.proto says.
+type fakeNode struct {
+	p2pv1connect.UnimplementedPeopleHandler
+	mu       sync.Mutex
+	me       *p2pv1.WhoamiResponse
+	contacts []*p2pv1.Contact
+	convs    []*p2pv1.Conversation
+	messages map[string][]*p2pv1.Message
+	drafts   map[string]string
+	keys     map[string]*p2pv1.Message
+	number   int64
+	streams  map[chan *p2pv1.Event]bool
+	now      func() time.Time
+	echo     bool // who is written to writes back
+}
+
+// at is the moment of all tests that look at screens.
+var at = time.Date(2026, 11, 29, 14, 30, 0, 0, time.UTC)
+
+func account(name string) string { return (name + strings.Repeat("a", 52))[:52] }
+
+// newFakeNode has Anna (online), Bo (away) and 陈晓 (offline) as contacts, Dana who asks, and a room.
+func newFakeNode() *fakeNode {
+	n := &fakeNode{
+		me: &p2pv1.WhoamiResponse{
+			Name: "mia", DisplayName: "mia", Account: account("mia"), LoggedIn: true, Presence: p2pv1.Presence_PRESENCE_ONLINE,
+			Directory: &p2pv1.Directory{Url: "http://tracker", Connected: true},
+		},
+		messages: map[string][]*p2pv1.Message{}, drafts: map[string]string{}, keys: map[string]*p2pv1.Message{},
+		streams: map[chan *p2pv1.Event]bool{}, now: func() time.Time { return at },
+	}
+	friend := p2pv1.ContactState_CONTACT_STATE_FRIEND
+	n.contacts = []*p2pv1.Contact{
+		{Account: account("anna"), Name: "Anna", State: friend, Presence: p2pv1.Presence_PRESENCE_ONLINE, Path: p2pv1.Path_PATH_DIRECT, RttMicros: 12300, Verified: true, Conversation: "c-anna"},
+		{Account: account("bo"), Name: "Bo", State: friend, Presence: p2pv1.Presence_PRESENCE_AWAY, Path: p2pv1.Path_PATH_LOCAL, RttMicros: 420, Conversation: "c-bo"},
+		{Account: account("chen"), Name: "陈晓", State: friend, Presence: p2pv1.Presence_PRESENCE_OFFLINE, LastSeen: at.Add(-2 * time.Hour).UnixMilli(), Conversation: "c-chen"},
+		{Account: account("dana"), Name: "Dana", State: p2pv1.ContactState_CONTACT_STATE_ASKS, Note: "we met at the conference", AskedAt: at.UnixMilli()},
+	}
+	for i, c := range n.contacts[:3] {
+		n.convs = append(n.convs, &p2pv1.Conversation{Id: c.Conversation, Name: c.Name, Direct: true, With: c.Account, Role: p2pv1.Role_ROLE_OWNER, Active: at.Add(-time.Duration(i) * time.Hour).UnixMilli()})
+	}
+	member := func(name, shown string, p p2pv1.Presence, path p2pv1.Path) *p2pv1.Member {
+		return &p2pv1.Member{Account: account(name), Name: shown, Role: p2pv1.Role_ROLE_MEMBER, Presence: p, Path: path, Me: name == "mia"}
+	}
+	n.convs = append(n.convs, &p2pv1.Conversation{Id: "r-field", Name: "field trip", Role: p2pv1.Role_ROLE_OWNER, Limit: 50, Active: at.Add(-time.Minute).UnixMilli(), Members: []*p2pv1.Member{
+		member("mia", "mia", p2pv1.Presence_PRESENCE_ONLINE, 0), member("anna", "Anna", p2pv1.Presence_PRESENCE_ONLINE, p2pv1.Path_PATH_DIRECT),
+		member("bo", "Bo", p2pv1.Presence_PRESENCE_AWAY, p2pv1.Path_PATH_RELAYED), member("chen", "陈晓", p2pv1.Presence_PRESENCE_OFFLINE, 0),
+	}})
+	return n
+}
+
+// add puts a message into a conversation; edit changes it before.
+func (n *fakeNode) add(where, who, text string, written time.Time, edit func(*p2pv1.Message)) *p2pv1.Message {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.number++
+	m := &p2pv1.Message{
+		Id: fmt.Sprintf("%064d", n.number), Conversation: where, Number: n.number, Lamport: uint64(n.number), Account: account(who), Name: who,
+		Device: account(who), Written: written.UnixMilli(), Arrived: written.UnixMilli(), Text: text, Mine: who == "mia", Delivery: p2pv1.Delivery_DELIVERY_STORED,
+	}
+	for _, c := range n.contacts {
+		if c.Account == m.Account {
+			m.Name = c.Name
+		}
+	}
+	if edit != nil {
+		edit(m)
+	}
+	n.messages[where] = append(n.messages[where], m)
+	n.tell(&p2pv1.Event{Cursor: m.Number, What: &p2pv1.Event_Message{Message: m}})
+	return m
+}
+
+// tell sends an event to all who listen; n.mu is held.
+func (n *fakeNode) tell(e *p2pv1.Event) {
+	for s := range n.streams {
+		s <- e
+	}
+}
+
+func (n *fakeNode) event(e *p2pv1.Event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tell(e)
+}
+
+func (n *fakeNode) Events(ctx context.Context, q *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
+	events := make(chan *p2pv1.Event, 1000)
+	n.mu.Lock()
+	if err := s.Send(&p2pv1.Event{Cursor: n.number, What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Cursor: n.number, Resumed: q.Msg.Cursor > 0, Me: n.me}}}); err != nil {
+		n.mu.Unlock()
+		return err
+	}
+	for _, list := range n.messages {
+		for _, m := range list {
+			if q.Msg.Cursor > 0 && m.Number > q.Msg.Cursor {
+				events <- &p2pv1.Event{Cursor: m.Number, What: &p2pv1.Event_Message{Message: m}}
+			}
+		}
+	}
+	n.streams[events] = true
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		delete(n.streams, events)
+		n.mu.Unlock()
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e, open := <-events:
+			if !open {
+				return connect.NewError(connect.CodeUnavailable, errors.New("the node stops"))
+			}
+			if err := s.Send(e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (n *fakeNode) ListContacts(context.Context, *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return connect.NewResponse(&p2pv1.ListContactsResponse{Contacts: n.contacts}), nil
+}
+
+func (n *fakeNode) ListConversations(_ context.Context, q *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r := &p2pv1.ListConversationsResponse{}
+	for _, c := range n.convs {
+		if q.Msg.Where == "" || q.Msg.Where == c.Id {
+			c.Draft = n.drafts[c.Id]
+			r.Conversations = append(r.Conversations, c)
+		}
+	}
+	return connect.NewResponse(r), nil
+}
+
+func (n *fakeNode) ListTransfers(context.Context, *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
+	return connect.NewResponse(&p2pv1.ListTransfersResponse{}), nil
+}
+
+func (n *fakeNode) ListMessages(_ context.Context, q *connect.Request[p2pv1.ListMessagesRequest]) (*connect.Response[p2pv1.ListMessagesResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all, limit := n.messages[q.Msg.Where], int(q.Msg.Limit)
+	index := func(id string) int {
+		return slices.IndexFunc(all, func(m *p2pv1.Message) bool { return m.Id == id })
+	}
+	from, to := max(len(all)-limit, 0), len(all)
+	switch {
+	case q.Msg.Before != "":
+		to = index(q.Msg.Before)
+		from = max(to-limit, 0)
+	case q.Msg.After != "":
+		from = index(q.Msg.After) + 1
+		to = min(from+limit, len(all))
+	case q.Msg.Around != "":
+		from = max(index(q.Msg.Around)-limit/2, 0)
+		to = min(from+limit, len(all))
+	}
+	return connect.NewResponse(&p2pv1.ListMessagesResponse{Messages: all[from:to], MoreBefore: from > 0, MoreAfter: to < len(all)}), nil
+}
+
+func (n *fakeNode) Send(_ context.Context, q *connect.Request[p2pv1.SendRequest]) (*connect.Response[p2pv1.SendResponse], error) {
+	n.mu.Lock()
+	known := n.keys[q.Msg.Key]
+	n.mu.Unlock()
+	if known != nil {
+		return connect.NewResponse(&p2pv1.SendResponse{Message: known}), nil
+	}
+	m := n.add(q.Msg.Where, "mia", q.Msg.Text, n.now(), func(m *p2pv1.Message) { m.ReplyTo = q.Msg.ReplyTo })
+	n.mu.Lock()
+	n.keys[q.Msg.Key] = m
+	n.mu.Unlock()
+	if n.echo {
+		go n.add(q.Msg.Where, "anna", "you said: "+q.Msg.Text, n.now(), nil)
+	}
+	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), nil
+}
+
+func (n *fakeNode) SaveDraft(_ context.Context, q *connect.Request[p2pv1.SaveDraftRequest]) (*connect.Response[p2pv1.SaveDraftResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.drafts[q.Msg.Where] = q.Msg.Text
+	return connect.NewResponse(&p2pv1.SaveDraftResponse{}), nil
+}
+
+func (n *fakeNode) Typing(context.Context, *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error) {
+	return connect.NewResponse(&p2pv1.TypingResponse{}), nil
+}
+
+func (n *fakeNode) MarkRead(context.Context, *connect.Request[p2pv1.MarkReadRequest]) (*connect.Response[p2pv1.MarkReadResponse], error) {
+	return connect.NewResponse(&p2pv1.MarkReadResponse{}), nil
+}
+
+func (n *fakeNode) React(_ context.Context, q *connect.Request[p2pv1.ReactRequest]) (*connect.Response[p2pv1.ReactResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, list := range n.messages {
+		for _, m := range list {
+			if m.Id == q.Msg.Message {
+				m.Reactions = append(m.Reactions, &p2pv1.Reaction{Emoji: q.Msg.Emoji, Accounts: []string{n.me.Account}})
+				return connect.NewResponse(&p2pv1.ReactResponse{Message: m}), nil
+			}
+		}
+	}
+	return nil, connect.NewError(connect.CodeNotFound, errors.New("no such message"))
+}
+
+func (n *fakeNode) Search(_ context.Context, q *connect.Request[p2pv1.SearchRequest]) (*connect.Response[p2pv1.SearchResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r := &p2pv1.SearchResponse{}
+	for _, list := range n.messages {
+		for _, m := range list {
+			if strings.Contains(m.Text, q.Msg.Query) {
+				r.Messages = append(r.Messages, m)
+			}
+		}
+	}
+	slices.SortFunc(r.Messages, func(a, b *p2pv1.Message) int { return int(b.Number - a.Number) })
+	return connect.NewResponse(r), nil
+}
+
+// serve serves the node and returns a client of it.
+func (n *fakeNode) serve(t testing.TB) p2pv1connect.PeopleClient {
+	_, handler := p2pv1connect.NewPeopleHandler(n)
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return p2pv1connect.NewPeopleClient(server.Client(), server.URL)
+}
+
+// story fills the conversations of a node with something of everything.
+func story(n *fakeNode) {
+	day := at.Add(-26 * time.Hour)
+	n.add("c-anna", "anna", "Morning! Did the *survey* data arrive?", day, nil)
+	first := n.add("c-anna", "mia", "Yes, all of it. **Thank you!** The list:\n\n- depth profiles\n- `temperature.csv`\n- see [the notes](https://example.org/notes)", day.Add(2*time.Minute), func(m *p2pv1.Message) { m.Delivery = p2pv1.Delivery_DELIVERY_READ })
+	n.add("c-anna", "anna", "Good. Then run\n```\np2p get survey.torrent --verify\n```\nand tell me.", at.Add(-20*time.Minute), nil)
+	n.add("c-anna", "anna", "ah, and 你好，世界！这是一条很长的中文消息，用来看看换行是不是正确：标点符号不应该出现在行首。", at.Add(-19*time.Minute), func(m *p2pv1.Message) {
+		m.Reactions = []*p2pv1.Reaction{{Emoji: "👍", Accounts: []string{account("mia")}}, {Emoji: "🎉", Accounts: []string{account("mia"), account("bo")}}}
+	})
+	n.add("c-anna", "mia", "done, it verifies", at.Add(-5*time.Minute), func(m *p2pv1.Message) {
+		m.ReplyTo, m.ReplyName, m.ReplyText, m.Delivery = first.Id, "Anna", "Good. Then run", p2pv1.Delivery_DELIVERY_DELIVERED
+	})
+	n.add("c-anna", "anna", "", at.Add(-2*time.Minute), func(m *p2pv1.Message) {
+		m.File = &p2pv1.File{Name: "profiles-2026.tar", Size: 1 << 30, Files: 1, InfoHash: "aa"}
+		m.Transfer = &p2pv1.Transfer{InfoHash: "aa", Message: m.Id, File: m.File, State: p2pv1.Transfer_STATE_DOWNLOADING, Done: 400 << 20, DownRate: 11 << 20, Sources: 2, EtaSeconds: 57}
+	})
+	n.add("r-field", "bo", "@mia who brings the *tent*?", at.Add(-time.Minute), func(m *p2pv1.Message) { m.MentionsMe = true })
+	for _, c := range n.convs {
+		if c.Id == "r-field" {
+			c.Unread, c.Mentions = 1, 1
+		}
+	}
+}

@@ -1,0 +1,354 @@
+package terminal
+
+import (
+	"slices"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// panel is a page that lies over the conversation: help, members, what a search has found. Lines that can be
+// chosen lead to a message.
+type panel struct {
+	title  string
+	lines  []line
+	exact  bool // lines are not wrapped: a QR code
+	jumps  map[int]target
+	top    int // first line on the screen
+	chosen int // line, when there are jumps
+	query  *p2pv1.SearchRequest
+	next   int64 // page of the search behind this one
+}
+
+type target struct{ conversation, message string }
+
+// show opens a panel; in plain mode its lines are printed.
+func (s *session) show(p *panel) {
+	s.panel, s.composer.completion = p, completion{}
+	s.told = append(s.told, plainly(p.title, style{bold: true}))
+	s.told = append(s.told, p.lines...)
+	if len(p.jumps) > 0 {
+		p.chosen = slices.Min(keysOf(p.jumps))
+	}
+}
+
+func keysOf(m map[int]target) []int {
+	var keys []int
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (s *session) panelKey(k key) {
+	p, page := s.panel, max(s.place().list.height-2, 1)
+	switch k.name {
+	case "esc", "q":
+		s.panel = nil
+	case "up", "k":
+		s.panelMove(-1)
+	case "down", "j":
+		s.panelMove(1)
+	case "pgup":
+		s.panelMove(-page)
+	case "pgdown", "space":
+		s.panelMove(page)
+	case "enter":
+		if t, ok := p.jumps[p.chosen]; ok {
+			s.jump(t.conversation, t.message)
+		} else {
+			s.panel = nil
+		}
+	default:
+		if k.text != "" {
+			s.panel = nil
+			s.composerKey(k)
+		}
+	}
+}
+
+// panelMove moves the choice, or the page when there is nothing to choose.
+func (s *session) panelMove(by int) {
+	p := s.panel
+	keys := keysOf(p.jumps)
+	if len(keys) == 0 {
+		p.top = max(p.top+by, 0)
+		return
+	}
+	at, _ := slices.BinarySearch(keys, p.chosen)
+	if by > 1 || by < -1 {
+		by /= 2 // a result takes two lines
+	}
+	if at+by >= len(keys) && p.next > 0 {
+		s.searchMore()
+	}
+	p.chosen = keys[min(max(at+by, 0), len(keys)-1)]
+}
+
+func (s *session) showHelp(name string) {
+	if c := commandNamed(strings.TrimPrefix(name, "/")); name != "" && c != nil {
+		s.show(&panel{title: "/" + c.name + " " + c.args, lines: []line{plainly(s.say.Say(c.help), style{})}})
+		return
+	}
+	p := &panel{title: s.say.Say("chat.page.help")}
+	heading := func(key string) { p.lines = append(p.lines, nil, plainly(s.say.Say(key), style{bold: true})) }
+	heading("chat.help.keys")
+	for l := range strings.SplitSeq(s.say.Say("chat.help.keylist"), "\n") {
+		name, what, _ := strings.Cut(l, "  ")
+		p.lines = append(p.lines, entry(name, what, s.m))
+	}
+	heading("chat.help.commands")
+	for _, c := range commands {
+		p.lines = append(p.lines, entry("/"+c.name+" "+c.args, s.say.Say(c.help), s.m))
+	}
+	heading("chat.help.marks")
+	for l := range strings.SplitSeq(s.say.Say("chat.help.marklist"), "\n") {
+		name, what, _ := strings.Cut(l, "  ")
+		p.lines = append(p.lines, entry(name, what, s.m))
+	}
+	p.lines = p.lines[1:]
+	s.show(p)
+}
+
+// entry is a line of a list with what it means.
+func entry(name, what string, m measure) line {
+	return line{{name + strings.Repeat(" ", max(26-m.StringWidth(name), 0)), style{role: accent}}, {"  " + strings.TrimSpace(what), style{}}}
+}
+
+func (s *session) showMembers(string) {
+	c := s.here()
+	if c == nil {
+		return
+	}
+	p := &panel{title: s.say.Say("chat.members.title", s.title(c), len(c.GetMembers()), c.GetLimit())}
+	for _, m := range c.GetMembers() {
+		l := line{presenceMark(m.GetPresence()), {" " + clean(m.GetName()), style{role: nameRole(m.GetAccount()), bold: true}}, {"  " + s.roleWord(m.GetRole()), style{role: faint}}}
+		if m.GetMe() {
+			l = append(l, span{"  " + s.say.Say("chat.me"), style{role: faint}})
+		} else if path := s.pathWord(m.GetPath(), m.GetRttMicros()); path != "" {
+			l = append(l, span{"  " + path, style{role: faint}})
+		}
+		p.lines = append(p.lines, l)
+	}
+	s.show(p)
+}
+
+// showWho lists the contacts and how each is reached.
+func (s *session) showWho(string) {
+	p := &panel{title: s.say.Say("chat.who.title")}
+	for _, r := range s.rows() {
+		if r.contact == nil {
+			continue
+		}
+		c := r.contact
+		l := line{presenceMark(c.GetPresence()), {" " + clean(c.GetName()), style{bold: true}}, {"  " + s.contactState(c), style{role: faint}}}
+		p.lines = append(p.lines, l)
+		if c.GetProblem() != "" {
+			p.lines = append(p.lines, plainly("    "+clean(c.GetProblem()), style{role: away}))
+		}
+	}
+	s.show(p)
+}
+
+// contactState says in words how things stand with a contact.
+func (s *session) contactState(c *p2pv1.Contact) string {
+	switch c.GetState() {
+	case p2pv1.ContactState_CONTACT_STATE_ASKED:
+		return s.say.Say("chat.state.asked")
+	case p2pv1.ContactState_CONTACT_STATE_ASKS:
+		return s.say.Say("chat.state.asks")
+	case p2pv1.ContactState_CONTACT_STATE_REFUSED:
+		return s.say.Say("chat.state.refused")
+	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+		return s.say.Say("chat.state.blocked")
+	case p2pv1.ContactState_CONTACT_STATE_REMOVED:
+		return s.say.Say("chat.state.removed")
+	}
+	words := s.presenceWord(c.GetPresence())
+	if c.GetPresence() <= p2pv1.Presence_PRESENCE_OFFLINE && c.GetLastSeen() != 0 {
+		words = s.say.Say("chat.state.last_seen", s.ago(c.GetLastSeen()))
+	}
+	if path := s.pathWord(c.GetPath(), c.GetRttMicros()); path != "" {
+		words += ", " + path
+	}
+	if c.GetVerified() {
+		words += ", " + s.say.Say("chat.state.verified")
+	}
+	return words
+}
+
+func (s *session) showSafety(v *p2pv1.VerifyContactResponse) {
+	c := v.GetContact()
+	s.contacts[c.GetAccount()] = c
+	name := clean(c.GetName())
+	state, r := "chat.verify.open", away
+	if v.GetVerified() {
+		state, r = "chat.verify.done", online
+	}
+	p := &panel{title: s.say.Say("chat.verify.title", name)}
+	p.lines = append(p.lines, plainly(clean(v.GetSafetyNumber()), style{bold: true}), nil,
+		plainly(s.say.Say(state, name), style{role: r}), plainly(s.say.Say("chat.verify.how", name), style{role: faint}))
+	s.show(p)
+}
+
+func (s *session) showInvite(i *p2pv1.InviteResponse) {
+	p := &panel{title: s.say.Say("chat.invite.title"), exact: true}
+	for l := range strings.SplitSeq(strings.TrimRight(i.GetQr(), "\n"), "\n") {
+		p.lines = append(p.lines, plainly(clean(l), style{}))
+	}
+	p.lines = append(p.lines, plainly(clean(i.GetLink()), style{role: accent}))
+	if i.GetUntil() != 0 {
+		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.until", s.ms(i.GetUntil()).Format("2006-01-02 15:04")), style{role: faint}))
+	}
+	s.do(copyText{i.GetLink()})
+	s.show(p)
+}
+
+func (s *session) showDevices(d *p2pv1.ListDevicesResponse) {
+	p := &panel{title: s.say.Say("chat.devices.title")}
+	for _, dev := range d.GetDevices() {
+		mark := presenceMark(p2pv1.Presence_PRESENCE_OFFLINE)
+		if dev.GetOnline() || dev.GetThisOne() {
+			mark = presenceMark(p2pv1.Presence_PRESENCE_ONLINE)
+		}
+		l := line{mark, {" " + clean(dev.GetLabel()), style{bold: true}}, {"  " + shortKey(dev.GetKey()) + "  " + s.ms(dev.GetCertified()).Format("2006-01-02"), style{role: faint}}}
+		if dev.GetThisOne() {
+			l = append(l, span{"  " + s.say.Say("chat.devices.this"), style{role: accent}})
+		}
+		if dev.GetRevoked() {
+			l = append(l, span{"  " + s.say.Say("chat.devices.revoked"), style{role: failure}})
+		}
+		p.lines = append(p.lines, l)
+	}
+	s.show(p)
+}
+
+func (s *session) showFiles(string) {
+	p := &panel{title: s.say.Say("chat.files.title"), jumps: map[int]target{}}
+	all := make([]*p2pv1.Transfer, 0, len(s.transfers))
+	for _, t := range s.transfers {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *p2pv1.Transfer) int {
+		return strings.Compare(a.GetFile().GetName()+a.GetInfoHash(), b.GetFile().GetName()+b.GetInfoHash())
+	})
+	for _, t := range all {
+		p.jumps[len(p.lines)] = target{t.GetConversation(), t.GetMessage()}
+		m := &p2pv1.Message{File: t.GetFile(), Transfer: t}
+		for _, l := range s.fileLines(m, s.place().list.width-2) {
+			p.lines = append(p.lines, l)
+		}
+	}
+	if len(all) == 0 {
+		p.lines = append(p.lines, plainly(s.say.Say("chat.files.none"), style{role: faint}))
+	}
+	s.show(p)
+}
+
+// showDetails says all that is known of a message.
+func (s *session) showDetails(it *item) {
+	p := &panel{title: s.say.Say("chat.details.title")}
+	add := func(key, value string) {
+		if value != "" {
+			p.lines = append(p.lines, entry(s.say.Say(key), value, s.m))
+		}
+	}
+	names := func(accounts []string) string {
+		var n []string
+		for _, a := range accounts {
+			n = append(n, s.nameOf(a))
+		}
+		return strings.Join(n, ", ")
+	}
+	add("chat.details.from", clean(s.nameIn(it.Message)))
+	add("chat.details.written", s.ms(it.GetWritten()).Format("2006-01-02 15:04:05"))
+	add("chat.details.arrived", s.ms(it.GetArrived()).Format("2006-01-02 15:04:05"))
+	add("chat.details.delivered", names(it.GetDeliveredTo()))
+	add("chat.details.read", names(it.GetReadBy()))
+	for _, r := range it.GetReactions() {
+		p.lines = append(p.lines, entry(clean(r.GetEmoji()), names(r.GetAccounts()), s.m))
+	}
+	add("chat.details.device", clean(it.GetDevice()))
+	add("chat.details.id", clean(it.GetId()))
+	s.show(p)
+}
+
+// search looks for words in all that was ever said, or in one conversation.
+func (s *session) search(words, where string) {
+	if words = strings.TrimSpace(words); words != "" {
+		s.ask(&p2pv1.SearchRequest{Query: words, Where: where, Limit: 50})
+	}
+}
+
+func (s *session) searchHere(words string) {
+	if c := s.here(); c != nil {
+		s.search(words, c.GetId())
+	}
+}
+
+func (s *session) searchMore() {
+	p := s.panel
+	s.ask(&p2pv1.SearchRequest{Query: p.query.GetQuery(), Where: p.query.GetWhere(), Before: p.next, Limit: 50})
+	p.next = 0
+}
+
+// found takes in what a search has found: a new page, or more of it.
+func (s *session) found(a answer, got *p2pv1.SearchResponse) {
+	q := a.ask.(*p2pv1.SearchRequest)
+	p := s.panel
+	more := q.GetBefore() != 0
+	switch {
+	case more && (p == nil || p.query.GetQuery() != q.GetQuery()):
+		return // closed meanwhile
+	case !more:
+		p = &panel{query: q, jumps: map[int]target{}}
+	}
+	p.next = got.GetNext()
+	for _, m := range got.GetMessages() {
+		where := shortKey(m.GetConversation())
+		if c := s.conversations[m.GetConversation()]; c != nil {
+			where = s.title(c)
+		}
+		p.jumps[len(p.lines)] = target{m.GetConversation(), m.GetId()}
+		t := s.ms(m.GetWritten())
+		p.lines = append(p.lines,
+			line{{clean(s.nameIn(m)), style{role: nameRole(m.GetAccount()), bold: true}}, {"  " + s.say.Say("chat.search.where", where, s.date(t), t.Format("15:04")), style{role: faint}}},
+			append(line{{"  ", style{}}}, highlight(flat(s.textOf(m)), q.GetQuery())...))
+	}
+	count := len(p.jumps)
+	p.title = s.say.Count("chat.search.found", count, clean(q.GetQuery()))
+	if p.next > 0 {
+		p.title = s.say.Say("chat.search.more", count, clean(q.GetQuery()))
+	}
+	if !more {
+		s.show(p)
+	}
+}
+
+// highlight marks the first place where a word of the query stands, and begins near it.
+func highlight(text, query string) line {
+	for _, word := range strings.Fields(query) {
+		at := strings.Index(text, word)
+		if at < 0 && isASCII(text) && isASCII(word) {
+			at = strings.Index(strings.ToLower(text), strings.ToLower(word))
+		}
+		if at >= 0 {
+			head := text[:at]
+			if words := strings.Fields(head); len(words) > 4 {
+				head = "… " + strings.Join(words[len(words)-3:], " ") + " "
+			}
+			return line{{head, style{}}, {text[at : at+len(word)], style{role: badge, underline: true}}, {text[at+len(word):], style{}}}
+		}
+	}
+	return plainly(text, style{})
+}
+
+// sayLog prints the last messages again, for the plain mode; a screen shows them anyway.
+func (s *session) sayLog(string) {
+	if c := s.here(); c != nil {
+		for _, it := range c.items[max(len(c.items)-20, 0):] {
+			s.told = append(s.told, s.sentence(it.Message, false))
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package terminal
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// The commands for contacts, rooms and files.
+
+func (s *session) add(args string) {
+	who, note, _ := strings.Cut(args, " ")
+	s.ask(&p2pv1.AddContactRequest{Who: who, Note: strings.TrimSpace(note)})
+}
+
+// asking returns the contacts whose requests wait for an answer, the oldest first.
+func (s *session) asking() []*p2pv1.Contact {
+	var found []*p2pv1.Contact
+	for _, c := range s.contacts {
+		if c.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS {
+			found = append(found, c)
+		}
+	}
+	slices.SortFunc(found, func(a, b *p2pv1.Contact) int {
+		return strings.Compare(strconv.FormatInt(a.GetAskedAt(), 10)+a.GetAccount(), strconv.FormatInt(b.GetAskedAt(), 10)+b.GetAccount())
+	})
+	return found
+}
+
+// answering answers a request; without a name the one that there is.
+func answering(a p2pv1.AnswerContactRequest_Answer) func(*session, string) {
+	return func(s *session, who string) {
+		if who == "" {
+			waiting := s.asking()
+			switch {
+			case len(waiting) == 1:
+				who = waiting[0].GetAccount()
+			case len(waiting) == 0 && a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && s.contactNamed("") != nil:
+				who = s.contactNamed("").GetAccount()
+			case len(waiting) == 0:
+				s.complain("chat.error.no_request")
+				return
+			default:
+				s.complain("chat.error.which_request", len(waiting))
+				return
+			}
+		}
+		s.ask(&p2pv1.AnswerContactRequest{Who: s.account(who), Answer: a})
+	}
+}
+
+// account returns the key of a contact that is known here, or the name as it is, for the node to say
+// what is wrong with it.
+func (s *session) account(name string) string {
+	if c := s.contactNamed(name); c != nil {
+		return c.GetAccount()
+	}
+	return strings.TrimPrefix(name, "@")
+}
+
+func (s *session) remove(name string) { s.ask(&p2pv1.RemoveContactRequest{Who: s.account(name)}) }
+
+func (s *session) verify(args string) {
+	words := strings.Fields(args)
+	q := &p2pv1.VerifyContactRequest{}
+	if n := len(words); n > 0 && (words[n-1] == "same" || words[n-1] == "differ") {
+		q.Same, q.Differ = words[n-1] == "same", words[n-1] == "differ"
+		words = words[:n-1]
+	}
+	name := strings.Join(words, " ")
+	if c := s.contactNamed(name); c != nil {
+		q.Who = c.GetAccount()
+	} else if q.Who = name; name == "" {
+		s.complain("chat.error.usage", "verify", commandNamed("verify").args)
+		return
+	}
+	s.ask(q)
+}
+
+func (s *session) invite(args string) {
+	q := &p2pv1.InviteRequest{}
+	if args == "room" {
+		c := s.room()
+		if c == nil {
+			return
+		}
+		q.Where = c.GetId()
+	}
+	s.ask(q)
+}
+
+func (s *session) createRoom(args string) {
+	q := &p2pv1.CreateRoomRequest{Name: args}
+	if at := strings.LastIndexByte(args, ' '); at > 0 {
+		if limit, err := strconv.Atoi(args[at+1:]); err == nil && limit > 1 {
+			q.Name, q.Limit = strings.TrimSpace(args[:at]), int32(min(limit, 1<<20))
+		}
+	}
+	s.ask(q)
+}
+
+// changing changes a member of the current room.
+func changing(change p2pv1.ChangeMemberRequest_Change) func(*session, string) {
+	return func(s *session, who string) {
+		if c := s.room(); c != nil {
+			s.ask(&p2pv1.ChangeMemberRequest{Where: c.GetId(), Who: s.member(c, who), Change: change})
+		}
+	}
+}
+
+// member returns the key of a member by his name.
+func (s *session) member(c *conversation, name string) string {
+	name = strings.TrimPrefix(name, "@")
+	for _, m := range c.GetMembers() {
+		if strings.EqualFold(m.GetName(), name) {
+			return m.GetAccount()
+		}
+	}
+	return s.account(name)
+}
+
+func (s *session) setRole(args string) {
+	at := strings.LastIndexByte(args, ' ')
+	role := map[string]p2pv1.Role{
+		"owner": p2pv1.Role_ROLE_OWNER, "moderator": p2pv1.Role_ROLE_MODERATOR, "member": p2pv1.Role_ROLE_MEMBER,
+	}[args[at+1:]]
+	if role == p2pv1.Role_ROLE_UNSPECIFIED {
+		s.complain("chat.error.usage", "role", commandNamed("role").args)
+		return
+	}
+	if c := s.room(); c != nil {
+		who := s.member(c, strings.TrimSpace(args[:at]))
+		s.ask(&p2pv1.ChangeMemberRequest{Where: c.GetId(), Who: who, Change: p2pv1.ChangeMemberRequest_CHANGE_ROLE, Role: role})
+	}
+}
+
+func (s *session) renameRoom(name string) {
+	if c := s.room(); c != nil {
+		s.ask(&p2pv1.ChangeRoomRequest{Where: c.GetId(), Name: &name})
+	}
+}
+
+func (s *session) leaveRoom(string) {
+	if c := s.room(); c != nil {
+		s.ask(&p2pv1.LeaveRoomRequest{Where: c.GetId()})
+	}
+}
+
+func (s *session) offer(path string) {
+	c := s.here()
+	switch {
+	case c == nil:
+	case s.doubted(c):
+		s.complain("chat.error.alert")
+	default:
+		s.word("chat.file.preparing", path)
+		s.ask(&p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path)})
+	}
+}
+
+// unquote takes away what a shell or a file manager puts around a path that was pasted.
+func unquote(path string) string {
+	if n := len(path); n > 1 && (path[0] == '\'' || path[0] == '"') && path[n-1] == path[0] {
+		return path[1 : n-1]
+	}
+	return strings.ReplaceAll(path, `\ `, " ")
+}
+
+// offered returns the message with the file that a name means; without one the last that is offered.
+func (s *session) offered(name string, mine bool) *item {
+	return s.subject(func(it *item) bool {
+		if it.GetFile() == nil || it.GetDeleted() {
+			return false
+		}
+		if name == "" {
+			return it.GetMine() == mine
+		}
+		return strings.EqualFold(it.GetFile().GetName(), name)
+	})
+}
+
+func (s *session) get(name string) {
+	if it := s.offered(name, false); it != nil {
+		s.acceptIt(it)
+	}
+}
+
+// cancel stops the transfer of a name; without one the last that is under way.
+func (s *session) cancel(name string) {
+	var found *p2pv1.Transfer
+	for _, t := range s.transfers {
+		runs := t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_WAITING || t.GetState() == p2pv1.Transfer_STATE_HASHING
+		if name == "" && runs || name != "" && strings.EqualFold(t.GetFile().GetName(), name) {
+			if found == nil || t.GetMessage() > found.GetMessage() {
+				found = t
+			}
+		}
+	}
+	if found == nil {
+		s.complain("chat.error.no_transfer")
+		return
+	}
+	s.ask(&p2pv1.CancelRequest{Message: found.GetMessage()})
+}

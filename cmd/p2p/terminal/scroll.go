@@ -1,0 +1,158 @@
+package terminal
+
+// scroll says which part of the messages is seen: the last line on the screen is a line of items[at], of
+// which skip lines are below the edge. It names a message and no line number, so that pages that arrive above
+// and messages that arrive below do not move what somebody reads.
+type scroll struct {
+	at, skip int
+	follow   bool // the end is seen, and stays so
+}
+
+// choice is the message that is selected; keys act on it.
+type choice struct {
+	id     string
+	delete bool // a second stroke deletes it
+}
+
+// scrollBy moves what is seen by lines, up is negative.
+func (s *session) scrollBy(by int) {
+	c := s.current
+	if c == nil || len(c.items) == 0 {
+		return
+	}
+	p := &c.scroll
+	p.skip -= by
+	for p.skip < 0 && p.at < len(c.items)-1 {
+		p.at++
+		p.skip += len(s.lines(c, p.at))
+	}
+	for p.at > 0 && p.skip >= len(s.lines(c, p.at)) {
+		p.skip -= len(s.lines(c, p.at))
+		p.at--
+	}
+	p.skip = max(p.skip, 0)
+	s.settle(c)
+}
+
+// settle keeps the screen full, and asks for more where the known messages end.
+func (s *session) settle(c *conversation) {
+	p, height := &c.scroll, s.place().list.height
+	above := -p.skip
+	for i := p.at; i >= 0 && above < height; i-- {
+		above += len(s.lines(c, i))
+	}
+	for above < height && (p.at < len(c.items)-1 || p.skip > 0) {
+		switch p.skip > 0 {
+		case true:
+			p.skip--
+		default:
+			p.at++
+			p.skip = len(s.lines(c, p.at)) - 1
+		}
+		above++
+	}
+	p.follow = p.at >= len(c.items)-1 && p.skip == 0 && !c.moreAfter
+	if p.at < pageSize/2 {
+		s.loadMore(c, true)
+	}
+	if p.at > len(c.items)-pageSize/4 {
+		s.loadMore(c, false)
+	}
+	if p.follow {
+		s.markRead()
+	}
+}
+
+// visible is a line of a message on the screen.
+type visible struct {
+	line
+	at int // index of the item, -1 for what is none
+}
+
+// seen returns the lines of messages that are on the screen, the last one last; at most height.
+func (s *session) seen(c *conversation, height int) []visible {
+	var up []visible // from below
+	add := func(l line, at int) bool {
+		up = append(up, visible{l, at})
+		return len(up) < height
+	}
+	if c.scroll.follow {
+		for i := len(c.pending) - 1; i >= 0; i-- {
+			lines := s.pendingLines(c.pending[i])
+			for j := len(lines) - 1; j >= 0; j-- {
+				if !add(lines[j], -1) {
+					return reversed(up)
+				}
+			}
+		}
+	}
+	skip := c.scroll.skip
+	for i := min(c.scroll.at, len(c.items)-1); i >= 0; i-- {
+		lines := s.lines(c, i)
+		for j := len(lines) - 1 - skip; j >= 0; j-- {
+			if !add(lines[j], i) {
+				return reversed(up)
+			}
+		}
+		skip = 0
+	}
+	return reversed(up)
+}
+
+func reversed(lines []visible) []visible {
+	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
+		lines[i], lines[j] = lines[j], lines[i]
+	}
+	return lines
+}
+
+// choose selects a message and brings it into view.
+func (s *session) choose(id string) {
+	c := s.current
+	at := c.index(id)
+	if at < 0 {
+		return
+	}
+	s.choice = choice{id: id}
+	p, height := &c.scroll, s.place().list.height
+	if at > p.at || at == p.at && p.skip > 0 { // below the edge
+		p.at, p.skip = at, 0
+	}
+	above := -p.skip
+	for i := p.at; i >= at; i-- {
+		if above += len(s.lines(c, i)); above > height {
+			// above the edge: its first line becomes the first one on the screen
+			p.at, p.skip = at, max(len(s.lines(c, at))-height, 0)
+			s.scrollBy(height - min(len(s.lines(c, at)), height))
+			return
+		}
+	}
+	s.settle(c)
+}
+
+// chooseBy moves the selection by messages; past the newest one it ends.
+func (s *session) chooseBy(by int) {
+	c := s.current
+	if c == nil || len(c.items) == 0 {
+		return
+	}
+	at := c.index(s.choice.id)
+	switch {
+	case at < 0:
+		at = c.scroll.at
+	case at+by >= len(c.items):
+		s.toEnd()
+		return
+	default:
+		at = max(at+by, 0)
+	}
+	s.choose(c.items[at].GetId())
+}
+
+// chosen returns the message that is selected, or nil.
+func (s *session) chosen() *item {
+	if s.current == nil || s.choice.id == "" {
+		return nil
+	}
+	return s.current.byID[s.choice.id]
+}

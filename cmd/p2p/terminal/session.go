@@ -1,0 +1,213 @@
+package terminal
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/text"
+)
+
+// session is what this program knows and what the person is doing. It is pure: handle takes an
+// input with the time at which it came, and returns what is to be done.
+type session struct {
+	say    *text.Catalogue
+	newKey func() string // names a message before it is sent, so that it is sent once
+	now    time.Time
+	loc    *time.Location
+
+	me            *p2pv1.WhoamiResponse
+	contacts      map[string]*p2pv1.Contact // by account
+	conversations map[string]*conversation  // by id
+	transfers     map[string]*p2pv1.Transfer
+	wanted        string // conversation to open when it is known
+	linked        bool   // the node answers
+	lostErr       error
+	retryAt       time.Time
+	alerts        []*p2pv1.Alert // not acknowledged yet, oldest first
+
+	current  *conversation
+	focused  bool // the window; true until the terminal says otherwise
+	muted    map[string]bool
+	composer composer
+	choice   choice // the message that is selected
+	sidebar  sidebar
+	panel    *panel // lies over the conversation
+	flash    flash
+	scheme   Colour // asked for by the person, Auto: none
+
+	width, height int
+	m             measure
+
+	out  []effect
+	told []line // for the plain mode: what happened since it was last printed
+}
+
+// An effect is what the shell is to do: a request, an after, a ring, a copyText, a remember or a quit.
+type effect any
+
+// request asks the node; the answer comes back with it.
+type request struct {
+	ask  proto.Message
+	note any // for the one who asked
+}
+
+// answer is an input: what the node said to a request.
+type answer struct {
+	request
+	got proto.Message
+	err error
+}
+
+// after brings its input back later.
+type after struct {
+	wait time.Duration
+	in   any
+}
+
+// ring rings the bell and tells the desktop.
+type ring struct{ title, body string }
+
+// copyText puts text into the clipboard.
+type copyText struct{ text string }
+
+// quit ends the session.
+type quit struct{}
+
+// Inputs besides *p2pv1.Event, answer and lost.
+type (
+	key     struct{ name, text string } // as bubbletea names it: "ctrl+j"; text is what it types
+	paste   struct{ text string }
+	resized struct{ width, height int }
+	focus   struct{ on bool }
+	click   struct{ x, y int }
+	wheel   struct{ x, y, by int } // lines, up is negative
+	metric  struct{ m measure }
+	pause   struct{ conversation, text string } // the person may have stopped writing
+	tick    struct{}                            // redraw: something counts down
+	expire  struct{ conversation, account string }
+	fade    struct{ serial int }
+	typed   struct{ line string } // a whole line, in plain mode
+)
+
+func newSession(o Options, key func() string) *session {
+	s := &session{
+		say: o.Text, newKey: key, wanted: o.Where, focused: true, loc: time.Local, scheme: o.Colour,
+		contacts: map[string]*p2pv1.Contact{}, conversations: map[string]*conversation{},
+		transfers: map[string]*p2pv1.Transfer{}, muted: map[string]bool{},
+		me: &p2pv1.WhoamiResponse{}, width: 80, height: 24,
+	}
+	s.composer.typedAt = -1
+	return s
+}
+
+// handle takes an input and returns what is to be done.
+func (s *session) handle(now time.Time, in any) []effect {
+	s.now, s.out, s.told = now, nil, nil
+	switch in := in.(type) {
+	case *p2pv1.Event:
+		s.event(in)
+	case answer:
+		s.answer(in)
+	case lost:
+		s.lose(in)
+	case key:
+		s.key(in)
+	case typed:
+		s.composer.editor.set(in.line)
+		s.submit()
+	case paste:
+		s.paste(in.text)
+	case click:
+		s.click(in.x, in.y)
+	case wheel:
+		s.wheel(in)
+	case resized:
+		s.width, s.height = in.width, in.height
+	case metric:
+		s.m = in.m
+	case focus:
+		s.focused = in.on
+		s.markRead()
+	case pause:
+		s.saveDraft(in)
+	case expire:
+		if c := s.conversations[in.conversation]; c != nil && !s.now.Before(c.typing[in.account]) {
+			delete(c.typing, in.account)
+		}
+	case retry:
+		s.retry(in)
+	case fade:
+		if s.flash.serial == in.serial {
+			s.flash.text = ""
+		}
+	case tick:
+		s.ticking()
+	case remembered:
+		s.recall(in)
+	case saved:
+		if in.err != nil {
+			s.complain("chat.error.memory", in.err)
+		}
+	}
+	return s.out
+}
+
+func (s *session) do(e effect)                      { s.out = append(s.out, e) }
+func (s *session) ask(m proto.Message)              { s.do(request{ask: m}) }
+func (s *session) askFor(note any, m proto.Message) { s.do(request{ask: m, note: note}) }
+func (s *session) in(wait time.Duration, back any)  { s.do(after{wait, back}) }
+func (s *session) ms(milli int64) time.Time         { return time.UnixMilli(milli).In(s.loc) }
+
+// flash is a word to the person that goes away by itself.
+type flash struct {
+	text   string
+	failed bool
+	serial int
+}
+
+const flashTime = 8 * time.Second
+
+// word says something in passing.
+func (s *session) word(key string, args ...any) { s.tell(s.say.Say(key, args...), false) }
+
+// complain says what went wrong.
+func (s *session) complain(key string, args ...any) { s.tell(s.say.Say(key, args...), true) }
+
+func (s *session) tell(what string, failed bool) {
+	s.flash = flash{clean(what), failed, s.flash.serial + 1}
+	s.in(flashTime, fade{s.flash.serial})
+	r := normal
+	if failed {
+		r = failure
+	}
+	s.told = append(s.told, plainly(s.flash.text, style{role: r}))
+}
+
+// lose notes that the node does not answer.
+func (s *session) lose(l lost) {
+	if s.linked || s.lostErr == nil {
+		s.told = append(s.told, plainly(s.say.Say("chat.link.lost"), style{role: failure}))
+	}
+	s.linked, s.lostErr, s.retryAt = false, l.err, s.now.Add(l.in)
+	s.startTicking()
+}
+
+// counting reports whether something on the screen counts down.
+func (s *session) counting() bool {
+	d := s.me.GetDirectory()
+	return !s.linked && s.lostErr != nil || d.GetUrl() != "" && !d.GetConnected()
+}
+
+func (s *session) startTicking() {
+	if !s.composer.ticking && s.counting() {
+		s.composer.ticking = true
+		s.in(time.Second, tick{})
+	}
+}
+
+func (s *session) ticking() {
+	s.composer.ticking = false
+	s.startTicking()
+}

@@ -1,0 +1,323 @@
+package terminal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// sidebar is the list of people and rooms on the left; in a narrow window it is shown alone while it has the keys.
+type sidebar struct {
+	focused bool
+	chosen  string // key of the row that the keys are at
+	shift   int    // rows that the wheel has moved it by
+}
+
+// listed is a row of the sidebar: a heading, a person or a room.
+type listed struct {
+	heading string
+	contact *p2pv1.Contact
+	conv    *conversation
+}
+
+// key names a row while others come and go.
+func (r listed) key() string {
+	switch {
+	case r.contact != nil:
+		return r.contact.GetAccount()
+	case r.conv != nil:
+		return r.conv.GetId()
+	}
+	return ""
+}
+
+// rows returns the rows of the sidebar: requests, people, rooms; what was active last stands first.
+func (s *session) rows() []listed {
+	var rows, people, rooms []listed
+	for _, c := range s.asking() {
+		rows = append(rows, listed{contact: c})
+	}
+	if len(rows) > 0 {
+		rows = slices.Insert(rows, 0, listed{heading: s.say.Say("chat.list.requests")})
+	}
+	air := func() {
+		if len(rows) > 0 && s.height >= airyFrom {
+			rows = append(rows, listed{heading: " "})
+		}
+	}
+	for _, c := range s.contacts {
+		switch c.GetState() {
+		case p2pv1.ContactState_CONTACT_STATE_FRIEND, p2pv1.ContactState_CONTACT_STATE_ASKED, p2pv1.ContactState_CONTACT_STATE_REFUSED:
+			people = append(people, listed{contact: c, conv: s.conversations[c.GetConversation()]})
+		}
+	}
+	for _, c := range s.conversations {
+		if !c.GetDirect() && (!c.GetLeft() || c == s.current) {
+			rooms = append(rooms, listed{conv: c})
+		}
+	}
+	for _, part := range []struct {
+		heading string
+		rows    []listed
+	}{{s.say.Say("chat.list.people"), people}, {s.say.Say("chat.list.rooms"), rooms}} {
+		if len(part.rows) == 0 {
+			continue
+		}
+		slices.SortFunc(part.rows, func(a, b listed) int {
+			return cmp.Or(-cmp.Compare(a.active(), b.active()), cmp.Compare(s.rowName(a), s.rowName(b)), cmp.Compare(a.key(), b.key()))
+		})
+		air()
+		rows = append(append(rows, listed{heading: part.heading}), part.rows...)
+	}
+	return rows
+}
+
+func (r listed) active() int64 {
+	if r.conv == nil {
+		return 0
+	}
+	return r.conv.GetActive()
+}
+
+func (s *session) rowName(r listed) string {
+	if r.contact != nil {
+		if n := clean(r.contact.GetName()); n != "" {
+			return n
+		}
+		return shortKey(r.contact.GetAccount())
+	}
+	return s.title(r.conv)
+}
+
+// mostRecent returns the conversation that was active last, or nil.
+func (s *session) mostRecent() *conversation {
+	var found *conversation
+	for _, r := range s.rows() {
+		if r.conv != nil && (found == nil || r.conv.GetActive() > found.GetActive()) {
+			found = r.conv
+		}
+	}
+	return found
+}
+
+// toSidebar gives the keys to the sidebar, or takes them away.
+func (s *session) toSidebar() {
+	s.sidebar.focused = !s.sidebar.focused
+	s.panel, s.choice, s.sidebar.shift, s.composer.completion = nil, choice{}, 0, completion{}
+	s.sidebar.chosen = ""
+	for _, r := range s.rows() {
+		if r.conv != nil && r.conv == s.current || s.sidebar.chosen == "" && r.key() != "" {
+			s.sidebar.chosen = r.key()
+		}
+	}
+}
+
+func (s *session) sidebarKey(k key) {
+	at, rows := s.sidebarAt()
+	switch k.name {
+	case "esc":
+		s.sidebar.focused = false
+	case "up", "k":
+		s.sidebarMove(rows, at, -1)
+	case "down", "j":
+		s.sidebarMove(rows, at, 1)
+	case "enter", "right":
+		if at >= 0 {
+			s.pick(rows[at])
+		}
+	case "a", "r", "b":
+		if at >= 0 && rows[at].contact.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS {
+			answers := map[string]p2pv1.AnswerContactRequest_Answer{
+				"a": p2pv1.AnswerContactRequest_ANSWER_ACCEPT, "r": p2pv1.AnswerContactRequest_ANSWER_REFUSE, "b": p2pv1.AnswerContactRequest_ANSWER_BLOCK,
+			}
+			s.ask(&p2pv1.AnswerContactRequest{Who: rows[at].contact.GetAccount(), Answer: answers[k.name]})
+			return
+		}
+		fallthrough
+	default:
+		if k.text != "" {
+			s.sidebar.focused = false
+			s.composerKey(k)
+		}
+	}
+}
+
+func (s *session) sidebarAt() (int, []listed) {
+	rows := s.rows()
+	return slices.IndexFunc(rows, func(r listed) bool { return r.key() != "" && r.key() == s.sidebar.chosen }), rows
+}
+
+func (s *session) sidebarMove(rows []listed, at, by int) {
+	s.sidebar.shift = 0
+	for at += by; at >= 0 && at < len(rows); at += by {
+		if rows[at].key() != "" {
+			s.sidebar.chosen = rows[at].key()
+			return
+		}
+	}
+}
+
+// pick opens the conversation of a row, or says what can be done with a request.
+func (s *session) pick(r listed) {
+	switch {
+	case r.contact.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS:
+		s.sidebar.chosen = r.key()
+		note := clean(r.contact.GetNote())
+		p := &panel{title: s.say.Say("chat.contact.asks", s.rowName(r))}
+		p.lines = []line{plainly(note, style{role: quote}), plainly(clean(r.contact.GetAccount()), style{role: faint}), nil}
+		for l := range strings.SplitSeq(s.say.Say("chat.contact.answers", s.rowName(r)), "\n") {
+			p.lines = append(p.lines, plainly(l, style{}))
+		}
+		s.show(p)
+		return
+	case r.conv != nil:
+		s.open(r.conv)
+	case r.contact.GetConversation() != "":
+		s.openNamed(r.contact.GetConversation())
+	}
+	s.sidebar.focused, s.panel = false, nil
+}
+
+// neighbour opens the conversation above or below the current one.
+func (s *session) neighbour(by int) {
+	var open []*conversation
+	for _, r := range s.rows() {
+		if r.conv != nil {
+			open = append(open, r.conv)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	at := slices.Index(open, s.current)
+	s.sidebar.shift, s.panel = 0, nil
+	s.open(open[(at+by+len(open))%len(open)])
+}
+
+// toUnread opens the next conversation in which something is unread, those with a mention first.
+func (s *session) toUnread() {
+	var next *conversation
+	for _, r := range s.rows() {
+		if r.conv != nil && r.conv != s.current && r.conv.GetUnread() > 0 && (next == nil || next.GetMentions() == 0 && r.conv.GetMentions() > 0) {
+			next = r.conv
+		}
+	}
+	if next == nil {
+		s.word("chat.nothing_unread")
+		return
+	}
+	s.panel = nil
+	s.open(next)
+}
+
+// sidebarLines draws the rows into width columns and height lines.
+func (s *session) sidebarLines(width, height int) []line {
+	rows := s.rows()
+	var lines []line
+	for _, r := range rows[s.sidebarTop(rows, height):] {
+		if len(lines) == height {
+			break
+		}
+		lines = append(lines, s.rowLine(r, width))
+	}
+	if len(rows) == 0 {
+		lines = plainly(s.say.Say("chat.list.nobody"), style{role: faint}).wrap(width, s.m)
+	}
+	for i := range lines {
+		lines[i] = lines[i].fit(width, s.m, style{})
+	}
+	for len(lines) < height {
+		lines = append(lines, line{}.fit(width, s.m, style{}))
+	}
+	return lines[:height]
+}
+
+// sidebarTop returns the first row that is shown: such that the current one is seen, but for what the wheel has done.
+func (s *session) sidebarTop(rows []listed, height int) int {
+	at := slices.IndexFunc(rows, func(r listed) bool {
+		if s.sidebar.focused {
+			return r.key() == s.sidebar.chosen && r.key() != ""
+		}
+		return r.conv != nil && r.conv == s.current
+	})
+	top := max(at-height+2, 0) + s.sidebar.shift
+	return max(min(top, len(rows)-height), 0)
+}
+
+func (s *session) rowLine(r listed, width int) line {
+	if r.heading != "" {
+		return plainly(r.heading, style{role: faint, bold: true})
+	}
+	left, right := line{{" ", style{}}}, line{}
+	name := style{}
+	if r.contact != nil {
+		left = append(left, presenceMark(r.contact.GetPresence()))
+		switch r.contact.GetState() {
+		case p2pv1.ContactState_CONTACT_STATE_FRIEND:
+			if r.contact.GetPresence() <= p2pv1.Presence_PRESENCE_OFFLINE {
+				name.role = offline
+				right = plainly(s.ago(r.contact.GetLastSeen()), style{role: faint})
+			}
+		case p2pv1.ContactState_CONTACT_STATE_ASKS:
+			left, name.role = line{{" ?", style{role: away, bold: true}}}, away
+		default:
+			name.role, right = offline, plainly("…", style{role: faint})
+		}
+		if r.contact.GetChangedKey() != "" {
+			left = line{{" !", style{role: failure, bold: true}}}
+		}
+	} else {
+		left = append(left, span{"#", style{role: faint}})
+		if r.conv.GetWaiting() != "" || r.conv.GetLeft() {
+			name.role, right = offline, plainly("…", style{role: faint})
+		}
+	}
+	if r.conv != nil {
+		name.bold = r.conv.GetUnread() > 0
+		if b := s.badge(r.conv); b != nil {
+			right = b
+		}
+	}
+	left = append(left, span{" " + s.rowName(r), name})
+	if len(right) > 0 {
+		right = append(right, span{" ", style{}})
+	}
+	l := apart(left, right, width, s.m, style{})
+	if r.conv != nil && r.conv == s.current && !s.sidebar.focused || s.sidebar.focused && r.key() == s.sidebar.chosen {
+		l = l.with(func(st *style) { st.chosen = true })
+	}
+	return l
+}
+
+// badge counts what is unread; with @ when some of it names this person.
+func (s *session) badge(c *conversation) line {
+	n := c.GetUnread()
+	var l line
+	if len(c.typing) > 0 && c != s.current {
+		l = append(l, span{"✎ ", style{role: accent}})
+	}
+	if s.muted[c.GetId()] {
+		l = append(l, span{"× ", style{role: faint}})
+	}
+	if n == 0 {
+		if len(l) > 0 {
+			l[len(l)-1].text = strings.TrimSpace(l[len(l)-1].text)
+		}
+		return l
+	}
+	count := fmt.Sprint(n)
+	if n >= 1000 {
+		count = "999+"
+	}
+	if c.GetMentions() > 0 {
+		return append(l, span{"@" + count, style{role: mention}})
+	}
+	r := badge
+	if s.muted[c.GetId()] {
+		r = faint
+	}
+	return append(l, span{count, style{role: r}})
+}

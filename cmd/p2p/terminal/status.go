@@ -1,0 +1,221 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/units"
+)
+
+// headerLine says whose conversation it is, and how he is reached.
+func (s *session) headerLine(width int) line {
+	c := s.current
+	if c == nil {
+		return plainly(" "+s.say.Say("chat.title"), style{role: bar, bold: true}).fit(width, s.m, style{role: bar})
+	}
+	left := line{{" ", style{role: bar}}}
+	if contact := s.contacts[c.GetWith()]; c.GetDirect() {
+		left = append(left, presenceMark(contact.GetPresence()), span{" " + s.title(c), style{role: bar, bold: true}}, span{"  " + s.contactState(contact), style{role: bar}})
+		if p := contact.GetProblem(); p != "" {
+			left = append(left, span{"  " + clean(p), style{role: bar, italic: true}})
+		}
+	} else {
+		here := 0
+		for _, m := range c.GetMembers() {
+			if m.GetMe() || m.GetPresence() >= p2pv1.Presence_PRESENCE_AWAY {
+				here++
+			}
+		}
+		left = append(left, span{"# " + s.title(c), style{role: bar, bold: true}}, span{"  " + s.say.Say("chat.header.room", here, len(c.GetMembers())), style{role: bar}})
+		if c.GetLeft() {
+			left = append(left, span{"  " + s.say.Say("chat.header.left"), style{role: bar, bold: true}})
+		}
+	}
+	return left.with(func(st *style) { st.onBar = true }).fit(width, s.m, style{role: bar})
+}
+
+// infoLine says what happens now: a word to the person, what the composer is for, who types, that newer
+// messages are below.
+func (s *session) infoLine(width int) line {
+	word, r := s.info()
+	if word == "" {
+		return plainly(strings.Repeat("─", width), style{role: faint})
+	}
+	l := line{{"─ ", style{role: faint}}, {word, style{role: r}}, {" ", style{}}}.cut(width, s.m)
+	if rest := width - l.width(s.m); rest > 0 {
+		l = append(l, span{strings.Repeat("─", rest), style{role: faint}})
+	}
+	return l
+}
+
+func (s *session) info() (string, role) {
+	c := s.current
+	switch {
+	case len(s.composer.choices) > 0:
+		return s.choicesText(), accent
+	case s.flash.text != "":
+		if s.flash.failed {
+			return s.flash.text, failure
+		}
+		return s.flash.text, accent
+	case s.panel != nil && len(s.panel.jumps) > 0:
+		return s.say.Say("chat.info.results"), accent
+	case s.panel != nil:
+		return s.say.Say("chat.info.panel"), accent
+	case s.chosen() != nil:
+		return s.say.Say("chat.info.choice"), accent
+	case s.composer.mode == replying && c.byID[s.composer.target] != nil:
+		m := c.byID[s.composer.target].Message
+		return s.say.Say("chat.info.reply", clean(s.nameIn(m)), preview(s.textOf(m))), accent
+	case s.composer.mode == editing:
+		return s.say.Say("chat.info.edit"), accent
+	case s.composer.mode != writing:
+		return s.say.Say("chat.info.mode"), accent
+	case c != nil && !c.scroll.follow:
+		if n := c.GetUnread(); n > 0 {
+			return s.say.Count("chat.info.below", int(n)), badge
+		}
+		return s.say.Say("chat.info.scrolled"), faint
+	case c != nil:
+		return s.typingText(c), faint
+	}
+	return "", faint
+}
+
+// choicesText shows what a word could become, the one that stands there in brackets.
+func (s *session) choicesText() string {
+	c := s.composer.completion
+	var words []string
+	for i := c.at; i < len(c.choices) && i < c.at+12; i++ {
+		w := c.choices[i]
+		if i == c.at {
+			w = "[" + w + "]"
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, " ")
+}
+
+// statusLine says how things stand with the node, the directory and the transfers.
+func (s *session) statusLine(width int) line {
+	left := line{{" ", style{role: bar}}}
+	part := func(text string, r role) {
+		if text == "" {
+			return
+		}
+		if len(left) > 1 {
+			left = append(left, span{" · ", style{role: bar}})
+		}
+		left = append(left, span{text, style{role: r}})
+	}
+	d := s.me.GetDirectory()
+	switch {
+	case !s.linked && s.lostErr != nil:
+		part(s.say.Say("chat.status.no_node", s.until(s.retryAt.UnixMilli())), shout)
+	case !s.linked:
+		part(s.say.Say("chat.status.connecting"), bar)
+	case d.GetUrl() == "":
+		part(s.say.Say("chat.status.no_directory"), bar)
+	case d.GetConnected():
+		part(s.say.Say("chat.status.directory"), bar)
+	default:
+		part(s.say.Say("chat.status.lost", clean(d.GetProblem()), s.until(d.GetNextTry())), shout)
+	}
+	part(s.pathStatus(), bar)
+	part(s.transferStatus(), bar)
+	right := line{{s.myName() + " ", style{role: bar, bold: true}}}
+	if s.width < 50 {
+		right = nil
+	} else if s.me.GetPresence() == p2pv1.Presence_PRESENCE_AWAY {
+		right = append(right, span{s.say.Say("chat.presence.away") + " ", style{role: bar}})
+	}
+	return apart(left, right, width, s.m, style{role: bar})
+}
+
+// until returns the time to a moment as a countdown.
+func (s *session) until(milli int64) string { return s.duration(max(s.ms(milli).Sub(s.now), 0)) }
+
+// pathStatus says how the people of the conversation are reached.
+func (s *session) pathStatus() string {
+	c := s.current
+	switch {
+	case c == nil:
+		return ""
+	case c.GetDirect():
+		contact := s.contacts[c.GetWith()]
+		if path := s.pathWord(contact.GetPath(), contact.GetRttMicros()); path != "" {
+			return s.title(c) + " " + path
+		}
+		return s.say.Say("chat.status.not_connected", s.title(c))
+	}
+	counts := map[p2pv1.Path]int{}
+	for _, m := range c.GetMembers() {
+		if !m.GetMe() {
+			counts[m.GetPath()]++
+		}
+	}
+	var words []string
+	for _, p := range []p2pv1.Path{p2pv1.Path_PATH_LOCAL, p2pv1.Path_PATH_DIRECT, p2pv1.Path_PATH_RELAYED} {
+		if counts[p] > 0 {
+			words = append(words, fmt.Sprintf("%d %s", counts[p], s.pathWord(p, 0)))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// transferStatus sums up the transfers that move.
+func (s *session) transferStatus() string {
+	var files int
+	var done, size, down, up int64
+	for _, t := range s.transfers {
+		up += t.GetUpRate()
+		switch t.GetState() {
+		case p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_WAITING, p2pv1.Transfer_STATE_HASHING, p2pv1.Transfer_STATE_CHECKING:
+			files++
+			done += t.GetDone()
+			size += t.GetFile().GetSize()
+			down += t.GetDownRate()
+		}
+	}
+	switch {
+	case files > 0:
+		return s.say.Say("chat.status.transfers", s.say.Count("count.files", files), percent(done, size), units.FormatRates(down, up))
+	case up > 0:
+		return units.FormatRates(down, up)
+	}
+	return ""
+}
+
+// alertLines draws the oldest alert and how it goes away.
+func (s *session) alertLines(width int) []line {
+	if len(s.alerts) == 0 {
+		return nil
+	}
+	shouted := style{role: shout}
+	lines := plainly("‼ "+s.alertText(s.alerts[0]), shouted).wrap(width, s.m)
+	how := s.say.Count("chat.alert.how", len(s.alerts))
+	lines = append(lines, plainly(how, shouted))
+	for i := range lines {
+		lines[i] = lines[i].fit(width, s.m, shouted)
+	}
+	return lines
+}
+
+// windowTitle names the conversation and counts what is unread everywhere.
+func (s *session) windowTitle() string {
+	title := s.say.Say("chat.title")
+	if s.current != nil {
+		title = s.title(s.current) + " — " + title
+	}
+	var unread int32
+	for _, c := range s.conversations {
+		if !s.muted[c.GetId()] {
+			unread += c.GetUnread()
+		}
+	}
+	if unread > 0 {
+		title = fmt.Sprintf("(%d) %s", unread, title)
+	}
+	return title
+}

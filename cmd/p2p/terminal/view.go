@@ -1,0 +1,293 @@
+package terminal
+
+import (
+	"strings"
+)
+
+// frame is a screen that is drawn.
+type frame struct {
+	content string
+	title   string // of the window
+	x, y    int    // cursor; shown when cursor
+	cursor  bool
+}
+
+// area is where a part of the screen lies.
+type area struct{ x, y, width, height int }
+
+func (a area) holds(x, y int) bool {
+	return x >= a.x && x < a.x+a.width && y >= a.y && y < a.y+a.height
+}
+
+// places are the parts of the screen: the sidebar, and from above the header, alerts, the list, a line for what
+// happens now, the input and the status line.
+type places struct {
+	side, header, alert, list, info, input, status area
+}
+
+// narrow is below how many columns the sidebar is shown only when it is asked for.
+const narrow = 64
+
+func (s *session) sideWidth() int {
+	if s.width < narrow {
+		return 0
+	}
+	return min(max(s.width/4, 18), 32)
+}
+
+// mainWidth returns the columns of the conversation.
+func (s *session) mainWidth() int {
+	if side := s.sideWidth(); side > 0 {
+		return s.width - side - 1
+	}
+	return max(s.width, 4)
+}
+
+// promptWidth is the columns before the text in the input.
+const promptWidth = 2
+
+func (s *session) place() places {
+	width, height := s.mainWidth(), max(s.height, 4)
+	x := s.width - width
+	rows, _, _ := s.composer.editor.rows(width-promptWidth, s.m)
+	input := min(len(rows), max(height/3, 1))
+	alert := min(len(s.alertLines(width)), max(height/2-2, 1))
+	if len(s.alerts) == 0 {
+		alert = 0
+	}
+	info := 1
+	if height < 7 {
+		info = 0
+	}
+	list := max(height-2-input-alert-info, 1)
+	p := places{side: area{0, 0, s.sideWidth(), height - 1}}
+	y := 0
+	next := func(height int) area {
+		a := area{x, y, width, height}
+		y += height
+		return a
+	}
+	p.header, p.alert, p.list, p.info, p.input = next(1), next(alert), next(list), next(info), next(input)
+	p.input.x, p.input.width = x+promptWidth, width-promptWidth
+	p.status = area{0, y, s.width, 1}
+	if s.sidebar.focused && p.side.width == 0 {
+		p.side = area{0, 0, s.width, height - 1}
+	}
+	return p
+}
+
+// draw draws the session.
+func (s *session) draw(t *theme) frame {
+	p := s.place()
+	var lines []line
+	f := frame{title: s.windowTitle()}
+	if p.side.width == s.width && s.width > 0 {
+		lines = s.sidebarLines(p.side.width, p.side.height)
+	} else {
+		lines = s.mainLines(p)
+		if p.side.width > 0 {
+			beside(lines, s.sidebarLines(p.side.width, p.side.height))
+		}
+		f.x, f.y, f.cursor = s.cursor(p)
+	}
+	lines = append(lines, s.statusLine(s.width))
+	var b strings.Builder
+	for i, l := range lines[:min(len(lines), max(s.height, 1))] {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		t.draw(&b, l)
+	}
+	f.content = b.String()
+	return f
+}
+
+// beside puts the sidebar to the left of lines.
+func beside(lines, side []line) {
+	for i := range lines {
+		if i < len(side) {
+			lines[i] = append(append(side[i][:len(side[i]):len(side[i])], span{"│", style{role: faint}}), lines[i]...)
+		}
+	}
+}
+
+// mainLines draws all but the sidebar and the status line.
+func (s *session) mainLines(p places) []line {
+	lines := []line{s.headerLine(p.header.width)}
+	if p.alert.height > 0 {
+		all := s.alertLines(p.alert.width)
+		lines = append(lines, all[:p.alert.height-1]...)
+		lines = append(lines, all[len(all)-1]) // how it goes away is always seen
+	}
+	if s.panel != nil {
+		lines = append(lines, s.panelLines(p.list)...)
+	} else {
+		lines = append(lines, s.listLines(p.list)...)
+	}
+	if p.info.height > 0 {
+		lines = append(lines, s.infoLine(p.info.width))
+	}
+	return append(lines, s.inputLines(p)...)
+}
+
+func (s *session) listLines(a area) []line {
+	var lines []line
+	switch c := s.current; {
+	case c == nil:
+		for l := range strings.SplitSeq(s.say.Say("chat.welcome"), "\n") {
+			lines = append(lines, plainly(l, style{role: faint}).wrap(a.width, s.m)...)
+		}
+	case c.loaded && len(c.items) == 0 && len(c.pending) == 0:
+		lines = plainly(s.say.Say("chat.empty"), style{role: faint}).wrap(a.width, s.m)
+	case c.GetWaiting() != "":
+		lines = plainly(clean(c.GetWaiting()), style{role: away}).wrap(a.width, s.m)
+	default:
+		for _, v := range s.seen(c, a.height) {
+			lines = append(lines, v.line)
+		}
+	}
+	lines = lines[:min(len(lines), a.height)]
+	lines = append(make([]line, a.height-len(lines)), lines...)
+	for i := range lines {
+		lines[i] = lines[i].fit(a.width, s.m, style{})
+	}
+	return lines
+}
+
+// panelLines draws a panel and keeps what is chosen on it in view.
+func (s *session) panelLines(a area) []line {
+	p := s.panel
+	rows, of := p.wrapped(a.width, s.m)
+	height := max(a.height-1, 1)
+	if len(p.jumps) > 0 {
+		first := 0
+		for first < len(of) && of[first] < p.chosen {
+			first++
+		}
+		if first < p.top {
+			p.top = first
+		}
+		if first+2 > p.top+height {
+			p.top = first + 2 - height
+		}
+	}
+	p.top = max(min(p.top, len(rows)-height), 0)
+	lines := []line{plainly(p.title, style{role: accent, bold: true}).fit(a.width, s.m, style{})}
+	for i := p.top; i < len(rows) && len(lines) <= height; i++ {
+		l := rows[i].fit(a.width, s.m, style{})
+		if _, ok := p.jumps[p.chosen]; ok && (of[i] == p.chosen || of[i] == p.chosen+1) {
+			l = l.with(func(st *style) { st.chosen = true })
+		}
+		lines = append(lines, l)
+	}
+	for len(lines) < a.height {
+		lines = append(lines, line{}.fit(a.width, s.m, style{}))
+	}
+	return lines[:a.height]
+}
+
+// wrapped returns the lines of a panel as they are shown, and of which of its lines each is a part.
+func (p *panel) wrapped(width int, m measure) (rows []line, of []int) {
+	for i, l := range p.lines {
+		parts := []line{l}
+		switch {
+		case p.jumps != nil: // a result stays on its two lines
+		case !p.exact || l.width(m) > width && i == len(p.lines)-1 || strings.Contains(l.text(), ":"):
+			parts = l.wrap(width, m)
+		}
+		for _, part := range parts {
+			rows, of = append(rows, part), append(of, i)
+		}
+	}
+	return rows, of
+}
+
+func (s *session) inputLines(p places) []line {
+	e := &s.composer.editor
+	rows, _, y := e.rows(p.input.width, s.m)
+	top := max(min(y-p.input.height+1, len(rows)-p.input.height), 0)
+	prompt := map[mode]string{writing: "> ", replying: "↩ ", editing: "✎ ", reacting: "☺ ", searching: "⌕ "}[s.composer.mode]
+	var lines []line
+	for i := range p.input.height {
+		l := line{{strings.Repeat(" ", promptWidth), style{}}}
+		if i == 0 {
+			l = plainly(prompt, style{role: accent, bold: true}).fit(promptWidth, s.m, style{})
+		}
+		switch {
+		case e.empty() && i == 0:
+			l = append(l, span{s.placeholder(), style{role: faint}})
+		case top+i < len(rows):
+			l = append(l, span{strings.ReplaceAll(rows[top+i].text, "\t", " "), style{}})
+		}
+		lines = append(lines, l.fit(p.input.width+promptWidth, s.m, style{}))
+	}
+	return lines
+}
+
+func (s *session) placeholder() string {
+	switch s.composer.mode {
+	case searching:
+		return s.say.Say("chat.input.search")
+	case reacting:
+		return s.say.Say("chat.input.react")
+	}
+	if s.chosen() != nil {
+		return s.say.Say("chat.input.choice")
+	}
+	return s.say.Say("chat.input.write")
+}
+
+// cursor returns where the cursor stands: where is written, for there an input method opens its window.
+func (s *session) cursor(p places) (x, y int, shown bool) {
+	if s.panel != nil || s.sidebar.focused || s.chosen() != nil {
+		return 0, 0, false
+	}
+	rows, cx, cy := s.composer.editor.rows(p.input.width, s.m)
+	top := max(min(cy-p.input.height+1, len(rows)-p.input.height), 0)
+	return p.input.x + cx, p.input.y + cy - top, true
+}
+
+// click does what a click at a cell does.
+func (s *session) click(x, y int) {
+	p := s.place()
+	switch {
+	case p.side.holds(x, y):
+		rows := s.rows()
+		if at := s.sidebarTop(rows, p.side.height) + y; at < len(rows) && rows[at].key() != "" {
+			s.pick(rows[at])
+		}
+	case p.list.holds(x, y) && s.panel != nil:
+		_, of := s.panel.wrapped(p.list.width, s.m)
+		if at := s.panel.top + y - p.list.y - 1; at >= 0 && at < len(of) {
+			for _, i := range []int{of[at], of[at] - 1} {
+				if t, ok := s.panel.jumps[i]; ok {
+					s.jump(t.conversation, t.message)
+					return
+				}
+			}
+		}
+	case p.list.holds(x, y) && s.current != nil:
+		seen := s.seen(s.current, p.list.height)
+		if at := len(seen) - (p.list.y + p.list.height - y); at >= 0 && at < len(seen) && seen[at].at >= 0 {
+			s.choose(s.current.items[seen[at].at].GetId())
+		}
+	case p.alert.holds(x, y):
+		s.acknowledge()
+	case p.input.holds(x, y):
+		s.choice = choice{}
+	}
+}
+
+// wheel scrolls what the mouse is over.
+func (s *session) wheel(w wheel) {
+	switch p := s.place(); {
+	case p.side.holds(w.x, w.y):
+		s.sidebar.shift += w.by
+		rows := s.rows()
+		s.sidebar.shift = max(min(s.sidebar.shift, len(rows)-p.side.height), -len(rows))
+	case s.panel != nil:
+		s.panelMove(w.by)
+	default:
+		s.scrollBy(w.by)
+	}
+}

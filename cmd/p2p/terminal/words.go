@@ -1,0 +1,255 @@
+package terminal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/units"
+)
+
+// nameOf returns what a person is called here.
+func (s *session) nameOf(account string) string {
+	if account == s.me.GetAccount() && account != "" {
+		return s.myName()
+	}
+	if c := s.contacts[account]; c.GetName() != "" {
+		return clean(c.GetName())
+	}
+	if s.current != nil {
+		for _, m := range s.current.GetMembers() {
+			if m.GetAccount() == account && m.GetName() != "" {
+				return clean(m.GetName())
+			}
+		}
+	}
+	return shortKey(account)
+}
+
+func (s *session) myName() string {
+	if n := s.me.GetDisplayName(); n != "" {
+		return clean(n)
+	}
+	if n := s.me.GetName(); n != "" {
+		return clean(n)
+	}
+	return s.say.Say("chat.me")
+}
+
+// nameIn returns the author of a message.
+func (s *session) nameIn(m *p2pv1.Message) string {
+	if m.GetMine() {
+		return s.myName()
+	}
+	if c := s.contacts[m.GetAccount()]; c.GetName() != "" {
+		return clean(c.GetName())
+	}
+	if m.GetName() != "" {
+		return clean(m.GetName())
+	}
+	return shortKey(m.GetAccount())
+}
+
+func shortKey(key string) string { return clean(key[:min(len(key), 8)]) }
+
+// title returns what a conversation is called.
+func (s *session) title(c *conversation) string {
+	if c.GetDirect() {
+		if n := s.contacts[c.GetWith()].GetName(); n != "" {
+			return clean(n)
+		}
+	}
+	if c.GetName() != "" {
+		return clean(c.GetName())
+	}
+	return shortKey(c.GetId())
+}
+
+// textOf returns what a message says, for a line of its own.
+func (s *session) textOf(m *p2pv1.Message) string {
+	switch {
+	case m.GetNotice() != nil:
+		return s.noticeText(m)
+	case m.GetDeleted():
+		return s.say.Say("chat.deleted")
+	case m.GetWithheld():
+		return s.say.Say("chat.withheld")
+	case m.GetFile() != nil:
+		what := s.say.Say("chat.file.offers", clean(m.GetFile().GetName()), s.fileSize(m.GetFile()))
+		if m.GetText() != "" {
+			what += " " + cleanLines(m.GetText())
+		}
+		return what
+	}
+	return cleanLines(m.GetText())
+}
+
+// flat returns a text on one line.
+func flat(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+
+// preview returns the start of a text on one line.
+func preview(s string) string { return ansi.GraphemeWidth.Truncate(flat(s), 200, "…") }
+
+func (s *session) noticeText(m *p2pv1.Message) string {
+	n := m.GetNotice()
+	who, whom := clean(s.nameIn(m)), clean(n.GetName())
+	if whom == "" {
+		whom = s.nameOf(n.GetAccount())
+	}
+	switch n.GetKind() {
+	case p2pv1.Notice_KIND_CREATED:
+		return s.say.Say("chat.notice.created", who)
+	case p2pv1.Notice_KIND_ADDED:
+		return s.say.Say("chat.notice.added", who, whom)
+	case p2pv1.Notice_KIND_REMOVED:
+		return s.say.Say("chat.notice.removed", who, whom)
+	case p2pv1.Notice_KIND_LEFT:
+		return s.say.Say("chat.notice.left", whom)
+	case p2pv1.Notice_KIND_JOINED:
+		return s.say.Say("chat.notice.joined", whom)
+	case p2pv1.Notice_KIND_ROLE:
+		return s.say.Say("chat.notice.role", who, whom, s.roleWord(n.GetRole()))
+	case p2pv1.Notice_KIND_CHANGED:
+		return s.say.Say("chat.notice.changed", who, clean(n.GetText()))
+	case p2pv1.Notice_KIND_DEVICE_JOINED:
+		return s.say.Say("chat.notice.device", whom, clean(n.GetText()))
+	case p2pv1.Notice_KIND_DEVICE_REVOKED:
+		return s.say.Say("chat.notice.revoked", whom, clean(n.GetText()))
+	}
+	return clean(n.GetText())
+}
+
+func (s *session) roleWord(r p2pv1.Role) string {
+	switch r {
+	case p2pv1.Role_ROLE_OWNER:
+		return s.say.Say("chat.role.owner")
+	case p2pv1.Role_ROLE_MODERATOR:
+		return s.say.Say("chat.role.moderator")
+	case p2pv1.Role_ROLE_MEMBER:
+		return s.say.Say("chat.role.member")
+	}
+	return s.say.Say("chat.role.none")
+}
+
+func (s *session) presenceWord(p p2pv1.Presence) string {
+	switch p {
+	case p2pv1.Presence_PRESENCE_ONLINE:
+		return s.say.Say("chat.presence.online")
+	case p2pv1.Presence_PRESENCE_AWAY:
+		return s.say.Say("chat.presence.away")
+	}
+	return s.say.Say("chat.presence.offline")
+}
+
+// presenceMark is a sign with its colour; the signs differ, for those who see no colours.
+func presenceMark(p p2pv1.Presence) span {
+	switch p {
+	case p2pv1.Presence_PRESENCE_ONLINE:
+		return span{"●", style{role: online}}
+	case p2pv1.Presence_PRESENCE_AWAY:
+		return span{"◐", style{role: away}}
+	}
+	return span{"○", style{role: offline}}
+}
+
+// pathWord says how a person is reached, with the time that a word to him and back takes.
+func (s *session) pathWord(p p2pv1.Path, rttMicros int64) string {
+	key := ""
+	switch p {
+	case p2pv1.Path_PATH_LOCAL:
+		key = "chat.path.local"
+	case p2pv1.Path_PATH_DIRECT:
+		key = "chat.path.direct"
+	case p2pv1.Path_PATH_RELAYED:
+		return s.say.Say("chat.path.relayed")
+	default:
+		return ""
+	}
+	rtt := ""
+	switch d := time.Duration(rttMicros) * time.Microsecond; {
+	case d <= 0:
+	case d < 10*time.Millisecond:
+		rtt = fmt.Sprintf(" %.1f ms", float64(d)/float64(time.Millisecond))
+	default:
+		rtt = fmt.Sprintf(" %d ms", d.Milliseconds())
+	}
+	return s.say.Say(key) + rtt
+}
+
+func (s *session) clock(milli int64) string { return s.ms(milli).Format("15:04") }
+
+// date returns a day for people: today and yesterday by their names.
+func (s *session) date(t time.Time) string {
+	y, m, d := s.now.In(s.loc).Date()
+	today := time.Date(y, m, d, 0, 0, 0, 0, s.loc)
+	switch {
+	case !t.Before(today) && t.Before(today.AddDate(0, 0, 1)):
+		return s.say.Say("chat.today")
+	case !t.Before(today.AddDate(0, 0, -1)) && t.Before(today):
+		return s.say.Say("chat.yesterday")
+	}
+	weekday := strings.Split(s.say.Say("chat.weekdays"), " ")[int(t.Weekday())]
+	return weekday + " " + t.Format("2006-01-02")
+}
+
+// ago returns how long ago a moment was, in its largest unit.
+func (s *session) ago(milli int64) string {
+	if milli == 0 {
+		return ""
+	}
+	d := max(s.now.Sub(s.ms(milli)), 0)
+	switch {
+	case d < time.Minute:
+		return s.say.Say("chat.ago.now")
+	case d < time.Hour:
+		return fmt.Sprintf("%d %s", int(d.Minutes()), s.say.Say("chat.ago.min"))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d %s", int(d.Hours()), s.say.Say("unit.hour"))
+	}
+	return fmt.Sprintf("%d %s", int(d.Hours())/24, s.say.Say("unit.day"))
+}
+
+func (s *session) duration(d time.Duration) string {
+	w := units.Words{Day: s.say.Say("unit.day"), Hour: s.say.Say("unit.hour"), Minute: s.say.Say("unit.minute"), Second: s.say.Say("unit.second")}
+	return units.FormatDuration(d, w)
+}
+
+// typingText says who is typing.
+func (s *session) typingText(c *conversation) string {
+	var names []string
+	for account := range c.typing {
+		names = append(names, s.nameOf(account))
+	}
+	slices.Sort(names)
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return s.say.Say("chat.typing.one", names[0])
+	case 2, 3:
+		return s.say.Say("chat.typing.several", strings.Join(names, ", "))
+	}
+	return s.say.Say("chat.typing.many", len(names))
+}
+
+// sentence says a message for the plain mode; where names the conversation before it.
+func (s *session) sentence(m *p2pv1.Message, where bool) line {
+	l := line{{"[" + s.clock(m.GetWritten()) + "] ", style{role: faint}}}
+	if where {
+		if c := s.conversations[m.GetConversation()]; c != nil {
+			l = append(l, span{s.title(c) + ": ", style{role: accent}})
+		}
+	}
+	if m.GetNotice() != nil {
+		return append(l, span{s.noticeText(m), style{role: faint}})
+	}
+	l = append(l, span{clean(s.nameIn(m)) + ": ", style{role: nameRole(m.GetAccount()), bold: true}})
+	if m.GetReplyTo() != "" {
+		l = append(l, span{s.say.Say("chat.plain.reply", clean(m.GetReplyName()), preview(m.GetReplyText())) + " ", style{role: faint}})
+	}
+	return append(l, span{s.textOf(m), style{}})
+}
