@@ -44,9 +44,8 @@ type Options struct {
 	Account identity.Key
 	// Device is the one that this program writes as. Commits with its events wait for the disk.
 	Device identity.Key
-	// Read says what is in a body; it is asked for the kinds from room.Delete on, and gives the same
-	// answer to the same body for ever. Nil takes each body of a content event for text, and that of a
-	// Delete for the id of its target.
+	// Read says what is in a body, nil for one that was withheld; it gives the same answer to the same body for
+	// ever. Nil takes each body of a content event for text, and that of a Delete for the id of its target.
 	Read func(kind room.Kind, body []byte) Content
 	// Passphrase, if not empty, encrypts a new archive, and is needed to open it again.
 	Passphrase []byte
@@ -104,6 +103,9 @@ func plainText(kind room.Kind, body []byte) Content {
 		var c Content
 		copy(c.Target[:], body)
 		return c
+	}
+	if kind < room.Content {
+		return Content{}
 	}
 	return Content{Text: string(body), Line: true}
 }

@@ -20,6 +20,7 @@ func (l *Log) Commit(out room.Outcome) error {
 		return l.err
 	}
 	if len(l.pending) == 0 && len(out.Proofs) == 0 && !out.Recount {
+		l.committed = l.committed[:0]
 		return nil
 	}
 	own := false
@@ -35,6 +36,12 @@ func (l *Log) Commit(out room.Outcome) error {
 		l.err = fmt.Errorf("commit to room %v: %w", l.id, err)
 		return l.err
 	}
+	l.committed = l.committed[:0]
+	for i := range l.pending {
+		e := &l.pending[i].entry
+		e.N = l.pending[i].n
+		l.committed = append(l.committed, *e)
+	}
 	l.archive.index.commit(c.words)
 	l.archive.ink.wrote(len(l.pending), c.deleted)
 	for i := range l.pending {
@@ -49,6 +56,10 @@ func (l *Log) Commit(out room.Outcome) error {
 	l.pending = l.pending[:0]
 	return nil
 }
+
+// Committed returns the entries that the last Commit has written, in the order of their causes. The slice is
+// valid until the next one.
+func (l *Log) Committed() []Entry { return l.committed }
 
 // commit is one transaction.
 type commit struct {
@@ -105,20 +116,18 @@ func (c *commit) event(p *pending) error {
 		return err
 	}
 	counts := c.join(d, view, m)
-	var content Content
-	if m.Kind >= room.Delete && p.body != nil {
-		if content = c.archive.options.Read(m.Kind, p.body); !content.Target.IsZero() {
-			p.target = c.archive.box.key(content.Target)
-		}
-	} else if m.Kind >= room.Content {
-		content.Line = true // withheld: there was something
+	content := c.archive.options.Read(m.Kind, p.body)
+	if !content.Target.IsZero() {
+		p.target = c.archive.box.key(content.Target)
 	}
 	key := c.archive.box.key(m.ID)
 	late := content.Line && c.mark.covers(m)
+	arrived := c.archive.options.Clock()
+	p.entry = Entry{Event: m.Event, Account: m.Account, Body: p.body, Arrived: arrived, Target: content.Target, Line: content.Line, Counts: counts, Late: late}
 	p.n, err = c.w.insert(`INSERT INTO events (room, key, author, seq, lamport, kind, view, header, wall, arrived, target, line, counts, late)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.n, key, d.n, int64(m.Seq), int64(m.Lamport), int64(m.Kind), view, c.archive.box.seal(sealedHeader, key, m.AppendTo(nil)),
-		int64(m.Wall), c.archive.options.Clock().UnixMilli(), p.target, content.Line, counts, late)
+		int64(m.Wall), arrived.UnixMilli(), p.target, content.Line, counts, late)
 	if err != nil {
 		return err
 	}
@@ -264,6 +273,11 @@ func (c *commit) drop(s *stored) error {
 		return err
 	}
 	c.deleted = true
+	for i := range c.pending {
+		if p := &c.pending[i]; p.n == s.n {
+			p.entry.Body, p.entry.Gone = nil, true
+		}
+	}
 	if err := c.w.exec("UPDATE events SET gone = 1 WHERE n = ?", s.n); err != nil || !found {
 		return err
 	}

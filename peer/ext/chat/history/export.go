@@ -269,6 +269,9 @@ func (a *Archive) ExportText(ctx context.Context, id room.ID, w io.Writer, name 
 		for i := range page {
 			e := &page[i]
 			at = e.Position()
+			if e.Event.Kind < room.Content {
+				continue // nobody said that
+			}
 			text := "[withheld]"
 			if e.Gone {
 				text = "[deleted]"

@@ -24,13 +24,14 @@ type Log struct {
 	heads   map[room.ID]int64
 	runs    map[runKey]*run
 
-	pending []pending
-	waiting map[room.ID]int // place in pending
-	cache   cache
-	absent  room.ID      // is not there
-	ahead   identity.Key // whose log is read in order,
-	next    uint64       // up to here
-	err     error        // of a read or a commit: the log is at its end
+	pending   []pending
+	committed []Entry         // by the last Commit
+	waiting   map[room.ID]int // place in pending
+	cache     cache
+	absent    room.ID      // is not there
+	ahead     identity.Key // whose log is read in order,
+	next      uint64       // up to here
+	err       error        // of a read or a commit: the log is at its end
 }
 
 // device is a row of that table.
@@ -50,6 +51,7 @@ type pending struct {
 	n      int64
 	target []byte // key of what it is about, or nil
 	first  bool   // of its device with that number
+	entry  Entry
 }
 
 // Room opens the log of a room, which is empty when the archive does not know it.

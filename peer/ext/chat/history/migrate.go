@@ -9,6 +9,9 @@ import (
 //go:embed schema/1.sql
 var schema1 string
 
+//go:embed schema/2.sql
+var schema2 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -16,6 +19,7 @@ var schemaWords string
 // not changed any more. A change of terms needs one too, which makes the index anew.
 var migrations = []string{
 	schema1 + schemaWords,
+	schema2,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

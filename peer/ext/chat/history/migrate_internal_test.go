@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,10 +81,11 @@ func fillGolden(t testing.TB, a *Archive) {
 	fail(t, err)
 	fail(t, a.SaveDraft("place", "a draft"))
 	fail(t, a.SaveSetting("name", []byte("value")))
+	fail(t, a.SaveDelivered(e.ID, []Delivery{{identity.Key{7}, device.Key(), 6}}))
 }
 
 // checkGolden looks for all of it, and goes on writing.
-func checkGolden(t *testing.T, a *Archive) {
+func checkGolden(t *testing.T, a *Archive, version int) {
 	t.Helper()
 	ctx := context.Background()
 	_, device := goldenPeople(t)
@@ -119,6 +121,11 @@ func checkGolden(t *testing.T, a *Archive) {
 	fail(t, err)
 	if len(reads) != 1 || len(drafts) != 1 || drafts[0].Text != "a draft" || string(value) != "value" {
 		t.Errorf("marks %v, drafts %v, setting %s", reads, drafts, value)
+	}
+	delivered, err := a.Delivered(ctx, rooms[0])
+	fail(t, err)
+	if version > 1 && (len(delivered) != 1 || delivered[0] != Delivery{identity.Key{7}, device.Key(), 6}) {
+		t.Errorf("delivered: %v", delivered)
 	}
 	_, out, err := l.Room.Write(device, room.Content, []byte("and on"), 1)
 	fail(t, err)
@@ -159,7 +166,9 @@ func TestArchivesOfAllVersionsAreOpened(t *testing.T) {
 			if got, want := schemaOf(t, a), schemaOf(t, fresh); got != want {
 				t.Errorf("its schema is\n%s\nthat of a new one\n%s", got, want)
 			}
-			checkGolden(t, a)
+			version, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(file), ".sql"))
+			fail(t, err)
+			checkGolden(t, a, version)
 			fail(t, a.Close())
 		})
 	}
@@ -183,8 +192,8 @@ func writeGolden(t *testing.T) {
 	fail(t, err)
 	fillGolden(t, a)
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- An archive of version %d.\n%s%s", len(migrations), schema1, schemaWords)
-	for _, table := range []string{"rooms", "devices", "views", "events", "bodies", "heads", "forks", "runs", "marks", "drafts", "settings"} {
+	fmt.Fprintf(&b, "-- An archive of version %d.\n%s", len(migrations), strings.Join(migrations, ""))
+	for _, table := range []string{"rooms", "devices", "views", "events", "bodies", "heads", "forks", "runs", "marks", "drafts", "settings", "delivered"} {
 		dump(t, a, &b, table)
 	}
 	for i, text := range []string{"hello golden world", "你好世界", "the last"} {
@@ -253,7 +262,7 @@ func TestAMigrationIsWholeOrNotAtAll(t *testing.T) {
 	if _, err := a.read.row(context.Background(), "SELECT count(*) FROM extra", nil, &n); err != nil || n != 7 {
 		t.Errorf("the step found %d events: %v", n, err)
 	}
-	checkGolden(t, a)
+	checkGolden(t, a, len(migrations))
 	fail(t, a.Close())
 	migrations = real
 	if _, err := Open(path, goldenOptions(t)); !errors.Is(err, ErrNewer) {

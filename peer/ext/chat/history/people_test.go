@@ -21,6 +21,7 @@ const (
 func read(kind room.Kind, body []byte) history.Content {
 	var c history.Content
 	switch kind {
+	case room.Create, room.Join, room.Admin:
 	case room.Delete:
 		copy(c.Target[:], body)
 	case edit:

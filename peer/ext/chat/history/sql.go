@@ -4,7 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // statements are the prepared statements of one database, by their text.
@@ -144,6 +149,9 @@ func (w *writer) transaction(full bool, f func() error) error {
 	err := f()
 	if err == nil {
 		err = w.exec("COMMIT")
+	}
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL {
+		err = fmt.Errorf("%w: %w", syscall.ENOSPC, err) // as any other writer of files says it
 	}
 	if err != nil {
 		// Some errors, such as that of a full disk, have rolled back by themselves.

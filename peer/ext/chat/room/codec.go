@@ -16,6 +16,7 @@ const (
 	fieldWant   = 'w'
 	fieldProofs = 'p'
 	flagHello   = 'h' // without a count
+	flagMore    = 'c'
 	flagAck     = 'a'
 )
 
@@ -32,6 +33,9 @@ const (
 func (m *Message) AppendTo(dst []byte) []byte {
 	if m.Hello {
 		dst = append(dst, flagHello)
+	}
+	if m.More {
+		dst = append(dst, flagMore)
 	}
 	if m.Ack {
 		dst = append(dst, flagAck)
@@ -124,7 +128,7 @@ func ParseMessage(b []byte) (Message, error) {
 
 // order is where a field stands in a message, 0 for what is no field.
 func order(field byte) int {
-	return 1 + slices.Index([]byte{flagHello, flagAck, fieldMarks, fieldForks, fieldWant, fieldProofs, fieldEvents}, field)
+	return 1 + slices.Index([]byte{flagHello, flagMore, flagAck, fieldMarks, fieldForks, fieldWant, fieldProofs, fieldEvents}, field)
 }
 
 // field reads one field into m.
@@ -132,6 +136,8 @@ func (p *parser) field(m *Message, field byte) error {
 	switch field {
 	case flagHello:
 		m.Hello = true
+	case flagMore:
+		m.More = true
 	case flagAck:
 		m.Ack = true
 	case fieldMarks:

@@ -3,6 +3,7 @@ package room
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"p2p/peer/identity"
@@ -353,6 +354,45 @@ func (r *Room) May(account identity.Key, c Change) bool {
 	}
 	return r.stateOf(r.current).may(account, &c, r.accounts)
 }
+
+// Since returns the event by which an account became a member, the last if it did so several
+// times; false if it never did, or is none any more.
+func (r *Room) Since(account identity.Key) (since Event, ok bool) {
+	if r.Role(account) == Nobody {
+		return Event{}, false
+	}
+	for _, n := range r.adds[account] {
+		a := r.numbered[n]
+		m := Meta{Event: a.event, Account: a.account, View: a.view.name}
+		if r.Counts(&m) && (!ok || since.Compare(&a.event) < 0) {
+			since, ok = a.event, true
+		}
+	}
+	return since, ok
+}
+
+// Former returns the accounts that somebody has added and that are no members now, by key.
+func (r *Room) Former() []identity.Key {
+	var all []identity.Key
+	for account := range r.adds {
+		if r.Role(account) == Nobody {
+			all = append(all, account)
+		}
+	}
+	slices.SortFunc(all, identity.Key.Compare)
+	return all
+}
+
+// Ended reports whether a device has no business in the room any more: its account is no member, or it
+// was revoked.
+func (r *Room) Ended(device identity.Key) bool {
+	account := r.accounts[device]
+	now := r.stateOf(r.current)
+	return now.members[account] == Nobody || now.cut(account, device, maxNumber, r.current)
+}
+
+// Joined returns the devices that have joined, each with its account. The map is the caller's.
+func (r *Room) Joined() map[identity.Key]identity.Key { return maps.Clone(r.accounts) }
 
 // Devices returns the devices of an account that have joined, by key.
 func (r *Room) Devices(account identity.Key) []identity.Key {

@@ -134,8 +134,8 @@ func (w *world) connect(a, b *person) {
 	a.links[b] = room.NewSession(a.room, w.next, a.body)
 	w.next++
 	b.links[a] = room.NewSession(b.room, w.next, b.body)
-	w.send(a, b, a.links[b].Hello())
-	w.send(b, a, b.links[a].Hello())
+	w.send(a, b, a.links[b].Hello()...)
+	w.send(b, a, b.links[a].Hello()...)
 }
 
 func (p *person) body(m *room.Meta) []byte { return p.shelf.bodies[m.ID] }

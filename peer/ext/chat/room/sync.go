@@ -22,6 +22,7 @@ type Message struct {
 	// Hello begins, and is repeated when something seems to be missing: all marks
 	// and forks of who says it.
 	Hello bool
+	More  bool // of a Hello: the rest of the marks follow in the next one
 	Marks map[identity.Key]Mark
 	Forks map[identity.Key]uint64
 
@@ -66,13 +67,26 @@ func NewSession(r *Room, from uint64, bodies Bodies) *Session {
 	}
 }
 
-// Hello returns the first message.
-func (s *Session) Hello() Message {
+// Hello returns what is said first: one message, or more in a room of thousands of devices.
+func (s *Session) Hello() []Message {
 	forks := make(map[identity.Key]uint64, len(s.room.forks))
 	for device, f := range s.room.forks {
-		forks[device] = f.seq
+		if forks[device] = f.seq; len(forks) == maxMarks {
+			break // the others know all the same; they say so once more
+		}
 	}
-	return Message{Hello: true, Marks: s.room.Clock(), Forks: forks}
+	var parts []Message
+	part := Message{Hello: true, Marks: make(map[identity.Key]Mark)}
+	for device, mark := range s.room.Clock() {
+		if len(part.Marks) == maxMarks {
+			part.More = true
+			parts = append(parts, part)
+			part = Message{Hello: true, Marks: make(map[identity.Key]Mark)}
+		}
+		part.Marks[device] = mark
+	}
+	part.Forks = forks
+	return append(parts, part)
 }
 
 // Close ends the session.
@@ -143,7 +157,7 @@ func (s *Session) meet(m Message) []Message {
 	if want := s.want(strange); len(want) > 0 {
 		answers = append(answers, Message{Want: want})
 	}
-	if m.Hello {
+	if m.Hello && !m.More {
 		s.met = true
 		if proofs := s.proofs(m.Forks); len(proofs) > 0 {
 			answers = append(answers, Message{Proofs: proofs})
@@ -197,22 +211,32 @@ func (s *Session) proofs(known map[identity.Key]uint64) []Proof {
 
 // give answers a Want with what is there.
 func (s *Session) give(ids []ID) []Message {
+	var answers []Message
 	var m Message
+	bytes := 0
 	for _, id := range ids[:min(len(ids), maxWant)] {
-		if found, ok := s.room.index.Find(id); ok {
-			m.Events = append(m.Events, Sent{found.Event, s.bodies(&found)})
+		found, ok := s.room.index.Find(id)
+		if !ok {
+			continue
+		}
+		body := s.bodies(&found)
+		m.Events = append(m.Events, Sent{found.Event, body})
+		if bytes += len(body); bytes >= maxBatchBytes {
+			answers, m, bytes = append(answers, m), Message{}, 0
 		}
 	}
-	if len(m.Events) == 0 {
-		return nil
+	if len(m.Events) > 0 {
+		answers = append(answers, m)
 	}
-	s.flight++
-	return []Message{m}
+	s.flight += len(answers)
+	return answers
 }
 
-// Delivered reports whether the other member has stored the event of that device and
-// number.
-func (s *Session) Delivered(device identity.Key, seq uint64) bool { return s.theirs[device] >= seq }
+// Met reports whether the other member has said how far he knows the room.
+func (s *Session) Met() bool { return s.met }
+
+// Stored returns up to which number the other member says that he has stored the events of a device.
+func (s *Session) Stored(device identity.Key) uint64 { return s.theirs[device] }
 
 // Next returns what else is to be sent now: proofs that were just found, ids that are
 // missing, and events that the other member lacks, in the order of their causes, as long as not too
