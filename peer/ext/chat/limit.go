@@ -1,0 +1,69 @@
+package chat
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// limit is from where on an account gets the bodies of events.
+type limit struct {
+	nothing bool // no member
+	from    history.Position
+}
+
+// bodies is the room.Bodies for the other end of a link: members get what was written from some lines before they
+// came, as the room decides; whoever is no member, nothing that people wrote.
+func (t *Talk) bodies(l *link) room.Bodies {
+	return func(m *room.Meta) []byte {
+		account := l.whose()
+		if m.Kind < room.Content || account == t.o.Account {
+			return t.store.Body(m)
+		}
+		at := t.limitOf(account)
+		if at.nothing || m.Lamport < at.from.Lamport || m.Lamport == at.from.Lamport && m.Author.Compare(at.from.Device) < 0 {
+			return nil
+		}
+		return t.store.Body(m)
+	}
+}
+
+// limitOf returns from where on an account gets bodies.
+func (t *Talk) limitOf(account identity.Key) limit {
+	if at, ok := t.limits[account]; ok {
+		return at
+	}
+	at := t.findLimit(account)
+	t.limits[account] = at
+	return at
+}
+
+// findLimit asks the room and the archive. When they cannot be read the account gets nothing, until it asks again.
+func (t *Talk) findLimit(account identity.Key) limit {
+	r := t.store.Room
+	since, member := r.Since(account)
+	n := r.Options().History
+	switch {
+	case !member:
+		return limit{nothing: true}
+	case n < 0:
+		return limit{}
+	}
+	joined := history.Position{Lamport: since.Lamport, Device: since.Author}
+	if n == 0 {
+		return limit{from: joined}
+	}
+	from, found, err := t.archive.Back(context.Background(), t.id, joined, n)
+	if err != nil {
+		t.log.Warn("how much history a member gets cannot be read", zap.Error(err))
+		return limit{nothing: true}
+	}
+	if !found {
+		return limit{}
+	}
+	return limit{from: from}
+}

@@ -1,0 +1,264 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2p/peer/ext/chat"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/room"
+)
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, f func(w *world)) {
+	synctest.Test(t, func(t *testing.T) { f(newWorld(t, 1)) })
+}
+
+func TestWhatOneWritesTheOtherShows(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.say("one")
+		ann.invite(bob)
+		bob.took()
+		ann.say("two")
+		w.settle()
+		e := bob.say("three")
+		w.settle()
+		for _, d := range w.devices {
+			if got := d.lines(); got != "one two three" {
+				t.Errorf("%s shows %q", d.name, got)
+			}
+		}
+		c := bob.took()
+		if len(c.Added) != 2 || c.Added[1].Event.ID != e.ID || !c.Added[0].Line || c.Recount {
+			t.Errorf("bob was told %+v", c)
+		}
+		if p := ann.talk.Peers(); len(p) != 1 || p[0].Device != bob.secret.Key() || p[0].Account != bob.account.Key() {
+			t.Errorf("ann's peers are %v", p)
+		}
+		if account, member := ann.talk.Knows(bob.secret.Key()); !member || account != bob.account.Key() || !bob.talk.Joined() {
+			t.Error("ann does not know bob's device")
+		}
+	})
+}
+
+func TestDeliveredMeansStoredOnTheOtherDeviceAndIsKept(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		id := ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.invite(carl)
+		w.cut(ann, carl)
+		w.connect(bob, carl)
+		ann.took()
+		e := ann.say("hello")
+		if len(ann.talk.Delivered(&e)) != 0 {
+			t.Error("delivered before anything was sent")
+		}
+		w.settle()
+		if got := ann.talk.Delivered(&e); len(got) != 1 || !got[bob.account.Key()] || len(ann.took().Delivered) == 0 {
+			t.Errorf("delivered to %v, only bob has acknowledged it", got)
+		}
+		carl.say("I have read that") // ann hears so through bob alone
+		w.settle()
+		if got := ann.talk.Delivered(&e); len(got) != 2 {
+			t.Errorf("delivered to %v, carl has answered", got)
+		}
+		ann.restart(id)
+		if got := ann.talk.Delivered(&e); len(got) != 2 {
+			t.Errorf("after a restart delivered to %v", got)
+		}
+	})
+}
+
+func TestAMessageReachesWhoWasOfflineThroughAnother(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.invite(carl)
+		w.cut(ann, carl)
+		ann.say("hello")
+		w.settle()
+		w.cut(ann, bob)
+		w.connect(bob, carl)
+		w.settle()
+		if got := carl.lines(); got != "hello" {
+			t.Errorf("carl shows %q", got)
+		}
+	})
+}
+
+func TestAJoinerGetsAsMuchHistoryAsTheRoomDecides(t *testing.T) {
+	for history, want := range map[int]string{-1: "1 2 3 4 5", 2: "- - 3 4 5", 0: "- - - - 5", 100: "1 2 3 4 5"} {
+		bubble(t, func(w *world) {
+			ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+			ann.create(room.Options{Name: "room", History: history})
+			ann.invite(bob)
+			for _, text := range []string{"1", "2", "3", "4"} {
+				ann.say("%s", text)
+				w.settle()
+			}
+			ann.invite(carl)
+			bob.say("5")
+			w.settle()
+			if got := carl.lines(); got != want {
+				t.Errorf("with %d carl shows %q, not %q", history, got, want)
+			}
+			again := w.device("carl's second", carl.account)
+			again.open(ann.talk.ID())
+			w.connect(bob, again)
+			w.settle()
+			if got := again.lines(); got != want {
+				t.Errorf("with %d his second device shows %q, not %q", history, got, want)
+			}
+		})
+	}
+}
+
+func TestWhoIsRemovedLearnsThatAndNothingMore(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		_, err := ann.talk.Change(context.Background(), room.Change{Op: room.Remove, Account: bob.account.Key()})
+		w.must(err)
+		ann.say("without bob")
+		w.settle()
+		if w.link(ann, bob) != nil || !bob.talk.Removed(bob.account.Key()) || bob.talk.Joined() || !ann.talk.Removed(bob.account.Key()) {
+			t.Error("bob is still there, or does not know that he is not")
+		}
+		if _, err := bob.trySay("still here"); !errors.Is(err, chat.ErrNotAllowed) {
+			t.Errorf("bob writes: %v", err)
+		}
+		w.connect(ann, bob)
+		w.settle()
+		if w.link(ann, bob) != nil || bob.lines() != "" {
+			t.Errorf("he comes back, and hears %q", bob.lines())
+		}
+	})
+}
+
+func TestChangesThatWouldHaveNoEffectAreRefused(t *testing.T) {
+	bubble(t, func(w *world) {
+		ctx := context.Background()
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: -1, Limit: 2})
+		ann.invite(bob)
+		add := room.Change{Op: room.Add, Account: carl.account.Key(), Role: room.Member}
+		if _, err := ann.talk.Change(ctx, add); !errors.Is(err, chat.ErrFull) {
+			t.Errorf("one too many: %v", err)
+		}
+		if _, err := bob.talk.Change(ctx, room.Change{Op: room.Remove, Account: ann.account.Key()}); !errors.Is(err, chat.ErrNotAllowed) {
+			t.Errorf("a member removes the owner: %v", err)
+		}
+		e := ann.say("mine")
+		w.settle()
+		if _, err := bob.talk.Write(ctx, room.Delete, body.Delete(e.ID)); !errors.Is(err, chat.ErrNotAllowed) {
+			t.Errorf("a member deletes another's: %v", err)
+		}
+		if _, err := bob.talk.Write(ctx, room.Admin, nil); !errors.Is(err, chat.ErrKind) {
+			t.Errorf("administration as a text: %v", err)
+		}
+		carl.open(ann.talk.ID())
+		if _, err := carl.trySay("hello"); !errors.Is(err, chat.ErrNotJoined) {
+			t.Errorf("who has not joined writes: %v", err)
+		}
+		if err := carl.talk.Join(ctx, carl.certificate()); !errors.Is(err, chat.ErrNotAllowed) {
+			t.Errorf("who is no member joins: %v", err)
+		}
+		bob.talk.Close()
+		if _, err := bob.trySay("late"); !errors.Is(err, chat.ErrClosed) {
+			t.Errorf("closed, and still: %v", err)
+		}
+		_, err := ann.talk.Write(ctx, room.Delete, body.Delete(e.ID))
+		w.must(err)
+		if ann.lines() != "-" {
+			t.Errorf("deleted, and still: %q", ann.lines())
+		}
+	})
+}
+
+func TestReadMarksAreKeptAndTold(t *testing.T) {
+	bubble(t, func(w *world) {
+		ctx := context.Background()
+		ann, bob := w.person("ann"), w.person("bob")
+		id := ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.say("one")
+		w.cut(ann, bob)
+		e := ann.say("two")
+		w.connect(ann, bob)
+		w.settle()
+		second := w.device("bob's second", bob.account)
+		second.open(id)
+		w.connect(bob, second)
+		w.connect(ann, second)
+		w.settle()
+		ann.took()
+		second.took()
+		w.must(bob.talk.Read(ctx, e.ID))
+		w.pass(time.Second)
+		if got := ann.took().Read; len(got) != 1 || got[0] != (chat.Read{Account: bob.account.Key(), Event: e.ID}) {
+			t.Errorf("ann was told %v", got)
+		}
+		if n, err := second.archive.Unread(ctx, id); err != nil || n != 0 {
+			t.Errorf("on his other device %d are unread: %v", n, err)
+		}
+		late := w.device("ann's second", ann.account)
+		late.open(id)
+		w.connect(late, second)
+		w.settle()
+		if reads, err := late.archive.Reads(ctx, id); err != nil || reads[bob.account.Key()].Event.ID != e.ID {
+			t.Errorf("who comes later knows %v: %v", reads, err)
+		}
+	})
+}
+
+func TestTypingEndsByItself(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.took()
+		told := func(want ...bool) {
+			t.Helper()
+			got := ann.took().Typing
+			if len(got) != len(want) {
+				t.Fatalf("told %v, want %v", got, want)
+			}
+			for i := range got {
+				if got[i] != (chat.Typing{Account: bob.account.Key(), On: want[i]}) {
+					t.Errorf("told %v, want %v", got, want)
+				}
+			}
+		}
+		w.pass(time.Second)
+		bob.talk.Typing(true)
+		w.settle()
+		told(true)
+		for range 5 {
+			w.pass(4 * time.Second)
+			bob.talk.Typing(true)
+		}
+		told()
+		w.pass(7 * time.Second)
+		told(false)
+		bob.talk.Typing(true)
+		w.settle()
+		told(true)
+		bob.say("said")
+		w.settle()
+		told(false)
+		w.pass(4 * time.Second)
+		bob.talk.Typing(true)
+		w.settle()
+		w.cut(ann, bob)
+		w.settle()
+		told(true, false)
+	})
+}

@@ -1,0 +1,333 @@
+package chat
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+)
+
+// turn is what happens between two commits: all that waits is taken, committed at once, and only then
+// answered, shown and passed on.
+type turn struct {
+	now      time.Time
+	out      room.Outcome
+	requests []*request
+	heard    map[*link]bool // whose messages were taken
+	more     bool           // waits
+}
+
+// turn takes what waits, beginning with a request or nil.
+func (t *Talk) turn(first *request) {
+	n := &turn{now: time.Now(), heard: map[*link]bool{}}
+	t.reopen(n)
+	t.welcome(n)
+	t.hear(n)
+	t.obey(n, first)
+	if t.commit(n) {
+		t.answer(n)
+	}
+	t.takeMail(n)
+	t.readMarks(n)
+	t.passTime(n)
+	for _, l := range t.links {
+		l.swarm.post()
+	}
+	t.tell()
+	if n.more {
+		t.poke()
+	}
+}
+
+// add sums outcomes up.
+func (n *turn) add(out room.Outcome) {
+	n.out.Added = append(n.out.Added, out.Added...)
+	n.out.Proofs = append(n.out.Proofs, out.Proofs...)
+	n.out.Recount = n.out.Recount || out.Recount
+}
+
+// welcome takes in the connections that are new.
+func (t *Talk) welcome(n *turn) {
+	t.mail.mu.Lock()
+	arrived := t.mail.arrived
+	t.mail.arrived = nil
+	t.mail.mu.Unlock()
+	for _, l := range arrived {
+		t.links = append(t.links, l)
+		t.review(l)
+		t.told.Joined = append(t.told.Joined, l.state)
+	}
+	if len(arrived) > 0 {
+		t.publishPeers()
+	}
+}
+
+func (t *Talk) publishPeers() {
+	peers := make([]PeerState, len(t.links))
+	for i, l := range t.links {
+		peers[i] = l.state
+	}
+	t.peers.Store(&peers)
+}
+
+// hear takes what the others have sent.
+func (t *Talk) hear(n *turn) {
+	left := false
+	for _, l := range t.links {
+		frames, over, more := l.take()
+		for _, f := range frames {
+			if l.ended {
+				break
+			}
+			if err := t.frame(n, l, f); err != nil {
+				t.log.Info("a member's device breaks the rules", zap.Stringer("device", l.state.Device), zap.Error(err))
+				t.part(l, err)
+			}
+		}
+		n.more = n.more || more && !l.ended
+		if over && !more {
+			t.part(l, nil)
+			t.told.Left = append(t.told.Left, l.state)
+			l.swarm, left = nil, true
+		}
+	}
+	if left {
+		t.links = slices.DeleteFunc(t.links, func(l *link) bool { return l.swarm == nil })
+		t.publishPeers()
+	}
+}
+
+// part ends what is between this device and another; with an error the connection too.
+func (t *Talk) part(l *link, why error) {
+	if l.session != nil {
+		l.session.Close()
+		l.session = nil
+	}
+	l.answers, l.ended, l.typing = nil, true, time.Time{}
+	if why != nil {
+		l.end(why)
+	}
+}
+
+// frame takes one frame. An error says which rule it breaks.
+func (t *Talk) frame(n *turn, l *link, f []byte) error {
+	if len(f) == 0 {
+		return errFrame
+	}
+	switch f[0] {
+	case frameMessage:
+		message, begin, err := l.parts.add(f[1:])
+		if err != nil || message == nil {
+			return err
+		}
+		return t.message(n, l, message, begin)
+	case frameRead:
+		id, err := parseRead(f[1:])
+		if err == nil && !l.mayTell(n.now) {
+			err = errNews
+		}
+		l.reading = id
+		return err
+	case frameTyping:
+		on, err := parseTyping(f[1:])
+		if err == nil && !l.mayTell(n.now) {
+			err = errNews
+		}
+		l.typing = time.Time{}
+		if on {
+			l.typing = n.now.Add(typingLasts)
+		}
+		return err
+	case frameClock:
+		d, err := parseClock(f[1:])
+		if err == nil {
+			t.compare(l, d)
+		}
+		return err
+	}
+	return nil // of a newer version
+}
+
+// message takes a message of a session.
+func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
+	if l.session == nil {
+		return nil // nothing can be stored; it is begun anew when it can
+	}
+	if begin {
+		if !l.mayTell(n.now) {
+			return errNews
+		}
+		t.start(l, false)
+	}
+	m, err := room.ParseMessage(b)
+	if err != nil {
+		return err
+	}
+	out, answers, err := l.session.Handle(m)
+	n.add(out) // also with an error: events before the bad one are in the room
+	l.answers = append(l.answers, answers...)
+	n.heard[l] = true
+	return err
+}
+
+// obey takes the requests that wait.
+func (t *Talk) obey(n *turn, first *request) {
+	for r := first; ; {
+		if r == nil {
+			select {
+			case r = <-t.requests:
+			default:
+				return
+			}
+		}
+		if t.store == nil {
+			r.done <- t.trouble.err
+		} else if event, out, err := r.write(t.store.Room); err != nil {
+			n.add(out)
+			r.done <- err
+		} else {
+			r.event = event
+			n.add(out)
+			n.requests = append(n.requests, r)
+		}
+		if len(n.requests) >= maxRequests {
+			n.more = true
+			return
+		}
+		r = nil
+	}
+}
+
+// commit stores what was taken, and reports whether there is a store. Nobody hears of
+// anything before.
+func (t *Talk) commit(n *turn) bool {
+	if t.store == nil {
+		return false
+	}
+	if err := t.store.Commit(n.out); err != nil {
+		t.fail(n, fmt.Errorf("%w: %w", ErrStore, err))
+		return false
+	}
+	for _, r := range n.requests {
+		r.done <- nil
+	}
+	committed := t.store.Committed()
+	if len(committed) > 0 {
+		t.recovered()
+	}
+	if len(committed) == 0 && len(n.out.Proofs) == 0 && !n.out.Recount {
+		return true
+	}
+	t.told.Added = append(t.told.Added, slices.Clone(committed)...)
+	t.told.Proofs = append(t.told.Proofs, n.out.Proofs...)
+	t.told.Recount = t.told.Recount || n.out.Recount
+	t.clock.known = false
+	t.follow(committed)
+	if n.out.Recount {
+		clear(t.limits)
+		t.refresh()
+	}
+	return true
+}
+
+// follow looks at what others have stored and ceased to type, going by what they wrote.
+func (t *Talk) follow(committed []history.Entry) {
+	for i := range committed {
+		e := &committed[i]
+		t.cover(e)
+		if e.Event.Kind == body.KindText || e.Event.Kind == body.KindFile {
+			for _, l := range t.links {
+				if l.whose() == e.Account {
+					l.typing = time.Time{}
+				}
+			}
+		}
+	}
+}
+
+// answer sends what is due after a commit: answers, and what others lack.
+func (t *Talk) answer(n *turn) {
+	if n.out.Recount {
+		for _, l := range t.links {
+			t.review(l)
+		}
+	}
+	news := len(n.out.Added) > 0 || len(n.out.Proofs) > 0
+	for _, l := range t.links {
+		if l.session == nil || !news && !n.heard[l] {
+			continue
+		}
+		t.flow(l, n.out.Proofs)
+		if n.heard[l] {
+			t.note(l)
+		}
+	}
+}
+
+// flow sends the answers of a link, and what its other end lacks.
+func (t *Talk) flow(l *link, found []room.Proof) {
+	messages := append(l.answers, l.session.Next(found)...)
+	l.answers = nil
+	for i := range messages {
+		l.send(appendMessage(nil, messages[i].AppendTo(nil), false)...)
+	}
+}
+
+// review begins or ends a session, as the other device belongs to a member or not.
+func (t *Talk) review(l *link) {
+	if l.ended || t.store == nil {
+		return
+	}
+	v := t.view.Load()
+	device := l.state.Device
+	account, joined := v.accounts[device]
+	if !joined && t.o.Owner != nil {
+		account = t.o.Owner(device)
+	}
+	if account != l.state.Account {
+		l.state.Account = account
+		t.publishPeers()
+	}
+	member := !v.known || v.roles[account] != room.Nobody && !v.ended[device]
+	switch {
+	case member && l.session == nil:
+		t.start(l, false)
+		t.tellRead(l)
+	case !member && l.session != nil:
+		t.flow(l, nil) // he is to know that he was removed
+		t.part(l, errStranger)
+	case !member:
+		t.part(l, errStranger)
+	}
+}
+
+// start begins a session, with Hello. With anew the other end is to begin anew too.
+func (t *Talk) start(l *link, anew bool) {
+	if l.session != nil {
+		l.session.Close()
+	}
+	l.answers = nil
+	l.session = room.NewSession(t.store.Room, t.sources.Add(1), t.bodies(l))
+	for _, m := range l.session.Hello() {
+		l.send(appendMessage(nil, m.AppendTo(nil), anew)...)
+		anew = false
+	}
+}
+
+// tell hands over what has happened.
+func (t *Talk) tell() {
+	if t.told.empty() {
+		return
+	}
+	c := t.told
+	c.Room = t.id
+	t.told = Change{}
+	if t.o.Tell != nil {
+		t.o.Tell(c)
+	}
+}
