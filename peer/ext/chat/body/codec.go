@@ -1,7 +1,6 @@
 package body
 
 import (
-	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -15,10 +14,8 @@ type reader struct {
 	rest  []byte
 	field protowire.Number
 	kind  protowire.Type
-	raw   []byte // the whole field
 	value []byte // of a field with a length
 	n     uint64 // of a varint
-	newer []byte // fields that were passed over
 	bad   bool
 }
 
@@ -33,19 +30,17 @@ func (r *reader) next() bool {
 		r.bad = true
 		return false
 	}
-	r.raw, r.rest = r.rest[:size], r.rest[size:]
-	_, _, tag := protowire.ConsumeTag(r.raw)
+	raw := r.rest[:size]
+	r.rest = r.rest[size:]
+	_, _, tag := protowire.ConsumeTag(raw)
 	switch kind {
 	case protowire.BytesType:
-		r.value, _ = protowire.ConsumeBytes(r.raw[tag:])
+		r.value, _ = protowire.ConsumeBytes(raw[tag:])
 	case protowire.VarintType:
-		r.n, _ = protowire.ConsumeVarint(r.raw[tag:])
+		r.n, _ = protowire.ConsumeVarint(raw[tag:])
 	}
 	return true
 }
-
-// skip passes over a field that is not known.
-func (r *reader) skip() { r.newer = append(r.newer, r.raw...) }
 
 // bytes returns the value of a field with a length, which is not copied.
 func (r *reader) bytes(most int) []byte {
@@ -95,11 +90,6 @@ func (r *reader) number(most uint64) uint64 {
 }
 
 func (r *reader) flag() bool { return r.number(1) == 1 }
-
-// maxMillis is a time in the year 9999.
-const maxMillis = 253_402_300_799_999
-
-func (r *reader) time() time.Time { return time.UnixMilli(int64(r.number(maxMillis))) }
 
 // err says whether all could be read and ok holds.
 func (r *reader) err(ok bool) error {
@@ -161,11 +151,4 @@ func appendFlag(dst []byte, field protowire.Number, on bool) []byte {
 		return dst
 	}
 	return appendNumber(dst, field, 1)
-}
-
-func appendTime(dst []byte, field protowire.Number, t time.Time) []byte {
-	if t.IsZero() {
-		return dst
-	}
-	return appendNumber(dst, field, uint64(max(t.UnixMilli(), 0)))
 }

@@ -5,8 +5,7 @@
 //
 // A body is a protobuf message, read and written field by field: a few fields, and never a
 // descriptor. The kind of the event says which message it is. A field that is not known is passed over, since a newer version may have
-// written it, and the types that replace what was said before keep it in Newer, so that an older device
-// does not drop what a newer one has said. Nothing here needs a canonical form: an event has the hash of the bytes that its
+// written it. Nothing here needs a canonical form: an event has the hash of the bytes that its
 // author wrote.
 //
 // # Kinds

@@ -10,6 +10,7 @@ import (
 const (
 	KindText = room.Content + iota
 	KindFile
+	KindInvitation
 )
 
 // Kinds about another event.
@@ -18,13 +19,8 @@ const (
 	KindReaction
 )
 
-// Kinds for programs. KindInvite is for the moderators of a room; the others are said in the own room of an account.
-const (
-	KindInvite room.Kind = 48 + iota
-	KindContact
-	KindConversation
-	KindProfile
-)
+// KindRecord is for programs: what the devices of an account agree on, in their own room. The body is theirs.
+const KindRecord room.Kind = 48
 
 // Where the ranges of kinds begin.
 const (
@@ -34,15 +30,13 @@ const (
 
 // Bounds of a body, in bytes where nothing else is said.
 const (
-	MaxText         = 24 << 10
-	MaxMentions     = 64 // accounts
-	MaxEmoji        = 64
-	MaxFileName     = 255
-	MaxName         = 64
-	MaxNote         = 1200 // 300 characters
-	MaxTrackers     = 8    // URLs
-	MaxTracker      = 512
-	MaxCertificates = 16
+	MaxText     = 24 << 10
+	MaxMentions = 64 // accounts
+	MaxEmoji    = 64
+	MaxFileName = 255
+	MaxName     = 64
+	MaxTrackers = 8 // URLs
+	MaxTracker  = 512
 )
 
 // ErrMalformed is that a body is not what its kind says.
@@ -70,6 +64,9 @@ func Summarize(kind room.Kind, b []byte) Summary {
 	case KindFile:
 		f, _ := ParseFile(b)
 		return Summary{Text: f.Name, Line: true}
+	case KindInvitation:
+		i, _ := ParseInvitation(b)
+		return Summary{Text: i.Name, Line: true}
 	case KindEdit:
 		e, _ := ParseEdit(b)
 		return Summary{Text: e.New.Text, About: e.Target}
