@@ -78,9 +78,9 @@ func (l *Limiter) giveBack(n int) {
 	l.tokens += float64(n)
 }
 
-// wait waits until n bytes may pass, with a timer that the caller keeps.
-func (l *Limiter) wait(ctx context.Context, n int, t **time.Timer) error {
-	delay := l.reserve(n)
+// pause waits for as long as reserve said for n bytes, with a timer that the
+// caller keeps.
+func (l *Limiter) pause(ctx context.Context, delay time.Duration, n int, t **time.Timer) error {
 	if delay <= 0 {
 		return nil
 	}

@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"p2p/peer/wire"
 	"p2p/piece"
 )
 
@@ -112,6 +114,31 @@ func TestWhatWasReservedIsGivenBackWhenAConnectionEnds(t *testing.T) {
 		}
 		if wait := up.reserve(piece.BlockSize); wait > time.Second {
 			t.Errorf("the next has to wait for %v", wait)
+		}
+	})
+}
+
+// A peer without a limit fills the socket, so that it never runs dry.
+func TestNoBlockWaitsWithTheReaderForTheDownloadLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		layout, _ := piece.NewLayout(piece.SpanSize, piece.SpanSize)
+		inbox := make(chan *Batch, 100)
+		l := &Link{cfg: Config{Layout: layout, Inbox: inbox, Down: NewLimiter(piece.BlockSize)}, ctx: t.Context()}
+		rd := &reader{link: l, buf: make([]byte, readBuffer), limit: wire.FrameLimit(1)}
+		rd.src = &script{data: wire.Append(nil, wire.Message{ID: wire.Piece, Payload: make([]byte, piece.BlockSize)})}
+		block, told := layout.Block(layout.MustIndex(0), 0), 0
+		for n := range 10 {
+			place := Place{Dst: make([]byte, block.Length), State: new(atomic.Uint32)}
+			l.expected.add(block, place)
+			if err := rd.next(); err != nil {
+				t.Fatal(err)
+			}
+			for len(inbox) > 0 {
+				told += len((<-inbox).Items)
+			}
+			if told != n {
+				t.Fatalf("the loop has heard of %d of the %d blocks before this one", told, n)
+			}
 		}
 	})
 }

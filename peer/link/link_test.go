@@ -303,7 +303,7 @@ func TestALimiterGivesItsRateToThePercentAndSharesIt(t *testing.T) {
 			wg.Go(func() {
 				var timer *time.Timer
 				for time.Since(begin) < 10*time.Second {
-					if err := l.wait(t.Context(), piece.BlockSize, &timer); err != nil {
+					if err := l.pause(t.Context(), l.reserve(piece.BlockSize), piece.BlockSize, &timer); err != nil {
 						t.Error(err)
 						return
 					}

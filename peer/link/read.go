@@ -118,7 +118,7 @@ func (rd *reader) block(index, begin, n uint32) error {
 	if !ok || n > wire.MaxBlock {
 		return fmt.Errorf("%w: block of %d bytes at %d of piece %d, which cannot be", ErrFrame, n, begin, index)
 	}
-	if err := rd.link.cfg.Down.wait(rd.link.ctx, int(n), &rd.timer); err != nil {
+	if err := rd.admit(int(n)); err != nil {
 		return err
 	}
 	place, verdict := rd.link.expected.take(b)
@@ -131,6 +131,22 @@ func (rd *reader) block(index, begin, n uint32) error {
 	}
 	place.State.Store(landed)
 	return rd.add(Item{Kind: Landed, Block: b})
+}
+
+// admit waits until the limit lets n bytes pass. What was read before is handed
+// over first: the socket does not run dry meanwhile, and the loop would hear of
+// blocks, and ask for others, seconds late.
+func (rd *reader) admit(n int) error {
+	down := rd.link.cfg.Down
+	delay := down.reserve(n)
+	if delay <= 0 {
+		return nil
+	}
+	if err := rd.flush(); err != nil {
+		down.giveBack(n)
+		return err
+	}
+	return down.pause(rd.link.ctx, delay, n, &rd.timer)
 }
 
 // fill reads all of dst: what is in the buffer, then from the socket straight
