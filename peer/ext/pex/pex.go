@@ -75,16 +75,16 @@ type line struct {
 	peer      ext.Peer
 	next      time.Time // when the peer may be told something
 	told      map[netip.AddrPort]bool
-	messages  allowance
-	addresses allowance
+	messages  ext.Allowance
+	addresses ext.Allowance
 }
 
 // Attach implements ext.Instance.
 func (x *exchange) Attach(now time.Time, p ext.Peer) ext.Handler {
 	l := &line{
 		exchange: x, peer: p, next: now.Add(firstAfter), told: make(map[netip.AddrPort]bool),
-		messages:  allowance{most: messagesBurst, every: messagesEvery},
-		addresses: allowance{most: addressesBurst, every: addressesEvery},
+		messages:  ext.Allowance{Most: messagesBurst, Every: messagesEvery},
+		addresses: ext.Allowance{Most: addressesBurst, Every: addressesEvery},
 	}
 	x.lines = append(x.lines, l)
 	return l
@@ -175,7 +175,7 @@ func (l *line) news() (added []contact, dropped []netip.AddrPort) {
 
 // Handle implements ext.Handler.
 func (l *line) Handle(now time.Time, payload []byte) error {
-	if !l.messages.take(now) {
+	if !l.messages.Take(now) {
 		return errFlood
 	}
 	listed, err := parse(payload)
@@ -207,7 +207,7 @@ func (l *line) believe(now time.Time, listed []contact) []netip.AddrPort {
 			continue
 		case seen[ip] && reachOf(ip) == internet:
 			continue
-		case !l.addresses.take(now):
+		case !l.addresses.Take(now):
 			return good
 		}
 		seen[ip] = true
@@ -224,24 +224,4 @@ func (l *line) isUs(a netip.AddrPort) bool {
 		return false
 	}
 	return a.Addr() == us.Addr().Unmap() || a.Addr() == l.peer.Hello().YourIP
-}
-
-// allowance is how much a peer may do: most at once, and one more every so
-// often.
-type allowance struct {
-	most  int
-	every time.Duration
-	full  time.Time // when all of it is back
-}
-
-// take uses one up, if there is one.
-func (a *allowance) take(now time.Time) bool {
-	if a.full.Before(now) {
-		a.full = now
-	}
-	if a.full.Sub(now) > time.Duration(a.most-1)*a.every {
-		return false
-	}
-	a.full = a.full.Add(a.every)
-	return true
 }

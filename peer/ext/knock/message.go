@@ -1,0 +1,105 @@
+package knock
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"p2p/peer/identity"
+	"p2p/torrentfile/benc"
+)
+
+// Verdict is what has become of a request.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Received Verdict = 1 // it waits for the person
+	Accepted Verdict = 2
+	Refused  Verdict = 3
+	Busy     Verdict = 4 // ask later: too many ring, or the room is full
+)
+
+// Answer is what somebody hears who rang.
+type Answer struct {
+	Verdict Verdict
+	Room    [32]byte         // id of the room that he may join now; zero for none
+	Addrs   []netip.AddrPort // where its members accept connections, at most MaxAddrs
+}
+
+// The kinds of messages.
+const (
+	kindHome = iota
+	kindRequest
+	kindAnswer
+)
+
+// Errors of messages. All of them end the connection.
+var (
+	errAnswer    = errors.New("an answer that is none")
+	errImpostor  = errors.New("its certificate is not of whom it should be")
+	errTwice     = errors.New("more than one request on a connection")
+	errRoles     = errors.New("it asks where it should answer, or answers where it should ask")
+	errNobody    = errors.New("nobody who was rung for has answered")
+	errDone      = errors.New("all is said")
+	errNoRequest = errors.New("no request within the time that a visitor has")
+)
+
+// ring is a request on the wire.
+type ring struct {
+	Certificate string   `bencode:"c"`
+	Request     benc.Raw `bencode:"r"`
+}
+
+// maxCertificate is the length of the longest certificate, in bytes.
+const maxCertificate = 203
+
+// ringLimits leaves room for what newer versions say.
+var ringLimits = benc.Limits{Size: MaxRequest + 512, Depth: 6, Tokens: 128}
+
+func appendRing(dst []byte, c identity.Certificate, r Request) []byte {
+	return append(append(dst, kindRequest), marshal(ring{string(c.AppendTo(nil)), r.AppendTo(nil)})...)
+}
+
+func parseRing(b []byte) (identity.Certificate, Request, error) {
+	values, err := benc.Pick(b, ringLimits, "c", "r")
+	if err != nil {
+		return identity.Certificate{}, Request{}, fmt.Errorf("%w: %w", errRequest, err)
+	}
+	text, _ := benc.String(values[0])
+	c, err := identity.ParseCertificate(text)
+	if err != nil {
+		return identity.Certificate{}, Request{}, fmt.Errorf("%w: %w", errRequest, err)
+	}
+	r, err := ParseRequest(values[1])
+	return c, r, err
+}
+
+// answer is an Answer on the wire.
+type answer struct {
+	Addrs   string `bencode:"a,omitempty"`
+	Room    string `bencode:"r,omitempty"`
+	Verdict int64  `bencode:"v"`
+}
+
+var answerLimits = benc.Limits{Size: 1 << 10, Depth: 4, Tokens: 32}
+
+func appendAnswer(dst []byte, a Answer) []byte {
+	m := answer{Verdict: int64(a.Verdict), Room: fixed(a.Room[:]), Addrs: appendAddrs(a.Addrs)}
+	return append(append(dst, kindAnswer), marshal(m)...)
+}
+
+func parseAnswer(b []byte) (a Answer, err error) {
+	var m answer
+	if err := benc.Unmarshal(b, &m, answerLimits); err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	if m.Verdict < int64(Received) || m.Verdict > int64(Busy) || !takeFixed(a.Room[:], m.Room) {
+		return Answer{}, errAnswer
+	}
+	a.Verdict = Verdict(m.Verdict)
+	if a.Addrs, err = parseAddrs(m.Addrs); err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	return a, nil
+}

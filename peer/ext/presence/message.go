@@ -1,0 +1,149 @@
+package presence
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"p2p/peer/ext"
+	"p2p/peer/identity"
+	"p2p/torrentfile/benc"
+)
+
+// Bounds of a State.
+const (
+	MaxName         = 64 // bytes
+	MaxCertificates = 16
+)
+
+// State is what a device says of itself and its account.
+type State struct {
+	// Name is how the person calls himself, at most MaxName bytes: a label that proves nothing.
+	Name string
+	Away bool
+	// Certificates are those of the account, at most MaxCertificates: the newest about each device, that of
+	// the device itself first.
+	Certificates []identity.Certificate
+}
+
+// The kinds of messages.
+const (
+	kindState = iota
+	kindPing
+	kindPong
+)
+
+// nonceSize is the length of what stands in a ping, in bytes.
+const nonceSize = 8
+
+// errState is a state that breaks a rule.
+var errState = errors.New("a state that is none")
+
+// stateLimits bounds the dictionary of a state: 16 certificates are 3.5 KiB.
+var stateLimits = benc.Limits{Size: 4 << 10, Depth: 4, Tokens: 64}
+
+// state is a State on the wire.
+type state struct {
+	Away         int      `bencode:"a,omitempty"`
+	Certificates []string `bencode:"c"`
+	Name         string   `bencode:"n,omitempty"`
+}
+
+// appendState appends the message that tells s, made to keep the bounds.
+func appendState(dst []byte, s State) []byte {
+	m := state{Name: ext.Line(s.Name, MaxName)}
+	if s.Away {
+		m.Away = 1
+	}
+	certs := newest(s.Certificates)
+	for _, c := range certs[:min(len(certs), MaxCertificates)] {
+		m.Certificates = append(m.Certificates, string(c.AppendTo(nil)))
+	}
+	b, err := benc.Marshal(m)
+	if err != nil {
+		panic(fmt.Sprintf("presence: marshal state: %v", err)) // only strings and numbers
+	}
+	return append(append(dst, kindState), b...)
+}
+
+// parseState reads what follows the kind of a state, and verifies the certificates.
+func parseState(b []byte) (State, error) {
+	var m state
+	if err := benc.Unmarshal(b, &m, stateLimits); err != nil {
+		return State{}, fmt.Errorf("%w: %w", errState, err)
+	}
+	switch {
+	case ext.Line(m.Name, MaxName) != m.Name:
+		return State{}, fmt.Errorf("%w: its name is too long, or no line of text", errState)
+	case len(m.Certificates) > MaxCertificates:
+		return State{}, fmt.Errorf("%w: it has %d certificates", errState, len(m.Certificates))
+	}
+	s := State{Name: m.Name, Away: m.Away != 0}
+	for _, text := range m.Certificates {
+		c, err := identity.ParseCertificate([]byte(text))
+		if err != nil {
+			return State{}, fmt.Errorf("%w: %w", errState, err)
+		}
+		s.Certificates = append(s.Certificates, c)
+	}
+	s.Certificates = newest(s.Certificates)
+	return s, nil
+}
+
+// accountOf returns the account that s proves a device to be of: it names the device, it is not
+// revoked, and all the certificates are of that account.
+func accountOf(s State, device identity.Key) (account identity.Key, err error) {
+	for _, c := range s.Certificates {
+		if c.Device == device && !c.Revoked {
+			account = c.Account
+		}
+	}
+	if account.IsZero() {
+		return account, fmt.Errorf("%w: no certificate for the device that is connected", errState)
+	}
+	for _, c := range s.Certificates {
+		if c.Account != account {
+			return identity.Key{}, fmt.Errorf("%w: certificates of two accounts", errState)
+		}
+	}
+	return account, nil
+}
+
+// newest returns the latest certificate about each device, in the order in which the devices are first named. Of two of
+// the same time the one that revokes counts: who has to choose trusts less.
+func newest(certs []identity.Certificate) []identity.Certificate {
+	type subject struct{ account, device identity.Key }
+	at := make(map[subject]int, len(certs))
+	var kept []identity.Certificate
+	for _, c := range certs {
+		about := subject{c.Account, c.Device}
+		i, known := at[about]
+		switch {
+		case !known:
+			at[about] = len(kept)
+			kept = append(kept, c)
+		case later(c, kept[i]):
+			kept[i] = c
+		}
+	}
+	return kept
+}
+
+func later(a, b identity.Certificate) bool {
+	if a.Issued.Equal(b.Issued) {
+		return a.Revoked && !b.Revoked
+	}
+	return a.Issued.After(b.Issued)
+}
+
+// shortest returns the shortest time of the newest answers: what else a round trip contains is
+// waiting, on our side or the other's.
+func shortest(times []time.Duration) time.Duration {
+	best := time.Duration(0)
+	for _, d := range times {
+		if d > 0 && (best == 0 || d < best) {
+			best = d
+		}
+	}
+	return best
+}
