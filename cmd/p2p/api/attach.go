@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"connectrpc.com/connect"
 )
 
 const (
@@ -84,22 +86,24 @@ func start(ctx context.Context, profile string, command []string) (*Client, erro
 // await asks until the node answers or has ended. One that ended because somebody else started one at the
 // same moment, by hand, leaves that one to be asked.
 func await(ctx context.Context, profile string, ended <-chan error) (*Client, error) {
+	var over error
 	for {
 		c, err := Dial(ctx, profile)
-		if !errors.Is(err, ErrNoNode) {
+		if !errors.Is(err, ErrNoNode) && connect.CodeOf(err) != connect.CodeUnavailable { // one that fails to open hangs up
 			return c, err
+		}
+		if over != nil {
+			if other, err := running(profile); err != nil || !other {
+				return nil, over
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case err := <-ended:
-			if other, e := running(profile); e != nil || !other {
-				if err == nil {
-					err = errors.New("it ended at once")
-				}
-				return nil, err
+			if over = err; over == nil {
+				over = errors.New("it ended at once")
 			}
-			ended = nil
 		case <-time.After(pollEvery):
 		}
 	}

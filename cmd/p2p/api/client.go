@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -57,6 +58,22 @@ func dialSocket(ctx context.Context, profile string) (*Client, error) {
 		return nil, ErrNoNode
 	}
 	return newClient("http://localhost", "", dial), conn.Close()
+}
+
+// answers reports whether a node has opened a door.
+func answers(profile string) bool {
+	conn, err := net.Dial("unix", SocketPath(profile))
+	if err != nil {
+		var e endpoint
+		if e, err = readEndpoint(profile); err == nil {
+			conn, err = net.Dial("tcp", strings.TrimPrefix(e.URL, "http://"))
+		}
+	}
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 func dialLoopback(profile string) (*Client, error) {

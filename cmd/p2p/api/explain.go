@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -69,7 +70,7 @@ func Explain(c *text.Catalogue, err error) string {
 		if e, ok := explained[reason.Key]; ok {
 			args := make([]any, len(e.with))
 			for i, name := range e.with {
-				args[i] = reason.With[name]
+				args[i] = cmp.Or(reason.With[name], "…")
 			}
 			return c.Say(e.message, args...)
 		}

@@ -23,6 +23,9 @@ const (
 // SocketPath returns where the node of a profile has its socket.
 func SocketPath(profile string) string { return filepath.Join(profile, socketFile) }
 
+// EndpointPath returns where a node that answers on the loopback network says where, and its token.
+func EndpointPath(profile string) string { return filepath.Join(profile, endpointFile) }
+
 // LogPath returns where a node that Attach started writes its log.
 func LogPath(profile string) string { return filepath.Join(profile, logFile) }
 

@@ -27,7 +27,7 @@ const (
 	maxRequest = 1 << 20         // bytes of one message, also after it was decompressed
 	maxHeaders = 64 << 10        // bytes
 	farewell   = 3 * time.Second // for calls in progress when the node stops
-	lockWait   = time.Second     // somebody may just be looking whether there is a node
+	lockWait   = 3 * farewell    // for a node that ends
 )
 
 // Errors of Listen.
@@ -63,18 +63,26 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}
 	s := &Server{profile: o.Profile, lock: newLock(o.Profile, lockFile), token: rand.Text(), log: o.Log}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	if ok, err := s.lock.TryLockContext(ctx, 10*time.Millisecond); !ok {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = ErrRunning
-		}
+	if err := s.take(); err != nil {
 		return nil, errors.Join(fmt.Errorf("profile %s: %w", o.Profile, err), s.lock.Close())
 	}
 	if err := s.open(o.Address); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// take takes the lock. Who holds it and does not answer is one that ends, or has looked whether there is a node.
+func (s *Server) take() error {
+	for end := time.Now().Add(lockWait); ; time.Sleep(pollEvery) {
+		ok, err := s.lock.TryLock()
+		if ok || err != nil {
+			return err
+		}
+		if answers(s.profile) || time.Now().After(end) {
+			return ErrRunning
+		}
+	}
 }
 
 // open makes the socket, and listens on address where that was asked for or is all that there is.
