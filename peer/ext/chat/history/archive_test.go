@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"p2p/peer/ext/chat/history"
@@ -392,6 +393,9 @@ func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 		out, err := k.log.Room.Receive(failed.event, failed.body, 1)
 		must(t, err)
 		if err := k.log.Commit(out); err != nil {
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("a full disk is called %v", err)
+			}
 			if again := k.log.Commit(room.Outcome{}); again == nil {
 				t.Error("a log whose room is ahead of it goes on")
 			}

@@ -29,12 +29,14 @@ func (c *commit) join(d *device, view int64, m *room.Meta) bool {
 		c.changed = map[runKey]bool{}
 	}
 	c.changed[key] = true
+	none := r.counted < r.first
 	r.first, r.last = min(r.first, seq), max(r.last, seq)
-	if counts {
+	switch {
+	case counts:
 		r.counted = max(r.counted, seq)
-	} else {
+	case none:
 		r.counted = min(r.counted, seq-1)
-	}
+	} // else an older one of that number counts so far: a second one is a lie, and all is recounted
 	return counts
 }
 

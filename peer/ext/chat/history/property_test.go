@@ -264,6 +264,11 @@ func TestOfTwoEventsWithOneNumberTheFirstIsFound(t *testing.T) {
 			t.Fatal("nobody wanted the second")
 		}
 		check("after it came")
+		lines, err := k.Before(ctx, ann.room.ID(), history.End, 10)
+		must(t, err)
+		if got := bodies(lines); !slices.Equal(got, []string{"I heard that", "I heard something else"}) && !slices.Equal(got, []string{"I heard something else", "I heard that"}) {
+			t.Errorf("of a liar and those who heard him is shown: %q", got)
+		}
 		k.reopen(ann.room.ID())
 		k.log.At(device, seq-1) // what follows is read ahead
 		check("after opening")
