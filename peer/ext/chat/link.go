@@ -56,7 +56,8 @@ type link struct {
 	news     float64        // that may come now
 	newsTime time.Time
 	check    check
-	ended    bool
+	ended    bool // nothing more is heard of it, or said to it
+	gone     bool // the connection has ended
 }
 
 // Handle implements ext.Handler.

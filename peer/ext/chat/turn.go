@@ -93,11 +93,11 @@ func (t *Talk) hear(n *turn) {
 		if over && !more {
 			t.part(l, nil)
 			t.told.Left = append(t.told.Left, l.state)
-			l.swarm, left = nil, true
+			l.gone, left = true, true
 		}
 	}
 	if left {
-		t.links = slices.DeleteFunc(t.links, func(l *link) bool { return l.swarm == nil })
+		t.links = slices.DeleteFunc(t.links, func(l *link) bool { return l.gone })
 		t.publishPeers()
 	}
 }
