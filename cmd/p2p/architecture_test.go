@@ -27,20 +27,21 @@ import (
 var layers = [][]string{
 	{"torrentfile/benc", "torrentfile/infohash", "peer/simnet"},
 	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
-	{"torrentfile", "tracker/httpwire", "tracker/udpwire"},
+	{"torrentfile", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire"},
 	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger"},
 	{"peer/ext/chat/body", "peer/ext/chat/history"},
-	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy", "tracker/metrics"},
+	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "peer/directory", "tracker/directory", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy", "tracker/metrics"},
 	{"peer/swarm", "tracker/cluster"},
 	{"tracker/serve"},
 	{"peer"},
 	{"cmd/..."}, // the packages of one command import each other as they like
 }
 
-// apart are trees that share nothing: peers and trackers meet on the wire.
+// apart are trees that share nothing: peers and trackers meet on the wire. Who somebody is, a
+// directory checks as a peer does: peer/identity is nothing but keys and signatures.
 var apart = []struct{ tree, other, but string }{
-	{"peer", "tracker", "tracker/wire tracker/httpwire tracker/udpwire"},
-	{"tracker", "peer", ""},
+	{"peer", "tracker", "tracker/wire tracker/httpwire tracker/udpwire tracker/dirwire"},
+	{"tracker", "peer", "peer/identity"},
 	{"tracker", "piece", ""},
 }
 
@@ -54,7 +55,7 @@ var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest
 // time, randomness and bytes come in as parameters.
 var pure = []string{
 	"peer/ext/chat/room", "peer/ext/chat/body",
-	"piece", "peer/wire", "peer/session", "tracker/wire", "tracker/httpwire", "tracker/udpwire",
+	"piece", "peer/wire", "peer/session", "tracker/wire", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire",
 	"torrentfile/benc", "torrentfile/infohash",
 	"peer/swarm/core.go", "peer/swarm/join.go", "peer/swarm/clock.go", "peer/swarm/choker.go",
 	"peer/swarm/book.go", "peer/swarm/party.go", "peer/swarm/blame.go", "peer/swarm/effect.go",

@@ -1,0 +1,57 @@
+package directory
+
+import (
+	"errors"
+	"time"
+
+	"p2p/tracker/dirwire"
+)
+
+// Errors of the service, for callers to branch on. Those that Slow and NameError
+// are for come with more to say.
+var (
+	ErrTaken    = errors.New("the name is taken, or looks like one that is")
+	ErrNoPerson = errors.New("there is no such person")
+	// ErrPassword is that the password is not the account's.
+	ErrPassword = errors.New("the password is wrong")
+	// ErrWeakPassword is that a new password is shorter than MinPassword characters,
+	// or holds characters that cannot be typed again.
+	ErrWeakPassword = errors.New("the password is too short, or holds control characters")
+	// ErrRevoked is that the account has revoked this device.
+	ErrRevoked = errors.New("the account has revoked this device")
+	// ErrTooMany is that this account has sent too much of late, or has too many messages waiting.
+	ErrTooMany = errors.New("too many messages of this account are on their way")
+	// ErrFull is that the recipient's mailbox, or the account's list of devices, is full.
+	ErrFull = errors.New("there is no more room")
+	// ErrUnavailable is that the service cannot be reached, has trouble, or does not serve people;
+	// or that Attend has no session at the moment.
+	ErrUnavailable = errors.New("the directory cannot be reached")
+	// ErrUntrusted is that the answer cannot be right: a signature is wrong, or the
+	// password would be given away too cheaply.
+	ErrUntrusted = errors.New("the directory gave an answer that cannot be right")
+	// ErrTooLong is that extra, a message or a list is longer than its limit. Nothing was sent.
+	ErrTooLong = errors.New("it is too long")
+	// ErrSlow is what a *SlowError wraps.
+	ErrSlow = errors.New("too many tries")
+)
+
+// SlowError is that there were too many tries, of a password above all.
+type SlowError struct{ RetryIn time.Duration }
+
+// Error implements error.
+func (e *SlowError) Error() string {
+	return "too many tries; the next one is possible in " + e.RetryIn.Round(time.Second).String()
+}
+
+// Unwrap makes it an ErrSlow.
+func (e *SlowError) Unwrap() error { return ErrSlow }
+
+// NameError is that a name breaks a rule, which its text says. The rules are in
+// tracker/dirwire.
+type NameError = dirwire.NameError
+
+// CheckName returns a *NameError unless a name keeps the rules.
+func CheckName(name string) error {
+	_, err := dirwire.ParseName(name)
+	return err
+}
