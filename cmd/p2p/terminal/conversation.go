@@ -19,7 +19,7 @@ type conversation struct {
 	byID                  map[string]*item
 	moreBefore, moreAfter bool
 	loaded, loading       bool
-	newest                int64 // highest number of a message that was told
+	told                  map[int64]bool // numbers of the messages that came while this program ran
 	pending               []outgoing
 	typing                map[string]time.Time // account -> until when
 	unreadFrom            string               // the message above which the unread line stands
@@ -46,7 +46,7 @@ type outgoing struct {
 
 func newConversation(c *p2pv1.Conversation) *conversation {
 	return &conversation{
-		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{},
+		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{}, told: map[int64]bool{},
 		draft: c.GetDraft(), savedDraft: c.GetDraft(), scroll: scroll{follow: true},
 	}
 }
@@ -104,7 +104,6 @@ func (c *conversation) extend(page []*p2pv1.Message, before bool) {
 			it := &item{Message: m}
 			c.byID[m.GetId()] = it
 			fresh = append(fresh, it)
-			c.newest = max(c.newest, m.GetNumber())
 		}
 	}
 	if before {

@@ -36,6 +36,9 @@ func (s *session) hello(h *p2pv1.Hello) {
 	if s.lostErr != nil {
 		s.word("chat.link.back")
 	}
+	if s.me.GetAccount() == "" { // the first one
+		s.since = h.GetCursor()
+	}
 	s.linked, s.lostErr = true, nil
 	s.me = h.GetMe()
 	s.ask(&p2pv1.ListContactsRequest{})
@@ -61,9 +64,10 @@ func (s *session) message(m *p2pv1.Message) {
 		s.ask(&p2pv1.ListConversationsRequest{Where: m.GetConversation()})
 		return
 	}
-	fresh := m.GetNumber() > c.newest && c.byID[m.GetId()] == nil
-	c.newest = max(c.newest, m.GetNumber())
-	c.put(m)
+	fresh := m.GetNumber() > s.since && c.byID[m.GetId()] == nil && !c.told[m.GetNumber()]
+	if c.put(m); fresh {
+		c.told[m.GetNumber()] = true
+	}
 	if m.GetMine() {
 		c.confirm(m)
 	}

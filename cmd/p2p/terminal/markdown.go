@@ -79,7 +79,7 @@ func (w *writer) within(first, rest line, f func()) {
 // there in the source.
 func (w *writer) blocks(n ast.Node, depth int) {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
-		if c.PreviousSibling() != nil && c.HasBlankPreviousLines() {
+		if before := c.PreviousSibling(); before != nil && c.HasBlankPreviousLines() && before.Kind() != ast.KindFencedCodeBlock { // whose fence counts as one
 			w.emit(nil)
 		}
 		w.block(c, depth)

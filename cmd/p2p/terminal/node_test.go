@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -277,5 +279,38 @@ func story(n *fakeNode) {
 		if c.Id == "r-field" {
 			c.Unread, c.Mentions = 1, 1
 		}
+	}
+}
+
+// callNode answers a request by the node itself, without HTTP.
+func callNode(_ testing.TB, n *fakeNode, r request) answer {
+	got, err := ask(context.Background(), directClient{n}, r.ask)
+	return answer{r, got, err}
+}
+
+// directClient is a client that calls the node as a function. It has no streams.
+type directClient struct{ *fakeNode }
+
+var errNoStream = errors.New("no stream here")
+
+func (directClient) Events(context.Context, *connect.Request[p2pv1.EventsRequest]) (*connect.ServerStreamForClient[p2pv1.Event], error) {
+	return nil, errNoStream
+}
+
+func (directClient) Export(context.Context, *connect.Request[p2pv1.ExportRequest]) (*connect.ServerStreamForClient[p2pv1.ExportResponse], error) {
+	return nil, errNoStream
+}
+
+// listen listens where somebody has just stopped to.
+func listen(t *testing.T, address string) net.Listener {
+	for {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			return l
+		}
+		if t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
 	}
 }

@@ -170,10 +170,10 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 		words = s.say.Say("chat.state.last_seen", s.ago(c.GetLastSeen()))
 	}
 	if path := s.pathWord(c.GetPath(), c.GetRttMicros()); path != "" {
-		words += ", " + path
+		words = s.say.Say("chat.pair", words, path)
 	}
 	if c.GetVerified() {
-		words += ", " + s.say.Say("chat.state.verified")
+		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.verified"))
 	}
 	return words
 }

@@ -21,6 +21,7 @@ type session struct {
 	contacts      map[string]*p2pv1.Contact // by account
 	conversations map[string]*conversation  // by id
 	transfers     map[string]*p2pv1.Transfer
+	since         int64  // what has a higher number came while this program ran
 	wanted        string // conversation to open when it is known
 	linked        bool   // the node answers
 	lostErr       error

@@ -240,7 +240,7 @@ func (s *session) typingText(c *conversation) string {
 func (s *session) sentence(m *p2pv1.Message, where bool) line {
 	l := line{{"[" + s.clock(m.GetWritten()) + "] ", style{role: faint}}}
 	if where {
-		if c := s.conversations[m.GetConversation()]; c != nil {
+		if c := s.conversations[m.GetConversation()]; c != nil && (!c.GetDirect() || m.GetMine()) {
 			l = append(l, span{s.title(c) + ": ", style{role: accent}})
 		}
 	}

@@ -1,0 +1,201 @@
+package terminal
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+func texts(lines []line) []string {
+	var all []string
+	for _, l := range lines {
+		all = append(all, l.text())
+	}
+	return all
+}
+
+func TestLinesBreakWhereReadersExpectIt(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"to be or not to be", 9, []string{"to be or", "not to be"}},
+		{"incomprehensibilities", 8, []string{"incompre", "hensibil", "ities"}},
+		{"你好世界", 4, []string{"你好", "世界"}},
+		{"你好世界。", 8, []string{"你好世", "界。"}}, // no full stop begins a line
+		{"汉字 and 字母", 6, []string{"汉字", "and 字", "母"}},
+		{"a 👩‍👩‍👧 b", 4, []string{"a 👩‍👩‍👧", "b"}},
+		{"", 5, []string{""}},
+	} {
+		got := texts(plainly(c.text, style{}).wrap(c.width, ansi.GraphemeWidth))
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q at %d is %q; want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+func TestWrappingKeepsStyles(t *testing.T) {
+	l := line{{"plain ", style{}}, {"bold words", style{bold: true}}, {" end", style{}}}
+	lines := l.wrap(10, ansi.WcWidth)
+	if got := texts(lines); !slices.Equal(got, []string{"plain bold", "words end"}) {
+		t.Fatal(got)
+	}
+	if s := lines[1][0]; s.text != "words" || !s.style.bold || lines[1][1].style.bold {
+		t.Errorf("the second line is %+v", lines[1])
+	}
+}
+
+func TestCutLinesShowThatTheyAre(t *testing.T) {
+	for _, c := range []struct {
+		text, want string
+		width      int
+	}{{"abcdef", "abc…", 4}, {"abcd", "abcd", 4}, {"你好世界", "你好…", 5}, {"你好世界", "你…", 4}} {
+		if got := plainly(c.text, style{}).cut(c.width, ansi.WcWidth).text(); got != c.want {
+			t.Errorf("%q cut to %d is %q; want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+func TestTheComposerMovesByCharactersAsReadersSeeThem(t *testing.T) {
+	var e editor
+	e.insert("a👩‍👩‍👧🇨🇳é")
+	for _, want := range []string{"a👩‍👩‍👧🇨🇳", "a👩‍👩‍👧", "a", ""} {
+		if e.deleteLeft(); e.text() != want {
+			t.Fatalf("after a backspace there is %q; want %q", e.text(), want)
+		}
+	}
+	e.deleteLeft()
+	e.set("一二\n三四")
+	e.left()
+	e.left()
+	e.left()
+	if e.before != "一二" {
+		t.Errorf("three to the left of the end is behind %q", e.before)
+	}
+	e.right()
+	e.insert("x")
+	if e.text() != "一二\nx三四" {
+		t.Errorf("the text is %q", e.text())
+	}
+	e.deleteLineStart()
+	e.deleteLineEnd()
+	if e.text() != "一二\n" {
+		t.Errorf("the text is %q", e.text())
+	}
+	e.set("one two  three")
+	e.deleteWordLeft()
+	e.wordLeft()
+	if e.before != "one " || e.after != "two  " {
+		t.Errorf("the cursor is between %q and %q", e.before, e.after)
+	}
+}
+
+func TestTheCursorStandsWhereTheNextCharacterWillBe(t *testing.T) {
+	for _, c := range []struct {
+		before, after string
+		width, x, y   int
+	}{
+		{"", "", 10, 0, 0}, {"abc", "", 10, 3, 0}, {"你好", "", 10, 4, 0}, {"你好你好你", "", 10, 0, 1}, {"ab\n", "", 10, 0, 1},
+		{"ab\nc", "d", 10, 1, 1}, {"你好世", "界", 7, 0, 1}, {"你好世界", "吗", 7, 2, 1}, {"abc", "defg", 3, 0, 1},
+	} {
+		e := editor{c.before, c.after}
+		rows, x, y := e.rows(c.width, ansi.WcWidth)
+		if x != c.x || y != c.y || y >= len(rows) {
+			t.Errorf("behind %q the cursor is at %d,%d of %d rows; want %d,%d", c.before, x, y, len(rows), c.x, c.y)
+		}
+	}
+}
+
+func TestTheCursorKeepsItsColumnFromRowToRow(t *testing.T) {
+	e := editor{"你好abc\nd", "efg"}
+	if !e.vertical(-1, 20, ansi.WcWidth) || e.before != "" {
+		t.Errorf("above it is behind %q", e.before) // half of 你 is no place for a cursor
+	}
+	e.lineEnd()
+	if e.vertical(-1, 20, ansi.WcWidth) {
+		t.Error("there is a row above the first")
+	}
+	if !e.vertical(1, 20, ansi.WcWidth) || e.after != "" {
+		t.Errorf("below it is before %q", e.after)
+	}
+}
+
+func TestMarkdownIsShown(t *testing.T) {
+	for _, c := range []struct {
+		source string
+		want   string // the styles in brackets
+	}{
+		{"some *leaning* and **heavy** words", "some [i]leaning[] and [b]heavy[] words"},
+		{"`x := 1` ~~gone~~", "[code]x := 1[] [s]gone"},
+		{"[here](https://a.example/x)", "[link]here[quiet] <https://a.example/x>"},
+		{"<https://a.example>", "[link]https://a.example"},
+		{"https://a.example/?q=1", "[link]https://a.example/?q=1"},
+		{"> said\n> so\n\nno", "[quiet]▎[]said\n[quiet]▎[]so\n\nno"},
+		{"- one\n- two\n  - three", "[link]• []one\n[link]• []two\n  [link]• []three"},
+		{"3. three\n4. four", "[link]3. []three\n[link]4. []four"},
+		{"```go\nfunc main() {\n\tx()\n}\n```", "[quiet]│ [code]func main() {\n[quiet]│ [code]    x()\n[quiet]│ [code]}"},
+		{"# Title", "[b]Title"},
+		{"first\nsecond", "first\nsecond"},
+		{`\*no emphasis\*`, "*no emphasis*"},
+		{"<b>x</b>", "<b>x</b>"},
+		{"a &amp; b", "a &amp; b"},
+	} {
+		if got := marked(renderMarkdown(c.source, 40, ansi.WcWidth)); got != c.want {
+			t.Errorf("%q is\n%q; want\n%q", c.source, got, c.want)
+		}
+	}
+}
+
+// marked writes lines with the changes of style between brackets.
+func marked(lines []line) string {
+	var b strings.Builder
+	for i, l := range lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		last := ""
+		for _, s := range l {
+			name := map[role]string{code: "code", accent: "link", faint: "quiet"}[s.style.role]
+			for on, n := range map[bool]string{s.style.bold: "b", s.style.italic && !s.style.bold: "i", s.style.strike: "s"} {
+				if on {
+					name += n
+				}
+			}
+			if name != last {
+				b.WriteString("[" + name + "]")
+				last = name
+			}
+			b.WriteString(s.text)
+		}
+	}
+	return b.String()
+}
+
+// FuzzMarkdown checks that nothing that somebody writes reaches the terminal as a control sequence, breaks the
+// width of the window, or makes much more of it than it is.
+func FuzzMarkdown(f *testing.F) {
+	for _, s := range []string{
+		"**a** [x](http://y) `c`", "\x1b[31mred\x1b]0;title\a", "> > > > > > > > - - - x", "```\n\x9b2J\n```", "[\u202eexe.jpg](http://\u202e)",
+		strings.Repeat(">", 3000), strings.Repeat("[", 2000), strings.Repeat("* ", 2000), "&#27;[2J &#x9b;2J", "![a](b)", "<script>\x00</script>", "1. a\n   1. b",
+	} {
+		f.Add(s, uint8(20))
+	}
+	f.Fuzz(func(t *testing.T, source string, width uint8) {
+		lines := renderMarkdown(source, int(width), ansi.WcWidth)
+		if len(lines) > 10*len(source)+10 {
+			t.Errorf("%d bytes became %d lines", len(source), len(lines))
+		}
+		for _, l := range lines {
+			text := l.text()
+			if text != clean(text) {
+				t.Errorf("%q became %q", source, text)
+			}
+			if w := l.width(ansi.WcWidth); w > max(int(width), 4) {
+				t.Errorf("a line has %d columns: %q", w, text)
+			}
+		}
+	})
+}

@@ -1,0 +1,180 @@
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/cmd/p2p/text"
+)
+
+// output collects what a session prints, and waits for words of it.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{}
+}
+
+func newOutput() *output { return &output{more: make(chan struct{}, 1)} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.more <- struct{}{}:
+	default:
+	}
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) waitFor(t *testing.T, words string) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for !strings.Contains(o.String(), words) {
+		select {
+		case <-o.more:
+		case <-deadline:
+			t.Fatalf("it never says %q:\n%s", words, o)
+		}
+	}
+}
+
+func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
+	n := newFakeNode()
+	story(n)
+	out := newOutput()
+	in, typing := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- Run(context.Background(), Options{Client: n.serve(t), Where: "Anna", Text: text.English(), In: in, Out: out})
+	}()
+	out.waitFor(t, "Conversation: Anna")
+	io.WriteString(typing, "hello from a pipe\n")
+	out.waitFor(t, "mia: hello from a pipe")
+	n.add("c-bo", "bo", "psst\nover here", n.now(), nil)
+	out.waitFor(t, "Bo: psst\n    over here")
+	io.WriteString(typing, "/who\n")
+	out.waitFor(t, "Bo  away, LAN 0.4 ms")
+	io.WriteString(typing, "/nonsense\n")
+	out.waitFor(t, "there is no command /nonsense")
+	typing.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(out.String(), "\x1b\a") {
+		t.Errorf("there are control sequences: %q", out)
+	}
+}
+
+// What comes from a pipe is all sent before the program ends.
+func TestPlainModeSendsAllBeforeItEnds(t *testing.T) {
+	n := newFakeNode()
+	err := Run(context.Background(), Options{
+		Client: n.serve(t), Where: "Bo", Text: text.English(), In: strings.NewReader("one\ntwo\nthree\n"), Out: io.Discard, State: filepath.Join(t.TempDir(), "state"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range n.messages["c-bo"] {
+		got = append(got, m.GetText())
+	}
+	if strings.Join(got, " ") != "one two three" {
+		t.Errorf("sent %v", got)
+	}
+}
+
+func TestAnOutputThatIsGoneEndsPlainMode(t *testing.T) {
+	n := newFakeNode()
+	story(n)
+	in, _ := io.Pipe()
+	r, w := io.Pipe()
+	r.Close()
+	if err := Run(context.Background(), Options{Client: n.serve(t), Where: "Anna", Text: text.English(), In: in, Out: w}); err == nil {
+		t.Error("nobody reads it, and it goes on")
+	}
+}
+
+// The node is restarted in the middle: what was said meanwhile is shown, once, and what was typed meanwhile is sent.
+func TestTheStreamGoesOnWhereItWasWhenTheNodeComesBack(t *testing.T) {
+	n := newFakeNode()
+	story(n)
+	_, handler := p2pv1connect.NewPeopleHandler(n)
+	server := httptest.NewServer(handler)
+	address := server.Listener.Addr().String()
+	out := newOutput()
+	in, typing := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- Run(ctx, Options{Client: p2pv1connect.NewPeopleClient(server.Client(), server.URL), Where: "Anna", Text: text.English(), In: in, Out: out})
+	}()
+	out.waitFor(t, "Conversation: Anna")
+	server.CloseClientConnections()
+	server.Listener.Close()
+	out.waitFor(t, "the node does not answer")
+	n.add("c-anna", "anna", "said meanwhile", n.now(), nil)
+	io.WriteString(typing, "typed meanwhile\n")
+	again := httptest.NewUnstartedServer(handler)
+	again.Listener.Close()
+	again.Listener = listen(t, address)
+	again.Start()
+	defer func() { stop(); <-done; again.CloseClientConnections(); again.Close() }()
+	out.waitFor(t, "the node answers again")
+	out.waitFor(t, "Anna: said meanwhile")
+	out.waitFor(t, "mia: typed meanwhile")
+	if c := strings.Count(out.String(), "said meanwhile"); c != 1 {
+		t.Errorf("it is said %d times", c)
+	}
+}
+
+func TestWhatWasChosenIsRememberedOrForgottenWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "terminal.json")
+	if r := loadMemory(path); r.Muted != nil || r.Colour != "" {
+		t.Errorf("without a file there is %v", r)
+	}
+	want := remembered{Muted: []string{"a", "b"}, Colour: "light"}
+	if err := want.save(path); err != nil {
+		t.Fatal(err)
+	}
+	if r := loadMemory(path); len(r.Muted) != 2 || r.Colour != "light" {
+		t.Errorf("read %v", r)
+	}
+	if err := os.WriteFile(path, []byte(`{"muted":["a"],"colour":7}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := loadMemory(path); r.Muted != nil {
+		t.Errorf("a broken file gives %v", r)
+	}
+}
+
+func TestTheEnvironmentChoosesHowToNotifyAndWhetherThereAreColours(t *testing.T) {
+	for _, c := range []struct {
+		env    []string
+		notify Notify
+		colour Colour
+		plain  bool
+	}{
+		{[]string{"TERM=xterm-kitty"}, NotifyOSC9, Auto, true}, {[]string{"TERM=foot", "NO_COLOR=1"}, NotifyOSC777, None, true},
+		{[]string{"TERM=xterm-256color", "TERM_PROGRAM=WezTerm"}, NotifyOSC9, Auto, true}, {[]string{"TERM=xterm"}, NotifyOff, Auto, true},
+	} {
+		o := Options{Env: c.env, Out: io.Discard}.withDefaults()
+		if o.Notify != c.notify || o.Colour != c.colour || o.isPlain() != c.plain {
+			t.Errorf("%v gives %+v", c.env, o)
+		}
+	}
+}

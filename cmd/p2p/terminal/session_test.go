@@ -1,0 +1,425 @@
+package terminal
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/text"
+)
+
+func usual(t testing.TB) *stage { return newStage(t, text.English(), 80, 24) }
+
+func has[E effect](st *stage) bool {
+	return slices.ContainsFunc(st.did, func(e effect) bool { _, ok := e.(E); return ok })
+}
+
+func TestWhatIsTypedIsSentAndShown(t *testing.T) {
+	st := usual(t).keys("'hello 世界", "ctrl+j", "'second", "enter")
+	sent := asked[*p2pv1.SendRequest](st)
+	if len(sent) != 1 || sent[0].Text != "hello 世界\nsecond" || sent[0].Where != "c-anna" || sent[0].Key == "" {
+		t.Fatalf("sent %v", sent)
+	}
+	st.shows("hello 世界", "second ✓")
+	if c := st.s.current; len(c.pending) != 0 || !st.s.composer.editor.empty() {
+		t.Errorf("%d messages still wait, the input has %q", len(c.pending), st.s.composer.editor.text())
+	}
+}
+
+func TestADraftIsSavedWhenThePersonPausesAndGoesWhenItIsSent(t *testing.T) {
+	st := usual(t).keys("'half a thou")
+	if len(asked[*p2pv1.SaveDraftRequest](st)) != 0 {
+		t.Error("a draft is saved at every key")
+	}
+	var last pause
+	for _, e := range st.did {
+		if a, ok := e.(after); ok {
+			if p, ok := a.in.(pause); ok {
+				last = p
+			}
+		}
+	}
+	st.in(last)
+	if d := asked[*p2pv1.SaveDraftRequest](st); len(d) != 1 || d[0].Text != "half a thou" {
+		t.Fatalf("drafts %v", d)
+	}
+	st.keys("'ght", "enter")
+	if d := asked[*p2pv1.SaveDraftRequest](st); len(d) != 2 || d[1].Text != "" {
+		t.Errorf("drafts %v", d)
+	}
+	again := newStage(t, text.English(), 80, 24)
+	again.node.drafts["c-bo"] = "kept over a crash"
+	again.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: again.node.me}}})
+	fresh := stageOf(t, again.node, text.English(), 80, 24)
+	fresh.keys("'/open Bo", "enter")
+	fresh.shows("> kept over a crash")
+}
+
+func TestEveryConversationKeepsWhatWasBeingWritten(t *testing.T) {
+	st := usual(t).keys("'to Anna", "alt+down")
+	if got := st.s.composer.editor.text(); got != "" {
+		t.Errorf("the next conversation begins with %q", got)
+	}
+	st.keys("'other", "alt+up").shows("> to Anna")
+	st.keys("alt+down").shows("> other")
+}
+
+func TestAMessageSurvivesThatTheNodeIsAway(t *testing.T) {
+	st := usual(t)
+	st.in(lost{errors.New("gone"), time.Second}).keys("'first", "enter", "'second", "enter")
+	if len(asked[*p2pv1.SendRequest](st)) != 0 {
+		t.Error("something was sent to a node that is away")
+	}
+	st.shows("waits until the node answers", "the node does not answer, next try in 1s")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}})
+	var order []string
+	for _, q := range asked[*p2pv1.SendRequest](st) {
+		order = append(order, q.Text)
+	}
+	if !slices.Equal(order, []string{"first", "second"}) {
+		t.Errorf("sent %v", order)
+	}
+	st.shows("first ✓", "second ✓")
+}
+
+func TestAnAnswerThatWasLostIsAskedForWithTheSameKey(t *testing.T) {
+	st := usual(t)
+	c := st.s.current
+	c.pending = []outgoing{{key: "k1", text: "once", sending: true}}
+	q := &p2pv1.SendRequest{Where: c.GetId(), Text: "once", Key: "k1"}
+	st.node.keys["k1"] = st.node.add("c-anna", "mia", "once", at, nil) // it was committed, the answer was not seen
+	st.in(answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, errors.New("broken pipe"))}, retry{c.GetId()})
+	if sent := asked[*p2pv1.SendRequest](st); len(sent) != 1 || sent[0].Key != "k1" {
+		t.Fatalf("sent %v", sent)
+	}
+	if n := strings.Count(st.text(), "once"); n != 1 {
+		t.Errorf("it is shown %d times", n)
+	}
+}
+
+func TestATextThatIsRefusedGoesBackToTheInput(t *testing.T) {
+	st := usual(t)
+	st.s.current.pending = []outgoing{{key: "k", text: "too much", sending: true}}
+	q := &p2pv1.SendRequest{Where: "c-anna", Text: "too much", Key: "k"}
+	st.in(answer{request{ask: q}, nil, connect.NewError(connect.CodePermissionDenied, errors.New("no"))})
+	st.shows("> too much", "not sent")
+}
+
+func TestMessagesStandInTheOrderOfTheHistory(t *testing.T) {
+	st := usual(t)
+	c := st.s.current
+	before := len(c.items)
+	late := &p2pv1.Message{Id: "late", Conversation: "c-anna", Number: 100, Lamport: 3, Account: account("anna"), Device: "z", Written: at.Add(-20 * time.Minute).UnixMilli(), Text: "was offline", Late: true}
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: late}})
+	if at := c.index("late"); at != 3 || len(c.items) != before+1 {
+		t.Errorf("it is number %d of %d", at, len(c.items))
+	}
+	st.in(resized{80, 40}).shows("came later")
+}
+
+func TestReadIsSaidOnlyWhenSomebodyLooks(t *testing.T) {
+	st := usual(t)
+	st.in(focus{false})
+	st.did = nil
+	m := st.node.add("c-anna", "anna", "are you there?", at, nil)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
+	if len(asked[*p2pv1.MarkReadRequest](st)) != 0 {
+		t.Error("read without anybody who looks")
+	}
+	if !has[ring](st) {
+		t.Error("nothing rings")
+	}
+	st.shows("─── unread ─")
+	st.in(focus{true})
+	if r := asked[*p2pv1.MarkReadRequest](st); len(r) != 1 || r[0].Message != m.Id {
+		t.Errorf("read %v", r)
+	}
+	st.did = nil
+	m = st.node.add("c-anna", "anna", "good", at, nil)
+	if st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}); has[ring](st) {
+		t.Error("it rings for what is on the screen")
+	}
+}
+
+func TestAnotherConversationRingsUnlessItIsMuted(t *testing.T) {
+	st := usual(t)
+	say := func() *stage {
+		st.did = nil
+		m := st.node.add("c-bo", "bo", "psst", at, nil)
+		return st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
+	}
+	if !has[ring](say()) {
+		t.Error("it does not ring")
+	}
+	st.keys("'/open Bo", "enter", "'/mute", "enter", "'/open Anna", "enter")
+	if !has[remembered](st) {
+		t.Error("that it is muted is not kept")
+	}
+	if has[ring](say()) {
+		t.Error("it rings although it is muted")
+	}
+}
+
+func TestAKeyThatChangedStopsSendingUntilItWasSeen(t *testing.T) {
+	st := usual(t)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: account("anna"), Name: "Anna"}}})
+	st.shows("THE KEY OF Anna HAS CHANGED").keys("'secret", "enter")
+	if len(asked[*p2pv1.SendRequest](st)) != 0 {
+		t.Fatal("sent to a key that nobody has looked at")
+	}
+	st.shows("> secret", "nothing is sent before")
+	st.keys("ctrl+y", "enter")
+	if len(asked[*p2pv1.SendRequest](st)) != 1 {
+		t.Error("not sent after it was seen")
+	}
+}
+
+func TestAMessageCanBeChosenAndActedOn(t *testing.T) {
+	st := usual(t).keys("up", "up")
+	it := st.s.chosen()
+	if it.GetText() != "done, it verifies" {
+		t.Fatalf("chosen %q", it.GetText())
+	}
+	st.keys("e", "ctrl+u", "'done!", "enter")
+	if q := asked[*p2pv1.EditRequest](st); len(q) != 1 || q[0].Text != "done!" || q[0].Message != it.GetId() {
+		t.Errorf("edits %v", q)
+	}
+	st.keys("up", "up", "d")
+	if len(asked[*p2pv1.DeleteRequest](st)) != 0 {
+		t.Error("deleted at the first stroke")
+	}
+	st.shows("once more d").keys("d")
+	if q := asked[*p2pv1.DeleteRequest](st); len(q) != 1 {
+		t.Errorf("deletes %v", q)
+	}
+	st.keys("k", "r", "'indeed", "enter")
+	if q := asked[*p2pv1.SendRequest](st); len(q) != 1 || q[0].ReplyTo != st.s.current.items[3].GetId() {
+		t.Errorf("replies %v", q)
+	}
+	st.keys("up").keys("'1")
+	if q := asked[*p2pv1.ReactRequest](st); len(q) != 1 || q[0].Emoji != "👍" {
+		t.Errorf("reactions %v", q)
+	}
+	st.keys("k", "'a")
+	if q := asked[*p2pv1.AcceptRequest](st); len(q) != 1 {
+		t.Errorf("accepts %v", q)
+	}
+}
+
+func TestTabCompletesCommandsNamesAndEmoji(t *testing.T) {
+	for _, c := range []struct{ typed, want string }{
+		{"/verif", "/verify "}, {"/open an", "/open Anna "}, {"a :tada", "a 🎉 "}, {"/open 陈", "/open 陈晓 "},
+	} {
+		st := usual(t).keys("'"+c.typed, "tab")
+		if got := st.s.composer.editor.text(); got != c.want {
+			t.Errorf("%q becomes %q; want %q", c.typed, got, c.want)
+		}
+	}
+	st := usual(t).keys("'/open field", "enter", "'hi @b", "tab")
+	if got := st.s.composer.editor.text(); got != "hi @Bo " {
+		t.Errorf("a name is %q", got)
+	}
+	st = usual(t).keys("'/re", "tab", "tab")
+	if got := st.s.composer.editor.text(); got != "/refuse" {
+		t.Errorf("the second choice is %q", got)
+	}
+	st = usual(t).keys("'so :smile:")
+	if got := st.s.composer.editor.text(); got != "so 😄" {
+		t.Errorf("between colons there is %q", got)
+	}
+}
+
+func TestCommandsAskTheNode(t *testing.T) {
+	st := usual(t)
+	for _, line := range []string{
+		"/add zoe hello there", "/accept", "/invite", "/room book club 12", "/join p2p:x", "/verify Bo same", "/send /tmp/some\\ file", "/away", "/nick M",
+		"/search a b", "/get", "/block Bo", "/devices", "/reply yes", "/react :heart:",
+	} {
+		st.keys("esc", "'"+line, "enter")
+	}
+	st.s.openNamed("field")
+	st.keys("'/kick bo", "enter", "'/role 陈晓 moderator", "enter", "'/bring Anna", "enter", "'/title new", "enter", "'/leave", "enter")
+	for _, c := range []struct {
+		what string
+		ok   bool
+	}{
+		{"add", asked[*p2pv1.AddContactRequest](st)[0].Note == "hello there"},
+		{"accept", asked[*p2pv1.AnswerContactRequest](st)[0].Who == account("dana")},
+		{"room", asked[*p2pv1.CreateRoomRequest](st)[0].Name == "book club" && asked[*p2pv1.CreateRoomRequest](st)[0].Limit == 12},
+		{"verify", asked[*p2pv1.VerifyContactRequest](st)[0].Who == account("bo") && asked[*p2pv1.VerifyContactRequest](st)[0].Same},
+		{"send", asked[*p2pv1.OfferRequest](st)[0].Path == "/tmp/some file"},
+		{"away", asked[*p2pv1.SetPresenceRequest](st)[0].Presence == p2pv1.Presence_PRESENCE_AWAY},
+		{"kick", asked[*p2pv1.ChangeMemberRequest](st)[0].Who == account("bo")},
+		{"role", asked[*p2pv1.ChangeMemberRequest](st)[1].Role == p2pv1.Role_ROLE_MODERATOR && asked[*p2pv1.ChangeMemberRequest](st)[1].Who == account("chen")},
+		{"title", asked[*p2pv1.ChangeRoomRequest](st)[0].GetName() == "new"},
+		{"react", asked[*p2pv1.ReactRequest](st)[0].Emoji == "❤️" || asked[*p2pv1.ReactRequest](st)[0].Emoji == "❤"},
+		{"leave", len(asked[*p2pv1.LeaveRoomRequest](st)) == 1},
+	} {
+		if !c.ok {
+			t.Errorf("/%s asks for something else", c.what)
+		}
+	}
+}
+
+func TestWhatIsWrongWithACommandIsSaid(t *testing.T) {
+	for line, want := range map[string]string{
+		"/nonsense": "there is no command /nonsense", "/add": "want /add NAME|LINK", "/kick bo": "this is a conversation of two", "/open nobody": "nobody here is called nobody",
+		"/re x": "there is no command /re",
+	} {
+		usual(t).keys("'"+line, "enter").shows(want)
+	}
+	st := usual(t).keys("'//not a command", "enter")
+	if q := asked[*p2pv1.SendRequest](st); len(q) != 1 || q[0].Text != "/not a command" {
+		t.Errorf("two slashes send %v", q)
+	}
+}
+
+// A long history is loaded page by page, and what somebody reads does not move when a page or a message arrives.
+func TestScrollingLoadsPagesWithoutLosingThePlace(t *testing.T) {
+	n := newFakeNode()
+	for i := range 1000 {
+		n.add("c-anna", "anna", "line "+strings.Repeat("x", i%150)+" number "+time.Duration(i).String(), at.Add(time.Duration(i-1000)*time.Minute), nil)
+	}
+	st := stageOf(t, n, text.English(), 80, 24)
+	seen := func() []string {
+		var lines []string
+		for _, v := range st.s.seen(st.s.current, st.s.place().list.height) {
+			lines = append(lines, v.text())
+		}
+		return lines
+	}
+	for range 700 {
+		before := seen()
+		st.in(wheel{40, 10, -3})
+		if now := seen(); len(now) == len(before) && !slices.Equal(now[3:], before[:len(before)-3]) && st.s.current.moreBefore {
+			t.Fatalf("the wheel moved\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(now, "\n"))
+		}
+		before = seen()
+		if len(st.s.current.items)%7 == 0 {
+			m := n.add("c-anna", "anna", "meanwhile", at, nil)
+			st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
+			if now := seen(); !slices.Equal(now, before) {
+				t.Fatalf("a message moved\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(now, "\n"))
+			}
+		}
+	}
+	for st.s.current.moreBefore {
+		st.keys("pgup")
+	}
+	for range 400 {
+		st.keys("pgup")
+	}
+	if got := st.s.current.scroll; got.at > 30 || got.follow {
+		t.Errorf("at the beginning the last message seen is number %d", got.at)
+	}
+	st.shows("number 0s")
+	st.keys("esc").shows("number 999ns")
+}
+
+func TestASearchLeadsToItsMessage(t *testing.T) {
+	n := newFakeNode()
+	for i := range 1000 {
+		n.add("c-anna", "anna", "word"+strings.Repeat("y", i%7), at.Add(time.Duration(i-1000)*time.Minute), func(m *p2pv1.Message) {
+			if i == 100 {
+				m.Text = "the needle is here"
+			}
+		})
+	}
+	st := stageOf(t, n, text.English(), 80, 24)
+	st.keys("ctrl+f", "'needle", "enter").shows("1 message with “needle”")
+	st.keys("enter").shows("the needle is here")
+	if it := st.s.chosen(); it.GetText() != "the needle is here" {
+		t.Errorf("chosen is %q", it.GetText())
+	}
+	if c := st.s.current; !c.moreAfter || c.scroll.follow {
+		t.Error("the end of the history counts as seen")
+	}
+	st.keys("esc", "esc").shows("wordyyyyy")
+	if c := st.s.current; c.moreAfter || !c.scroll.follow {
+		t.Error("Esc does not lead back to the newest message")
+	}
+}
+
+func TestTypingIsToldSeldomAndShownForAWhile(t *testing.T) {
+	st := usual(t).keys("'a long sentence")
+	if q := asked[*p2pv1.TypingRequest](st); len(q) != 1 || !q[0].Typing {
+		t.Errorf("told %v", q)
+	}
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{Conversation: "c-anna", Account: account("anna"), Typing: true}}})
+	st.shows("Anna is typing…")
+	st.now = st.now.Add(typingTime)
+	st.in(expire{"c-anna", account("anna")})
+	if strings.Contains(st.text(), "is typing") {
+		t.Error("somebody types for ever")
+	}
+	st.keys("ctrl+u")
+	if q := asked[*p2pv1.TypingRequest](st); len(q) != 2 || q[1].Typing {
+		t.Errorf("told %v", q)
+	}
+}
+
+// styling are the control sequences that this program writes itself.
+var styling = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func TestNobodyWritesToTheTerminal(t *testing.T) {
+	st := newStage(t, text.English(), 100, 40)
+	evil := "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u009b31m\r\nnext"
+	for _, c := range st.node.contacts {
+		c.Name, c.Note, c.Problem = c.Name+evil, evil, evil
+	}
+	m := st.node.add("c-anna", "anna", evil, at, func(m *p2pv1.Message) {
+		m.Name, m.ReplyTo, m.ReplyName, m.ReplyText = evil, "x", evil, evil
+		m.File = &p2pv1.File{Name: evil, Size: 5}
+		m.Transfer = &p2pv1.Transfer{State: p2pv1.Transfer_STATE_FAILED, Problem: evil, File: m.File}
+		m.Reactions = []*p2pv1.Reaction{{Emoji: evil, Accounts: []string{evil}}}
+	})
+	notice := st.node.add("c-anna", "anna", "", at, func(m *p2pv1.Message) {
+		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_CHANGED, Name: evil, Text: evil}
+	})
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: &p2pv1.WhoamiResponse{DisplayName: evil, Directory: &p2pv1.Directory{Url: "x", Problem: evil}}}}},
+		&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}, &p2pv1.Event{What: &p2pv1.Event_Message{Message: notice}},
+		&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_NEW_DEVICE, Name: evil, Text: evil}}},
+		&p2pv1.Event{What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{Conversation: "c-anna", Account: evil, Typing: true}}})
+	check := func(when string) {
+		t.Helper()
+		f := st.s.draw(newTheme(None))
+		for _, s := range append(strings.Split(f.content, "\n"), f.title) {
+			bare := styling.ReplaceAllString(s, "")
+			if bare != clean(bare) {
+				t.Errorf("%s the screen has %q", when, s)
+			}
+		}
+	}
+	check("at first")
+	for _, keys := range [][]string{{"up"}, {"i"}, {"q", "r"}, {"esc", "'/members", "enter"}, {"esc", "'/who", "enter"}, {"esc", "'/files", "enter"}, {"esc", "ctrl+f", "'next", "enter"}, {"esc", "ctrl+b", "up", "up", "up", "up", "enter"}} {
+		st.keys(keys...)
+		check(strings.Join(keys, " "))
+	}
+	for _, e := range st.did {
+		if r, ok := e.(ring); ok {
+			for _, how := range []Notify{NotifyOSC9, NotifyOSC777} {
+				if s := r.sequence(Options{Notify: how}); strings.Count(s, "\x1b") != 1 || strings.Count(s, "\x07") != 1 || strings.Contains(s, "\u009b") {
+					t.Errorf("the desktop gets %q", s)
+				}
+			}
+		}
+	}
+}
+
+func TestTheMouseChoosesAndScrolls(t *testing.T) {
+	st := usual(t)
+	st.in(click{3, 5}) // Bo
+	if got := st.s.title(st.s.current); got != "Bo" {
+		t.Errorf("a click opened %s", got)
+	}
+	st.in(click{3, 4}, click{30, 16})
+	if it := st.s.chosen(); it.GetText() != "done, it verifies" {
+		t.Errorf("a click chose %q", it.GetText())
+	}
+}
