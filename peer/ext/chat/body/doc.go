@@ -1,5 +1,5 @@
 // Package body is what stands in the body of an event that people write: a text, an edit, a reaction, the offer
-// of a file, and what the devices of one person tell each other.
+// of a file, an invitation into a room.
 //
 // # Form
 //
