@@ -29,6 +29,8 @@ func (s *session) answer(a answer) {
 		}
 	case *p2pv1.ListMessagesResponse:
 		s.page(a, got)
+	case *p2pv1.SaveDraftResponse:
+		s.rescuedAll()
 	case *p2pv1.SendResponse:
 		s.sent(a.ask.(*p2pv1.SendRequest), got.GetMessage())
 	case *p2pv1.EditResponse:
@@ -148,7 +150,8 @@ func (s *session) refused(a answer) {
 		}
 	case *p2pv1.SaveDraftRequest:
 		if c := s.conversations[q.GetWhere()]; c != nil {
-			c.savedDraft = "" // it is saved again at the next pause
+			c.savedDraft = "" // it is saved again at the next pause, and when the node is back
+			s.rescue()
 		}
 		return
 	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest:

@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +27,10 @@ func (s *session) complete(by int) {
 		c.at = (c.at + by + len(c.choices)) % len(c.choices)
 	} else {
 		word := e.word()
+		if path, ok := strings.CutPrefix(e.before, "/send "); ok {
+			s.do(lookUp{path})
+			return
+		}
 		c.choices, c.at, c.start = s.candidates(word), 0, len(e.before)-len(word)
 		if len(c.choices) == 0 {
 			return
@@ -148,5 +154,55 @@ func (e *editor) closeEmoji() {
 	}
 	if symbol, ok := emoji.CodeMap()[word[at:]]; ok {
 		e.before = e.before[:len(e.before)-len(word)+at] + strings.TrimSpace(symbol)
+	}
+}
+
+// lookUp is an effect: the files whose paths begin with prefix are wanted. They come back as a lookedUp.
+type lookUp struct{ prefix string }
+
+type lookedUp struct {
+	lookUp
+	paths []string // folders end with a slash
+}
+
+// look reads the folder of the prefix. One that cannot be read has nothing to offer.
+func (l lookUp) look() lookedUp {
+	dir, start := filepath.Split(l.prefix)
+	folder := dir
+	if rest, ok := strings.CutPrefix(dir, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			dir = filepath.Join(home, rest) + string(filepath.Separator)
+			folder = dir
+		}
+	}
+	if folder == "" {
+		folder = "."
+	}
+	found := lookedUp{lookUp: l}
+	entries, _ := os.ReadDir(folder)
+	for _, e := range entries {
+		hidden := strings.HasPrefix(e.Name(), ".") && start == ""
+		if strings.HasPrefix(e.Name(), start) && !hidden && len(found.paths) < maxChoices {
+			path := dir + e.Name()
+			if e.IsDir() {
+				path += string(filepath.Separator)
+			}
+			found.paths = append(found.paths, path)
+		}
+	}
+	return found
+}
+
+// lookedUp offers the paths that were found, if the text is still the one that they complete.
+func (s *session) lookedUp(l lookedUp) {
+	c, e := &s.composer.completion, &s.composer.editor
+	before := "/send " + l.prefix
+	if e.before != before || len(l.paths) == 0 || clean(l.paths[0]) != l.paths[0] {
+		return
+	}
+	*c = completion{choices: l.paths, start: len("/send ")}
+	e.before = e.before[:c.start] + c.choices[0]
+	if len(c.choices) == 1 {
+		*c = completion{}
 	}
 }

@@ -130,6 +130,10 @@ func (s *session) saveDraft(p pause) {
 	if c == nil || c.draft != p.text || c.savedDraft == p.text {
 		return
 	}
+	if !s.linked {
+		s.rescue()
+		return
+	}
 	c.savedDraft = p.text
 	s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: p.text})
 }
@@ -202,6 +206,7 @@ func (s *session) send(text string) {
 	conv.pending = append(conv.pending, out)
 	s.toEnd()
 	s.sendPending(conv)
+	s.rescue()
 }
 
 // doubted reports whether the key of the person in a conversation has changed and nobody has said
@@ -246,6 +251,7 @@ func (s *session) sent(q *p2pv1.SendRequest, m *p2pv1.Message) {
 	}
 	if len(c.pending) == 0 {
 		s.saveDraft(pause{c.GetId(), c.draft})
+		s.rescuedAll()
 	}
 	s.sendPending(c)
 }

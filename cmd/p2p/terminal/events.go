@@ -53,6 +53,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 				s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
 			}
 		}
+		s.saveDraft(pause{c.GetId(), c.draft})
 		s.sendPending(c)
 	}
 	s.startTicking()
@@ -125,6 +126,7 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 	if c == nil {
 		c = newConversation(n)
 		s.conversations[n.GetId()] = c
+		s.restore(c)
 	} else {
 		read := c == s.current && c.GetUnread() == 0 && s.focused && c.scroll.follow && !c.moreAfter
 		c.Conversation = n

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,17 @@ import (
 type remembered struct {
 	Muted  []string `json:"muted,omitempty"`  // ids of conversations
 	Colour string   `json:"colour,omitempty"` // the scheme that was chosen here
+
+	// What was typed while the node was away, by conversation: nothing else holds it until the node is back.
+	Drafts map[string]string `json:"drafts,omitempty"`
+	Unsent map[string][]kept `json:"unsent,omitempty"`
+}
+
+// kept is a message that was not sent yet. With its key it is sent once, whoever sends it.
+type kept struct {
+	Key     string `json:"key"`
+	Text    string `json:"text"`
+	ReplyTo string `json:"reply_to,omitempty"`
 }
 
 func (s *session) memory() remembered {
@@ -25,7 +37,53 @@ func (s *session) memory() remembered {
 			r.Colour = name
 		}
 	}
+	r.Drafts, r.Unsent = maps.Clone(s.before.Drafts), maps.Clone(s.before.Unsent)
+	for id, c := range s.conversations {
+		if c.draft != c.savedDraft {
+			put(&r.Drafts, id, c.draft)
+		}
+		for _, p := range c.pending {
+			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo}))
+		}
+	}
 	return r
+}
+
+func put[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
+}
+
+// rescue keeps what was typed while the node is away.
+func (s *session) rescue() {
+	if !s.linked {
+		s.rescued = true
+		s.do(s.memory())
+	}
+}
+
+// rescuedAll forgets what was kept when the node has it all.
+func (s *session) rescuedAll() {
+	if s.rescued && s.linked {
+		m := s.memory()
+		s.rescued = len(m.Drafts)+len(m.Unsent) > 0
+		s.do(m)
+	}
+}
+
+// restore gives a conversation what an earlier session could not hand to the node.
+func (s *session) restore(c *conversation) {
+	if draft, ok := s.before.Drafts[c.GetId()]; ok {
+		c.draft = draft
+		delete(s.before.Drafts, c.GetId())
+	}
+	for _, k := range s.before.Unsent[c.GetId()] {
+		c.pending = append(c.pending, outgoing{key: k.Key, text: k.Text, replyTo: k.ReplyTo})
+	}
+	delete(s.before.Unsent, c.GetId())
+	s.saveDraft(pause{c.GetId(), c.draft})
 }
 
 func (s *session) recall(r remembered) {
@@ -34,6 +92,12 @@ func (s *session) recall(r remembered) {
 	}
 	if s.scheme == Auto {
 		s.scheme = Colours[r.Colour]
+	}
+	s.before = remembered{Drafts: maps.Clone(r.Drafts), Unsent: maps.Clone(r.Unsent)}
+	s.rescued = len(r.Drafts)+len(r.Unsent) > 0
+	for _, c := range s.conversations {
+		s.restore(c)
+		s.sendPending(c)
 	}
 }
 

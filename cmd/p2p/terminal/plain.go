@@ -42,6 +42,7 @@ type plain struct {
 	inputs  chan any
 	asked   int // requests without an answer
 	shown   *conversation
+	begun   bool // the node has told how things stand
 	failed  error
 	left    bool
 }
@@ -56,8 +57,8 @@ func (p *plain) send(in any) {
 func (p *plain) run(lines <-chan string) error {
 	for !p.left && p.failed == nil {
 		ready := lines
-		if p.session.current == nil && !p.idle() {
-			ready = nil // it is not known yet to whom a line would go
+		if p.begun = p.begun || p.idle(); !p.begun {
+			ready = nil // it is not known yet who there is, and to whom a line would go
 		}
 		select {
 		case <-p.ctx.Done():

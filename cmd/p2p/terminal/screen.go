@@ -135,8 +135,11 @@ func (s *screen) command(e effect) tea.Cmd {
 		return tea.SetClipboard(e.text)
 	case remembered:
 		if s.o.State != "" {
-			return func() tea.Msg { return saved{e.save(s.o.State)} }
+			err := e.save(s.o.State) // at once: of two the later must stay
+			return func() tea.Msg { return saved{err} }
 		}
+	case lookUp:
+		return func() tea.Msg { return e.look() }
 	case quit:
 		return tea.Quit
 	}

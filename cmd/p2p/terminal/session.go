@@ -36,7 +36,9 @@ type session struct {
 	sidebar  sidebar
 	panel    *panel // lies over the conversation
 	flash    flash
-	scheme   Colour // asked for by the person, Auto: none
+	scheme   Colour     // asked for by the person, Auto: none
+	before   remembered // of an earlier session, for conversations that are not known yet
+	rescued  bool       // the file holds something that the node does not
 
 	width, height int
 	m             measure
@@ -147,6 +149,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.ticking()
 	case remembered:
 		s.recall(in)
+	case lookedUp:
+		s.lookedUp(in)
 	case saved:
 		if in.err != nil {
 			s.complain("chat.error.memory", in.err)

@@ -2,6 +2,8 @@ package terminal
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -421,5 +423,63 @@ func TestTheMouseChoosesAndScrolls(t *testing.T) {
 	st.in(click{3, 4}, click{30, 16})
 	if it := st.s.chosen(); it.GetText() != "done, it verifies" {
 		t.Errorf("a click chose %q", it.GetText())
+	}
+}
+
+// The node is away and the program is killed: the next one has what was typed, and sends it once.
+func TestNothingTypedIsLostWhenNodeAndProgramAreGone(t *testing.T) {
+	st := usual(t)
+	st.in(lost{errors.New("gone"), time.Second}).keys("'said in vain", "enter", "'half a", "esc")
+	st.in(pause{"c-anna", "half a"})
+	var file remembered
+	for _, e := range st.did {
+		if r, ok := e.(remembered); ok {
+			file = r
+		}
+	}
+	if len(file.Unsent["c-anna"]) != 1 || file.Drafts["c-anna"] != "half a" {
+		t.Fatalf("kept is %+v", file)
+	}
+	next := newSession(Options{Text: text.English(), Where: "Anna"}, func() string { return "other" })
+	again := &stage{t: t, s: next, node: st.node, now: at}
+	again.in(file, resized{80, 24}, &p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me}}})
+	again.shows("said in vain ✓", "> half a")
+	if q := asked[*p2pv1.SendRequest](again); len(q) != 1 || q[0].Key != file.Unsent["c-anna"][0].Key {
+		t.Errorf("sent %v", q)
+	}
+	last := again.did[len(again.did)-1]
+	for _, e := range again.did {
+		if r, ok := e.(remembered); ok {
+			last = r
+		}
+	}
+	if r, ok := last.(remembered); !ok || len(r.Unsent)+len(r.Drafts) > 0 {
+		t.Errorf("kept is still %+v", last)
+	}
+}
+
+func TestTabCompletesThePathOfWhatIsSent(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"report one.pdf", "report two.pdf", ".hidden", "other"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sep := string(filepath.Separator)
+	for typed, want := range map[string]string{"rep": "report one.pdf", "da": "data" + sep, "": "data" + sep, ".h": ".hidden", "none": "none"} {
+		st := usual(t)
+		st.s.composer.editor.set("/send " + dir + sep + typed)
+		st.keys("tab")
+		for _, e := range st.did {
+			if l, ok := e.(lookUp); ok {
+				st.in(l.look())
+			}
+		}
+		if got := st.s.composer.editor.text(); got != "/send "+dir+sep+want {
+			t.Errorf("%q becomes %q; want %q", typed, got, want)
+		}
 	}
 }

@@ -1,0 +1,159 @@
+package terminal
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// window is a real terminal in tmux in which this test binary runs a session with a fake node (see TestMain).
+type window struct {
+	t      *testing.T
+	socket string
+}
+
+// newWindow starts a session in a terminal of its own. It skips the test where there is no tmux.
+func newWindow(t *testing.T, width, height int, env ...string) *window {
+	if testing.Short() {
+		t.Skip("-short: no real terminal")
+	}
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("P2P_INTEROP") == "must" {
+			t.Fatal(err)
+		}
+		t.Skip("no tmux here: apt-get install tmux")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "p2p") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &window{t, filepath.Join(dir, "s")}
+	t.Cleanup(func() {
+		exec.Command("tmux", "-S", w.socket, "kill-server").Run()
+		os.RemoveAll(dir)
+	})
+	command := fmt.Sprintf("env LANG=C.UTF-8 %s %s; echo left with $?; exec cat", strings.Join(env, " "), self)
+	w.tmux("-f", os.DevNull, "-u", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), command)
+	return w
+}
+
+func (w *window) tmux(args ...string) string {
+	w.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-S", w.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("tmux %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// keys presses keys by the names that tmux has for them.
+func (w *window) keys(names ...string) {
+	w.t.Helper()
+	w.tmux(append([]string{"send-keys"}, names...)...)
+}
+
+// types types text as it is.
+func (w *window) types(text string) { w.t.Helper(); w.tmux("send-keys", "-l", text) }
+
+func (w *window) screen() string { w.t.Helper(); return w.tmux("capture-pane", "-p") }
+
+// shows waits until the screen has all of words.
+func (w *window) shows(words ...string) {
+	w.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		screen, missing := w.screen(), ""
+		for _, word := range words {
+			if !strings.Contains(screen, word) {
+				missing = word
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("the terminal never shows %q:\n%s", missing, screen)
+		}
+		time.Sleep(20 * time.Millisecond) // a real terminal, in real time
+	}
+}
+
+func TestARealTerminalIsTalkedIn(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=echo")
+	w.shows("PEOPLE", "● Anna", "done, it verifies ✓✓", "directory ✓")
+	w.types("你好，世界")
+	w.keys("M-Enter")
+	w.types("second line")
+	w.shows("> 你好，世界", "  second line")
+	if cursor := strings.TrimSpace(w.tmux("display-message", "-p", "#{cursor_x},#{cursor_y}")); cursor != "34,22" {
+		t.Errorf("the cursor is at %s; want it behind the text, at 34,22", cursor)
+	}
+	w.keys("Enter")
+	w.shows("second line ✓", "you said: 你好，世界", "> message, or /help")
+	w.keys("Up", "Up")
+	w.shows("r reply  e edit")
+	w.keys("r")
+	w.types("indeed")
+	w.shows("reply to mia: 你好，世界", "↩ indeed")
+	w.keys("Enter")
+	w.shows("you said: indeed")
+}
+
+func TestARealTerminalOfAnySizeIsFilled(t *testing.T) {
+	w := newWindow(t, 120, 40, "P2P_TERMINAL=1")
+	w.shows("# field trip", "Morning! Did the survey data arrive?")
+	w.tmux("resize-window", "-x", "40", "-y", "12")
+	w.shows("● Anna  online, direct 12 ms, verified\n", "> message, or /help", " directory ✓ · Anna direct 12 ms")
+	if screen := w.screen(); strings.Contains(screen, "PEOPLE") {
+		t.Errorf("the list takes room from the conversation:\n%s", screen)
+	}
+	w.keys("C-b")
+	w.shows("PEOPLE", "# field trip")
+	w.keys("Down", "Down", "Down", "Enter")
+	w.shows("# field trip", "@mia who brings the tent?")
+	w.tmux("resize-window", "-x", "100", "-y", "30")
+	w.shows("PEOPLE", "@mia who brings the tent?")
+}
+
+func TestARealTerminalIsGivenBack(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=1")
+	w.shows("directory ✓")
+	w.types("half a thought")
+	w.keys("C-c")
+	w.shows("left with 0")
+	if screen := w.screen(); strings.Contains(screen, "PEOPLE") {
+		t.Errorf("it left its screen behind:\n%s", screen)
+	}
+	if modes := strings.TrimSpace(w.tmux("display-message", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}")); modes != "001" {
+		t.Errorf("alternate screen, mouse and cursor are %s", modes)
+	}
+}
+
+func TestARealTerminalSpeaksChineseAndPastesLines(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=1", "LC_ALL=zh_CN.UTF-8")
+	w.shows("联系人", "在线，直连 12 ms，已核对", "目录 ✓")
+	w.tmux("set-buffer", "第一行\n第二行\n第三行")
+	w.tmux("paste-buffer", "-p")
+	w.shows("> 第一行", "  第二行", "  第三行")
+	w.keys("BSpace", "BSpace")
+	w.shows("  第\n")
+}
+
+func TestARealTerminalOfLines(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=echo", "TERM=dumb")
+	w.shows("Conversation: Anna", "mia: (to Anna: Good. Then run) done, it verifies")
+	w.types("a line")
+	w.keys("Enter")
+	w.shows("mia: a line", "Anna: you said: a line")
+	w.types("/quit")
+	w.keys("Enter")
+	w.shows("left with 0")
+}
