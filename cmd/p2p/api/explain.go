@@ -20,6 +20,7 @@ var explained = map[string]struct {
 	Invalid:            {"reason.invalid", []string{"what"}},
 	NoAccount:          {"reason.no_account", nil},
 	LoggedIn:           {"reason.logged_in", []string{"name"}},
+	LoggedOut:          {"reason.logged_out", nil},
 	NoDirectory:        {"reason.no_directory", nil},
 	Unreachable:        {"reason.unreachable", []string{"url", "problem"}},
 	NameTaken:          {"reason.name_taken", []string{"name"}},

@@ -19,6 +19,7 @@ const (
 
 	NoAccount      = "no_account"      // nobody is logged in at this profile
 	LoggedIn       = "logged_in"       // somebody is: name
+	LoggedOut      = "logged_out"      // somebody was, and has to log in again
 	NoDirectory    = "no_directory"    // none is set
 	Unreachable    = "unreachable"     // the directory: url, problem
 	NameTaken      = "name_taken"      // at the directory: name

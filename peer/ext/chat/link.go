@@ -56,8 +56,9 @@ type link struct {
 	news     float64        // that may come now
 	newsTime time.Time
 	check    check
-	ended    bool // nothing more is heard of it, or said to it
-	gone     bool // the connection has ended
+	ended    bool
+	until    time.Time // it waits for somebody to know whose it is; zero for not
+	gone     bool      // the connection has ended
 }
 
 // Handle implements ext.Handler.
@@ -83,6 +84,13 @@ func (l *link) Detach() {
 	l.mu.Unlock()
 	l.swarm.forget(l)
 	l.swarm.talk.poke()
+}
+
+// isOver reports whether the connection has ended.
+func (l *link) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
 }
 
 // take returns what has come, about perTurn bytes of it, and whether there is more.

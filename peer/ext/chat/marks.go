@@ -165,6 +165,7 @@ func (t *Talk) deadline() time.Time {
 	sooner(t.stored.due())
 	for _, l := range t.links {
 		sooner(l.typing)
+		sooner(l.until)
 	}
 	if len(t.links) > 0 && t.store != nil {
 		sooner(t.clock.next)

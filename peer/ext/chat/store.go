@@ -56,10 +56,10 @@ func (t *Talk) reopen(n *turn) {
 	t.store, t.trouble.next = store, time.Time{}
 	t.refresh()
 	for _, l := range t.links {
-		if !l.ended {
+		if !l.ended && l.until.IsZero() {
 			t.start(l, true)
 			t.tellRead(l)
-			t.review(l)
+			t.review(n.now, l)
 		}
 	}
 }

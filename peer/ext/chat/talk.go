@@ -32,8 +32,8 @@ type Options struct {
 	Device  identity.Secret // of this program, that of the archive's Options
 	Account identity.Key    // whose device it is, that of the archive's Options
 	// Owner says whose a device is that has not joined the room yet, from the certificates that are known; zero
-	// for unknown. It has to know whom the Admit of the swarm lets in. It is called by the goroutine of the Talk. Nil
-	// knows none.
+	// for unknown: such a device waits at the door, heard by nobody, until Review, for as long as strangerWait. It
+	// is called by the goroutine of the Talk. Nil knows none, and nobody waits.
 	Owner func(device identity.Key) identity.Key
 	// Clock gives the time that is written into events, a label; nil for time.Now.
 	Clock func() time.Time
@@ -79,6 +79,7 @@ type Talk struct {
 type mailbox struct {
 	mu      sync.Mutex
 	arrived []*link
+	review  bool    // Owner knows more than before
 	read    room.ID // by this person, zero for nothing new
 	typing  *bool   // nil for nothing new
 }
@@ -190,6 +191,15 @@ func (t *Talk) poke() {
 	case t.wake <- struct{}{}:
 	default: // it will see this too
 	}
+}
+
+// Review has Owner asked again about the devices that are connected: more is known of whose they are. It
+// does not wait.
+func (t *Talk) Review() {
+	t.mail.mu.Lock()
+	t.mail.review = true
+	t.mail.mu.Unlock()
+	t.poke()
 }
 
 // arrive takes a connection in.

@@ -54,12 +54,17 @@ func (n *turn) add(out room.Outcome) {
 // welcome takes in the connections that are new.
 func (t *Talk) welcome(n *turn) {
 	t.mail.mu.Lock()
-	arrived := t.mail.arrived
-	t.mail.arrived = nil
+	arrived, review := t.mail.arrived, t.mail.review
+	t.mail.arrived, t.mail.review = nil, false
 	t.mail.mu.Unlock()
+	for _, l := range t.links {
+		if review || !l.until.IsZero() && !n.now.Before(l.until) {
+			t.review(n.now, l)
+		}
+	}
 	for _, l := range arrived {
 		t.links = append(t.links, l)
-		t.review(l)
+		t.review(n.now, l)
 		t.told.Joined = append(t.told.Joined, l.state)
 	}
 	if len(arrived) > 0 {
@@ -79,6 +84,9 @@ func (t *Talk) publishPeers() {
 func (t *Talk) hear(n *turn) {
 	left := false
 	for _, l := range t.links {
+		if !l.until.IsZero() && !l.isOver() {
+			continue // what it says waits with it
+		}
 		frames, over, more := l.take()
 		for _, f := range frames {
 			if l.ended {
@@ -254,7 +262,7 @@ func (t *Talk) follow(committed []history.Entry) {
 func (t *Talk) answer(n *turn) {
 	if n.out.Recount {
 		for _, l := range t.links {
-			t.review(l)
+			t.review(n.now, l)
 		}
 	}
 	news := len(n.out.Added) > 0 || len(n.out.Proofs) > 0
@@ -278,8 +286,12 @@ func (t *Talk) flow(l *link, found []room.Proof) {
 	}
 }
 
+// strangerWait is how long a device may be connected without anybody knowing whose it is. Its certificate comes by
+// another extension.
+const strangerWait = 10 * time.Second
+
 // review begins or ends a session, as the other device belongs to a member or not.
-func (t *Talk) review(l *link) {
+func (t *Talk) review(now time.Time, l *link) {
 	if l.ended || t.store == nil {
 		return
 	}
@@ -293,6 +305,15 @@ func (t *Talk) review(l *link) {
 		l.state.Account = account
 		t.publishPeers()
 	}
+	if account.IsZero() && t.o.Owner != nil && l.session == nil {
+		if l.until.IsZero() {
+			l.until = now.Add(strangerWait)
+		}
+		if now.Before(l.until) {
+			return
+		}
+	}
+	l.until = time.Time{}
 	member := !v.known || v.roles[account] != room.Nobody && !v.ended[device]
 	switch {
 	case member && l.session == nil:

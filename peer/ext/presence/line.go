@@ -34,11 +34,26 @@ const (
 // errFlood is a peer that tells more than an honest one does.
 var errFlood = errors.New("far more messages than presence takes")
 
+// errStranger is a peer that is nobody who may know us, or does not say who he is.
+var errStranger = errors.New("it is nobody who is welcome")
+
+// strangerWait is how long a peer may be connected without showing whose it is.
+const strangerWait = 5 * time.Second
+
+// hurry ends the connection of a stranger who has had his time.
+func (l *line) hurry(now time.Time) {
+	if now.Sub(l.seen.Since) >= strangerWait {
+		l.peer.Close(errStranger)
+	}
+}
+
 // line is presence on one connection.
 type line struct {
 	company *company
 	peer    ext.Peer
 	seen    Seen
+
+	stranger bool // it is told nothing before it has shown whose it is
 
 	told ext.Allowance // ours
 	owed bool          // the peer has an old state of us
@@ -110,7 +125,7 @@ func (l *line) Handle(now time.Time, payload []byte) error {
 		if !l.states.Take(now) {
 			return errFlood
 		}
-		return l.heard(rest)
+		return l.heard(now, rest)
 	}
 	if !l.pings.Take(now) {
 		return errFlood
@@ -126,7 +141,7 @@ func (l *line) Handle(now time.Time, payload []byte) error {
 }
 
 // heard takes in what the peer says of itself.
-func (l *line) heard(b []byte) error {
+func (l *line) heard(now time.Time, b []byte) error {
 	s, err := parseState(b)
 	if err != nil {
 		return err
@@ -138,9 +153,17 @@ func (l *line) heard(b []byte) error {
 	if l.known() && account != l.seen.Account {
 		return errState // a device does not change hands while it is connected
 	}
+	if !l.known() && !l.company.ext.opt.Welcome(l.peer.Device(), account) {
+		return errStranger
+	}
 	l.seen.Account, l.seen.State, l.seen.Listen = account, s, l.peer.Listen()
 	l.company.publish()
 	l.company.ext.opt.Tell(l.seen)
+	if l.stranger {
+		l.stranger = false
+		l.tell(now, l.company.ext.opt.Self())
+		l.ping(now)
+	}
 	return nil
 }
 

@@ -18,6 +18,10 @@ type Options struct {
 	// by the goroutine that owns the room, and must not block. Its slice is only read, before it returns to
 	// the room.
 	Self func() State
+	// Welcome reports whether a device may know who we are. It is asked when the device connects, with account zero:
+	// then no means that it is to show first whose it is; and again, with the account, when it has, and then no
+	// ends the connection. It is called as Self is. Nil welcomes everybody.
+	Welcome func(device, account identity.Key) bool
 	// Tell is told of everybody who says or changes his State, whose distance was measured for
 	// the first time, and, with Gone, who is connected no more. It is called by the goroutine that owns the
 	// room, and must not block. Nil for nobody.
@@ -51,6 +55,9 @@ type Extension struct {
 func New(o Options) *Extension {
 	if o.Tell == nil {
 		o.Tell = func(Seen) {}
+	}
+	if o.Welcome == nil {
+		o.Welcome = func(identity.Key, identity.Key) bool { return true }
 	}
 	return &Extension{opt: o}
 }
@@ -119,6 +126,9 @@ type company struct {
 func (c *company) Attach(now time.Time, p ext.Peer) ext.Handler {
 	l := newLine(c, now, p)
 	c.lines = append(c.lines, l)
+	if l.stranger = !c.ext.opt.Welcome(p.Device(), identity.Key{}); l.stranger {
+		return l
+	}
 	l.tell(now, c.ext.opt.Self())
 	l.ping(now)
 	return l
@@ -128,6 +138,10 @@ func (c *company) Attach(now time.Time, p ext.Peer) ext.Handler {
 func (c *company) Tick(now time.Time) {
 	c.spread(now)
 	for _, l := range c.lines {
+		if l.stranger {
+			l.hurry(now)
+			continue
+		}
 		if l.owed {
 			l.tell(now, c.ext.opt.Self())
 		}
@@ -142,7 +156,9 @@ func (c *company) spread(now time.Time) {
 	}
 	self := c.ext.opt.Self()
 	for _, l := range c.lines {
-		l.tell(now, self)
+		if !l.stranger {
+			l.tell(now, self)
+		}
 	}
 }
 

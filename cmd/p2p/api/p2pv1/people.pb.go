@@ -424,21 +424,23 @@ const (
 	Notice_KIND_DEVICE_JOINED  Notice_Kind = 7
 	Notice_KIND_DEVICE_REVOKED Notice_Kind = 8
 	Notice_KIND_JOINED         Notice_Kind = 9
+	Notice_KIND_INVITED        Notice_Kind = 10
 )
 
 // Enum value maps for Notice_Kind.
 var (
 	Notice_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_CREATED",
-		2: "KIND_ADDED",
-		3: "KIND_REMOVED",
-		4: "KIND_LEFT",
-		5: "KIND_ROLE",
-		6: "KIND_CHANGED",
-		7: "KIND_DEVICE_JOINED",
-		8: "KIND_DEVICE_REVOKED",
-		9: "KIND_JOINED",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_CREATED",
+		2:  "KIND_ADDED",
+		3:  "KIND_REMOVED",
+		4:  "KIND_LEFT",
+		5:  "KIND_ROLE",
+		6:  "KIND_CHANGED",
+		7:  "KIND_DEVICE_JOINED",
+		8:  "KIND_DEVICE_REVOKED",
+		9:  "KIND_JOINED",
+		10: "KIND_INVITED",
 	}
 	Notice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -451,6 +453,7 @@ var (
 		"KIND_DEVICE_JOINED":  7,
 		"KIND_DEVICE_REVOKED": 8,
 		"KIND_JOINED":         9,
+		"KIND_INVITED":        10,
 	}
 )
 
@@ -3752,7 +3755,7 @@ type Notice struct {
 	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"` // whom it is about
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"`
-	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"` // such as the room's new name
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"` // such as the room's new name, or that of the room into which somebody was invited
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6012,13 +6015,13 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\alamport\x18\x19 \x01(\x04R\alamport\x12\x1f\n" +
 	"\vmentions_me\x18\x1a \x01(\bR\n" +
 	"mentionsMe\x12,\n" +
-	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\"\xda\x02\n" +
+	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\"\xec\x02\n" +
 	"\x06Notice\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Notice.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12 \n" +
 	"\x04role\x18\x04 \x01(\x0e2\f.p2p.v1.RoleR\x04role\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04text\"\xc2\x01\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"\xd4\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0e\n" +
@@ -6030,7 +6033,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fKIND_CHANGED\x10\x06\x12\x16\n" +
 	"\x12KIND_DEVICE_JOINED\x10\a\x12\x17\n" +
 	"\x13KIND_DEVICE_REVOKED\x10\b\x12\x0f\n" +
-	"\vKIND_JOINED\x10\t\"d\n" +
+	"\vKIND_JOINED\x10\t\x12\x10\n" +
+	"\fKIND_INVITED\x10\n" +
+	"\"d\n" +
 	"\vSendRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x19\n" +

@@ -1,0 +1,240 @@
+package people
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/directory"
+	"p2p/peer/identity"
+)
+
+// attendance is the session with the directory.
+type attendance struct {
+	node   *Node
+	url    string
+	client *directory.Client
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+
+	mu        sync.Mutex
+	connected bool
+	problem   string
+	next      time.Time
+}
+
+// attend begins the session with the directory, if there is an account at one. It does nothing when there is a
+// session.
+func (n *Node) attend() {
+	n.mu.Lock()
+	s := n.self
+	if s == nil || s.name == "" || s.loggedOut || n.attended != nil {
+		n.mu.Unlock()
+		return
+	}
+	n.mu.Unlock()
+	a, err := n.newAttendance(s)
+	if err != nil {
+		n.log.Error("the directory cannot be used", zap.String("url", s.directory), zap.Error(err))
+		return
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	a.cancel = cancel
+	n.mu.Lock()
+	n.attended = a
+	n.mu.Unlock()
+	a.show(n.presence())
+	n.befriend()
+	a.group.Go(func() {
+		err := a.client.Attend(ctx, directory.Attendance{Certificate: s.certificate, Tell: a.tell})
+		if err != nil {
+			a.note(false, err.Error(), time.Time{})
+			n.log.Error("the directory has ended the session", zap.Error(err))
+		}
+	})
+}
+
+func (n *Node) newAttendance(s *self) (*attendance, error) {
+	client, err := directory.New(directory.Options{URL: s.directory, Device: s.device, Log: n.log})
+	if err != nil {
+		return nil, err
+	}
+	return &attendance{node: n, url: s.directory, client: client}, nil
+}
+
+// leave ends the session: others see it at once.
+func (a *attendance) leave(ctx context.Context) {
+	a.cancel()
+	a.group.Wait()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := a.client.Goodbye(ctx); err != nil {
+		a.node.log.Debug("the directory was not told", zap.Error(err))
+	}
+}
+
+// show tells the directory how this person appears, and where he is.
+func (a *attendance) show(p p2pv1.Presence) {
+	addrs := a.node.addrs()
+	var port uint16
+	if len(addrs) > 0 {
+		port = addrs[0].Port()
+	}
+	a.client.Set(directory.Presence{
+		Away: p != p2pv1.Presence_PRESENCE_ONLINE, Port: port, Addrs: addrs[:min(len(addrs), directory.MaxAddrs)],
+	})
+}
+
+// note remembers how the session stands, and tells programs.
+func (a *attendance) note(connected bool, problem string, next time.Time) {
+	a.mu.Lock()
+	a.connected, a.problem, a.next = connected, problem, next
+	a.mu.Unlock()
+	a.node.tellDirectory()
+}
+
+// tell is called by the client's goroutine.
+func (a *attendance) tell(e directory.Event) {
+	n := a.node
+	switch e := e.(type) {
+	case directory.Connected:
+		a.note(true, "", time.Time{})
+		n.clerk.do(n.resend)
+	case directory.Lost:
+		a.note(false, e.Err.Error(), e.NextTry)
+		for _, k := range n.faces.blind() {
+			n.clerk.do(func(ctx context.Context) { n.looks(ctx, k) })
+		}
+	case directory.Seen:
+		a.seen(e)
+	case directory.NewDevice:
+		if n.known.add(e.Certificate) {
+			n.clerk.do(func(context.Context) { n.newDevice(e.Certificate) })
+		}
+	case directory.Mail:
+		n.clerk.do(func(ctx context.Context) { n.mail(ctx, a, e) })
+	}
+}
+
+// seen takes in where a friend is.
+func (a *attendance) seen(e directory.Seen) {
+	n := a.node
+	var addrs []netip.AddrPort
+	for _, d := range e.Devices {
+		n.known.add(d.Certificate)
+		if d.Certificate.Device != n.deviceOf() {
+			addrs = append(addrs, d.Addrs...)
+		}
+	}
+	changed := n.faces.told(e)
+	n.clerk.do(func(ctx context.Context) {
+		n.reachAt(e.Person, addrs)
+		if changed {
+			n.looks(ctx, e.Person)
+		}
+	})
+}
+
+func (n *Node) deviceOf() identity.Key {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil {
+		return identity.Key{}
+	}
+	return n.self.deviceKey()
+}
+
+// newDevice warns of a device that the account has certified, or tells of one that it has revoked, and lets
+// nobody in whom that concerns.
+func (n *Node) newDevice(cert identity.Certificate) {
+	if cert.Account == n.accountOf() && cert.Device != n.deviceOf() {
+		n.alert(p2pv1.Alert_KIND_NEW_DEVICE, cert.Account, cert.Label)
+	}
+	for _, c := range n.every() {
+		c.swarm.Review()
+		c.near.Changed()
+	}
+}
+
+// mail takes in a letter, and answers for it: the directory forgets it only when what follows from it is stored.
+func (n *Node) mail(ctx context.Context, a *attendance, m directory.Mail) {
+	s, err := n.me()
+	if err != nil {
+		return
+	}
+	l, err := s.openLetter(m.From, m.Sealed)
+	if err != nil {
+		n.log.Warn("a letter that cannot be believed", zap.Error(err))
+	} else {
+		n.known.add(l.from)
+		if err := n.received(ctx, m.From, l); err != nil {
+			n.log.Warn("a letter waits", zap.Error(err))
+			return // it comes again
+		}
+	}
+	if err := a.client.Taken(ctx, m.ID); err != nil && ctx.Err() == nil {
+		n.log.Debug("the directory was not told that a letter has come", zap.Error(err))
+	}
+}
+
+// directoryView is how things stand with the directory.
+func (n *Node) directoryView() *p2pv1.Directory {
+	n.mu.Lock()
+	a, s := n.attended, n.self
+	n.mu.Unlock()
+	switch {
+	case a != nil:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		d := &p2pv1.Directory{Url: a.url, Connected: a.connected, Problem: a.problem}
+		if !a.next.IsZero() {
+			d.NextTry = a.next.UnixMilli()
+		}
+		return d
+	case s != nil && s.directory != "":
+		return &p2pv1.Directory{Url: s.directory}
+	}
+	return &p2pv1.Directory{Url: n.opt.Directory}
+}
+
+// announceOf returns the announce URL of the tracker that a directory belongs to.
+func announceOf(directory string) string {
+	u, err := url.Parse(directory)
+	if err != nil || u.Host == "" {
+		return directory
+	}
+	if !strings.HasSuffix(u.Path, "/announce") {
+		u.Path = strings.TrimSuffix(u.Path, "/") + "/announce"
+	}
+	return u.String()
+}
+
+// localAddrs returns addresses of this machine at which others may reach a port, those of local networks
+// first; on a machine without a network, its loopback address.
+func localAddrs(port uint16) []netip.AddrPort {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		list = nil
+	}
+	var all []netip.AddrPort
+	for _, a := range list {
+		p, err := netip.ParsePrefix(a.String())
+		if err != nil {
+			continue
+		}
+		if ip := p.Addr().Unmap(); ip.IsGlobalUnicast() {
+			all = append(all, netip.AddrPortFrom(ip, port))
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
+	}
+	return all[:min(len(all), maxAddrs)]
+}

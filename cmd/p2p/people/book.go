@@ -1,0 +1,198 @@
+package people
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// record is what the devices of an account tell each other in their own room: the newest state of one contact,
+// place or invite. Of two about the same one, the later in the room's order counts.
+type record struct {
+	Contact *contact `json:"contact,omitempty"`
+	Place   *place   `json:"place,omitempty"`
+	Invite  *invite  `json:"invite,omitempty"`
+	Name    *string  `json:"name,omitempty"` // how the account calls itself
+}
+
+// contact is a person as the account knows him.
+type contact struct {
+	Account   identity.Key       `json:"account"`
+	Name      string             `json:"name"`                // what the account calls him
+	Directory string             `json:"directory,omitempty"` // his name there
+	State     p2pv1.ContactState `json:"state"`
+	Room      room.ID            `json:"room"` // of the two
+	Verified  bool               `json:"verified,omitempty"`
+	Changed   identity.Key       `json:"changed,omitzero"` // what the directory names for his name now
+	Note      string             `json:"note,omitempty"`   // what he, or the account, wrote with the request
+	Asked     int64              `json:"asked,omitempty"`  // milliseconds
+	Reach     reach              `json:"reach,omitzero"`
+}
+
+// reach is where somebody is to be found.
+type reach struct {
+	Trackers []string         `json:"trackers,omitempty"`
+	Addrs    []netip.AddrPort `json:"addrs,omitempty"`
+	Token    identity.Token   `json:"token,omitzero"` // of the link that led to him
+}
+
+// place is a conversation that the account is in, or has left.
+type place struct {
+	Room     room.ID          `json:"room"`           // zero while only the link is known
+	Swarm    string           `json:"swarm"`          // info-hash of the room: what a link names
+	With     identity.Key     `json:"with,omitzero"`  // of a direct one
+	Host     identity.Key     `json:"host,omitzero"`  // who let the account in, and is believed before the room is known
+	Name     string           `json:"name,omitempty"` // before the room is known
+	Trackers []string         `json:"trackers,omitempty"`
+	Addrs    []netip.AddrPort `json:"addrs,omitempty"` // where members were
+	Left     bool             `json:"left,omitempty"`
+	Farewell farewell         `json:"farewell,omitzero"`
+	Since    int64            `json:"since,omitempty"` // milliseconds
+	Join     *reach           `json:"join,omitempty"`  // how to get in, while it has not happened
+}
+
+// farewell names the event by which the account left a room.
+type farewell struct {
+	Device identity.Key `json:"device,omitzero"`
+	Seq    uint64       `json:"seq,omitempty"`
+}
+
+// event returns as much of that event as says whether it was delivered.
+func (f farewell) event() *room.Event {
+	return &room.Event{Header: room.Header{Author: f.Device, Seq: f.Seq}}
+}
+
+// invite is a link that the account has given out.
+type invite struct {
+	Token identity.Token `json:"token"`
+	Room  room.ID        `json:"room,omitzero"` // zero: to the account itself
+	Until int64          `json:"until"`         // milliseconds
+	Void  bool           `json:"void,omitempty"`
+}
+
+// book is what an account's devices agree on. It is guarded by its Node.
+type book struct {
+	at       map[string]history.Position // where the record that counts stands, by what it is about
+	name     string
+	contacts map[identity.Key]*contact
+	places   map[string]*place // by Swarm
+	invites  map[identity.Token]*invite
+}
+
+func newBook() *book {
+	return &book{at: map[string]history.Position{}, contacts: map[identity.Key]*contact{}, places: map[string]*place{}, invites: map[identity.Token]*invite{}}
+}
+
+// subject returns what a record is about, empty for nothing that is known.
+func (r record) subject() string {
+	switch {
+	case r.Contact != nil:
+		return "contact " + r.Contact.Account.String()
+	case r.Place != nil:
+		return "place " + r.Place.Swarm
+	case r.Invite != nil:
+		return "invite " + string(r.Invite.Token[:])
+	case r.Name != nil:
+		return "name"
+	}
+	return ""
+}
+
+// apply takes in a record that stands at a position of the own room, and reports whether it counts. Records
+// may come in any order.
+func (b *book) apply(r record, at history.Position) bool {
+	about := r.subject()
+	if have, known := b.at[about]; about == "" || known && !have.Less(at) {
+		return false
+	}
+	b.at[about] = at
+	switch {
+	case r.Contact != nil:
+		b.contacts[r.Contact.Account] = r.Contact
+	case r.Place != nil:
+		b.places[r.Place.Swarm] = r.Place
+	case r.Invite != nil:
+		b.invites[r.Invite.Token] = r.Invite
+	case r.Name != nil:
+		b.name = *r.Name
+	}
+	return true
+}
+
+// parseRecord reads the body of an event of the own room.
+func parseRecord(body []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(body, &r); err != nil {
+		return record{}, fmt.Errorf("read record: %w", err)
+	}
+	return r, nil
+}
+
+func (r record) body() ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("write record: %w", err)
+	}
+	return b, nil
+}
+
+// sorted returns the contacts by name.
+func (b *book) sorted() []*contact {
+	return slices.SortedFunc(maps.Values(b.contacts), func(x, y *contact) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), x.Account.Compare(y.Account))
+	})
+}
+
+// direct returns the place of the account and one other.
+func (b *book) direct(with identity.Key) *place {
+	c := b.contacts[with]
+	if c == nil {
+		return nil
+	}
+	return b.places[swarmOf(c.Room).String()]
+}
+
+// free returns name, or if another contact has it, name with a number.
+func (b *book) free(name string, but identity.Key) string {
+	taken := func(s string) bool {
+		for k, c := range b.contacts {
+			if k != but && strings.EqualFold(c.Name, s) {
+				return true
+			}
+		}
+		return false
+	}
+	try := name
+	for n := 2; taken(try); n++ {
+		try = fmt.Sprintf("%s-%d", name, n)
+	}
+	return try
+}
+
+// friend reports whether the two have each other.
+func (b *book) friend(k identity.Key) bool {
+	c := b.contacts[k]
+	return c != nil && c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND
+}
+
+// blocked reports whether the account wants to hear nothing of somebody.
+func (b *book) blocked(k identity.Key) bool {
+	c := b.contacts[k]
+	return c != nil && c.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED
+}
+
+// admits reports whether a token lets somebody in: into a room, or as a contact if room is
+// zero. Now is in milliseconds.
+func (b *book) admits(t identity.Token, in room.ID, now int64) bool {
+	i := b.invites[t]
+	return t != identity.Token{} && i != nil && !i.Void && i.Room == in && now < i.Until
+}

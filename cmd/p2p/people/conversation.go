@@ -1,0 +1,258 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer"
+	"p2p/peer/ext"
+	"p2p/peer/ext/chat"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/offer"
+	"p2p/peer/ext/presence"
+	"p2p/peer/identity"
+	"p2p/torrentfile/infohash"
+)
+
+// conversation is one room on this device: what is said in it (Talk), and the swarm of those who are in it. It does not
+// change; what it knows of members comes from the Talk, which may be asked by any goroutine.
+type conversation struct {
+	node   *Node
+	id     room.ID
+	own    bool // it is the room of the account's devices
+	talk   *chat.Talk
+	swarm  *peer.Gathering
+	near   *presence.Extension
+	offers *offer.Extension
+	opened chan struct{} // closed when all of that is there, or will not be
+}
+
+// converse opens a room, or makes one with birth. The caller holds changing.
+func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trackers []string, own bool) (*conversation, error) {
+	c := &conversation{node: n, id: id, own: own, opened: make(chan struct{})}
+	defer close(c.opened)
+	o := chat.Options{
+		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell,
+	}
+	var err error
+	if birth != nil {
+		if c.talk, err = chat.Create(ctx, n.archive, o, *birth); err == nil {
+			c.id = c.talk.ID()
+		}
+	} else {
+		c.talk, err = chat.Open(ctx, n.archive, id, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.near = presence.New(presence.Options{Self: n.state, Welcome: c.welcome, Tell: c.sees})
+	c.offers = offer.New(offer.Options{Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) }})
+	swarm, err := n.node.Gather(peer.Room{
+		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits,
+		Extensions: []ext.Extension{c.talk.Extension(), c.near, c.offers},
+	})
+	if err != nil {
+		c.talk.Close()
+		return nil, err
+	}
+	c.swarm = swarm
+	return c, nil
+}
+
+// tiers makes each tracker a tier of its own: people who share one of them meet.
+func tiers(trackers []string) (all [][]string) {
+	for _, t := range trackers {
+		all = append(all, []string{t})
+	}
+	return all
+}
+
+// close leaves the room on this device, not as a member.
+func (c *conversation) close(ctx context.Context) {
+	c.swarm.Close(ctx)
+	c.talk.Close()
+}
+
+// admits reports whether a device may connect. One of which nobody knows whose it is may, to show that: it is told
+// nothing before (welcome), and sent away when it does not. Any goroutine may call it.
+func (c *conversation) admits(device identity.Key) bool {
+	return c.owner(device).IsZero() || c.trusts(device)
+}
+
+// trusts reports whether a device is that of somebody who belongs here. Any goroutine may call it.
+func (c *conversation) trusts(device identity.Key) bool { return c.belongs(c.owner(device)) }
+
+// owner returns whose a device is, zero for unknown.
+func (c *conversation) owner(device identity.Key) identity.Key {
+	if account := c.node.known.owner(device); !account.IsZero() {
+		return account
+	}
+	account, _ := c.talk.Knows(device)
+	return account
+}
+
+// belongs reports whether somebody may be here: a member, or, before the room is known, who is expected.
+func (c *conversation) belongs(account identity.Key) bool {
+	me := c.node.accountOf()
+	switch {
+	case account.IsZero():
+		return false
+	case account == me:
+		return true
+	case c.own:
+		return false
+	case !c.talk.Known():
+		return c.node.expects(c.id, account)
+	}
+	// Who was removed is told so by those who know, if he has asked himself or not.
+	return c.talk.Role(account) != room.Nobody || c.talk.Removed(account) && c.talk.Removed(me)
+}
+
+// welcome is presence.Options.Welcome.
+func (c *conversation) welcome(device, account identity.Key) bool {
+	if account.IsZero() {
+		return c.trusts(device)
+	}
+	return c.belongs(account)
+}
+
+// tell is called by the Talk's goroutine.
+func (c *conversation) tell(change chat.Change) {
+	if len(change.Added) > 0 || change.Recount {
+		c.node.hub.news()
+	}
+	c.node.clerk.do(func(ctx context.Context) {
+		if <-c.opened; c.swarm != nil {
+			c.node.changed(ctx, c, change)
+		}
+	})
+}
+
+// sees is called by the swarm's goroutine with what a connection says of itself.
+func (c *conversation) sees(s presence.Seen) {
+	n, at := c.node, contactPoint{c.id, s.Device}
+	if s.Gone {
+		if account, changed := n.faces.parts(at, time.Now()); changed {
+			n.clerk.do(func(ctx context.Context) { n.looks(ctx, account) })
+		}
+		return
+	}
+	fresh := false
+	for _, cert := range s.State.Certificates {
+		fresh = n.known.add(cert) || fresh
+	}
+	if fresh {
+		c.talk.Review()
+	}
+	g := glimpse{account: s.Account, away: s.State.Away, addr: s.Addr.Addr(), rtt: s.RTT}
+	if n.faces.meets(at, g, s.State.Name) || fresh {
+		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
+	}
+}
+
+// state is what this device tells others of itself. Any goroutine may call it.
+func (n *Node) state() presence.State {
+	n.mu.Lock()
+	s, name := n.self, n.displayName()
+	away := n.away.now(n.hub.watched()) != p2pv1.Presence_PRESENCE_ONLINE
+	n.mu.Unlock()
+	if s == nil {
+		return presence.State{}
+	}
+	certs := []identity.Certificate{s.certificate}
+	for _, c := range n.known.all(s.accountKey()) {
+		if c.Device != s.deviceKey() && len(certs) < presence.MaxCertificates {
+			certs = append(certs, c)
+		}
+	}
+	return presence.State{Name: name, Away: away, Certificates: certs}
+}
+
+// accountOf returns the key of the account, zero for nobody's.
+func (n *Node) accountOf() identity.Key {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil {
+		return identity.Key{}
+	}
+	return n.self.accountKey()
+}
+
+// expects reports whether somebody may be met in a room that is not known yet: who let this person in, or a
+// contact.
+func (n *Node) expects(id room.ID, account identity.Key) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.book.places[swarmOf(id).String()]
+	return p != nil && (account == p.With || account == p.Host || n.book.friend(account))
+}
+
+// every returns all open conversations but the own one.
+func (n *Node) every() (all []*conversation) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.open {
+		all = append(all, c)
+	}
+	return all
+}
+
+// reachAt tells the swarms of all rooms that somebody is in where he may be.
+func (n *Node) reachAt(account identity.Key, addrs []netip.AddrPort) {
+	if len(addrs) == 0 {
+		return
+	}
+	for _, c := range n.every() {
+		if c.talk.Role(account) != room.Nobody || !c.talk.Known() && n.expects(c.id, account) {
+			c.swarm.AddPeers(addrs, false)
+		}
+	}
+	if n.mu.Lock(); n.own != nil && account == n.self.accountKey() {
+		n.own.swarm.AddPeers(addrs, false)
+	}
+	n.mu.Unlock()
+}
+
+// join makes this device write its Join as soon as the account is a member.
+func (c *conversation) join(ctx context.Context) {
+	n := c.node
+	me, err := n.me()
+	if err != nil || !c.talk.Known() || c.talk.Joined() || c.talk.Role(me.accountKey()) == room.Nobody {
+		return
+	}
+	if err := c.talk.Join(ctx, me.certificate); err != nil && !errors.Is(err, chat.ErrClosed) {
+		n.log.Warn("cannot join a room", zap.Stringer("room", c.id), zap.Error(err))
+	}
+}
+
+// addrs returns where the members listen who are connected.
+func (c *conversation) addrs() (all []netip.AddrPort) {
+	for _, seen := range c.near.Present() {
+		if seen.Listen.IsValid() && len(all) < maxAddrs {
+			all = append(all, seen.Listen)
+		}
+	}
+	return all
+}
+
+// mayInvite reports whether somebody may add members.
+func (c *conversation) mayInvite(account identity.Key) bool {
+	role := c.talk.Role(account)
+	return role >= room.Moderator || role == room.Member && c.talk.Options().Open
+}
+
+// others returns the members besides this account.
+func (c *conversation) others() (all []identity.Key) {
+	me := c.node.accountOf()
+	for _, p := range c.talk.Members() {
+		if p.Account != me {
+			all = append(all, p.Account)
+		}
+	}
+	return all
+}

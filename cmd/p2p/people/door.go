@@ -1,0 +1,269 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer"
+	"p2p/peer/ext"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/knock"
+	"p2p/peer/identity"
+	"p2p/torrentfile/infohash"
+)
+
+// door is a doorbell: the account's own, or that of somebody whom this person wants something of.
+type door struct {
+	swarm     *peer.Gathering
+	answering *knock.Answering // nil where this person rings
+}
+
+func (d *door) close(ctx context.Context) { d.swarm.Close(ctx) }
+
+// problem says why nobody has answered, for people.
+func (d *door) problem() string {
+	st := d.swarm.Stats()
+	for _, t := range st.Trackers {
+		if t.Err != "" {
+			return t.Err
+		}
+	}
+	return st.LastError
+}
+
+// errand is a reason to ring somebody's bell.
+type errand struct {
+	to      identity.Key
+	reach   reach
+	request knock.Request
+}
+
+// errands returns who is to be rung: contacts that were asked and have not answered, and hosts of rooms that
+// this person has a link to. One errand for each person: a room comes after the contact.
+func (n *Node) errands() map[infohash.T]errand {
+	addrs, trackers := n.addrs(), n.trackers()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := map[infohash.T]errand{}
+	add := func(to identity.Key, r reach, q knock.Request) {
+		if len(r.Trackers)+len(r.Addrs) == 0 {
+			return
+		}
+		q.Name, q.Trackers, q.Addrs, q.Token = cut(n.displayName(), maxNameLen), first(trackers, maxTrackers), first(addrs, maxAddrs), r.Token
+		all[doorOf(to)] = errand{to, r, q}
+	}
+	for _, p := range n.book.places {
+		if p.Join != nil && !p.Left {
+			add(p.Host, *p.Join, knock.Request{Join: swarmFrom(p.Swarm)})
+		}
+	}
+	for _, c := range n.book.contacts {
+		if c.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
+			add(c.Account, c.Reach, knock.Request{Note: c.Note, Room: c.Room})
+		}
+	}
+	return all
+}
+
+func first[T any](all []T, n int) []T { return slices.Clone(all[:min(len(all), n)]) }
+
+// fitDoors opens the doors that are wanted, and closes the others. The caller holds changing.
+func (n *Node) fitDoors(ctx context.Context) error {
+	wanted := n.errands()
+	home := doorOf(n.accountOf())
+	n.mu.Lock()
+	var over []*door
+	for hash, d := range n.doors {
+		if _, stays := wanted[hash]; !stays && hash != home {
+			over = append(over, d)
+			delete(n.doors, hash)
+		}
+	}
+	answering := n.doors[home] != nil
+	n.mu.Unlock()
+	for _, d := range over {
+		d.close(ctx)
+	}
+	var err error
+	if !answering {
+		own := knock.NewDoor(knock.Door{Certificate: n.certificate, Answer: n.answer})
+		err = n.openDoor(home, peer.Room{Trackers: tiers(n.trackers()), AnswerOnly: true, Extensions: []ext.Extension{own}}, own)
+	}
+	for hash, e := range wanted {
+		n.mu.Lock()
+		ringing := n.doors[hash] != nil
+		n.mu.Unlock()
+		if !ringing && hash != home {
+			err = errors.Join(err, n.ring(hash, e))
+		}
+	}
+	return err
+}
+
+// ring rings somebody's bell until fitDoors finds that nobody wants that any more.
+func (n *Node) ring(hash infohash.T, e errand) error {
+	bell := knock.NewBell(knock.Bell{
+		Certificate: n.certificate, Wanted: e.to,
+		Request: func() knock.Request {
+			if now, wanted := n.errands()[hash]; wanted {
+				return now.request
+			}
+			return e.request
+		},
+		Told: func(v knock.Visitor, a knock.Answer) {
+			n.clerk.do(func(ctx context.Context) { n.answered(ctx, v, a) })
+		},
+	})
+	return n.openDoor(hash, peer.Room{Trackers: tiers(e.reach.Trackers), Peers: e.reach.Addrs, Extensions: []ext.Extension{bell}}, nil)
+}
+
+func (n *Node) openDoor(hash infohash.T, r peer.Room, own *knock.Answering) error {
+	r.InfoHash, r.Doorbell = hash, true
+	swarm, err := n.node.Gather(r)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.doors[hash] = &door{swarm, own}
+	return nil
+}
+
+// certificate is that of this device.
+func (n *Node) certificate() identity.Certificate {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil {
+		return identity.Certificate{}
+	}
+	return n.self.certificate
+}
+
+// answer says what a visitor is told. What he asks is stored first: the clerk does that, and who rings again
+// is told what has become of it. The door's goroutine calls it.
+func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
+	n.known.add(v.Certificate)
+	now := time.Now().UnixMilli()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.book.blocked(v.Account) || n.self == nil || v.Account == n.self.accountKey() {
+		return knock.Answer{Verdict: knock.Received} // he is to notice nothing
+	}
+	if !r.Join.IsZero() {
+		return n.answerJoin(v, r, now)
+	}
+	k := n.book.contacts[v.Account]
+	switch {
+	case k != nil && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room == room.ID(r.Room):
+		return knock.Answer{Verdict: knock.Accepted}
+	case k != nil && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && k.Room == room.ID(r.Room):
+		return knock.Answer{Verdict: knock.Refused}
+	}
+	invited := n.book.admits(r.Token, room.ID{}, now)
+	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, from: v.Certificate}
+	n.clerk.do(func(ctx context.Context) {
+		if err := n.asked(ctx, v.Account, l, invited); err != nil && ctx.Err() == nil {
+			n.log.Warn("a request waits", zap.Error(err))
+		}
+	})
+	return knock.Answer{Verdict: knock.Received} // and more when the person, or the clerk, has decided
+}
+
+// answerJoin lets somebody into a room who has a link to it. The caller holds mu.
+func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Answer {
+	p := n.book.places[r.Join.String()]
+	if p == nil || p.Room.IsZero() || !n.book.admits(r.Token, p.Room, now) {
+		return knock.Answer{Verdict: knock.Refused}
+	}
+	c := n.open[p.Room]
+	if c == nil {
+		return knock.Answer{Verdict: knock.Received}
+	}
+	switch {
+	case c.talk.Role(v.Account) != room.Nobody:
+		return knock.Answer{Verdict: knock.Accepted, Room: p.Room, Addrs: c.addrs()}
+	case c.talk.Removed(v.Account): // who was thrown out does not come back by a link
+		return knock.Answer{Verdict: knock.Refused}
+	case len(c.talk.Members()) >= c.talk.Options().Limit:
+		return knock.Answer{Verdict: knock.Busy}
+	}
+	n.faces.called(v.Account, cut(r.Name, maxNameLen))
+	n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account) })
+	return knock.Answer{Verdict: knock.Received} // he is told when it is so
+}
+
+// letIn adds somebody to a room.
+func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key) {
+	if _, err := c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member}); err != nil && ctx.Err() == nil {
+		n.log.Warn("cannot let somebody in who has a link", zap.Error(err))
+		return
+	}
+	n.tellVisitor(account, knock.Answer{Verdict: knock.Accepted, Room: c.id, Addrs: c.addrs()})
+}
+
+// tellVisitor tells somebody who may still stand at the door what has become of his request.
+func (n *Node) tellVisitor(account identity.Key, a knock.Answer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil {
+		return
+	}
+	if d := n.doors[doorOf(n.self.accountKey())]; d != nil {
+		d.answering.Tell(account, a)
+	}
+}
+
+// answered takes in what somebody says whose bell was rung.
+func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
+	n.known.add(v.Certificate)
+	n.mu.Lock()
+	var joins []place
+	for _, p := range n.book.places {
+		if p.Join != nil && p.Host == v.Account {
+			joins = append(joins, *p)
+		}
+	}
+	n.mu.Unlock()
+	for _, p := range joins {
+		n.joined(ctx, p, v, a)
+	}
+	k, known := n.contact(v.Account)
+	if !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
+		return
+	}
+	if a.Verdict == knock.Refused {
+		k.State = p2pv1.ContactState_CONTACT_STATE_REFUSED
+		n.rewrite(ctx, record{Contact: &k})
+		n.alert(p2pv1.Alert_KIND_ANSWERED, v.Account, "")
+		return
+	}
+	if c := n.conversation(k.Room); c != nil && v.Listen.IsValid() {
+		c.swarm.AddPeers(append(a.Addrs, v.Listen), false)
+	}
+	n.tellContact(v.Account)
+}
+
+// joined enters a room whose link was honoured, or gives up.
+func (n *Node) joined(ctx context.Context, p place, v knock.Visitor, a knock.Answer) {
+	switch a.Verdict {
+	case knock.Accepted:
+		if id := room.ID(a.Room); swarmOf(id).String() == p.Swarm {
+			p.Room, p.Join, p.Addrs = id, nil, a.Addrs
+			if v.Listen.IsValid() {
+				p.Addrs = append(p.Addrs, v.Listen)
+			}
+		}
+	case knock.Refused:
+		p.Left, p.Join = true, nil
+		n.alert(p2pv1.Alert_KIND_ANSWERED, v.Account, p.Name)
+	default:
+		return
+	}
+	n.rewrite(ctx, record{Place: &p})
+	n.tellRoom(p.Room)
+}

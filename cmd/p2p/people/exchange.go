@@ -1,0 +1,460 @@
+package people
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer"
+	"p2p/peer/announce"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/piece"
+	"p2p/piece/store"
+	"p2p/torrentfile"
+	"p2p/torrentfile/infohash"
+)
+
+// exchange is the files that this device has offered or accepted. Its methods may be called by any goroutine.
+type exchange struct {
+	node  *Node
+	group sync.WaitGroup
+
+	mu     sync.Mutex
+	all    map[infohash.T]*transfer
+	closed bool
+}
+
+// transfer is one file, or folder. Guarded by its exchange.
+type transfer struct {
+	deal
+	state   p2pv1.Transfer_State
+	problem string
+	done    int64 // while it is hashed or checked
+	info    []byte
+	store   *store.Store
+	swarm   *peer.Swarm
+	cancel  context.CancelFunc
+	told    told // what programs know
+}
+
+// deal is what is kept of a transfer.
+type deal struct {
+	Hash    infohash.T `json:"-"`
+	Text    string     `json:"hash"`
+	Message room.ID    `json:"message"`
+	Room    room.ID    `json:"room"`
+	Name    string     `json:"name"`
+	Size    int64      `json:"size"`
+	Files   int32      `json:"files"`
+	Folder  bool       `json:"folder,omitempty"`
+	Path    string     `json:"path"`           // of the content on this machine
+	Mine    bool       `json:"mine,omitempty"` // this person offers it
+
+	fresh bool // it was hashed a moment ago
+}
+
+func newExchange(n *Node) *exchange {
+	return &exchange{node: n, all: map[infohash.T]*transfer{}}
+}
+
+// The settings of transfers: the list, and the info dictionary of each.
+const dealsSetting = "files"
+
+func infoSetting(h infohash.T) string { return "file " + h.String() }
+
+// keep writes down which transfers there are. The caller holds mu.
+func (x *exchange) keep() error {
+	list := make([]deal, 0, len(x.all))
+	for h, t := range x.all {
+		if t.state == p2pv1.Transfer_STATE_CANCELLED || t.info == nil {
+			continue
+		}
+		d := t.deal
+		d.Text = h.String()
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b deal) int { return slices.Compare([]byte(a.Text), []byte(b.Text)) })
+	b, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return x.node.archive.SaveSetting(dealsSetting, b)
+}
+
+// restore goes on with the transfers of earlier runs.
+func (x *exchange) restore(ctx context.Context) {
+	b, err := x.node.archive.Setting(ctx, dealsSetting)
+	var list []deal
+	if err == nil && b != nil {
+		err = json.Unmarshal(b, &list)
+	}
+	if err != nil {
+		x.node.log.Error("cannot go on with files", zap.Error(err))
+		return
+	}
+	for _, d := range list {
+		if d.Hash, err = infohash.Parse(d.Text); err != nil {
+			continue
+		}
+		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
+		if err != nil || info == nil {
+			continue
+		}
+		x.begin(d, info)
+	}
+}
+
+// begin starts a transfer whose info dictionary is known.
+func (x *exchange) begin(d deal, info []byte) *transfer {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	t := x.all[d.Hash]
+	if t == nil {
+		t = &transfer{deal: d}
+		x.all[d.Hash] = t
+	}
+	if x.closed || t.swarm != nil || t.cancel != nil {
+		return t
+	}
+	t.info, t.problem = info, ""
+	t.state = p2pv1.Transfer_STATE_CHECKING
+	ctx, cancel := context.WithCancel(x.node.ctx)
+	t.cancel = cancel
+	x.group.Go(func() {
+		if err := x.run(ctx, t); err != nil && ctx.Err() == nil {
+			x.fail(t, err)
+		}
+	})
+	return t
+}
+
+// fail ends a transfer with a reason. What was fetched stays, and Accept goes on with it.
+func (x *exchange) fail(t *transfer, err error) {
+	x.node.log.Info("a file cannot be exchanged", zap.String("path", t.Path), zap.Error(err))
+	x.mu.Lock()
+	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, err.Error(), nil
+	s := t.swarm
+	t.swarm = nil
+	x.mu.Unlock()
+	x.shut(context.Background(), s, t)
+}
+
+// shut ends the swarm of a transfer and closes its files.
+func (x *exchange) shut(ctx context.Context, s *peer.Swarm, t *transfer) {
+	if s != nil {
+		if err := s.Close(ctx); err != nil {
+			x.node.log.Debug("a file was not closed well", zap.Error(err))
+		}
+	}
+	x.mu.Lock()
+	open := t.store
+	t.store = nil
+	x.mu.Unlock()
+	if open != nil {
+		if err := open.Close(); err != nil {
+			x.node.log.Debug("a file was not closed well", zap.Error(err))
+		}
+	}
+}
+
+// run opens and checks the files of a transfer, and shares them until ctx ends.
+func (x *exchange) run(ctx context.Context, t *transfer) error {
+	meta, err := torrentfile.ParseInfo(t.info)
+	if err != nil {
+		return err
+	}
+	o := store.Options{ReadOnly: t.Mine, Root: t.Path, StateDir: filepath.Join(x.node.opt.Dir, "transfers"), InfoHash: t.Hash}
+	if !t.Mine {
+		if err := os.MkdirAll(filepath.Dir(t.Path), 0o755); err != nil {
+			return err
+		}
+	}
+	s, err := store.Open("", &meta.Info, o)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	t.store = s
+	x.mu.Unlock()
+	have, err := x.check(ctx, t, s, meta.Info.Layout().Pieces())
+	if err != nil {
+		x.shut(ctx, nil, t)
+		return err
+	}
+	swarm, err := x.share(t, meta, have)
+	if err != nil {
+		x.shut(ctx, nil, t)
+		return err
+	}
+	return x.follow(ctx, t, swarm)
+}
+
+// check returns what is there of a transfer.
+func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, pieces int) (*piece.Bitfield, error) {
+	if t.fresh {
+		have := piece.NewBitfield(pieces)
+		have.SetAll()
+		return have, s.Checkpoint(have) // so that the next run need not hash it again
+	}
+	have, err := s.Resume(ctx, func(done int64) {
+		x.mu.Lock()
+		t.done = done
+		x.mu.Unlock()
+	})
+	if err == nil && t.Mine && have.Count() < have.Len() {
+		err = errChanged
+	}
+	return have, err
+}
+
+// errChanged is a file that is not any more what was offered.
+var errChanged = errors.New("the file has changed since it was offered, or is gone")
+
+// share makes the torrent of a transfer part of the node.
+func (x *exchange) share(t *transfer, meta *torrentfile.Metainfo, have *piece.Bitfield) (*peer.Swarm, error) {
+	n := x.node
+	c := n.conversation(t.Room)
+	if c == nil {
+		return nil, errNoRoom
+	}
+	p := n.place(t.Room)
+	var trackers [][]string
+	if p != nil {
+		trackers = tiers(p.Trackers)
+	}
+	s, err := n.node.Add(peer.Torrent{Meta: meta, Store: t.store, Have: have, Trackers: trackers, Admit: c.trusts})
+	if err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	t.swarm = s
+	t.state = p2pv1.Transfer_STATE_DOWNLOADING
+	if t.Mine {
+		t.state = p2pv1.Transfer_STATE_SHARING
+	}
+	x.mu.Unlock()
+	x.meet(s, c)
+	return s, nil
+}
+
+var errNoRoom = errors.New("the conversation in which it was offered is not open")
+
+// follow waits for the end of a download, and of the sharing.
+func (x *exchange) follow(ctx context.Context, t *transfer, s *peer.Swarm) error {
+	if !t.Mine {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.Failed():
+			return s.Err()
+		case <-s.Complete():
+		}
+		x.mu.Lock()
+		t.state = p2pv1.Transfer_STATE_DONE
+		x.mu.Unlock()
+		x.tell()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.Failed():
+		return s.Err()
+	}
+}
+
+// meet tells a swarm where the members of its room are who are connected.
+func (x *exchange) meet(s *peer.Swarm, c *conversation) {
+	if addrs := c.addrs(); len(addrs) > 0 {
+		s.Found(context.Background(), "", announce.Response{Peers: addrs})
+	}
+}
+
+// ofRoom returns a room's transfers that have a swarm.
+func (x *exchange) ofRoom(id room.ID) (all []*peer.Swarm) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, t := range x.all {
+		if t.Room == id && t.swarm != nil {
+			all = append(all, t.swarm)
+		}
+	}
+	return all
+}
+
+// meets is called when the people of a room have changed.
+func (x *exchange) meets(c *conversation) {
+	for _, s := range x.ofRoom(c.id) {
+		x.meet(s, c)
+	}
+}
+
+// review is called when somebody may be a member no more.
+func (x *exchange) review(id room.ID) {
+	for _, s := range x.ofRoom(id) {
+		s.Review()
+	}
+}
+
+// infoOf returns the info dictionary of what was offered in a room, nil for anything else.
+func (x *exchange) infoOf(id room.ID, h infohash.T) []byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if t := x.all[h]; t != nil && t.Room == id && t.state != p2pv1.Transfer_STATE_CANCELLED {
+		return t.info
+	}
+	return nil
+}
+
+// close ends everything; what was verified is kept.
+func (x *exchange) close(ctx context.Context) {
+	x.mu.Lock()
+	x.closed = true
+	var all []*transfer
+	for _, t := range x.all {
+		if t.cancel != nil {
+			t.cancel()
+		}
+		all = append(all, t)
+	}
+	x.mu.Unlock()
+	x.group.Wait()
+	for _, t := range all {
+		x.shut(ctx, t.swarm, t)
+	}
+}
+
+// stop ends one transfer for good: it is not shared, nor gone on with.
+func (x *exchange) stop(ctx context.Context, h infohash.T) error {
+	x.mu.Lock()
+	t := x.all[h]
+	if t == nil {
+		x.mu.Unlock()
+		return nil
+	}
+	t.state = p2pv1.Transfer_STATE_CANCELLED
+	if t.cancel != nil {
+		t.cancel()
+		t.cancel = nil
+	}
+	s := t.swarm
+	t.swarm = nil
+	err := x.keep()
+	x.mu.Unlock()
+	x.shut(ctx, s, t)
+	x.tell()
+	return errors.Join(err, x.node.archive.SaveSetting(infoSetting(h), nil))
+}
+
+// withdraw ends what a message of this person offered.
+func (x *exchange) withdraw(ctx context.Context, e *history.Entry) {
+	if h, ok := offered(e); ok {
+		if err := x.stop(ctx, h); err != nil {
+			x.node.log.Warn("an offer was not ended", zap.Error(err))
+		}
+	}
+}
+
+// of returns how a transfer stands, nil if there is none.
+func (x *exchange) of(h infohash.T) *p2pv1.Transfer {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if t := x.all[h]; t != nil {
+		return t.view()
+	}
+	return nil
+}
+
+// list returns all transfers, by path.
+func (x *exchange) list() (all []*p2pv1.Transfer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, t := range x.all {
+		all = append(all, t.view())
+	}
+	slices.SortFunc(all, func(a, b *p2pv1.Transfer) int { return slices.Compare([]byte(a.Path), []byte(b.Path)) })
+	return all
+}
+
+// view is a transfer as programs see it. The caller holds mu.
+func (t *transfer) view() *p2pv1.Transfer {
+	v := &p2pv1.Transfer{
+		InfoHash: t.Hash.String(), Message: textID(t.Message), Conversation: textID(t.Room), State: t.state, Path: t.Path, Problem: t.problem,
+		Done: t.done, EtaSeconds: -1,
+		File: &p2pv1.File{Name: safeName(t.Name), Size: t.Size, Files: t.Files, InfoHash: t.Hash.String(), Folder: t.Folder},
+	}
+	if t.swarm == nil {
+		return v
+	}
+	st := t.swarm.Stats()
+	v.Done, v.DownRate, v.UpRate, v.Sources, v.Uploaded = st.BytesDone, st.DownRate, st.UpRate, int32(st.Connected), st.Uploaded
+	if left := t.Size - v.Done; t.state == p2pv1.Transfer_STATE_DOWNLOADING {
+		switch {
+		case st.Connected == 0:
+			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, "nobody who has it is connected"
+		case st.DownRate > 0:
+			v.EtaSeconds = (left + st.DownRate - 1) / st.DownRate
+		}
+	}
+	return v
+}
+
+// tell tells programs of transfers that have moved.
+func (x *exchange) tell() {
+	if _, listeners := x.node.hub.watched(); listeners == 0 {
+		return
+	}
+	x.mu.Lock()
+	var news []*p2pv1.Transfer
+	for _, t := range x.all {
+		if v := t.view(); v.State != t.told.state || v.Done != t.told.done || v.Uploaded != t.told.uploaded || v.Problem != t.told.problem || v.Sources != t.told.sources {
+			t.told = toldOf(v)
+			news = append(news, v)
+		}
+	}
+	x.mu.Unlock()
+	for _, v := range news {
+		x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: v}})
+	}
+}
+
+// told is what programs know of a transfer.
+type told struct {
+	state          p2pv1.Transfer_State
+	done, uploaded int64
+	problem        string
+	sources        int32
+}
+
+func toldOf(v *p2pv1.Transfer) told { return told{v.State, v.Done, v.Uploaded, v.Problem, v.Sources} }
+
+// freePath returns where something of that name can lie in a folder without touching what is there.
+func freePath(folder, name string, taken func(string) bool) (string, error) {
+	ext := filepath.Ext(name)
+	stem := name[:len(name)-len(ext)]
+	for n := 1; n < 10_000; n++ {
+		try := name
+		if n > 1 {
+			try = fmt.Sprintf("%s (%d)%s", stem, n, ext)
+		}
+		path := filepath.Join(folder, try)
+		if taken(path) {
+			continue
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if _, err := os.Lstat(path + ".part"); errors.Is(err, os.ErrNotExist) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("find a free name for %s in %s: %w", name, folder, os.ErrExist)
+}

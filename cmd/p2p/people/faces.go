@@ -1,0 +1,233 @@
+package people
+
+import (
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"sync"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/directory"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// faces is what is known of people besides their keys: how they call themselves, whether they are there, and how
+// they are reached. Its methods may be called by any goroutine.
+type faces struct {
+	mu   sync.Mutex
+	near map[contactPoint]glimpse // by connection
+	far  map[identity.Key]directory.Seen
+	kept map[identity.Key]face
+	news bool // since it was kept
+}
+
+// face is what is remembered of somebody.
+type face struct {
+	Name string `json:"name,omitempty"`
+	Seen int64  `json:"seen,omitempty"` // milliseconds
+}
+
+// contactPoint is a connection: a device in a room.
+type contactPoint struct {
+	room   room.ID
+	device identity.Key
+}
+
+// glimpse is what a connection says.
+type glimpse struct {
+	account identity.Key
+	away    bool
+	addr    netip.Addr
+	rtt     time.Duration
+}
+
+// sight is how somebody is now.
+type sight struct {
+	presence p2pv1.Presence
+	path     p2pv1.Path
+	rtt      time.Duration
+	seen     int64
+	devices  map[identity.Key]bool // that are there
+}
+
+func newFaces() *faces {
+	return &faces{near: map[contactPoint]glimpse{}, far: map[identity.Key]directory.Seen{}, kept: map[identity.Key]face{}}
+}
+
+// meets notes what a connection says, and reports whether that changes how the account looks.
+func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.look(g.account)
+	f.near[at] = g
+	k := f.kept[g.account]
+	renamed := name != "" && k.Name != name
+	if renamed {
+		k.Name = name
+		f.kept[g.account], f.news = k, true
+	}
+	return renamed || !before.like(f.look(g.account))
+}
+
+// measured notes how long a round trip takes, and reports whether that is another distance than before.
+func (f *faces) measured(at contactPoint, rtt time.Duration) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g, here := f.near[at]
+	if !here || rtt == 0 || (g.rtt-rtt).Abs() < g.rtt/4 {
+		return false
+	}
+	g.rtt = rtt
+	f.near[at] = g
+	return true
+}
+
+// parts notes that a connection is over.
+func (f *faces) parts(at contactPoint, now time.Time) (account identity.Key, changed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g, here := f.near[at]
+	if !here {
+		return g.account, false
+	}
+	delete(f.near, at)
+	k := f.kept[g.account]
+	k.Seen = now.UnixMilli()
+	f.kept[g.account], f.news = k, true
+	return g.account, true
+}
+
+// told notes what the directory says.
+func (f *faces) told(s directory.Seen) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.look(s.Person)
+	f.far[s.Person] = s
+	if seen := s.LastSeen.UnixMilli(); !s.LastSeen.IsZero() && seen > f.kept[s.Person].Seen {
+		k := f.kept[s.Person]
+		k.Seen = seen
+		f.kept[s.Person], f.news = k, true
+	}
+	return !before.like(f.look(s.Person))
+}
+
+// blind forgets what the directory said: it cannot be asked any more.
+func (f *faces) blind() (who []identity.Key) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k, s := range f.far {
+		if len(s.Devices) > 0 {
+			who = append(who, k)
+		}
+	}
+	clear(f.far)
+	return who
+}
+
+// of returns how somebody is now.
+func (f *faces) of(account identity.Key) sight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.look(account)
+}
+
+// in returns how somebody is reached in one room.
+func (f *faces) in(id room.ID, account identity.Key) (p2pv1.Path, time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	path, rtt := p2pv1.Path_PATH_UNSPECIFIED, time.Duration(0)
+	for at, g := range f.near {
+		if at.room == id && g.account == account && (path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < rtt) {
+			path, rtt = pathOf(g.addr), g.rtt
+		}
+	}
+	return path, rtt
+}
+
+// name returns how somebody calls himself, empty if nobody knows.
+func (f *faces) name(account identity.Key) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kept[account].Name
+}
+
+// called notes how somebody calls himself.
+func (f *faces) called(account identity.Key, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k := f.kept[account]; name != "" && k.Name != name {
+		k.Name = name
+		f.kept[account], f.news = k, true
+	}
+}
+
+// addrs returns where the directory has seen somebody.
+func (f *faces) addrs(account identity.Key) (all []netip.AddrPort) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range f.far[account].Devices {
+		all = append(all, d.Addrs...)
+	}
+	return all
+}
+
+func (f *faces) look(account identity.Key) sight {
+	s := sight{presence: p2pv1.Presence_PRESENCE_OFFLINE, seen: f.kept[account].Seen, devices: map[identity.Key]bool{}}
+	there := func(device identity.Key, away bool) {
+		s.devices[device] = true
+		if away {
+			s.presence = max(s.presence, p2pv1.Presence_PRESENCE_AWAY)
+		} else {
+			s.presence = p2pv1.Presence_PRESENCE_ONLINE
+		}
+	}
+	for at, g := range f.near {
+		if g.account != account {
+			continue
+		}
+		there(at.device, g.away)
+		if s.path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < s.rtt {
+			s.path, s.rtt = pathOf(g.addr), g.rtt
+		}
+	}
+	for _, d := range f.far[account].Devices {
+		if !s.devices[d.Certificate.Device] { // what a connection says is newer
+			there(d.Certificate.Device, d.Away)
+		}
+	}
+	return s
+}
+
+// like reports whether two look the same to people; the round trip changes all the time.
+func (s sight) like(o sight) bool {
+	return s.presence == o.presence && s.path == o.path && maps.Equal(s.devices, o.devices)
+}
+
+// pathOf says what kind of address somebody is reached at.
+func pathOf(a netip.Addr) p2pv1.Path {
+	if a = a.Unmap(); a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() {
+		return p2pv1.Path_PATH_LOCAL
+	}
+	return p2pv1.Path_PATH_DIRECT
+}
+
+// keep returns what is to be remembered when that has changed since the last time.
+func (f *faces) keep() (b []byte, changed bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.news {
+		return nil, false, nil
+	}
+	f.news = false
+	b, err = json.Marshal(f.kept)
+	return b, true, err
+}
+
+// recall takes in what keep has returned.
+func (f *faces) recall(b []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return json.Unmarshal(b, &f.kept)
+}

@@ -1,0 +1,320 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// fit makes what runs the same as the book has it: the rooms that are open, the bells that are rung, whom the
+// directory tells of. It is called after every change of the book. The caller holds changing.
+func (n *Node) fit(ctx context.Context) error {
+	var err error
+	for _, p := range n.wanted() {
+		err = errors.Join(err, n.enter(ctx, p))
+	}
+	n.mu.Lock()
+	var over []*conversation
+	for id, c := range n.open {
+		if p := n.book.places[swarmOf(id).String()]; p == nil || n.finished(p, c) {
+			delete(n.open, id)
+			over = append(over, c)
+		}
+	}
+	n.mu.Unlock()
+	for _, c := range over {
+		c.close(ctx)
+	}
+	err = errors.Join(err, n.fitDoors(ctx))
+	n.befriend()
+	return err
+}
+
+// refit is fit for who does not hold changing.
+func (n *Node) refit(ctx context.Context) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	if n.accountOf().IsZero() {
+		return nil
+	}
+	return n.fit(ctx)
+}
+
+// wanted returns the places whose rooms are to be open and are not.
+func (n *Node) wanted() (all []*place) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.book.places {
+		if !p.Room.IsZero() && n.open[p.Room] == nil && !p.Left && !n.book.blocked(p.With) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// finished reports whether a room need not be open any more: it was left, and somebody knows. The caller holds mu.
+func (n *Node) finished(p *place, c *conversation) bool {
+	if n.book.blocked(p.With) {
+		return true
+	}
+	if !p.Left {
+		return false
+	}
+	if p.Farewell == (farewell{}) || len(c.talk.Members()) == 0 {
+		return true
+	}
+	return len(c.talk.Delivered(p.Farewell.event())) > 0
+}
+
+// enter opens the room of a place.
+func (n *Node) enter(ctx context.Context, p *place) error {
+	trackers := slices.Clone(p.Trackers)
+	for _, t := range n.trackers() {
+		if !slices.Contains(trackers, t) {
+			trackers = append(trackers, t)
+		}
+	}
+	c, err := n.converse(ctx, p.Room, nil, trackers, false)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.open[c.id] = c
+	var addrs = n.faces.addrs(p.With)
+	if k := n.book.contacts[p.With]; k != nil {
+		addrs = append(addrs, k.Reach.Addrs...)
+	}
+	n.mu.Unlock()
+	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
+	c.join(ctx)
+	return nil
+}
+
+// changed is what follows from a change of a conversation. The clerk calls it.
+func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change) {
+	if c.own {
+		n.ownChanged(ctx, c, change)
+		return
+	}
+	c.join(ctx)
+	if change.Recount {
+		c.swarm.Review()
+		n.files.review(c.id)
+		n.settle(ctx, c)
+	}
+	n.warn(c, change)
+	for _, t := range change.Typing {
+		n.tellTyping(c, t)
+	}
+	n.follow(ctx, c, change.Added)
+	n.tellMarks(ctx, c, change)
+	n.tellConversation(c)
+	if len(change.Delivered) > 0 {
+		n.tidy(ctx, c)
+	}
+}
+
+// ownChanged takes over what another device of the account has written.
+func (n *Node) ownChanged(ctx context.Context, c *conversation, change chat.Change) {
+	news := n.read(change.Added)
+	if change.Recount {
+		c.join(ctx)
+		c.swarm.Review()
+	}
+	if !news {
+		return
+	}
+	if err := n.refit(ctx); err != nil {
+		n.log.Warn("cannot follow the account's other devices", zap.Error(err))
+	}
+	n.tellContacts()
+	n.tellConversations()
+}
+
+// settle draws the consequences of who is in a room: who was asked to be a contact has accepted when he joins,
+// and is none any more when he leaves.
+func (n *Node) settle(ctx context.Context, c *conversation) {
+	p := n.place(c.id)
+	if p == nil || p.With.IsZero() {
+		return
+	}
+	k, known := n.contact(p.With)
+	if !known || k.Room != c.id {
+		return
+	}
+	switch joined := len(c.talk.Devices(p.With)) > 0; {
+	case k.State == p2pv1.ContactState_CONTACT_STATE_ASKED && joined && c.talk.Role(p.With) != room.Nobody:
+		k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+		n.alert(p2pv1.Alert_KIND_ANSWERED, p.With, "")
+	case k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && c.talk.Removed(p.With):
+		k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	default:
+		return
+	}
+	n.rewrite(ctx, record{Contact: &k})
+}
+
+// rewrite is write and refit for the clerk, who has nobody to give an error to.
+func (n *Node) rewrite(ctx context.Context, r record) {
+	err := n.write(ctx, r)
+	if err == nil {
+		err = n.refit(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		n.log.Warn("cannot write to the book", zap.Error(err))
+	}
+	n.tellContacts()
+}
+
+// follow does what messages from others ask this node to do: an invitation into a room from a contact.
+func (n *Node) follow(ctx context.Context, c *conversation, added []history.Entry) {
+	me := n.accountOf()
+	for i := range added {
+		e := &added[i]
+		if e.Event.Kind != body.KindInvitation || e.Account == me || !e.Counts {
+			continue
+		}
+		if p := n.place(c.id); p == nil || p.With != e.Account || !n.isFriend(e.Account) {
+			continue
+		}
+		v, err := body.ParseInvitation(e.Body)
+		if err != nil || v.Room == c.id {
+			continue
+		}
+		if have := n.place(v.Room); have != nil && (!have.Left || have.Since >= int64(e.Event.Wall)) {
+			continue
+		}
+		n.rewrite(ctx, record{Place: &place{
+			Room: v.Room, Swarm: swarmOf(v.Room).String(), Host: e.Account, Name: v.Name, Trackers: v.Trackers,
+			Since: time.Now().UnixMilli(),
+		}})
+	}
+}
+
+func (n *Node) isFriend(k identity.Key) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.book.friend(k)
+}
+
+// warn tells of devices that were found to lie, and of a disk that takes nothing more.
+func (n *Node) warn(c *conversation, change chat.Change) {
+	for _, p := range change.Proofs {
+		account, _ := c.talk.Knows(p.A.Author)
+		n.alert(p2pv1.Alert_KIND_DEVICE_LIES, account, p.A.Author.Short())
+	}
+	if change.Trouble != nil {
+		n.alert(p2pv1.Alert_KIND_DISK_FULL, identity.Key{}, change.Trouble.Error())
+	}
+}
+
+// tidy closes a room that was left once somebody knows.
+func (n *Node) tidy(ctx context.Context, c *conversation) {
+	if p := n.place(c.id); p == nil || !p.Left {
+		return
+	}
+	if err := n.refit(ctx); err != nil {
+		n.log.Warn("cannot close a room", zap.Error(err))
+	}
+}
+
+// befriend tells the directory whom this person knows.
+func (n *Node) befriend() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.attended == nil {
+		return
+	}
+	friends := []identity.Key{n.self.accountKey()}
+	for k := range n.book.contacts {
+		if n.book.friend(k) {
+			friends = append(friends, k)
+		}
+	}
+	n.attended.client.Friends(friends)
+}
+
+// looks tells programs of somebody whose presence, name or way has changed. The clerk calls it.
+func (n *Node) looks(_ context.Context, account identity.Key) {
+	if _, known := n.contact(account); known {
+		n.tellContact(account)
+	}
+	for _, c := range n.every() {
+		if c.talk.Role(account) != room.Nobody {
+			n.tellConversation(c)
+			n.files.meets(c)
+		}
+	}
+}
+
+// beat does once a second what nobody asks for, until ctx ends.
+func (n *Node) beat(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for count := 0; ; count++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		n.files.tell()
+		if count%5 == 4 {
+			n.measure()
+		}
+		if count%10 == 9 {
+			n.remember()
+		}
+		n.appear()
+	}
+}
+
+// measure takes over how far away people are, and tells programs when that has changed by a quarter.
+func (n *Node) measure() {
+	moved := map[identity.Key]bool{}
+	for _, c := range n.every() {
+		for _, s := range c.near.Present() {
+			if n.faces.measured(contactPoint{c.id, s.Device}, s.RTT) {
+				moved[s.Account] = true
+			}
+		}
+	}
+	for k := range moved {
+		n.tellContact(k)
+	}
+}
+
+// appear tells others when this person has come or gone: a program was opened, or the last one closed.
+func (n *Node) appear() {
+	n.mu.Lock()
+	watched, _ := n.hub.watched()
+	now := n.away.now(watched, 0)
+	changed := n.self != nil && now != n.away.shown
+	n.away.shown = now
+	attended, all := n.attended, n.open
+	var near []*conversation
+	if changed {
+		for _, c := range all {
+			near = append(near, c)
+		}
+		if n.own != nil {
+			near = append(near, n.own)
+		}
+	}
+	n.mu.Unlock()
+	for _, c := range near {
+		c.near.Changed()
+	}
+	if changed && attended != nil {
+		attended.show(now)
+	}
+}

@@ -1,0 +1,277 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/peer"
+	"p2p/peer/ext/chat"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+	"p2p/peer/secure"
+	"p2p/torrentfile/infohash"
+)
+
+// Options of a Node.
+type Options struct {
+	// Dir is the folder of the profile; it is made when it is not there.
+	Dir string
+	// Listen is the address for peers; zero = all of this machine's, on the port of last time.
+	Listen netip.AddrPort
+	// Trackers are the announce URLs under which this person is found; none = that of the directory.
+	Trackers []string
+	// Directory is the URL of the directory for who registers or logs in without naming one.
+	Directory string
+	// Downloads is where accepted files go, Dir/files when empty.
+	Downloads string
+	// Passphrase opens the history, and seals a new one; empty = it is not encrypted.
+	Passphrase []byte
+	// Label is what a new device is called; empty = the name of the machine.
+	Label string
+	// Version is that of the program.
+	Version string
+	Log     *zap.Logger // nil = none
+}
+
+// Node is one person on one device. It implements p2pv1connect.PeopleHandler; all its methods may be called by
+// any goroutine.
+type Node struct {
+	p2pv1connect.UnimplementedPeopleHandler
+
+	opt     Options
+	log     *zap.Logger
+	archive *history.Archive
+	hub     hub
+	clerk   clerk
+	ctx     context.Context // ends with the Node
+	cancel  context.CancelFunc
+	group   sync.WaitGroup
+	done    chan struct{} // closed when somebody asks the Node to stop
+	stop    sync.Once
+
+	changing sync.Mutex    // held by who makes what runs fit the book; before mu
+	mu       sync.Mutex    // guards all that follows
+	self     *self         // nil while the profile belongs to nobody
+	node     *peer.Node    // nil as well
+	own      *conversation // of the account's devices
+	book     *book
+	open     map[room.ID]*conversation // the others that are open
+	doors    map[infohash.T]*door      // where this person answers, or rings
+	known    *certificates
+	faces    *faces // what is known of people from their connections and the directory
+	files    *exchange
+	attended *attendance // nil without a directory
+	away     manner
+	typing   map[room.ID]map[identity.Key]bool
+	drafts   map[room.ID]string
+	sent     sent
+	stale    map[room.ID]bool // conversations of which programs are to be told
+}
+
+var _ p2pv1connect.PeopleHandler = (*Node)(nil)
+
+// Open opens the profile. The caller must call Close.
+func Open(ctx context.Context, o Options) (*Node, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Downloads == "" {
+		o.Downloads = filepath.Join(o.Dir, "files")
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open profile: %w", err)
+	}
+	n := &Node{opt: o, log: o.Log, done: make(chan struct{})}
+	var err error
+	if n.archive, err = n.openArchive(); err != nil {
+		return nil, fmt.Errorf("open profile: %w", err)
+	}
+	n.reset()
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.group.Go(func() { n.clerk.run(n.ctx) })
+	n.group.Go(func() { n.beat(n.ctx) })
+	if err := n.wake(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open profile: %w", err), n.Close(ctx))
+	}
+	return n, nil
+}
+
+func (n *Node) openArchive() (*history.Archive, error) {
+	return history.Open(filepath.Join(n.opt.Dir, "history"), history.Options{Read: chat.Summarize, Passphrase: n.opt.Passphrase})
+}
+
+// reset makes n the node of nobody.
+func (n *Node) reset() {
+	n.self, n.node, n.own, n.attended = nil, nil, nil, nil
+	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
+	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
+	n.known, n.faces, n.files = newCertificates(), newFaces(), newExchange(n)
+}
+
+// Done is closed when a program has asked the Node to stop.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// wake starts what the person of the profile needs, if there is one.
+func (n *Node) wake(ctx context.Context) error {
+	s, err := loadSelf(ctx, n.archive)
+	if err != nil || s == nil {
+		return err
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	return n.begin(ctx, s)
+}
+
+// begin starts the node of s. The caller holds changing.
+func (n *Node) begin(ctx context.Context, s *self) error {
+	n.archive.Belong(s.accountKey(), s.deviceKey())
+	n.mu.Lock()
+	n.self = s
+	n.known.add(s.certificate)
+	n.mu.Unlock()
+	if err := n.load(ctx); err != nil {
+		return err
+	}
+	if s.loggedOut { // what was said can be read, and nobody is met
+		return n.readBook(ctx)
+	}
+	device, err := secure.NewDevice(s.device)
+	if err != nil {
+		return err
+	}
+	node, err := n.listen(s, device)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.node = node
+	n.mu.Unlock()
+	if err := n.openOwn(ctx); err != nil {
+		return err
+	}
+	if port := node.Addr().Port(); port != s.port {
+		s.port = port
+		if err := s.save(n.archive); err != nil {
+			return err
+		}
+	}
+	if err := n.fit(ctx); err != nil {
+		return err
+	}
+	n.files.restore(ctx)
+	n.attend()
+	return nil
+}
+
+// listen opens the peer of s, if possible on the port of last time: who has kept the address finds
+// it again.
+func (n *Node) listen(s *self, device *secure.Device) (*peer.Node, error) {
+	o := peer.Options{Listen: n.opt.Listen, Log: n.log, Client: "p2p " + n.opt.Version, Device: device}
+	if !o.Listen.IsValid() {
+		o.Listen = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	}
+	if o.Listen.Port() == 0 && s.port != 0 {
+		again := o
+		again.Listen = netip.AddrPortFrom(o.Listen.Addr(), s.port)
+		node, err := peer.Open(again)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+			return node, err
+		}
+	}
+	return peer.Open(o)
+}
+
+// ensure makes keys for who uses the profile without an account at a directory.
+func (n *Node) ensure(ctx context.Context) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	n.mu.Lock()
+	s := n.self
+	n.mu.Unlock()
+	switch {
+	case s == nil:
+	case s.loggedOut:
+		return fail(failed, api.LoggedOut)
+	default:
+		return nil
+	}
+	account, err := identity.NewSecret(randomness)
+	if err != nil {
+		return err
+	}
+	device, err := identity.NewSecret(randomness)
+	if err != nil {
+		return err
+	}
+	s, err = newSelf(account, device, n.opt.Label, time.Now())
+	if err != nil {
+		return err
+	}
+	return n.begin(ctx, s)
+}
+
+// me returns whose node this is.
+func (n *Node) me() (*self, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil {
+		return nil, fail(failed, api.NoAccount)
+	}
+	return n.self, nil
+}
+
+// Close ends everything and waits for it, as long as ctx allows for words of farewell.
+func (n *Node) Close(ctx context.Context) error {
+	n.hub.close()
+	n.cancel()
+	n.group.Wait()
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	err := n.end(ctx)
+	return errors.Join(err, n.archive.Close())
+}
+
+// end stops what begin has started. The caller holds changing.
+func (n *Node) end(ctx context.Context) error {
+	n.mu.Lock()
+	attended, node, files := n.attended, n.node, n.files
+	all, doors := slices.Collect(maps.Values(n.open)), slices.Collect(maps.Values(n.doors))
+	if n.own != nil {
+		all = append(all, n.own)
+	}
+	n.mu.Unlock()
+	if attended != nil {
+		attended.leave(ctx)
+	}
+	files.close(ctx)
+	var group sync.WaitGroup
+	for _, d := range doors {
+		group.Go(func() { d.close(ctx) })
+	}
+	for _, c := range all {
+		group.Go(func() { c.close(ctx) })
+	}
+	group.Wait()
+	n.remember()
+	n.mu.Lock()
+	n.reset()
+	n.mu.Unlock()
+	if node == nil {
+		return nil
+	}
+	return node.Close(ctx)
+}

@@ -1,0 +1,153 @@
+package people
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/knock"
+	"p2p/peer/identity"
+)
+
+// received takes in a letter that is genuine.
+func (n *Node) received(ctx context.Context, from identity.Key, l letter) error {
+	if n.isBlocked(from) {
+		return nil
+	}
+	switch l.Kind {
+	case asks:
+		return n.asked(ctx, from, l, false)
+	case accepts:
+		if c := n.conversation(l.Room); c != nil {
+			c.swarm.AddPeers(l.Addrs, false)
+		}
+		return nil // that he has joined says it
+	}
+	k, known := n.contact(from)
+	if !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED || k.Room != l.Room {
+		return nil
+	}
+	k.State = p2pv1.ContactState_CONTACT_STATE_REFUSED
+	err := n.write(ctx, record{Contact: &k})
+	if err == nil {
+		n.alert(p2pv1.Alert_KIND_ANSWERED, from, "")
+		n.tellContact(from)
+		err = n.refit(ctx)
+	}
+	return err
+}
+
+func (n *Node) isBlocked(k identity.Key) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.book.blocked(k)
+}
+
+// asked takes in that somebody wants to be a contact. Invited says that he has a link from this person, who
+// therefore need not be asked.
+func (n *Node) asked(ctx context.Context, from identity.Key, l letter, invited bool) error {
+	k, known := n.contact(from)
+	switch {
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,
+		known && k.Room == l.Room && (k.State != p2pv1.ContactState_CONTACT_STATE_ASKS || !invited):
+		return nil // it came twice
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKED, known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND:
+		// Both have asked, or he has lost his contacts and asks anew. Both sides know both rooms, and take
+		// the one with the smaller name, unless only his is left.
+		if k.State == p2pv1.ContactState_CONTACT_STATE_ASKED && bytes.Compare(k.Room[:], l.Room[:]) < 0 {
+			return nil
+		}
+		invited = true
+	}
+	n.faces.called(from, l.Name)
+	if !known || k.Name == "" {
+		k.Name = n.freeName(l.Name, from)
+	}
+	k.Account, k.Room, k.Note, k.Asked = from, l.Room, l.Note, time.Now().UnixMilli()
+	k.Reach = reach{Trackers: l.Trackers, Addrs: l.Addrs}
+	k.State = p2pv1.ContactState_CONTACT_STATE_ASKS
+	if !invited {
+		if err := n.write(ctx, record{Contact: &k}); err != nil {
+			return err
+		}
+		n.alert(p2pv1.Alert_KIND_REQUEST, from, l.Note)
+		n.tellContact(from)
+		return nil
+	}
+	return n.accept(ctx, k)
+}
+
+func (n *Node) freeName(name string, but identity.Key) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if name == "" {
+		name = but.Short()
+	}
+	return n.book.free(cut(name, maxNameLen-4), but)
+}
+
+// accept makes a contact of who asks: enters the room of the two, and tells him.
+func (n *Node) accept(ctx context.Context, k contact) error {
+	k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+	p := place{
+		Room: k.Room, Swarm: swarmOf(k.Room).String(), With: k.Account, Trackers: k.Reach.Trackers, Addrs: k.Reach.Addrs, Since: time.Now().UnixMilli(),
+	}
+	if err := n.write(ctx, record{Place: &p}); err != nil {
+		return err
+	}
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return err
+	}
+	if err := n.refit(ctx); err != nil {
+		return err
+	}
+	n.tellVisitor(k.Account, knock.Answer{Verdict: knock.Accepted})
+	_, _ = n.post(ctx, k.Account, letter{Kind: accepts, Room: k.Room}) // that this person joins the room says it too
+	n.tellContact(k.Account)
+	n.tellRoom(k.Room)
+	return nil
+}
+
+// post leaves a letter with the directory, and reports whether the other is there to take it. An error is none of
+// the caller's: requests are sent again, and answers can be seen otherwise.
+func (n *Node) post(ctx context.Context, to identity.Key, l letter) (online bool, err error) {
+	n.mu.Lock()
+	a, s := n.attended, n.self
+	l.Name = cut(n.displayName(), maxNameLen)
+	n.mu.Unlock()
+	if a == nil {
+		return false, errNoDirectory
+	}
+	l.Trackers, l.Addrs = first(n.trackers(), maxTrackers), first(n.addrs(), maxAddrs)
+	sealed, err := s.sealLetter(to, l)
+	if err != nil {
+		return false, err
+	}
+	online, err = a.client.Send(ctx, to, sealed)
+	if err != nil {
+		n.log.Debug("a letter was not sent", zap.Error(err))
+	}
+	return online, err
+}
+
+// resend sends the requests again that have not been answered: a session with the directory has begun.
+func (n *Node) resend(ctx context.Context) {
+	n.mu.Lock()
+	var open []contact
+	for _, k := range n.book.contacts {
+		if k.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
+			open = append(open, *k)
+		}
+	}
+	n.mu.Unlock()
+	for _, k := range open {
+		_, _ = n.post(ctx, k.Account, letter{Kind: asks, Room: k.Room, Note: k.Note}) // it has logged why not
+	}
+}
+
+// errNoDirectory is that a letter cannot be left anywhere.
+var errNoDirectory = errors.New("no directory is used")

@@ -1,0 +1,192 @@
+package people_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// three returns alice, bob and carol, of whom bob and carol do not know each other.
+func three(t *testing.T) (alice, bob, carol *person) {
+	t.Helper()
+	tracker := startTracker(t)
+	for i, p := range []**person{&alice, &bob, &carol} {
+		name := []string{"alice", "bob", "carol"}[i]
+		*p = open(t, filepath.Join(t.TempDir(), name), tracker)
+		(*p).name(name)
+	}
+	befriend(t, alice, bob, "alice", "bob")
+	befriend(t, alice, carol, "alice", "carol")
+	return alice, bob, carol
+}
+
+func (p *person) rooms() (names []string) {
+	for _, c := range ask(p.t, p.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations {
+		if !c.Direct && c.Role != p2pv1.Role_ROLE_UNSPECIFIED {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func (p *person) has(where string, texts ...string) func() bool {
+	return func() bool { return slices.Equal(p.texts(where), texts) }
+}
+
+func TestARoomPassesOnWhatIsSaidWhenItsAuthorIsGone(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	for _, p := range []*person{bob, carol} {
+		eventually(t, "the guests are in the room", func() bool { return slices.Contains(p.rooms(), "garden") })
+	}
+	eventually(t, "all are members", func() bool { return len(carol.conversation("garden").Members) == 3 })
+	dir := carol.dir
+	carol.close()
+	alice.say("garden", "who waters it?")
+	eventually(t, "bob has it", bob.has("garden", "who waters it?"))
+	alice.close()
+	again := open(t, dir, bob.conversationTrackers()...)
+	eventually(t, "carol has it from bob", again.has("garden", "who waters it?"))
+	bob.say("garden", "I do")
+	eventually(t, "carol has the answer", again.has("garden", "who waters it?", "I do"))
+}
+
+func (p *person) conversationTrackers() []string {
+	return ask(p.t, p.Whoami, &p2pv1.WhoamiRequest{}).Trackers
+}
+
+func TestALinkLeadsIntoARoomUntilItIsRevoked(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden"})
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+
+	dave := open(t, filepath.Join(t.TempDir(), "dave"), alice.conversationTrackers()...)
+	dave.name("dave")
+	garden := "garden"
+	ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: garden, RevokeLinks: true})
+	ask(t, dave.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "dave is sent away", func() bool {
+		all := ask(t, dave.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations
+		return len(all) == 1 && all[0].Left
+	})
+	if got := len(alice.conversation("garden").Members); got != 2 {
+		t.Errorf("%d are in the room", got)
+	}
+}
+
+func TestTheOneTooManyIsRefused(t *testing.T) {
+	alice, _, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "bench", Limit: 2, Invite: []string{"bob"}})
+	_, err := alice.ChangeMember(t.Context(), connect.NewRequest(&p2pv1.ChangeMemberRequest{
+		Where: "bench", Who: "carol", Change: p2pv1.ChangeMemberRequest_CHANGE_ADD,
+	}))
+	if r := api.ReasonOf(err); r == nil || r.Key != api.RoomFull || r.With["limit"] != "2" {
+		t.Errorf("the third gets %v", err)
+	}
+}
+
+func TestWhoWasThrownOutHearsNothingMore(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	eventually(t, "all are members", func() bool {
+		return slices.Contains(bob.rooms(), "garden") && slices.Contains(carol.rooms(), "garden")
+	})
+	eventually(t, "bob may write", func() bool {
+		_, err := bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "garden", Text: "weeds!"}))
+		return err == nil
+	})
+	eventually(t, "all have it", alice.has("garden", "weeds!"))
+	_, err := bob.ChangeMember(t.Context(), connect.NewRequest(&p2pv1.ChangeMemberRequest{Where: "garden", Who: "alice", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK}))
+	if r := api.ReasonOf(err); r == nil || r.Key != api.NotAllowed {
+		t.Errorf("a member throws out an owner: %v", err)
+	}
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "garden", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
+	eventually(t, "bob knows", func() bool { return bob.conversation("garden").Left })
+	alice.say("garden", "peace")
+	eventually(t, "carol has it", carol.has("garden", "weeds!", "peace"))
+	if got := bob.texts("garden"); !slices.Equal(got, []string{"weeds!"}) {
+		t.Errorf("bob has %q", got)
+	}
+	if _, err := bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "garden", Text: "?"})); err == nil {
+		t.Error("bob may write")
+	}
+}
+
+func TestEditsReactionsAndDeletesReachTheOtherSide(t *testing.T) {
+	alice, bob := two(t)
+	m := alice.say("bob", "helo")
+	eventually(t, "bob has it", bob.has("alice", "helo"))
+	ask(t, alice.Edit, &p2pv1.EditRequest{Message: m.Id, Text: "hello"})
+	eventually(t, "bob sees the edit", bob.has("alice", "hello"))
+	ask(t, bob.React, &p2pv1.ReactRequest{Message: m.Id, Emoji: "👍"})
+	eventually(t, "alice sees the reaction", func() bool {
+		all := alice.messages("bob")
+		last := all[len(all)-1]
+		return len(last.Reactions) == 1 && last.Reactions[0].Emoji == "👍" && last.Edited
+	})
+	if _, err := bob.Edit(t.Context(), connect.NewRequest(&p2pv1.EditRequest{Message: m.Id, Text: "hell"})); api.ReasonOf(err).GetKey() != api.NotYours {
+		t.Errorf("bob edits what alice wrote: %v", err)
+	}
+	reply := ask(t, bob.Send, &p2pv1.SendRequest{Where: "alice", Text: "@alice hi", ReplyTo: m.Id}).Message
+	if reply.ReplyText != "hello" || reply.ReplyName != "alice" {
+		t.Errorf("the reply is %v", reply)
+	}
+	eventually(t, "alice is mentioned", func() bool { return alice.conversation("bob").Mentions == 1 })
+	ask(t, alice.Delete, &p2pv1.DeleteRequest{Message: m.Id})
+	eventually(t, "bob sees that it is gone", func() bool {
+		all := bob.messages("alice")
+		return slices.ContainsFunc(all, func(x *p2pv1.Message) bool { return x.Id == m.Id && x.Deleted && x.Text == "" })
+	})
+	if found := ask(t, bob.Search, &p2pv1.SearchRequest{Query: "hello"}).Messages; len(found) != 0 {
+		t.Errorf("what was deleted is found: %v", found)
+	}
+	if found := ask(t, bob.Search, &p2pv1.SearchRequest{Query: "hi"}).Messages; len(found) != 1 {
+		t.Errorf("found: %v", found)
+	}
+}
+
+func TestAFileThatIsOfferedArrivesAndNeverReplacesAnother(t *testing.T) {
+	alice, bob := two(t)
+	content := make([]byte, 3<<20)
+	for i := range content {
+		content[i] = byte(i * 7 >> 3)
+	}
+	path := filepath.Join(t.TempDir(), "plan.bin")
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	mine := filepath.Join(folder, "plan.bin")
+	if err := os.WriteFile(mine, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := ask(t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: path, Text: "the plan"}).Message
+	eventually(t, "bob sees the offer", bob.has("alice", "the plan"))
+	ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m.Id, Folder: folder})
+	var got *p2pv1.Transfer
+	eventually(t, "bob has the file", func() bool {
+		got = ask(t, bob.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers[0]
+		if got.State == p2pv1.Transfer_STATE_FAILED {
+			t.Fatal(got.Problem)
+		}
+		return got.State == p2pv1.Transfer_STATE_DONE
+	})
+	if b, err := os.ReadFile(got.Path); err != nil || !slices.Equal(b, content) || got.Path != filepath.Join(folder, "plan (2).bin") {
+		t.Errorf("%s has %d bytes, %v", got.Path, len(b), err)
+	}
+	if b, err := os.ReadFile(mine); err != nil || string(b) != "mine" {
+		t.Errorf("what was there is %q, %v", b, err)
+	}
+	ask(t, alice.Cancel, &p2pv1.CancelRequest{Message: m.Id})
+	if st := ask(t, alice.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers[0].State; st != p2pv1.Transfer_STATE_CANCELLED {
+		t.Errorf("the offer is %v", st)
+	}
+}

@@ -1,0 +1,363 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"connectrpc.com/connect"
+	"rsc.io/qr"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/directory"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/knock"
+	"p2p/peer/identity"
+)
+
+// ListContacts implements p2pv1connect.PeopleHandler.
+func (n *Node) ListContacts(ctx context.Context, _ *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error) {
+	n.mu.Lock()
+	all := n.book.sorted()
+	list := make([]contact, 0, len(all))
+	for _, c := range all {
+		list = append(list, *c)
+	}
+	n.mu.Unlock()
+	v, r := n.viewer(ctx), &p2pv1.ListContactsResponse{}
+	for _, c := range list {
+		r.Contacts = append(r.Contacts, v.contactView(c))
+	}
+	return connect.NewResponse(r), nil
+}
+
+// AddContact implements p2pv1connect.PeopleHandler.
+func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddContactRequest]) (*connect.Response[p2pv1.AddContactResponse], error) {
+	if !plain(r.Msg.Note, 4*maxNote) || utf8.RuneCountInString(r.Msg.Note) > maxNote || !plain(r.Msg.Name, maxNameLen) {
+		return nil, fail(invalid, api.TooLong, "limit", "300")
+	}
+	k, err := n.whom(ctx, r.Msg.Who)
+	if err != nil {
+		return nil, err
+	}
+	k.Note = r.Msg.Note
+	if r.Msg.Name != "" {
+		k.Name = n.freeName(r.Msg.Name, k.Account)
+	}
+	online, err := n.ask(ctx, k)
+	if err != nil {
+		return nil, failure(err)
+	}
+	now, _ := n.contact(k.Account)
+	return connect.NewResponse(&p2pv1.AddContactResponse{Contact: n.viewer(ctx).contactView(now), Delivered: online}), nil
+}
+
+// whom returns who is meant by a name at the directory or a link, as a contact to be.
+func (n *Node) whom(ctx context.Context, who string) (contact, error) {
+	if strings.HasPrefix(strings.ToLower(strings.TrimSpace(who)), "p2p:") {
+		l, err := identity.ParseLink(who)
+		switch {
+		case err != nil:
+			return contact{}, fail(invalid, api.BadLink, "problem", err.Error())
+		case !l.Room.IsZero():
+			return contact{}, fail(invalid, api.BadLink, "problem", "it leads into a room: join it")
+		}
+		if err := n.ensure(ctx); err != nil {
+			return contact{}, failure(err)
+		}
+		k, _ := n.contact(l.Account)
+		if k.Name == "" {
+			k.Name = n.freeName(l.Name, l.Account)
+		}
+		k.Account, k.Reach = l.Account, reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token}
+		return k, n.notMe(k.Account)
+	}
+	_, client, err := n.account()
+	if err != nil {
+		return contact{}, err
+	}
+	p, err := client.Find(ctx, who)
+	if err != nil {
+		return contact{}, n.named(err, who)
+	}
+	for _, c := range p.Certificates {
+		n.known.add(c)
+	}
+	if err := n.sameKey(ctx, p); err != nil {
+		return contact{}, err
+	}
+	k, _ := n.contact(p.Account)
+	if k.Name == "" {
+		k.Name = n.freeName(p.Name, p.Account)
+	}
+	k.Account, k.Directory = p.Account, p.Name
+	return k, n.notMe(k.Account)
+}
+
+func (n *Node) notMe(k identity.Key) error {
+	if k == n.accountOf() {
+		return fail(invalid, api.Yourself)
+	}
+	return nil
+}
+
+// sameKey warns when the directory names another key for somebody than it did before: he has a new account, or
+// somebody stands between.
+func (n *Node) sameKey(ctx context.Context, p directory.Person) error {
+	n.mu.Lock()
+	var was *contact
+	for _, c := range n.book.contacts {
+		if c.Directory != "" && strings.EqualFold(c.Directory, p.Name) && c.Account != p.Account &&
+			(c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND || c.State == p2pv1.ContactState_CONTACT_STATE_ASKED) {
+			k := *c
+			was = &k
+		}
+	}
+	n.mu.Unlock()
+	if was == nil {
+		return nil
+	}
+	if was.Changed != p.Account {
+		was.Changed, was.Verified = p.Account, false
+		if err := n.write(ctx, record{Contact: was}); err != nil {
+			return failure(err)
+		}
+		n.tellContact(was.Account)
+	}
+	n.alert(p2pv1.Alert_KIND_KEY_CHANGED, was.Account, p.Account.Short())
+	return fail(failed, api.KeyChanged, "who", p.Name)
+}
+
+// ask asks somebody to be a contact, and reports whether he is there to hear it.
+func (n *Node) ask(ctx context.Context, k contact) (online bool, err error) {
+	switch k.State {
+	case p2pv1.ContactState_CONTACT_STATE_FRIEND:
+		return false, fail(exists, api.AlreadyContact, "who", k.Name)
+	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+		return false, fail(failed, api.Blocked, "who", k.Name)
+	case p2pv1.ContactState_CONTACT_STATE_ASKS:
+		return n.faces.of(k.Account).presence != p2pv1.Presence_PRESENCE_OFFLINE, n.accept(ctx, k)
+	case p2pv1.ContactState_CONTACT_STATE_ASKED: // it is sent once more
+	default:
+		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
+			return false, err
+		}
+	}
+	k.State, k.Asked = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli()
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return false, err
+	}
+	if err := n.refit(ctx); err != nil {
+		return false, err
+	}
+	online, err = n.post(ctx, k.Account, letter{Kind: asks, Room: k.Room, Note: k.Note})
+	if err != nil && len(k.Reach.Trackers)+len(k.Reach.Addrs) > 0 || errors.Is(err, directory.ErrUnavailable) {
+		err = nil // his bell is rung, or it is sent with the next session
+	}
+	return online, err
+}
+
+// foundDirect makes the room of this person and one other.
+func (n *Node) foundDirect(ctx context.Context, with identity.Key) (room.ID, error) {
+	return n.found(ctx, room.Options{Limit: 2, History: -1}, place{With: with}, func(ctx context.Context, c *conversation) error {
+		_, err := c.talk.Change(ctx, room.Change{Op: room.Add, Account: with, Role: room.Member})
+		return err
+	})
+}
+
+// found makes a room and writes it into the book; first is done before others hear of it.
+func (n *Node) found(ctx context.Context, o room.Options, p place, first func(context.Context, *conversation) error) (room.ID, error) {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, err := n.me()
+	if err != nil {
+		return room.ID{}, err
+	}
+	p.Trackers = n.trackers()
+	c, err := n.converse(ctx, room.ID{}, &room.Birth{Certificate: s.certificate, Options: o}, p.Trackers, false)
+	if err != nil {
+		return room.ID{}, err
+	}
+	if err := first(ctx, c); err != nil {
+		c.close(ctx)
+		return room.ID{}, err
+	}
+	n.mu.Lock()
+	n.open[c.id] = c
+	n.mu.Unlock()
+	p.Room, p.Swarm, p.Since = c.id, swarmOf(c.id).String(), time.Now().UnixMilli()
+	return c.id, n.write(ctx, record{Place: &p})
+}
+
+// AnswerContact implements p2pv1connect.PeopleHandler.
+func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error) {
+	k, err := n.who(r.Msg.Who)
+	if err != nil {
+		return nil, err
+	}
+	if r.Msg.Name != "" && plain(r.Msg.Name, maxNameLen) {
+		k.Name = n.freeName(r.Msg.Name, k.Account)
+	}
+	asks := k.State == p2pv1.ContactState_CONTACT_STATE_ASKS
+	switch r.Msg.Answer {
+	case p2pv1.AnswerContactRequest_ANSWER_ACCEPT:
+		if !asks {
+			return nil, fail(failed, api.NotAsked, "who", r.Msg.Who)
+		}
+		err = n.accept(ctx, k)
+	case p2pv1.AnswerContactRequest_ANSWER_REFUSE:
+		if !asks {
+			return nil, fail(failed, api.NotAsked, "who", r.Msg.Who)
+		}
+		err = n.refuse(ctx, k)
+	case p2pv1.AnswerContactRequest_ANSWER_BLOCK:
+		k.State = p2pv1.ContactState_CONTACT_STATE_BLOCKED
+		err = n.rewritten(ctx, k)
+	case p2pv1.AnswerContactRequest_ANSWER_UNBLOCK:
+		if k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED {
+			k.State = n.unblocked(k)
+			err = n.rewritten(ctx, k)
+		}
+	default:
+		return nil, fail(invalid, api.Invalid, "what", "answer")
+	}
+	if err != nil {
+		return nil, failure(err)
+	}
+	now, _ := n.contact(k.Account)
+	return connect.NewResponse(&p2pv1.AnswerContactResponse{Contact: n.viewer(ctx).contactView(now)}), nil
+}
+
+// unblocked returns what somebody is who was blocked: a contact, if the two have a room.
+func (n *Node) unblocked(k contact) p2pv1.ContactState {
+	if p := n.place(k.Room); p != nil && !p.Left {
+		return p2pv1.ContactState_CONTACT_STATE_FRIEND
+	}
+	return p2pv1.ContactState_CONTACT_STATE_REMOVED
+}
+
+func (n *Node) refuse(ctx context.Context, k contact) error {
+	k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	if err := n.rewritten(ctx, k); err != nil {
+		return err
+	}
+	n.tellVisitor(k.Account, knock.Answer{Verdict: knock.Refused})
+	_, _ = n.post(ctx, k.Account, letter{Kind: refuses, Room: k.Room}) // the door tells him too
+	return nil
+}
+
+// rewritten writes a contact and makes what runs fit.
+func (n *Node) rewritten(ctx context.Context, k contact) error {
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return err
+	}
+	n.tellContact(k.Account)
+	return n.refit(ctx)
+}
+
+// RemoveContact implements p2pv1connect.PeopleHandler.
+func (n *Node) RemoveContact(ctx context.Context, r *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error) {
+	k, err := n.who(r.Msg.Who)
+	if err != nil {
+		return nil, err
+	}
+	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKS {
+		return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.refuse(ctx, k))
+	}
+	if p := n.place(k.Room); p != nil && !p.Left {
+		if err := n.depart(ctx, *p); err != nil {
+			return nil, failure(err)
+		}
+	}
+	k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.rewritten(ctx, k))
+}
+
+// VerifyContact implements p2pv1connect.PeopleHandler.
+func (n *Node) VerifyContact(ctx context.Context, r *connect.Request[p2pv1.VerifyContactRequest]) (*connect.Response[p2pv1.VerifyContactResponse], error) {
+	k, err := n.who(r.Msg.Who)
+	if err != nil {
+		return nil, err
+	}
+	if r.Msg.Same || r.Msg.Differ {
+		k.Verified = r.Msg.Same
+		if r.Msg.Same {
+			k.Changed = identity.Key{} // the two have made sure that this is the key
+		}
+		if err := n.rewritten(ctx, k); err != nil {
+			return nil, failure(err)
+		}
+	}
+	return connect.NewResponse(&p2pv1.VerifyContactResponse{
+		SafetyNumber: identity.SafetyNumber(n.accountOf(), k.Account), Verified: k.Verified, Contact: n.viewer(ctx).contactView(k),
+	}), nil
+}
+
+// inviteFor is how long a link is good when nobody says otherwise.
+const inviteFor = 7 * 24 * time.Hour
+
+// Invite implements p2pv1connect.PeopleHandler.
+func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error) {
+	if err := n.ensure(ctx); err != nil {
+		return nil, failure(err)
+	}
+	valid := time.Duration(r.Msg.ValidMillis) * time.Millisecond
+	if valid <= 0 {
+		valid = inviteFor
+	}
+	i := invite{Token: newToken(), Until: time.Now().Add(valid).UnixMilli()}
+	l := identity.Link{Account: n.accountOf(), Token: i.Token, Trackers: first(n.trackers(), maxTrackers), Addrs: first(n.addrs(), maxAddrs)}
+	if r.Msg.Where != "" {
+		c, p, err := n.room(r.Msg.Where)
+		switch {
+		case err != nil:
+			return nil, err
+		case !p.With.IsZero():
+			return nil, fail(invalid, api.NoSuchConversation, "where", r.Msg.Where)
+		case !c.mayInvite(n.accountOf()):
+			return nil, fail(denied, api.NotAllowed)
+		}
+		i.Room, l.Room = c.id, swarmOf(c.id)
+	}
+	n.mu.Lock()
+	l.Name = cut(n.displayName(), maxNameLen)
+	n.mu.Unlock()
+	if err := n.write(ctx, record{Invite: &i}); err != nil {
+		return nil, failure(err)
+	}
+	text := l.String()
+	picture, err := picture(text)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return connect.NewResponse(&p2pv1.InviteResponse{Link: text, Until: i.Until, Qr: picture}), nil
+}
+
+// picture returns a text as a QR code of half blocks, light on dark, with its quiet zone.
+func picture(text string) (string, error) {
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		return "", err
+	}
+	const quiet = 2
+	var b strings.Builder
+	for y := -quiet; y < code.Size+quiet; y += 2 {
+		for x := -quiet; x < code.Size+quiet; x++ {
+			switch upper, lower := code.Black(x, y), code.Black(x, y+1); {
+			case upper && lower:
+				b.WriteRune(' ')
+			case upper:
+				b.WriteRune('▄')
+			case lower:
+				b.WriteRune('▀')
+			default:
+				b.WriteRune('█')
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,377 @@
+package people
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+)
+
+// Send implements p2pv1connect.PeopleHandler.
+func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) (*connect.Response[p2pv1.SendResponse], error) {
+	c, p, err := n.room(r.Msg.Where)
+	if err != nil {
+		return nil, err
+	}
+	t := body.Text{Text: r.Msg.Text}
+	if err := sayable(t.Text); err != nil {
+		return nil, err
+	}
+	if r.Msg.ReplyTo != "" {
+		e, err := n.event(ctx, r.Msg.ReplyTo)
+		if err != nil {
+			return nil, err
+		}
+		t.ReplyTo = e.Event.ID
+	}
+	if k, known := n.contact(p.With); known && !k.Changed.IsZero() {
+		return nil, fail(failed, api.KeyChanged, "who", k.Name)
+	}
+	t.Mentions = n.mentioned(c, t.Text)
+	id, again := n.sent.begin(r.Msg.Key)
+	if again {
+		return n.sentBefore(ctx, id)
+	}
+	e, err := c.talk.Write(ctx, body.KindText, t.AppendTo(nil))
+	if err != nil {
+		n.sent.undo(r.Msg.Key)
+		return nil, stored(err)
+	}
+	n.sent.done(r.Msg.Key, e.ID)
+	m, err := n.viewEvent(ctx, e.ID)
+	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
+}
+
+// sentBefore answers for a message that a program sends a second time, since it has not heard the answer.
+func (n *Node) sentBefore(ctx context.Context, id room.ID) (*connect.Response[p2pv1.SendResponse], error) {
+	if id.IsZero() {
+		return nil, fail(away, api.Invalid, "what", "the message is being sent")
+	}
+	m, err := n.viewEvent(ctx, id)
+	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
+}
+
+// sayable reports whether a text can be a message.
+func sayable(text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return fail(invalid, api.Empty)
+	case len(text) > body.MaxText:
+		return fail(invalid, api.TooLong, "limit", strconv.Itoa(body.MaxText))
+	case !utf8.ValidString(text):
+		return fail(invalid, api.Invalid, "what", "text")
+	}
+	return nil
+}
+
+// event returns the message that a program means by its id.
+func (n *Node) event(ctx context.Context, s string) (history.Entry, error) {
+	id, err := parseID(s)
+	if err != nil {
+		return history.Entry{}, fail(missing, api.NoSuchMessage, "message", s)
+	}
+	e, found, err := n.archive.Event(ctx, id)
+	switch {
+	case err != nil:
+		return e, failure(err)
+	case !found || !e.Line || !e.Counts || n.isOwn(roomOf(&e.Event)):
+		return e, fail(missing, api.NoSuchMessage, "message", s)
+	}
+	return e, nil
+}
+
+// mine is event for a message that this person may change.
+func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation, error) {
+	e, err := n.event(ctx, s)
+	if err != nil {
+		return e, nil, err
+	}
+	c := n.conversation(roomOf(&e.Event))
+	switch {
+	case c == nil || !c.talk.Joined():
+		return e, nil, fail(failed, api.NotMember, "where", textID(roomOf(&e.Event)))
+	case e.Event.Kind < room.Content || e.Gone:
+		return e, nil, fail(missing, api.NoSuchMessage, "message", s)
+	}
+	return e, c, nil
+}
+
+func (n *Node) viewEvent(ctx context.Context, id room.ID) (*p2pv1.Message, error) {
+	e, found, err := n.archive.Event(ctx, id)
+	if err != nil || !found {
+		return nil, failure(errors.Join(err, errGone))
+	}
+	m, err := n.viewer(ctx).message(&e)
+	return m, failure(err)
+}
+
+// errGone is an event that was there a moment ago.
+var errGone = errors.New("the event is not in the history")
+
+// Edit implements p2pv1connect.PeopleHandler.
+func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
+	e, c, err := n.mine(ctx, r.Msg.Message)
+	if err != nil {
+		return nil, err
+	}
+	was, parseErr := body.ParseText(e.Body)
+	switch {
+	case e.Account != n.accountOf():
+		return nil, fail(denied, api.NotYours)
+	case e.Event.Kind != body.KindText || parseErr != nil:
+		return nil, fail(missing, api.NoSuchMessage, "message", r.Msg.Message)
+	}
+	if err := sayable(r.Msg.Text); err != nil {
+		return nil, err
+	}
+	edit := body.Edit{Target: e.Event.ID, New: body.Text{Text: r.Msg.Text, ReplyTo: was.ReplyTo, Mentions: n.mentioned(c, r.Msg.Text)}}
+	if _, err := c.talk.Write(ctx, body.KindEdit, edit.AppendTo(nil)); err != nil {
+		return nil, stored(err)
+	}
+	m, err := n.viewEvent(ctx, e.Event.ID)
+	return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
+}
+
+// Delete implements p2pv1connect.PeopleHandler.
+func (n *Node) Delete(ctx context.Context, r *connect.Request[p2pv1.DeleteRequest]) (*connect.Response[p2pv1.DeleteResponse], error) {
+	e, c, err := n.mine(ctx, r.Msg.Message)
+	if err != nil {
+		return nil, err
+	}
+	if e.Account != n.accountOf() && c.talk.Role(n.accountOf()) < room.Moderator {
+		return nil, fail(denied, api.NotYours)
+	}
+	if e.Event.Kind == body.KindFile && e.Account == n.accountOf() {
+		n.files.withdraw(ctx, &e)
+	}
+	_, err = c.talk.Write(ctx, room.Delete, body.Delete(e.Event.ID))
+	return connect.NewResponse(&p2pv1.DeleteResponse{}), stored(err)
+}
+
+// React implements p2pv1connect.PeopleHandler.
+func (n *Node) React(ctx context.Context, r *connect.Request[p2pv1.ReactRequest]) (*connect.Response[p2pv1.ReactResponse], error) {
+	e, c, err := n.mine(ctx, r.Msg.Message)
+	if err != nil {
+		return nil, err
+	}
+	if r.Msg.Emoji == "" || !plain(r.Msg.Emoji, body.MaxEmoji) || strings.ContainsAny(r.Msg.Emoji, " \n") {
+		return nil, fail(invalid, api.Invalid, "what", "emoji")
+	}
+	a := body.Reaction{Target: e.Event.ID, Emoji: r.Msg.Emoji, Back: r.Msg.TakeBack}
+	if _, err := c.talk.Write(ctx, body.KindReaction, a.AppendTo(nil)); err != nil {
+		return nil, stored(err)
+	}
+	m, err := n.viewEvent(ctx, e.Event.ID)
+	return connect.NewResponse(&p2pv1.ReactResponse{Message: m}), err
+}
+
+// limits of a page of messages.
+const (
+	defaultPage = 50
+	maxPage     = 500
+)
+
+// ListMessages implements p2pv1connect.PeopleHandler.
+func (n *Node) ListMessages(ctx context.Context, r *connect.Request[p2pv1.ListMessagesRequest]) (*connect.Response[p2pv1.ListMessagesResponse], error) {
+	p, err := n.where(r.Msg.Where)
+	if err != nil {
+		return nil, err
+	}
+	limit := int(r.Msg.Limit)
+	if limit <= 0 {
+		limit = defaultPage
+	}
+	limit = min(limit, maxPage)
+	out := &p2pv1.ListMessagesResponse{}
+	var all []history.Entry
+	switch {
+	case r.Msg.Around != "":
+		e, err := n.event(ctx, r.Msg.Around)
+		if err != nil {
+			return nil, err
+		}
+		if all, err = n.archive.Around(ctx, e.Event.ID, limit/2); err != nil {
+			return nil, failure(err)
+		}
+		out.MoreBefore, out.MoreAfter, err = n.beyond(ctx, p.Room, all)
+		if err != nil {
+			return nil, failure(err)
+		}
+	case r.Msg.After != "":
+		e, err := n.event(ctx, r.Msg.After)
+		if err != nil {
+			return nil, err
+		}
+		if all, err = n.archive.After(ctx, p.Room, e.Position(), limit+1); err != nil {
+			return nil, failure(err)
+		}
+		out.MoreBefore, out.MoreAfter = true, len(all) > limit
+		all = all[:min(len(all), limit)]
+	default:
+		at := history.End
+		if r.Msg.Before != "" {
+			e, err := n.event(ctx, r.Msg.Before)
+			if err != nil {
+				return nil, err
+			}
+			at, out.MoreAfter = e.Position(), true
+		}
+		if all, err = n.archive.Before(ctx, p.Room, at, limit+1); err != nil {
+			return nil, failure(err)
+		}
+		out.MoreBefore = len(all) > limit
+		all = all[max(0, len(all)-limit):]
+	}
+	out.Messages, err = n.viewer(ctx).messages(all)
+	return connect.NewResponse(out), failure(err)
+}
+
+// beyond reports whether there is more before and after a page.
+func (n *Node) beyond(ctx context.Context, id room.ID, all []history.Entry) (before, after bool, err error) {
+	if len(all) == 0 {
+		return false, false, nil
+	}
+	b, err := n.archive.Before(ctx, id, all[0].Position(), 1)
+	if err != nil {
+		return false, false, err
+	}
+	a, err := n.archive.After(ctx, id, all[len(all)-1].Position(), 1)
+	return len(b) > 0, len(a) > 0, err
+}
+
+// Search implements p2pv1connect.PeopleHandler.
+func (n *Node) Search(ctx context.Context, r *connect.Request[p2pv1.SearchRequest]) (*connect.Response[p2pv1.SearchResponse], error) {
+	q := history.Query{Text: r.Msg.Query, Before: r.Msg.Before, Limit: int(r.Msg.Limit)}
+	if q.Limit <= 0 || q.Limit > maxPage {
+		q.Limit = defaultPage
+	}
+	if r.Msg.Where != "" {
+		p, err := n.where(r.Msg.Where)
+		if err != nil {
+			return nil, err
+		}
+		q.Room = p.Room
+	}
+	found, err := n.archive.Search(ctx, q)
+	if err != nil {
+		return nil, failure(err)
+	}
+	out, v := &p2pv1.SearchResponse{}, n.viewer(ctx)
+	for i := range found {
+		m, err := v.changedBy(&found[i])
+		if err != nil {
+			return nil, failure(err)
+		}
+		if m != nil && (len(out.Messages) == 0 || out.Messages[len(out.Messages)-1].Id != m.Id) {
+			out.Messages = append(out.Messages, m)
+		}
+	}
+	if len(found) == q.Limit {
+		out.Next = found[len(found)-1].N
+	}
+	return connect.NewResponse(out), nil
+}
+
+// MarkRead implements p2pv1connect.PeopleHandler.
+func (n *Node) MarkRead(ctx context.Context, r *connect.Request[p2pv1.MarkReadRequest]) (*connect.Response[p2pv1.MarkReadResponse], error) {
+	p, err := n.where(r.Msg.Where)
+	if err != nil {
+		return nil, err
+	}
+	c := n.conversation(p.Room)
+	if c == nil {
+		return connect.NewResponse(&p2pv1.MarkReadResponse{}), nil
+	}
+	var id room.ID
+	if r.Msg.Message != "" {
+		e, err := n.event(ctx, r.Msg.Message)
+		if err != nil {
+			return nil, err
+		}
+		id = e.Event.ID
+	} else {
+		last, err := n.archive.Before(ctx, p.Room, history.End, 1)
+		if err != nil || len(last) == 0 {
+			return connect.NewResponse(&p2pv1.MarkReadResponse{}), failure(err)
+		}
+		id = last[0].Event.ID
+	}
+	if err := c.talk.Read(ctx, id); err != nil {
+		return nil, stored(err)
+	}
+	n.tellConversation(c)
+	return connect.NewResponse(&p2pv1.MarkReadResponse{}), nil
+}
+
+// Typing implements p2pv1connect.PeopleHandler.
+func (n *Node) Typing(_ context.Context, r *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error) {
+	c, _, err := n.room(r.Msg.Where)
+	if err != nil {
+		return nil, err
+	}
+	c.talk.Typing(r.Msg.Typing)
+	return connect.NewResponse(&p2pv1.TypingResponse{}), nil
+}
+
+// SaveDraft implements p2pv1connect.PeopleHandler.
+func (n *Node) SaveDraft(_ context.Context, r *connect.Request[p2pv1.SaveDraftRequest]) (*connect.Response[p2pv1.SaveDraftResponse], error) {
+	p, err := n.where(r.Msg.Where)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Msg.Text) > body.MaxText || !utf8.ValidString(r.Msg.Text) {
+		return nil, fail(invalid, api.TooLong, "limit", strconv.Itoa(body.MaxText))
+	}
+	if err := n.archive.SaveDraft(textID(p.Room), r.Msg.Text); err != nil {
+		return nil, failure(err)
+	}
+	n.mu.Lock()
+	n.drafts[p.Room] = r.Msg.Text
+	n.mu.Unlock()
+	return connect.NewResponse(&p2pv1.SaveDraftResponse{}), nil
+}
+
+// exported is a writer that sends what is written to a program.
+type exported struct {
+	stream *connect.ServerStream[p2pv1.ExportResponse]
+}
+
+// Write implements io.Writer.
+func (x exported) Write(b []byte) (int, error) {
+	if err := x.stream.Send(&p2pv1.ExportResponse{Data: b}); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// Export implements p2pv1connect.PeopleHandler.
+func (n *Node) Export(ctx context.Context, r *connect.Request[p2pv1.ExportRequest], s *connect.ServerStream[p2pv1.ExportResponse]) error {
+	if _, err := n.me(); err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(exported{s}, 64<<10)
+	var err error
+	if r.Msg.Text {
+		var p place
+		if p, err = n.where(r.Msg.Where); err != nil {
+			return err
+		}
+		err = n.archive.ExportText(ctx, p.Room, w, n.nameOf)
+	} else {
+		err = n.archive.Export(ctx, w)
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	return failure(err)
+}

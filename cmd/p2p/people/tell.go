@@ -1,0 +1,222 @@
+package people
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// Messages are told by their number in the history: a listener reads on from where he is, whenever there is
+// something new. All else is told as it is now, and a listener that missed it asks.
+
+// page is how many messages a listener reads at a time.
+const page = 200
+
+// Events implements p2pv1connect.PeopleHandler.
+func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
+	l := n.hub.listen(r.Msg.PresenceFollows)
+	defer n.hub.leave(l)
+	cursor := r.Msg.Cursor
+	last, err := n.archive.Last(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	if cursor <= 0 || cursor > last {
+		cursor = last
+	}
+	hello := &p2pv1.Hello{Cursor: cursor, Resumed: r.Msg.Cursor > 0 && cursor == r.Msg.Cursor, Me: n.whoami()}
+	if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
+		return err
+	}
+	for {
+		if cursor, err = n.tellFrom(ctx, cursor, s); err != nil {
+			return failure(err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.stored:
+		case e, more := <-l.events:
+			if !more {
+				return fail(away, reasonStopping)
+			}
+			if err := s.Send(e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tellFrom sends the messages after cursor, and returns the number of the last.
+func (n *Node) tellFrom(ctx context.Context, cursor int64, s *connect.ServerStream[p2pv1.Event]) (int64, error) {
+	for {
+		all, err := n.archive.Arrived(ctx, cursor, page)
+		if err != nil || len(all) == 0 {
+			return cursor, err
+		}
+		v := n.viewer(ctx)
+		for i := range all {
+			cursor = all[i].N
+			m, err := v.changedBy(&all[i])
+			if err != nil {
+				return cursor, err
+			}
+			if m == nil {
+				continue
+			}
+			if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Message{Message: m}}); err != nil {
+				return cursor, err
+			}
+		}
+	}
+}
+
+// changedBy returns the message that an event is, or is about; nil when people see nothing of it.
+func (v *viewer) changedBy(e *history.Entry) (*p2pv1.Message, error) {
+	id := roomOf(&e.Event)
+	if v.isOwn(id) || !e.Counts {
+		return nil, nil
+	}
+	if e.Line {
+		return v.message(e)
+	}
+	target := e.Target
+	if target.IsZero() {
+		return nil, nil
+	}
+	t, found, err := v.archive.Event(v.ctx, target)
+	if err != nil || !found || !t.Line || !t.Counts {
+		return nil, err
+	}
+	return v.message(&t)
+}
+
+func (n *Node) isOwn(id room.ID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.self != nil && n.self.own == id
+}
+
+// tellConversation tells programs of a conversation soon: many messages at once are told as one change.
+func (n *Node) tellConversation(c *conversation) { n.tellRoom(c.id) }
+
+// gather is how long changes of a conversation wait for others.
+const gather = 50 * time.Millisecond
+
+func (n *Node) tellRoom(id room.ID) {
+	if _, listeners := n.hub.watched(); listeners == 0 {
+		return
+	}
+	n.mu.Lock()
+	first := len(n.stale) == 0
+	n.stale[id] = true
+	n.mu.Unlock()
+	if first {
+		time.AfterFunc(gather, func() { n.clerk.do(n.tellStale) })
+	}
+}
+
+func (n *Node) tellStale(ctx context.Context) {
+	n.mu.Lock()
+	stale := slices.Collect(maps.Keys(n.stale))
+	clear(n.stale)
+	n.mu.Unlock()
+	for _, id := range stale {
+		p := n.place(id)
+		if p == nil {
+			continue
+		}
+		c, err := n.viewer(ctx).conversationView(*p)
+		if err != nil {
+			n.log.Debug("cannot read a conversation", zap.Error(err))
+			continue
+		}
+		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: c}})
+	}
+}
+
+// tellConversations tells of all of them: the book has changed.
+func (n *Node) tellConversations() {
+	for _, p := range n.places() {
+		n.tellRoom(p.Room)
+	}
+}
+
+func (n *Node) tellContact(account identity.Key) {
+	if k, known := n.contact(account); known {
+		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: n.viewer(n.ctx).contactView(k)}})
+	}
+}
+
+func (n *Node) tellContacts() {
+	n.mu.Lock()
+	accounts := slices.Collect(maps.Keys(n.book.contacts))
+	n.mu.Unlock()
+	for _, k := range accounts {
+		n.tellContact(k)
+	}
+}
+
+// tellTyping passes on that somebody types.
+func (n *Node) tellTyping(c *conversation, t chat.Typing) {
+	n.mu.Lock()
+	if n.typing[c.id] == nil {
+		n.typing[c.id] = map[identity.Key]bool{}
+	}
+	if t.On {
+		n.typing[c.id][t.Account] = true
+	} else {
+		delete(n.typing[c.id], t.Account)
+	}
+	n.mu.Unlock()
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{
+		Conversation: textID(c.id), Account: textKey(t.Account), Name: n.nameOf(t.Account), Typing: t.On,
+	}}})
+}
+
+// marked is how many of this person's last messages are told again when their marks have changed.
+const marked = 30
+
+// tellMarks tells the last messages of this person again whose delivery may have changed.
+func (n *Node) tellMarks(ctx context.Context, c *conversation, change chat.Change) {
+	if _, listeners := n.hub.watched(); listeners == 0 || len(change.Delivered) == 0 && len(change.Read) == 0 {
+		return
+	}
+	all, err := n.archive.Before(ctx, c.id, history.End, marked)
+	if err != nil {
+		n.log.Debug("cannot read a conversation", zap.Error(err))
+		return
+	}
+	v := n.viewer(ctx)
+	for i := range all {
+		if all[i].Account != v.me || all[i].Event.Kind < room.Content || all[i].Event.Kind == body.KindInvitation {
+			continue
+		}
+		if m, err := v.message(&all[i]); err == nil {
+			n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
+		}
+	}
+}
+
+// alert tells what must not be overlooked.
+func (n *Node) alert(kind p2pv1.Alert_Kind, account identity.Key, text string) {
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
+		Kind: kind, Account: textKey(account), Name: n.nameOf(account), Text: text,
+	}}})
+}
+
+// tellDirectory tells how things stand with the directory.
+func (n *Node) tellDirectory() {
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: n.directoryView()}})
+}

@@ -1,0 +1,322 @@
+package people
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// viewer turns what the history holds into what programs are told. It is for one call.
+type viewer struct {
+	*Node
+	ctx   context.Context
+	me    identity.Key
+	reads map[room.ID]map[identity.Key]history.Entry
+}
+
+func (n *Node) viewer(ctx context.Context) *viewer {
+	return &viewer{Node: n, ctx: ctx, me: n.accountOf(), reads: map[room.ID]map[identity.Key]history.Entry{}}
+}
+
+// roomOf returns the room of an event.
+func roomOf(e *room.Event) room.ID {
+	if e.Kind == room.Create {
+		return e.ID
+	}
+	return e.Room
+}
+
+// message returns a line of a conversation as it is now.
+func (v *viewer) message(e *history.Entry) (*p2pv1.Message, error) {
+	id := roomOf(&e.Event)
+	m := &p2pv1.Message{
+		Id: textID(e.Event.ID), Conversation: textID(id), Number: e.N, Account: textKey(e.Account), Name: v.nameOf(e.Account),
+		Device: textKey(e.Event.Author), Written: int64(e.Event.Wall), Arrived: e.Arrived.UnixMilli(), Lamport: e.Event.Lamport,
+		Late: e.Late, Mine: e.Account == v.me, Deleted: e.Gone, Withheld: e.Body == nil && !e.Gone && e.Event.Kind >= room.Content,
+	}
+	if e.Body != nil {
+		v.say(m, e)
+	}
+	if err := v.about(m, e); err != nil {
+		return nil, err
+	}
+	if m.Mine && e.Event.Kind >= room.Content {
+		return m, v.marks(m, e, id)
+	}
+	return m, nil
+}
+
+// say fills in what the body says.
+func (v *viewer) say(m *p2pv1.Message, e *history.Entry) {
+	switch e.Event.Kind {
+	case body.KindText:
+		if t, err := body.ParseText(e.Body); err == nil {
+			v.text(m, t)
+		}
+	case body.KindFile:
+		if f, err := body.ParseFile(e.Body); err == nil {
+			m.Text, m.File = f.Text, fileOf(f)
+			m.Transfer = v.files.of(f.InfoHash)
+		}
+	case body.KindInvitation:
+		if i, err := body.ParseInvitation(e.Body); err == nil {
+			m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Account: m.Account, Name: m.Name, Text: i.Name}
+		}
+	case room.Create, room.Join, room.Admin:
+		m.Notice = v.notice(e)
+	}
+}
+
+func (v *viewer) text(m *p2pv1.Message, t body.Text) {
+	m.Text, m.ReplyTo, m.Mentions = t.Text, textID(t.ReplyTo), nil
+	for _, k := range t.Mentions {
+		m.Mentions = append(m.Mentions, textKey(k))
+		m.MentionsMe = m.MentionsMe || k == v.me
+	}
+	if t.ReplyTo.IsZero() {
+		return
+	}
+	if to, found, err := v.archive.Event(v.ctx, t.ReplyTo); found && err == nil {
+		m.ReplyName, m.ReplyText = v.nameOf(to.Account), cut(v.said(&to), replyLength)
+	}
+}
+
+// replyLength is how much of a message stands above the answer to it, in bytes.
+const replyLength = 200
+
+// said returns what a message says now, or the name of the file that it offers.
+func (v *viewer) said(e *history.Entry) string {
+	if f, err := body.ParseFile(e.Body); err == nil && e.Event.Kind == body.KindFile {
+		return f.Name
+	}
+	t, err := body.ParseText(e.Body)
+	if err != nil || e.Event.Kind != body.KindText {
+		return ""
+	}
+	all, _ := v.archive.About(v.ctx, e.Event.ID) // without them, what was said first
+	for i := range all {
+		if edit, err := body.ParseEdit(all[i].Body); err == nil && all[i].Event.Kind == body.KindEdit && all[i].Account == e.Account {
+			t = edit.New
+		}
+	}
+	return t.Text
+}
+
+func fileOf(f body.File) *p2pv1.File {
+	return &p2pv1.File{Name: safeName(f.Name), Size: f.Size, Files: int32(f.Files), InfoHash: f.InfoHash.String(), Folder: f.Folder}
+}
+
+// notice tells what was done to the room.
+func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
+	about := func(kind p2pv1.Notice_Kind, k identity.Key) *p2pv1.Notice {
+		return &p2pv1.Notice{Kind: kind, Account: textKey(k), Name: v.nameOf(k)}
+	}
+	switch e.Event.Kind {
+	case room.Create:
+		n := about(p2pv1.Notice_KIND_CREATED, e.Account)
+		if b, err := room.ParseBirth(e.Body); err == nil {
+			n.Text = b.Options.Name
+		}
+		return n
+	case room.Join:
+		return about(p2pv1.Notice_KIND_JOINED, e.Account)
+	}
+	c, err := room.ParseChange(e.Body)
+	if err != nil {
+		return nil
+	}
+	switch c.Op {
+	case room.Add:
+		n := about(p2pv1.Notice_KIND_ADDED, c.Account)
+		n.Role = p2pv1.Role(c.Role)
+		return n
+	case room.Remove:
+		if c.Account == e.Account {
+			return about(p2pv1.Notice_KIND_LEFT, c.Account)
+		}
+		return about(p2pv1.Notice_KIND_REMOVED, c.Account)
+	case room.SetRole:
+		n := about(p2pv1.Notice_KIND_ROLE, c.Account)
+		n.Role = p2pv1.Role(c.Role)
+		return n
+	case room.SetRoom:
+		n := about(p2pv1.Notice_KIND_CHANGED, e.Account)
+		n.Text = c.Options.Name
+		return n
+	}
+	return about(p2pv1.Notice_KIND_DEVICE_REVOKED, e.Account)
+}
+
+// about fills in what others, and the author, have added to a message since.
+func (v *viewer) about(m *p2pv1.Message, e *history.Entry) error {
+	if m.Deleted || m.Withheld || e.Event.Kind < room.Content {
+		return nil
+	}
+	all, err := v.archive.About(v.ctx, e.Event.ID)
+	if err != nil {
+		return err
+	}
+	given := map[string][]string{} // accounts by emoji
+	var order []string
+	for i := range all {
+		a := &all[i]
+		switch a.Event.Kind {
+		case body.KindEdit:
+			if edit, err := body.ParseEdit(a.Body); err == nil && a.Account == e.Account && e.Event.Kind == body.KindText {
+				v.text(m, edit.New)
+				m.Edited = true
+			}
+		case body.KindReaction:
+			r, err := body.ParseReaction(a.Body)
+			if err != nil {
+				continue
+			}
+			who := textKey(a.Account)
+			given[r.Emoji] = slices.DeleteFunc(given[r.Emoji], func(k string) bool { return k == who })
+			if !r.Back {
+				given[r.Emoji] = append(given[r.Emoji], who)
+			}
+			if !slices.Contains(order, r.Emoji) {
+				order = append(order, r.Emoji)
+			}
+		}
+	}
+	for _, emoji := range order {
+		if len(given[emoji]) > 0 {
+			m.Reactions = append(m.Reactions, &p2pv1.Reaction{Emoji: emoji, Accounts: given[emoji]})
+		}
+	}
+	return nil
+}
+
+// marks fills in who has a message of this person, and who has read it.
+func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
+	m.Delivery = p2pv1.Delivery_DELIVERY_STORED
+	c := v.conversation(id)
+	if c == nil {
+		return nil
+	}
+	reads, known := v.reads[id]
+	if !known {
+		var err error
+		if reads, err = v.archive.Reads(v.ctx, id); err != nil {
+			return err
+		}
+		v.reads[id] = reads
+	}
+	delivered, others := c.talk.Delivered(&e.Event), c.others()
+	for _, k := range others {
+		mark, has := reads[k]
+		read := has && !mark.Position().Less(e.Position())
+		if read {
+			m.ReadBy = append(m.ReadBy, textKey(k))
+		}
+		if read || delivered[k] {
+			m.DeliveredTo = append(m.DeliveredTo, textKey(k))
+		}
+	}
+	switch {
+	case len(others) == 0:
+	case len(m.ReadBy) == len(others):
+		m.Delivery = p2pv1.Delivery_DELIVERY_READ
+	case len(m.DeliveredTo) == len(others):
+		m.Delivery = p2pv1.Delivery_DELIVERY_DELIVERED
+	}
+	return nil
+}
+
+// messages turns entries into messages.
+func (v *viewer) messages(all []history.Entry) ([]*p2pv1.Message, error) {
+	list := make([]*p2pv1.Message, 0, len(all))
+	for i := range all {
+		m, err := v.message(&all[i])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// nameOf returns what this person calls somebody.
+func (n *Node) nameOf(account identity.Key) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.nameFor(account)
+}
+
+// nameFor is nameOf for who holds mu.
+func (n *Node) nameFor(account identity.Key) string {
+	if account.IsZero() {
+		return ""
+	}
+	if n.self != nil && account == n.self.accountKey() {
+		return n.displayName()
+	}
+	if c := n.book.contacts[account]; c != nil && c.Name != "" {
+		return c.Name
+	}
+	if name := n.faces.name(account); name != "" {
+		return name
+	}
+	return account.Short()
+}
+
+// displayName is how this person calls himself. The caller holds mu.
+func (n *Node) displayName() string {
+	switch {
+	case n.book.name != "":
+		return n.book.name
+	case n.self == nil:
+		return ""
+	case n.self.name != "":
+		return n.self.name
+	}
+	return n.self.certificate.Label
+}
+
+// conversation returns the open conversation of that id, nil if there is none.
+func (n *Node) conversation(id room.ID) *conversation {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.open[id]
+}
+
+// mentioned returns the accounts of members whose names stand behind an @ in a text.
+func (n *Node) mentioned(c *conversation, text string) (all []identity.Key) {
+	if !strings.Contains(text, "@") {
+		return nil
+	}
+	lower := strings.ToLower(text)
+	for _, p := range c.talk.Members() {
+		name := "@" + strings.ToLower(n.nameOf(p.Account))
+		for at := 0; ; {
+			i := strings.Index(lower[at:], name)
+			if i < 0 {
+				break
+			}
+			if at += i + len(name); !continues(lower[at:]) {
+				all = append(all, p.Account)
+				break
+			}
+		}
+		if len(all) == body.MaxMentions {
+			break
+		}
+	}
+	return all
+}
+
+// continues reports whether a name goes on at the start of rest.
+func continues(rest string) bool {
+	for _, r := range rest {
+		return r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 0x7f && r < 0x3000
+	}
+	return false
+}

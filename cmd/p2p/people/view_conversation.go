@@ -1,0 +1,214 @@
+package people
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// conversationView returns a place as programs see it.
+func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
+	out := &p2pv1.Conversation{
+		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: p.Name, Left: p.Left, Draft: v.draft(p.Room), Active: p.Since,
+	}
+	if out.Direct {
+		out.Name = v.nameOf(p.With)
+	}
+	if p.Room.IsZero() {
+		out.Id, out.Waiting = p.Swarm, v.waiting(p)
+		return out, nil
+	}
+	if c := v.Node.conversation(p.Room); c != nil {
+		v.inside(out, c, p)
+	}
+	return out, v.last(out, p.Room)
+}
+
+// inside fills in who is in a room, and what it is like.
+func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
+	if !c.talk.Known() {
+		out.Waiting = v.waiting(p)
+		return
+	}
+	o := c.talk.Options()
+	if !out.Direct && o.Name != "" {
+		out.Name = o.Name
+	}
+	out.Limit, out.History, out.Open = int32(o.Limit), int32(o.History), o.Open
+	out.Role = p2pv1.Role(c.talk.Role(v.me))
+	out.Left = out.Left || c.talk.Removed(v.me)
+	for _, person := range c.talk.Members() {
+		out.Members = append(out.Members, v.member(c, person))
+	}
+	slices.SortFunc(out.Members, func(a, b *p2pv1.Member) int {
+		return cmp.Or(-cmp.Compare(a.Role, b.Role), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Account, b.Account))
+	})
+	for _, k := range v.typers(c.id) {
+		out.Typing = append(out.Typing, textKey(k))
+	}
+}
+
+func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
+	s := v.faces.of(p.Account)
+	m := &p2pv1.Member{Account: textKey(p.Account), Name: v.nameOf(p.Account), Role: p2pv1.Role(p.Role), Presence: s.presence, Me: p.Account == v.me}
+	path, rtt := v.faces.in(c.id, p.Account)
+	m.Path, m.RttMicros = path, rtt.Microseconds()
+	switch {
+	case m.Me:
+		m.Presence = v.presence()
+	case path == p2pv1.Path_PATH_UNSPECIFIED && s.presence != p2pv1.Presence_PRESENCE_OFFLINE && len(c.talk.Peers()) > 0:
+		m.Path = p2pv1.Path_PATH_RELAYED // those who are connected pass on what is said
+	}
+	return m
+}
+
+// last fills in what was said last and what is unread.
+func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
+	newest, err := v.archive.Before(v.ctx, id, history.End, 1)
+	if err != nil {
+		return err
+	}
+	if len(newest) == 1 {
+		if out.Last, err = v.message(&newest[0]); err != nil {
+			return err
+		}
+		out.Active = max(out.Active, min(out.Last.Written, out.Last.Arrived))
+	}
+	unread, err := v.archive.Unread(v.ctx, id)
+	if err != nil || unread == 0 {
+		return err
+	}
+	out.Unread = int32(unread)
+	reads, err := v.archive.Reads(v.ctx, id)
+	if err != nil {
+		return err
+	}
+	var from history.Position
+	if mark, has := reads[v.me]; has {
+		from = mark.Position()
+	}
+	after, err := v.archive.After(v.ctx, id, from, history.MaxUnread)
+	if err != nil {
+		return err
+	}
+	newer := 0
+	for i := range after {
+		if after[i].Account == v.me {
+			continue
+		}
+		newer++
+		if t, err := body.ParseText(after[i].Body); err == nil && after[i].Event.Kind == body.KindText && slices.Contains(t.Mentions, v.me) {
+			out.Mentions++
+		}
+	}
+	if unread < history.MaxUnread {
+		out.Late = int32(max(0, unread-newer))
+	}
+	return nil
+}
+
+// waiting says why nobody has let this person in yet.
+func (v *viewer) waiting(p place) string {
+	if p.Host.IsZero() && p.With.IsZero() {
+		return ""
+	}
+	host := p.Host
+	if host.IsZero() {
+		host = p.With
+	}
+	return v.nameOf(host)
+}
+
+func (v *viewer) draft(id room.ID) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.drafts[id]
+}
+
+// places returns copies of all places, but not of those that were left and have nothing to read.
+func (n *Node) places() (all []place) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.book.places {
+		if c := n.book.contacts[p.With]; c != nil && c.State != p2pv1.ContactState_CONTACT_STATE_FRIEND && c.State != p2pv1.ContactState_CONTACT_STATE_ASKED && c.State != p2pv1.ContactState_CONTACT_STATE_REMOVED {
+			continue
+		}
+		all = append(all, *p)
+	}
+	return all
+}
+
+// conversations returns all of them, the one in which something was said last first.
+func (v *viewer) conversations() ([]*p2pv1.Conversation, error) {
+	var all []*p2pv1.Conversation
+	for _, p := range v.places() {
+		c, err := v.conversationView(p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *p2pv1.Conversation) int {
+		return cmp.Or(-cmp.Compare(a.Active, b.Active), cmp.Compare(a.Id, b.Id))
+	})
+	return all, nil
+}
+
+// contactView returns a contact as programs see him.
+func (v *viewer) contactView(k contact) *p2pv1.Contact {
+	s := v.faces.of(k.Account)
+	c := &p2pv1.Contact{
+		Account: textKey(k.Account), Name: k.Name, DirectoryName: k.Directory, State: k.State, Verified: k.Verified, ChangedKey: textKey(k.Changed),
+		Note: k.Note, Conversation: textID(k.Room), AskedAt: k.Asked,
+	}
+	if k.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
+		c.Presence = p2pv1.Presence_PRESENCE_UNSPECIFIED // only contacts see presence
+		c.Problem = v.problem(k)
+		return c
+	}
+	c.Presence, c.LastSeen, c.Path, c.RttMicros = s.presence, s.seen, s.path, s.rtt.Microseconds()
+	for _, cert := range v.known.all(k.Account) {
+		c.Devices = append(c.Devices, &p2pv1.Device{
+			Key: textKey(cert.Device), Label: cert.Label, Certified: cert.Issued.UnixMilli(), Revoked: cert.Revoked, Online: s.devices[cert.Device],
+		})
+	}
+	return c
+}
+
+// problem says why nothing has come of a request yet.
+func (v *viewer) problem(k contact) string {
+	if k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
+		return ""
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if d := v.doors[doorOf(k.Account)]; d != nil {
+		return d.problem()
+	}
+	return ""
+}
+
+// typers returns who is typing in a room.
+func (n *Node) typers(id room.ID) (all []identity.Key) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for k := range n.typing[id] {
+		all = append(all, k)
+	}
+	slices.SortFunc(all, identity.Key.Compare)
+	return all
+}
+
+// presence is how this person appears.
+func (n *Node) presence() p2pv1.Presence {
+	watched, _ := n.hub.watched()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.away.now(watched, 0)
+}
