@@ -22,14 +22,22 @@ func (t *Talk) bodies(l *link) room.Bodies {
 	return func(m *room.Meta) []byte {
 		account := l.whose()
 		if m.Kind < room.Content || account == t.o.Account {
-			return t.store.Body(m)
+			return t.body(m)
 		}
 		at := t.limitOf(account)
 		if at.nothing || m.Lamport < at.from.Lamport || m.Lamport == at.from.Lamport && m.Author.Compare(at.from.Device) < 0 {
 			return nil
 		}
-		return t.store.Body(m)
+		return t.body(m)
 	}
+}
+
+// body returns the body of an event: those that were just committed go to many at once.
+func (t *Talk) body(m *room.Meta) []byte {
+	if b, ok := t.fresh[m.ID]; ok {
+		return b
+	}
+	return t.store.Body(m)
 }
 
 // limitOf returns from where on an account gets bodies.

@@ -56,8 +56,10 @@ type link struct {
 	news     float64        // that may come now
 	newsTime time.Time
 	check    check
-	ended    bool
 	until    time.Time // it waits for somebody to know whose it is; zero for not
+	haveAt   time.Time // when it is told what is here, zero when there is nothing to tell
+	sendAt   time.Time // when it is sent what others have not sent, zero when nothing is left to others
+	ended    bool      // nothing more is heard of it, or said to it
 	gone     bool      // the connection has ended
 }
 

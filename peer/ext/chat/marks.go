@@ -144,6 +144,7 @@ func (t *Talk) passTime(n *turn) {
 		t.all(appendRead(t.marks.id))
 	}
 	t.tellTypers(n)
+	t.catchUp(n)
 	if t.store != nil && len(t.links) > 0 && !n.now.Before(t.clock.next) {
 		t.clock.next = n.now.Add(clockEvery)
 		t.all(appendClock(t.digest()))
@@ -166,6 +167,8 @@ func (t *Talk) deadline() time.Time {
 	for _, l := range t.links {
 		sooner(l.typing)
 		sooner(l.until)
+		sooner(l.haveAt)
+		sooner(l.sendAt)
 	}
 	if len(t.links) > 0 && t.store != nil {
 		sooner(t.clock.next)

@@ -66,6 +66,7 @@ type Talk struct {
 	trouble trouble
 	links   []*link // in the order in which they came
 	limits  map[identity.Key]limit
+	fresh   map[room.ID][]byte // bodies of the last commit
 	marks   ownMarks
 	typing  ownTyping
 	typers  map[identity.Key]bool // that Tell was told

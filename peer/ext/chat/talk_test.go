@@ -63,8 +63,8 @@ func TestDeliveredMeansStoredOnTheOtherDeviceAndIsKept(t *testing.T) {
 		if got := ann.talk.Delivered(&e); len(got) != 1 || !got[bob.account.Key()] || len(ann.took().Delivered) == 0 {
 			t.Errorf("delivered to %v, only bob has acknowledged it", got)
 		}
-		carl.say("I have read that") // ann hears so through bob alone
-		w.settle()
+		carl.say("I have read that") // ann hears so through bob alone, who first waits whether carl tells her
+		w.pass(time.Second)
 		if got := ann.talk.Delivered(&e); len(got) != 2 {
 			t.Errorf("delivered to %v, carl has answered", got)
 		}

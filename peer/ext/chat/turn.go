@@ -172,7 +172,13 @@ func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 		}
 		t.start(l, false)
 	}
-	m, err := room.ParseMessage(b)
+	m, err := room.ParseNews(b, func(id room.ID) bool {
+		if len(b) > maxLive {
+			return false // history, most of which is not here: looking would cost more than it saves
+		}
+		_, here := t.store.Find(id)
+		return here
+	})
 	if err != nil {
 		return err
 	}
@@ -231,6 +237,10 @@ func (t *Talk) commit(n *turn) bool {
 	if len(committed) == 0 && len(n.out.Proofs) == 0 && !n.out.Recount {
 		return true
 	}
+	t.fresh = make(map[room.ID][]byte, len(committed))
+	for i := range committed {
+		t.fresh[committed[i].Event.ID] = committed[i].Body
+	}
 	t.told.Added = append(t.told.Added, slices.Clone(committed)...)
 	t.told.Proofs = append(t.told.Proofs, n.out.Proofs...)
 	t.told.Recount = t.told.Recount || n.out.Recount
@@ -270,17 +280,62 @@ func (t *Talk) answer(n *turn) {
 		if l.session == nil || !news && !n.heard[l] {
 			continue
 		}
-		t.flow(l, n.out.Proofs)
+		t.flow(l, n.out.Proofs, false)
+		t.spare(n, l)
 		if n.heard[l] {
 			t.note(l)
 		}
 	}
 }
 
-// flow sends the answers of a link, and what its other end lacks.
-func (t *Talk) flow(l *link, found []room.Proof) {
-	messages := append(l.answers, l.session.Next(found)...)
+// maxLive is about the longest message with what was just written.
+const maxLive = 4 << 10
+
+// What reaches a member on a shorter way is left to that for a while: so long that he, and everybody between, has
+// told by then what is here.
+const (
+	haveAfter = 50 * time.Millisecond
+	sendAfter = 250 * time.Millisecond
+)
+
+// spare sees to it that a link is told soon what is here, and that nothing is left to others for ever.
+func (t *Talk) spare(n *turn, l *link) {
+	if l.haveAt.IsZero() {
+		l.haveAt = n.now.Add(haveAfter)
+	}
+	if l.sendAt.IsZero() && l.session.Spares() {
+		l.sendAt = n.now.Add(sendAfter)
+	}
+}
+
+// catchUp sends what is due of that.
+func (t *Talk) catchUp(n *turn) {
+	for _, l := range t.links {
+		if l.session == nil {
+			l.haveAt, l.sendAt = time.Time{}, time.Time{}
+			continue
+		}
+		if !l.haveAt.IsZero() && !n.now.Before(l.haveAt) {
+			l.haveAt = time.Time{}
+			l.say(l.session.Have())
+		}
+		if !l.sendAt.IsZero() && !n.now.Before(l.sendAt) {
+			l.sendAt = time.Time{}
+			t.flow(l, nil, true)
+		}
+	}
+}
+
+// flow sends the answers of a link, and what its other end lacks; with all also what others should have
+// sent.
+func (t *Talk) flow(l *link, found []room.Proof, all bool) {
+	messages := append(l.answers, l.session.Next(found, all)...)
 	l.answers = nil
+	l.say(messages)
+}
+
+// say sends messages of a session.
+func (l *link) say(messages []room.Message) {
 	for i := range messages {
 		l.send(appendMessage(nil, messages[i].AppendTo(nil), false)...)
 	}
@@ -320,7 +375,7 @@ func (t *Talk) review(now time.Time, l *link) {
 		t.start(l, false)
 		t.tellRead(l)
 	case !member && l.session != nil:
-		t.flow(l, nil) // he is to know that he was removed
+		t.flow(l, nil, true) // he is to know that he was removed
 		t.part(l, errStranger)
 	case !member:
 		t.part(l, errStranger)

@@ -1,6 +1,8 @@
 package room
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -18,6 +20,7 @@ const (
 	flagHello   = 'h' // without a count
 	flagMore    = 'c'
 	flagAck     = 'a'
+	flagKnown   = 'k'
 )
 
 // Bounds of a message, in entries. MaxMessage is its longest form in bytes: a batch holds an event or
@@ -39,6 +42,9 @@ func (m *Message) AppendTo(dst []byte) []byte {
 	}
 	if m.Ack {
 		dst = append(dst, flagAck)
+	}
+	if m.Known {
+		dst = append(dst, flagKnown)
 	}
 	if len(m.Marks) > 0 {
 		dst = appendCount(dst, fieldMarks, len(m.Marks))
@@ -103,12 +109,16 @@ func sorted[V any](m map[identity.Key]V) []identity.Key {
 
 // ParseMessage reads what AppendTo has written, and verifies all events in it. b is not
 // kept. It allocates in proportion to b, whatever the counts in it say.
-func ParseMessage(b []byte) (Message, error) {
+func ParseMessage(b []byte) (Message, error) { return ParseNews(b, func(ID) bool { return false }) }
+
+// ParseNews is ParseMessage for a member who has those events already that known reports: they are not verified
+// again, since an id is a hash and nothing that is said of the event beside it is looked at.
+func ParseNews(b []byte, known func(ID) bool) (Message, error) {
 	var m Message
 	if len(b) > MaxMessage {
 		return m, fmt.Errorf("%w: the message is too long", ErrMalformed)
 	}
-	p := parser{rest: b}
+	p := parser{rest: b, known: known}
 	for last := byte(0); len(p.rest) > 0 && !p.bad; {
 		field := p.byte()
 		if order(field) <= order(last) {
@@ -128,7 +138,7 @@ func ParseMessage(b []byte) (Message, error) {
 
 // order is where a field stands in a message, 0 for what is no field.
 func order(field byte) int {
-	return 1 + slices.Index([]byte{flagHello, flagMore, flagAck, fieldMarks, fieldForks, fieldWant, fieldProofs, fieldEvents}, field)
+	return 1 + slices.Index([]byte{flagHello, flagMore, flagAck, flagKnown, fieldMarks, fieldForks, fieldWant, fieldProofs, fieldEvents}, field)
 }
 
 // field reads one field into m.
@@ -140,6 +150,8 @@ func (p *parser) field(m *Message, field byte) error {
 		m.More = true
 	case flagAck:
 		m.Ack = true
+	case flagKnown:
+		m.Known = true
 	case fieldMarks:
 		m.Marks = make(map[identity.Key]Mark)
 		return p.each(maxMarks, func() error {
@@ -188,10 +200,14 @@ func (p *parser) event() (Event, error) {
 	if p.bad {
 		return Event{}, nil
 	}
+	if p.known != nil && len(b) > ed25519.SignatureSize && p.known(sha256.Sum256(b[:len(b)-ed25519.SignatureSize])) {
+		return Reread(b)
+	}
 	return Parse(b)
 }
 
 func (p *parser) proof(m *Message) error {
+	p.known = nil // a proof is passed on, with its signatures
 	a, err := p.event()
 	if err != nil {
 		return err

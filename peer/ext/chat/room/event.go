@@ -216,8 +216,9 @@ func parse(b []byte) (Event, error) {
 // parser takes fields from the start of rest. After a field that is not there it is
 // bad, and gives zeros.
 type parser struct {
-	rest []byte
-	bad  bool
+	rest  []byte
+	bad   bool
+	known func(ID) bool // of a message
 }
 
 func (p *parser) take(n int) []byte {

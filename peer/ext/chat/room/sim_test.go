@@ -74,6 +74,8 @@ type world struct {
 	next   uint64 // number of a session
 	id     room.ID
 	wall   uint64
+
+	resting bool // nothing is left to somebody else
 }
 
 func secret(t testing.TB, rng *rand.Rand) identity.Secret {
@@ -198,7 +200,7 @@ func (w *world) deliver() bool {
 
 // recoded is m as it is read from the wire.
 func recoded(t testing.TB, m room.Message) room.Message {
-	got, err := room.ParseMessage(m.AppendTo(nil))
+	got, err := room.ParseMessage(m.AppendTo(nil)) // and not ParseNews: whoever forges is to be found out
 	if err != nil {
 		t.Fatalf("%+v: %v", m, err)
 	}
@@ -209,7 +211,10 @@ func recoded(t testing.TB, m room.Message) room.Message {
 func (w *world) spread(p *person, out room.Outcome, _ any) {
 	for _, q := range w.people {
 		if s := p.links[q]; s != nil {
-			w.send(p, q, s.Next(out.Proofs)...)
+			if w.rng.IntN(3) == 0 {
+				w.send(p, q, s.Have()...)
+			}
+			w.send(p, q, s.Next(out.Proofs, w.resting || w.rng.IntN(2) == 0)...)
 		}
 	}
 }
@@ -323,6 +328,8 @@ func (w *world) lie(p *person) {
 
 // heal connects all and lets everything arrive.
 func (w *world) heal() {
+	w.resting = true
+	defer func() { w.resting = false }()
 	for range 3 {
 		for i, a := range w.people {
 			for _, b := range w.people[:i] {

@@ -16,8 +16,8 @@ const (
 	maxAsked      = 4096      // ids that one member was asked for
 )
 
-// Message is what two members of a room say to each other. One of the fields is set,
-// but for Marks, which answers Events.
+// Message is what two members of a room say to each other. One of the fields is set, but for Marks, which
+// comes with Hello or Ack, or alone: then it says what is here, and others need not send it.
 type Message struct {
 	// Hello begins, and is repeated when something seems to be missing: all marks
 	// and forks of who says it.
@@ -27,8 +27,10 @@ type Message struct {
 	Forks map[identity.Key]uint64
 
 	Events []Sent
-	// Ack answers a message with Events, with the marks of their devices.
+	// Ack answers a message with Events, with the marks of their devices. Known says that none of them was
+	// news.
 	Ack    bool
+	Known  bool
 	Want   []ID
 	Proofs []Proof
 }
@@ -56,6 +58,8 @@ type Session struct {
 	stuck  map[identity.Key]uint64 // marks that did not move although more was sent
 	flight int
 	asked  map[ID]bool
+	spare  map[identity.Key]bool   // devices whose events reach the other member sooner on another way
+	had    map[identity.Key]uint64 // what of those he was told to be here
 }
 
 // NewSession returns the session with a member that has just been connected to.
@@ -63,7 +67,7 @@ type Session struct {
 func NewSession(r *Room, from uint64, bodies Bodies) *Session {
 	return &Session{
 		room: r, bodies: bodies, from: from, theirs: make(map[identity.Key]uint64), sent: make(map[identity.Key]uint64),
-		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool),
+		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool), spare: make(map[identity.Key]bool), had: make(map[identity.Key]uint64),
 	}
 }
 
@@ -104,7 +108,10 @@ func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 		}
 		out.add(changed)
 	}
+	known := true
 	for i := range m.Events {
+		e := &m.Events[i].Event
+		known = known && e.Seq <= s.room.Mark(e.Author).Seq
 		changed, err := s.room.Receive(m.Events[i].Event, m.Events[i].Body, s.from)
 		out.add(changed)
 		if err != nil {
@@ -112,13 +119,25 @@ func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 		}
 	}
 	if len(m.Events) > 0 {
-		answers = append(answers, s.ack(m.Events))
+		ack := s.ack(m.Events)
+		ack.Known = known
+		answers = append(answers, ack)
 	}
 	if m.Ack {
 		s.flight = max(0, s.flight-1)
 	}
-	if m.Hello || m.Ack {
+	switch {
+	case m.Hello || m.Ack:
 		answers = append(answers, s.meet(m)...)
+	case len(m.Marks) > 0:
+		for device, mark := range m.Marks {
+			s.theirs[device], s.sent[device] = max(s.theirs[device], mark.Seq), max(s.sent[device], mark.Seq)
+		}
+	}
+	if m.Known {
+		for device := range m.Marks {
+			s.spare[device] = true
+		}
 	}
 	if len(m.Want) > 0 {
 		answers = append(answers, s.give(m.Want)...)
@@ -238,11 +257,41 @@ func (s *Session) Met() bool { return s.met }
 // Stored returns up to which number the other member says that he has stored the events of a device.
 func (s *Session) Stored(device identity.Key) uint64 { return s.theirs[device] }
 
+// Have returns a message, or none, that says which events of spare devices are here: so the other member
+// does not send them. It is called some time after they came, but well before Next is called with all.
+func (s *Session) Have() []Message {
+	marks := make(map[identity.Key]Mark)
+	for device := range s.spare {
+		if mark := s.room.Mark(device); mark.Seq > s.had[device] && len(marks) < maxMarks {
+			marks[device], s.had[device] = mark, mark.Seq
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	return []Message{{Marks: marks}}
+}
+
+// Spares reports whether Next, without all, leaves events out.
+func (s *Session) Spares() bool {
+	for device := range s.spare {
+		if s.sent[device] < s.room.Mark(device).Seq {
+			return true
+		}
+	}
+	return false
+}
+
 // Next returns what else is to be sent now: proofs that were just found, ids that are
 // missing, and events that the other member lacks, in the order of their causes, as long as not too
 // much is on its way. It is called after every Handle and every change of the room,
 // until it returns nothing.
-func (s *Session) Next(found []Proof) []Message {
+//
+// In a room of n who are all connected everybody would send everybody's events to everybody. So, as in Plumtree
+// (Leitao et al. 2007), a member who gets an event that he has says so, and from then on is not
+// sent the events of that device but with all, which is called when he had time to say that he has them. If he still
+// lacks one then, he is sent the next ones at once again.
+func (s *Session) Next(found []Proof, all bool) []Message {
 	var messages []Message
 	if len(found) > 0 && s.met {
 		messages = append(messages, Message{Proofs: found})
@@ -251,7 +300,7 @@ func (s *Session) Next(found []Proof) []Message {
 		messages = append(messages, Message{Want: want})
 	}
 	for s.met && s.flight < maxFlight {
-		batch := s.batch()
+		batch := s.batch(all)
 		if len(batch) == 0 {
 			break
 		}
@@ -262,10 +311,10 @@ func (s *Session) Next(found []Proof) []Message {
 }
 
 // batch returns the next events that the other member lacks, causes first.
-func (s *Session) batch() []Sent {
+func (s *Session) batch(all bool) []Sent {
 	var logs merge
 	for device := range s.room.marks {
-		if s.stuck[device] > 0 {
+		if s.stuck[device] > 0 || s.spare[device] && !all {
 			continue
 		}
 		logs.push(s.room, device, s.sent[device]+1)
@@ -278,6 +327,7 @@ func (s *Session) batch() []Sent {
 		batch = append(batch, Sent{m.Event, body})
 		bytes += len(body)
 		s.sent[m.Author] = m.Seq
+		delete(s.spare, m.Author)
 		heap.Pop(&logs)
 		before := len(logs)
 		if logs.push(s.room, m.Author, m.Seq+1); len(logs) > before {
