@@ -32,8 +32,8 @@ type swarm struct {
 }
 
 // Attach implements ext.Instance.
-func (s *swarm) Attach(now time.Time, p ext.Peer) ext.Handler {
-	l := &link{peer: p, swarm: s, number: s.talk.sources.Add(1), news: maxNews, newsTime: now}
+func (s *swarm) Attach(_ time.Time, p ext.Peer) ext.Handler {
+	l := &link{peer: p, swarm: s, number: s.talk.sources.Add(1), news: allowance}
 	l.state = PeerState{Device: p.Device(), Addr: p.Addr()}
 	s.mu.Lock()
 	s.links = append(s.links, l)

@@ -14,15 +14,16 @@ import (
 // Bounds of what waits at a connection. A session has at most four batches on its way, of less than half a MiB
 // each, and answers less than it hears: who goes beyond that floods, or does not read.
 const (
-	maxWaiting = 8 << 20 // bytes, in each direction
-	maxFrames  = 4096
+	maxWaiting  = 8 << 20         // bytes, in each direction
+	maxStranger = room.MaxMessage // bytes, from a device of which it is not known whose it is
+	maxFrames   = 4096
 	// perTurn is how many bytes of one connection are taken at a time, so that one who catches up on a long history
 	// does not keep others waiting.
 	perTurn = 64 << 10
-	// Read marks and typing, of one connection: that many at once, and that many a second.
-	maxNews  = 32
-	newsRate = 5
 )
+
+// allowance is for read marks, typing, and sessions that begin anew.
+var allowance = ext.Allowance{Most: 32, Every: 200 * time.Millisecond}
 
 var (
 	errFlood    = errors.New("it sends faster than it can be stored")
@@ -40,6 +41,7 @@ type link struct {
 	number uint64    // of the session: no other link has it
 
 	mu     sync.Mutex
+	known  bool     // it is a member's
 	in     [][]byte // frames that came
 	inSize int
 	out    [][]byte // frames to be sent
@@ -48,19 +50,18 @@ type link struct {
 	why    error // it is to end for, when all of out was sent
 
 	// For the goroutine of the Talk.
-	session  *room.Session
-	parts    assembly
-	answers  []room.Message // to be sent after the commit
-	reading  room.ID        // a read mark for an event that is not here yet
-	typing   time.Time      // until when its person counts as typing, zero for not
-	news     float64        // that may come now
-	newsTime time.Time
-	check    check
-	until    time.Time // it waits for somebody to know whose it is; zero for not
-	haveAt   time.Time // when it is told what is here, zero when there is nothing to tell
-	sendAt   time.Time // when it is sent what others have not sent, zero when nothing is left to others
-	ended    bool      // nothing more is heard of it, or said to it
-	gone     bool      // the connection has ended
+	session *room.Session
+	parts   assembly
+	answers []room.Message // to be sent after the commit
+	reading room.ID        // a read mark for an event that is not here yet
+	typing  time.Time      // until when its person counts as typing, zero for not
+	news    ext.Allowance
+	check   check
+	until   time.Time // it waits for somebody to know whose it is; zero for not
+	haveAt  time.Time // when it is told what is here, zero when there is nothing to tell
+	sendAt  time.Time // when it is sent what others have not sent, zero when nothing is left to others
+	ended   bool      // nothing more is heard of it, or said to it
+	gone    bool      // the connection has ended
 }
 
 // Handle implements ext.Handler.
@@ -71,7 +72,11 @@ func (l *link) Handle(_ time.Time, payload []byte) error {
 	if l.swarm.talk.isClosed() {
 		return ErrClosed
 	}
-	if len(l.in) >= maxFrames || l.inSize+len(frame) > maxWaiting {
+	most := maxStranger
+	if l.known {
+		most = maxWaiting
+	}
+	if len(l.in) >= maxFrames || l.inSize+len(frame) > most {
 		return errFlood
 	}
 	l.in, l.inSize = append(l.in, frame), l.inSize+len(frame)
@@ -152,15 +157,11 @@ func (l *link) flush() {
 	}
 }
 
-// mayTell takes one piece of news into account.
-func (l *link) mayTell(now time.Time) bool {
-	l.news = min(maxNews, l.news+newsRate*now.Sub(l.newsTime).Seconds())
-	l.newsTime = now
-	if l.news < 1 {
-		return false
-	}
-	l.news--
-	return true
+// trust notes that it is known whose the device is.
+func (l *link) trust() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.known = true
 }
 
 // whose returns the account behind the connection, zero while it is not known.

@@ -166,7 +166,9 @@ func (t *Talk) deadline() time.Time {
 	sooner(t.stored.due())
 	for _, l := range t.links {
 		sooner(l.typing)
-		sooner(l.until)
+		if t.store != nil {
+			sooner(l.until)
+		}
 		sooner(l.haveAt)
 		sooner(l.sendAt)
 	}

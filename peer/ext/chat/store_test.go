@@ -130,6 +130,30 @@ func TestWhoFloodsOrDoesNotReadIsSentAway(t *testing.T) {
 	})
 }
 
+func TestOfAStrangerLittleIsKeptAndNotForLong(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, stranger := w.person("ann"), w.person("stranger")
+		id := ann.create(room.Options{Name: "room", History: -1})
+		stranger.open(id)
+		w.devices = w.devices[:1] // nobody knows whose the other is
+		defer func() { w.devices = append(w.devices, stranger) }()
+		w.connect(ann, stranger)
+		w.settle()
+		if e := w.link(ann, stranger); e == nil || len(e.Take()) > 0 {
+			t.Error("he was told something, or had no time to say who he is")
+		}
+		sent := 0
+		for payload := make([]byte, 100<<10); w.link(ann, stranger).handler.Handle(time.Now(), payload) == nil; {
+			sent += len(payload)
+		}
+		if sent > room.MaxMessage {
+			t.Errorf("%d bytes are kept of him", sent)
+		}
+		w.pass(11 * time.Second)
+		ann.must("he is sent away", w.link(ann, stranger) == nil)
+	})
+}
+
 func TestAnUnknownFrameIsPassedOver(t *testing.T) {
 	bubble(t, func(w *world) {
 		ann, bob := w.person("ann"), w.person("bob")

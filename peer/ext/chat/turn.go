@@ -136,14 +136,14 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 		return t.message(n, l, message, begin)
 	case frameRead:
 		id, err := parseRead(f[1:])
-		if err == nil && !l.mayTell(n.now) {
+		if err == nil && !l.news.Take(n.now) {
 			err = errNews
 		}
 		l.reading = id
 		return err
 	case frameTyping:
 		on, err := parseTyping(f[1:])
-		if err == nil && !l.mayTell(n.now) {
+		if err == nil && !l.news.Take(n.now) {
 			err = errNews
 		}
 		l.typing = time.Time{}
@@ -167,7 +167,7 @@ func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 		return nil // nothing can be stored; it is begun anew when it can
 	}
 	if begin {
-		if !l.mayTell(n.now) {
+		if !l.news.Take(n.now) {
 			return errNews
 		}
 		t.start(l, false)
@@ -387,6 +387,7 @@ func (t *Talk) start(l *link, anew bool) {
 	if l.session != nil {
 		l.session.Close()
 	}
+	l.trust()
 	l.answers = nil
 	l.session = room.NewSession(t.store.Room, t.sources.Add(1), t.bodies(l))
 	for _, m := range l.session.Hello() {
