@@ -168,18 +168,8 @@ type lookedUp struct {
 // look reads the folder of the prefix. One that cannot be read has nothing to offer.
 func (l lookUp) look() lookedUp {
 	dir, start := filepath.Split(l.prefix)
-	folder := dir
-	if rest, ok := strings.CutPrefix(dir, "~/"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
-			dir = filepath.Join(home, rest) + string(filepath.Separator)
-			folder = dir
-		}
-	}
-	if folder == "" {
-		folder = "."
-	}
 	found := lookedUp{lookUp: l}
-	entries, _ := os.ReadDir(folder)
+	entries, _ := os.ReadDir(absolute(dir))
 	for _, e := range entries {
 		hidden := strings.HasPrefix(e.Name(), ".") && start == ""
 		if strings.HasPrefix(e.Name(), start) && !hidden && len(found.paths) < maxChoices {

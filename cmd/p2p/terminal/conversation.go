@@ -26,7 +26,6 @@ type conversation struct {
 	scroll                scroll
 
 	draft, savedDraft string
-	replyTo           string // message
 	lastTyping        time.Time
 }
 

@@ -21,8 +21,6 @@ func (e *editor) set(s string)     { e.before, e.after = s, "" }
 func (e *editor) insert(s string)  { e.before += s }
 func (e *editor) moveTo(at int)    { s := e.text(); e.before, e.after = s[:at], s[at:] }
 func (e *editor) deleteTo(at int)  { e.before = e.before[:at] }
-func (e *editor) start()           { e.moveTo(0) }
-func (e *editor) end()             { e.moveTo(len(e.text())) }
 func (e *editor) lineStart()       { e.moveTo(strings.LastIndexByte(e.before, '\n') + 1) }
 func (e *editor) lineEnd()         { e.moveTo(len(e.before) + lineLength(e.after)) }
 func (e *editor) left()            { e.moveTo(len(e.before) - len(lastCluster(e.before))) }

@@ -99,12 +99,6 @@ func (n *fakeNode) tell(e *p2pv1.Event) {
 	}
 }
 
-func (n *fakeNode) event(e *p2pv1.Event) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.tell(e)
-}
-
 func (n *fakeNode) Events(ctx context.Context, q *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
 	events := make(chan *p2pv1.Event, 1000)
 	n.mu.Lock()

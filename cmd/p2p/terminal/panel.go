@@ -236,9 +236,7 @@ func (s *session) showFiles(string) {
 	for _, t := range all {
 		p.jumps[len(p.lines)] = target{t.GetConversation(), t.GetMessage()}
 		m := &p2pv1.Message{File: t.GetFile(), Transfer: t}
-		for _, l := range s.fileLines(m, s.place().list.width-2) {
-			p.lines = append(p.lines, l)
-		}
+		p.lines = append(p.lines, s.fileLines(m, s.mainWidth()-2)...)
 	}
 	if len(all) == 0 {
 		p.lines = append(p.lines, plainly(s.say.Say("chat.files.none"), style{role: faint}))

@@ -3,6 +3,8 @@ package terminal
 import (
 	"context"
 	"crypto/rand"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,13 +23,26 @@ const (
 // call does a request and returns the answer.
 func call(ctx context.Context, o Options, r request) answer {
 	limit := callTime
-	if _, offer := r.ask.(*p2pv1.OfferRequest); offer {
-		limit = offerTime
+	if offer, ok := r.ask.(*p2pv1.OfferRequest); ok {
+		limit, offer.Path = offerTime, absolute(offer.Path)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	got, err := ask(ctx, o.Client, r.ask)
 	return answer{r, got, err}
+}
+
+// absolute makes a path of this program's folder and person one that means the same to the node.
+func absolute(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 // ordered are requests of which the later must not overtake the earlier: of two drafts the last counts, and
