@@ -75,7 +75,9 @@ type world struct {
 	id     room.ID
 	wall   uint64
 
-	resting bool // nothing is left to somebody else
+	resting bool // nothing is left to somebody else,
+	leaves  bool // or all that can be
+	carried int  // events that were delivered
 }
 
 func secret(t testing.TB, rng *rand.Rand) identity.Secret {
@@ -178,6 +180,7 @@ func (w *world) deliver() bool {
 	key := keys[w.rng.IntN(len(keys))]
 	p := w.wire[key][0]
 	w.wire[key] = w.wire[key][1:]
+	w.carried += len(p.message.Events)
 	session := p.to.links[p.from]
 	if session == nil {
 		return true
@@ -214,7 +217,7 @@ func (w *world) spread(p *person, out room.Outcome, _ any) {
 			if w.rng.IntN(3) == 0 {
 				w.send(p, q, s.Have()...)
 			}
-			w.send(p, q, s.Next(out.Proofs, w.resting || w.rng.IntN(2) == 0)...)
+			w.send(p, q, s.Next(out.Proofs, !w.leaves && (w.resting || w.rng.IntN(2) == 0))...)
 		}
 	}
 }

@@ -1,0 +1,137 @@
+package room_test
+
+import (
+	"bytes"
+	"testing"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+func TestTheHelloOfALargeRoomIsSeveral(t *testing.T) {
+	w := newWorld(t, 1, 1, 0)
+	ann := w.people[0]
+	kept := room.Kept{Logs: map[identity.Key]room.Mark{}}
+	const devices = 10_000
+	for i := range devices {
+		kept.Logs[identity.Key{byte(i), byte(i >> 8), 1}] = room.Mark{Seq: 1, ID: room.ID{1}}
+	}
+	r, err := room.Restore(w.id, ann.shelf, kept)
+	w.must(err)
+	marks := 0
+	parts := room.NewSession(r, 1, ann.body).Hello()
+	other := room.NewSession(room.New(w.id, newShelf()), 1, nil)
+	for i, m := range parts {
+		if n := len(m.AppendTo(nil)); n > room.MaxMessage {
+			t.Fatalf("a message of %d bytes", n)
+		}
+		marks += len(m.Marks)
+		_, _, err := other.Handle(recoded(t, m))
+		w.must(err)
+		if last := i == len(parts)-1; other.Met() != last {
+			t.Errorf("after part %d of %d they have met: %v", i+1, len(parts), other.Met())
+		}
+	}
+	if marks != devices {
+		t.Errorf("%d of %d marks were told", marks, devices)
+	}
+}
+
+func TestAnAnswerWithLongTextsFitsIntoMessages(t *testing.T) {
+	w := newWorld(t, 1, 2, 0)
+	ann := w.people[0]
+	var ids []room.ID
+	for range 64 {
+		w.write(ann, room.Content, bytes.Repeat([]byte("x"), room.MaxBody))
+		ids = append(ids, ann.wrote[len(ann.wrote)-1])
+	}
+	_, answers, err := room.NewSession(ann.room, 1, ann.body).Handle(room.Message{Want: ids})
+	w.must(err)
+	events := 0
+	for _, m := range answers {
+		events += len(recoded(t, m).Events)
+	}
+	if events != len(ids) {
+		t.Errorf("%d of %d events were given", events, len(ids))
+	}
+}
+
+func TestWhatIsKnownIsNotVerifiedAgainAndWhatIsNotIs(t *testing.T) {
+	w := newWorld(t, 1, 1, 0)
+	ann := w.people[0]
+	w.write(ann, room.Content, []byte("hello"))
+	m, _ := ann.shelf.Find(ann.wrote[0])
+	m.Signature[0] ^= 1
+	forged := (&room.Message{Events: []room.Sent{{Event: m.Event}}}).AppendTo(nil)
+	if _, err := room.ParseNews(forged, func(room.ID) bool { return false }); err == nil {
+		t.Error("a forged event is taken for news")
+	}
+	if got, err := room.ParseNews(forged, func(id room.ID) bool { return id == m.ID }); err != nil || got.Events[0].Event.ID != m.ID {
+		t.Errorf("a known event is %+v: %v", got, err)
+	}
+	proof := (&room.Message{Proofs: []room.Proof{{A: m.Event, B: m.Event}}}).AppendTo(nil)
+	if _, err := room.ParseNews(proof, func(room.ID) bool { return true }); err == nil {
+		t.Error("a proof is not verified")
+	}
+}
+
+// TestAmongManyEachEventGoesToEachOnce counts what members send to each other who are all connected.
+func TestAmongManyEachEventGoesToEachOnce(t *testing.T) {
+	w := newWorld(t, 1, 8, 0)
+	for _, p := range w.people[1:] {
+		w.change(w.people[0], room.Change{Op: room.Add, Account: p.account.Key(), Role: room.Member})
+	}
+	w.heal()
+	for _, p := range w.people {
+		w.write(p, room.Join, w.certify(p).AppendTo(nil))
+	}
+	round := func() int {
+		before := w.carried
+		for _, p := range w.people {
+			w.write(p, room.Content, []byte(p.name))
+			for w.deliver() {
+			}
+		}
+		return w.carried - before
+	}
+	w.leaves = true
+	for range 3 {
+		round()
+	}
+	if got, once := round(), len(w.people)*(len(w.people)-1); got != once {
+		t.Errorf("%d events were sent, %d are needed", got, once)
+	}
+}
+
+func TestWhoIsAMemberSinceWhen(t *testing.T) {
+	w := newWorld(t, 1, 2, 0)
+	ann, bob := w.people[0], w.people[1]
+	key := bob.account.Key()
+	add := room.Change{Op: room.Add, Account: key, Role: room.Member}
+	if e, ok := ann.room.Since(ann.account.Key()); !ok || e.Kind != room.Create {
+		t.Errorf("the founder is a member since %v", e.ID)
+	}
+	w.change(ann, add)
+	first := ann.wrote[len(ann.wrote)-1]
+	if e, ok := ann.room.Since(key); !ok || e.ID != first {
+		t.Errorf("since %v, %v", e.ID, ok)
+	}
+	w.heal()
+	w.write(bob, room.Join, w.certify(bob).AppendTo(nil))
+	w.heal()
+	if ann.room.Ended(bob.device.Key()) || ann.room.Joined()[bob.device.Key()] != key {
+		t.Error("his device has no business there")
+	}
+	w.change(ann, room.Change{Op: room.Remove, Account: key, Cuts: ann.room.Cuts(key)})
+	if _, ok := ann.room.Since(key); ok || len(ann.room.Former()) != 1 || !ann.room.Ended(bob.device.Key()) {
+		t.Errorf("removed, and still there; former are %v", ann.room.Former())
+	}
+	w.change(ann, add)
+	if e, ok := ann.room.Since(key); !ok || e.ID == first || len(ann.room.Former()) != 0 {
+		t.Errorf("added again since %v, %v", e.ID, ok)
+	}
+	w.change(ann, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: bob.device.Key(), Seq: 1}}})
+	if !ann.room.Ended(bob.device.Key()) {
+		t.Error("a revoked device goes on")
+	}
+}
