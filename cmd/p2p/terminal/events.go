@@ -75,6 +75,7 @@ func (s *session) message(m *p2pv1.Message) {
 	if !fresh {
 		return
 	}
+	counted := c.GetLast().GetNumber() >= m.GetNumber() // the conversation was told before its message
 	c.Last, c.Active = m, max(c.GetActive(), m.GetArrived())
 	delete(c.typing, m.GetAccount())
 	s.told = append(s.told, s.sentence(m, s.current != c))
@@ -82,9 +83,11 @@ func (s *session) message(m *p2pv1.Message) {
 		return
 	}
 	seen := s.focused && s.current == c && c.scroll.follow && !c.moreAfter
-	c.Unread++
-	if m.GetMentionsMe() {
-		c.Mentions++
+	if !counted {
+		c.Unread++
+		if m.GetMentionsMe() {
+			c.Mentions++
+		}
 	}
 	if seen {
 		s.markRead()

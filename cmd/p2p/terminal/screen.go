@@ -24,11 +24,28 @@ func runScreen(ctx context.Context, o Options) error {
 	workers.Go(func() { s.callInOrder(program.Send) })
 	_, err := program.Run()
 	close(s.queue)
-	s.last.Wait() // the draft of a person who leaves is saved before he has left
+	s.saveLast()
 	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) || ctx.Err() != nil {
 		return nil
 	}
 	return err
+}
+
+// leaveTime is how long a person who leaves waits for a node that hangs.
+const leaveTime = 2 * time.Second
+
+// saveLast waits for what is under way: the draft of a person who leaves is saved before he has left.
+func (s *screen) saveLast() {
+	saved := make(chan struct{})
+	go func() {
+		s.last.Wait()
+		close(saved)
+	}()
+	select {
+	case <-saved:
+	case <-s.ctx.Done():
+	case <-time.After(leaveTime):
+	}
 }
 
 // screen is the shell around a session for bubbletea: it turns messages into inputs and effects into commands.

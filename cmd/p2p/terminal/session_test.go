@@ -483,3 +483,20 @@ func TestTabCompletesThePathOfWhatIsSent(t *testing.T) {
 		}
 	}
 }
+
+func TestAMessageCountsOnceWhicheverIsToldFirst(t *testing.T) {
+	for _, first := range []string{"message", "conversation"} {
+		st := usual(t)
+		m := st.node.add("c-bo", "bo", "psst", at, nil)
+		conversation := &p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "c-bo", Name: "Bo", Direct: true, With: account("bo"), Unread: 1, Last: m}}}
+		message := &p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}
+		if first == "message" {
+			st.in(message, conversation)
+		} else {
+			st.in(conversation, message)
+		}
+		if n := st.s.conversations["c-bo"].GetUnread(); n != 1 {
+			t.Errorf("with the %s first %d are unread", first, n)
+		}
+	}
+}
