@@ -37,6 +37,7 @@ const (
 	exitMagnet     = 27
 	exitMismatch   = 32
 	exitPortBusy   = 41
+	exitWaiting    = 42
 	exitSignal     = 128 // plus the number of the signal: 130, 143
 	exitPipe       = exitSignal + 13
 )

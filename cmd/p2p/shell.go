@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"os/signal"
 
 	"golang.org/x/term"
+
+	"p2p/cmd/p2p/people"
 )
 
 // shell is what the process was given by whoever started it. The program looks
@@ -26,6 +29,12 @@ type shell struct {
 	statuses func() (<-chan os.Signal, func())
 	exit     func(code int) // leaves at once
 
+	// secret asks for a password at the terminal; nil: there is none.
+	secret func(prompt string) (string, error)
+
+	// person opens the node of a profile.
+	person func(context.Context, people.Options) (person, error)
+
 	// hungUp reports whether the terminal behind stderr is gone; nil: it cannot go.
 	hungUp func() bool
 }
@@ -45,6 +54,8 @@ func processShell() *shell {
 		stops:    func() (<-chan os.Signal, func()) { return listen(stopSignals()) },
 		statuses: func() (<-chan os.Signal, func()) { return listen(statusSignals) },
 		exit:     os.Exit,
+		secret:   terminalSecret(),
+		person:   openPerson,
 		hungUp:   terminalGone(),
 	}
 }

@@ -91,7 +91,10 @@ func (a *app) listBans(ctx context.Context, path string) error {
 
 // printTable writes rows on stdout, the cells of a column below each other. With
 // -j it writes nothing: the objects were printed.
-func (a *app) printTable(rows [][]string) error {
+func (a *app) printTable(rows [][]string) error { return a.printPainted(rows, nil) }
+
+// printPainted is printTable with colour: paint returns a cell with it, by the places of row and column.
+func (a *app) printPainted(rows [][]string, paint func(row, column int, s string) string) error {
 	if a.globals.json {
 		return nil
 	}
@@ -101,10 +104,14 @@ func (a *app) printTable(rows [][]string) error {
 			widths[i] = max(widths[i], progress.Width(text.Printable(cell)))
 		}
 	}
-	for _, row := range rows {
+	for y, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			line.WriteString(progress.Pad(text.Printable(cell), widths[i]) + "  ")
+			padded := progress.Pad(text.Printable(cell), widths[i])
+			if paint != nil && cell != "" {
+				padded = paint(y, i, padded)
+			}
+			line.WriteString(padded + "  ")
 		}
 		if _, err := a.out.Write([]byte(strings.TrimRight(line.String(), " ") + "\n")); err != nil {
 			return err

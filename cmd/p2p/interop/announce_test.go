@@ -16,7 +16,7 @@ import (
 	"p2p/cmd/p2p/drive"
 )
 
-// modulesEnv is the folder into which .ci/npm has put WebTorrent's tracker client.
+// modulesEnv is the folder into which .ci/npm has put the modules of node.
 const modulesEnv = "P2P_INTEROP_MODULES"
 
 var webtorrentScript, _ = filepath.Abs("../../../testdata/interop/webtorrent_client.mjs")
@@ -86,11 +86,15 @@ func TestWebtorrentsClientAnnouncesAndScrapes(t *testing.T) {
 func needModules(t *testing.T) {
 	t.Helper()
 	need(t, "node")
-	if _, err := os.Stat(filepath.Join(os.Getenv(modulesEnv), "node_modules", "bittorrent-tracker")); err != nil {
-		if mustCode() != 0 {
-			t.Fatalf("%s is not where .ci/npm puts the client: %v", modulesEnv, err)
+	for _, module := range []string{"bittorrent-tracker", "@grpc/grpc-js", "@grpc/proto-loader"} {
+		_, err := os.Stat(filepath.Join(os.Getenv(modulesEnv), "node_modules", module))
+		switch {
+		case err == nil:
+		case mustCode() != 0:
+			t.Fatalf("%s is not where .ci/npm puts modules: %v", modulesEnv, err)
+		default:
+			t.Skip(module + " is missing; .ci/npm installs it")
 		}
-		t.Skip("WebTorrent's client is missing; .ci/npm installs it")
 	}
 }
 

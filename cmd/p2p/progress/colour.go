@@ -5,10 +5,12 @@ import "strings"
 // The colours in use, as SGR parameters. They are the terminal's own, so they
 // follow the reader's light or dark theme.
 const (
-	bold  = "1"
-	cyan  = "36"
-	green = "32"
-	red   = "31"
+	bold   = "1"
+	grey   = "90"
+	cyan   = "36"
+	green  = "32"
+	yellow = "33"
+	red    = "31"
 )
 
 func (y Style) paint(code, s string) string {
@@ -23,6 +25,12 @@ func (y Style) Good(s string) string { return y.paint(green, s) }
 
 // Bad marks s as failure, where there is colour.
 func (y Style) Bad(s string) string { return y.paint(red, s) }
+
+// Warn marks s as something between the two, where there is colour.
+func (y Style) Warn(s string) string { return y.paint(yellow, s) }
+
+// Dim marks s as less important, where there is colour.
+func (y Style) Dim(s string) string { return y.paint(grey, s) }
 
 // Strong sets s off from the rest, where there is colour.
 func (y Style) Strong(s string) string { return y.paint(bold, s) }

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+func (a *app) accountCommand() *cobra.Command {
+	var p profileFlags
+	return a.grouped(&cobra.Command{
+		Use: "account", Short: a.text.Say("account.short"), Long: a.text.Say("account.long"), Example: a.text.Say("account.examples"),
+	}, &p,
+		a.registerCommand(&p), a.loginCommand(&p), a.logoutCommand(&p), a.renameCommand(&p),
+		a.whoamiCommand(&p), a.devicesCommand(&p), a.revokeCommand(&p))
+}
+
+// accountFlags are those of the two ways to get an account.
+type accountFlags struct{ password, directory, label string }
+
+func (a *app) accountFlags(cmd *cobra.Command, f *accountFlags) {
+	cmd.Flags().StringVar(&f.password, "password-file", "", a.text.Say("account.password_file"))
+	cmd.Flags().StringVar(&f.directory, "directory", "", a.text.Say("account.directory"))
+	cmd.Flags().StringVar(&f.label, "label", "", a.text.Say("account.label"))
+}
+
+func (a *app) registerCommand(p *profileFlags) *cobra.Command {
+	var f accountFlags
+	cmd := &cobra.Command{
+		Use: "register NAME", Short: a.text.Say("account.register.short"), Long: a.text.Say("account.register.long"),
+		Example: "p2p account register alice --directory http://tracker.example:6969\n" +
+			"pass show p2p | p2p account register alice --password-file -",
+		Args: a.one("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			password, err := a.password(f.password, true)
+			if err != nil {
+				return err
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.Register(ctx, request(&p2pv1.RegisterRequest{Name: args[0], Password: password, Directory: f.directory, DeviceLabel: f.label}))
+				if err != nil {
+					return err
+				}
+				return a.printMe(r.Msg.Me)
+			})
+		},
+	}
+	a.accountFlags(cmd, &f)
+	return cmd
+}
+
+func (a *app) loginCommand(p *profileFlags) *cobra.Command {
+	var f accountFlags
+	cmd := &cobra.Command{
+		Use: "login NAME", Short: a.text.Say("account.login.short"), Example: "p2p account login alice --label laptop", Args: a.one("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			password, err := a.password(f.password, false)
+			if err != nil {
+				return err
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.Login(ctx, request(&p2pv1.LoginRequest{Name: args[0], Password: password, Directory: f.directory, DeviceLabel: f.label}))
+				if err != nil {
+					return err
+				}
+				return a.printMe(r.Msg.Me)
+			})
+		},
+	}
+	a.accountFlags(cmd, &f)
+	return cmd
+}
+
+func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
+	var forget bool
+	cmd := &cobra.Command{
+		Use: "logout", Short: a.text.Say("account.logout.short"), Example: "p2p account logout\np2p account logout --forget", Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				_, err := c.Logout(ctx, request(&p2pv1.LogoutRequest{Forget: forget}))
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&forget, "forget", false, a.text.Say("account.forget"))
+	return cmd
+}
+
+func (a *app) renameCommand(p *profileFlags) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "rename NAME", Short: a.text.Say("account.rename.short"), Example: "p2p account rename alicia", Args: a.one("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			password, err := a.password(file, false)
+			if err != nil {
+				return err
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				_, err := c.Rename(ctx, request(&p2pv1.RenameRequest{Name: args[0], Password: password}))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&file, "password-file", "", a.text.Say("account.password_file"))
+	return cmd
+}
+
+func (a *app) whoamiCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "whoami", Short: a.text.Say("account.whoami.short"), Example: "p2p account whoami\np2p account whoami -j | jq -r .account", Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(_ context.Context, c *api.Client) error { return a.printMe(c.Node) })
+		},
+	}
+}
+
+// printMe shows whose the node is.
+func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
+	if a.globals.json {
+		return a.emitMessage("whoami", me)
+	}
+	name, directory := me.Name, a.text.Say("directory.none")
+	if name == "" {
+		name = a.text.Say("account.nobody")
+	}
+	if d := me.Directory; d.GetUrl() != "" {
+		directory = a.text.Say("directory.connected", d.Url)
+		if !d.Connected {
+			directory = a.text.Say("directory.lost", d.Url, d.Problem)
+		}
+	}
+	rows := [][2]string{
+		{a.text.Say("account.row.name"), name}, {a.text.Say("account.row.account"), me.Account},
+		{a.text.Say("account.row.device"), strings.TrimSpace(me.Device + " " + me.DeviceLabel)},
+		{a.text.Say("account.row.directory"), directory}, {a.text.Say("account.row.listen"), me.Listen},
+		{a.text.Say("account.row.trackers"), strings.Join(me.Trackers, " ")},
+		{a.text.Say("account.row.profile"), me.Profile}, {a.text.Say("account.row.downloads"), me.Downloads},
+	}
+	return a.printRows(rows)
+}
+
+func (a *app) devicesCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "devices", Short: a.text.Say("account.devices.short"), Example: "p2p account devices", Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.ListDevices(ctx, request(&p2pv1.ListDevicesRequest{}))
+				if err != nil {
+					return err
+				}
+				return a.printDevices(r.Msg.Devices)
+			})
+		},
+	}
+}
+
+func (a *app) printDevices(devices []*p2pv1.Device) error {
+	rows := [][]string{{a.text.Say("account.head.label"), a.text.Say("account.head.since"), "", a.text.Say("account.head.key")}}
+	for _, d := range devices {
+		if a.globals.json {
+			if err := a.emitMessage("device", d); err != nil {
+				return err
+			}
+			continue
+		}
+		state := a.text.Say("presence.offline")
+		switch {
+		case d.Revoked:
+			state = a.text.Say("account.revoked")
+		case d.ThisOne:
+			state = a.text.Say("account.this_one")
+		case d.Online:
+			state = a.text.Say("presence.online")
+		}
+		rows = append(rows, []string{d.Label, clock(d.Certified, time.Now()), state, d.Key})
+	}
+	return a.printTable(rows)
+}
+
+func (a *app) revokeCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke DEVICE", Short: a.text.Say("account.revoke.short"), Example: "p2p account revoke old-phone", Args: a.one("DEVICE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				_, err := c.RevokeDevice(ctx, request(&p2pv1.RevokeDeviceRequest{Device: args[0]}))
+				return err
+			})
+		},
+	}
+}

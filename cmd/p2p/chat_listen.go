@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+func (a *app) chatListenCommand(p *profileFlags) *cobra.Command {
+	var cursor int64
+	var attend bool
+	cmd := &cobra.Command{
+		Use: "listen", Short: a.text.Say("chat.listen.short"), Long: a.text.Say("chat.listen.long"), Args: a.none,
+		Example: "p2p chat listen\np2p chat listen -j --cursor 4711 | jq 'select(.kind==\"message\").detail.text'",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				l := listener{app: a, names: map[string]string{}}
+				return l.run(ctx, c, &p2pv1.EventsRequest{Cursor: cursor, PresenceFollows: attend})
+			})
+		},
+	}
+	cmd.Flags().Int64Var(&cursor, "cursor", 0, a.text.Say("chat.listen.cursor"))
+	cmd.Flags().BoolVar(&attend, "online", false, a.text.Say("chat.listen.online"))
+	return cmd
+}
+
+// listener prints events.
+type listener struct {
+	app   *app
+	names map[string]string // of conversations, by id
+	seen  int64             // number of the last message that was printed, or was there before
+}
+
+func (l *listener) run(ctx context.Context, c *api.Client, what *p2pv1.EventsRequest) error {
+	stream, err := c.Events(ctx, request(what))
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{}))
+	if err != nil {
+		return err
+	}
+	for _, conversation := range r.Msg.Conversations {
+		l.names[conversation.Id] = conversation.Name
+	}
+	l.seen = what.Cursor
+	for stream.Receive() {
+		if err := l.print(stream.Msg()); err != nil {
+			return err
+		}
+	}
+	return stream.Err()
+}
+
+// eventOf is an event of a node as a line of JSON.
+type eventOf struct {
+	MessageType string         `json:"message_type"` // event
+	Kind        string         `json:"kind"`
+	Cursor      int64          `json:"cursor"` // to go on after this one
+	Detail      map[string]any `json:"detail"`
+}
+
+func (l *listener) print(e *p2pv1.Event) error {
+	if l.app.globals.json {
+		m := e.ProtoReflect()
+		what := m.WhichOneof(m.Descriptor().Oneofs().ByName("what"))
+		if what == nil {
+			return nil // a newer node tells more
+		}
+		return l.app.emit(eventOf{"event", string(what.Name()), e.Cursor, plainMessage(m.Get(what).Message())})
+	}
+	switch what := e.What.(type) {
+	case *p2pv1.Event_Hello:
+		if l.seen == 0 || !what.Hello.Resumed {
+			l.seen = what.Hello.Cursor
+		}
+	case *p2pv1.Event_Message:
+		return l.message(what.Message)
+	case *p2pv1.Event_Conversation:
+		l.names[what.Conversation.Id] = what.Conversation.Name
+	case *p2pv1.Event_Contact:
+		c := what.Contact
+		return l.line("listen.contact", c.Name, l.app.presence(c.Presence, c.LastSeen, time.Now()), l.app.contactState(c))
+	case *p2pv1.Event_Directory:
+		return l.directory(what.Directory)
+	case *p2pv1.Event_Alert:
+		return l.line("listen.alert", what.Alert.Text)
+	}
+	return nil // who types, and how transfers stand, is for programs
+}
+
+// message prints a new message behind the name of its conversation, and nothing of an old one that has changed.
+func (l *listener) message(m *p2pv1.Message) error {
+	if m.Number <= l.seen {
+		return nil
+	}
+	l.seen = m.Number
+	if _, err := l.app.out.Write([]byte("[" + safe(l.names[m.Conversation]) + "] ")); err != nil {
+		return err
+	}
+	return l.app.printMessage(m, time.Now())
+}
+
+func (l *listener) directory(d *p2pv1.Directory) error {
+	if d.Connected {
+		return l.line("directory.connected", d.Url)
+	}
+	return l.line("directory.lost", d.Url, d.Problem)
+}
+
+// line prints one line of the catalogue.
+func (l *listener) line(key string, args ...any) error {
+	_, err := l.app.out.Write([]byte(oneLine(l.app.text.Say(key, args...)) + "\n"))
+	return err
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+)
+
+// page is how many messages are asked for at once.
+const page = 200
+
+func (a *app) chatLogCommand(p *profileFlags) *cobra.Command {
+	var follow, ids bool
+	var count int
+	cmd := &cobra.Command{
+		Use: "log WHERE", Short: a.text.Say("chat.log.short"), Example: "p2p chat log bob -n 20\np2p chat log lab --follow", Args: a.one("WHERE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if count < 0 {
+				return a.usage("usage.count", count)
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				l := chatLog{app: a, client: c, ids: ids}
+				return l.run(ctx, args[0], count, follow)
+			})
+		},
+	}
+	cmd.Flags().IntVarP(&count, "number", "n", 50, a.text.Say("chat.log.number"))
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, a.text.Say("chat.log.follow"))
+	cmd.Flags().BoolVar(&ids, "ids", false, a.text.Say("chat.ids"))
+	return cmd
+}
+
+// chatLog prints messages.
+type chatLog struct {
+	app    *app
+	client p2pv1connect.PeopleClient
+	ids    bool // print them too
+}
+
+func (l *chatLog) run(ctx context.Context, where string, count int, follow bool) error {
+	if !follow {
+		messages, err := l.last(ctx, where, count)
+		if err != nil {
+			return err
+		}
+		return l.print(messages...)
+	}
+	r, err := l.client.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
+	if err != nil {
+		return err
+	}
+	if len(r.Msg.Conversations) != 1 {
+		return api.Fail(connect.CodeNotFound, api.NoSuchConversation, "where", where)
+	}
+	// The stream is opened before the list is asked for, so that nothing falls in between.
+	stream, err := l.client.Events(ctx, request(&p2pv1.EventsRequest{}))
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if !stream.Receive() { // the Hello: from here on all is told
+		return stream.Err()
+	}
+	messages, err := l.last(ctx, where, count)
+	if err != nil {
+		return err
+	}
+	if err := l.print(messages...); err != nil {
+		return err
+	}
+	seen := stream.Msg().GetHello().GetCursor()
+	for _, m := range messages {
+		seen = max(seen, m.Number)
+	}
+	for stream.Receive() {
+		m := stream.Msg().GetMessage()
+		if m == nil || m.Conversation != r.Msg.Conversations[0].Id || m.Number <= seen { // an old one that has changed
+			continue
+		}
+		seen = m.Number
+		if err := l.print(m); err != nil {
+			return err
+		}
+	}
+	return stream.Err()
+}
+
+// last returns the last messages of a conversation, in order.
+func (l *chatLog) last(ctx context.Context, where string, count int) ([]*p2pv1.Message, error) {
+	var all []*p2pv1.Message
+	before := ""
+	for len(all) < count {
+		r, err := l.client.ListMessages(ctx, request(&p2pv1.ListMessagesRequest{
+			Where: where, Before: before, Limit: int32(min(count-len(all), page)),
+		}))
+		if err != nil {
+			return nil, err
+		}
+		all = append(r.Msg.Messages, all...)
+		if !r.Msg.MoreBefore || len(r.Msg.Messages) == 0 {
+			break
+		}
+		before = r.Msg.Messages[0].Id
+	}
+	return all, nil
+}
+
+func (l *chatLog) print(messages ...*p2pv1.Message) error {
+	for _, m := range messages {
+		if l.app.globals.json {
+			if err := l.app.emitMessage("message", m); err != nil {
+				return err
+			}
+			continue
+		}
+		if l.ids {
+			if _, err := fmt.Fprintf(l.app.out, "%s ", safe(m.Id)); err != nil {
+				return err
+			}
+		}
+		if err := l.app.printMessage(m, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) chatSearchCommand(p *profileFlags) *cobra.Command {
+	var where string
+	var count int
+	cmd := &cobra.Command{
+		Use: "search QUERY", Short: a.text.Say("chat.search.short"), Example: "p2p chat search 'launch date'\np2p chat search tea --in bob", Args: a.one("QUERY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if count < 0 {
+				return a.usage("usage.count", count)
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				l := chatLog{app: a, client: c, ids: true}
+				return l.search(ctx, args[0], where, count)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&where, "in", "", a.text.Say("chat.search.in"))
+	cmd.Flags().IntVarP(&count, "number", "n", 50, a.text.Say("chat.log.number"))
+	return cmd
+}
+
+// search prints what is found, the last one last: that is where the reader's eyes are.
+func (l *chatLog) search(ctx context.Context, query, where string, count int) error {
+	var all []*p2pv1.Message
+	for before := int64(0); len(all) < count; {
+		r, err := l.client.Search(ctx, request(&p2pv1.SearchRequest{
+			Query: query, Where: where, Before: before, Limit: int32(min(count-len(all), page)),
+		}))
+		if err != nil {
+			return err
+		}
+		all = append(all, r.Msg.Messages...)
+		if before = r.Msg.Next; before == 0 {
+			break
+		}
+	}
+	slices.Reverse(all)
+	return l.print(all...)
+}
+
+func (a *app) chatExportCommand(p *profileFlags) *cobra.Command {
+	var readable bool
+	var out string
+	cmd := &cobra.Command{
+		Use: "export [WHERE]", Short: a.text.Say("chat.export.short"), Long: a.text.Say("chat.export.long"),
+		Example: "p2p chat export -o history.jsonl\np2p chat export bob --text | less", Args: a.these("WHERE", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			where := append(args, "")[0]
+			if readable && where == "" {
+				return a.usage("usage.export_text")
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				return a.export(ctx, c, &p2pv1.ExportRequest{Where: where, Text: readable}, out)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&readable, "text", false, a.text.Say("chat.export.text"))
+	cmd.Flags().StringVarP(&out, "out", "o", "", a.text.Say("chat.export.out"))
+	return cmd
+}
+
+// export writes the history to a file that does not exist yet, or to stdout.
+func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2pv1.ExportRequest, out string) (err error) {
+	var w io.Writer = a.out
+	if out != "" {
+		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if e := f.Close(); err == nil {
+				err = e
+			}
+		}()
+		w = f
+	}
+	stream, err := c.Export(ctx, request(what))
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	for stream.Receive() {
+		if _, err := w.Write(stream.Msg().Data); err != nil {
+			return err
+		}
+	}
+	return stream.Err()
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/units"
+)
+
+func (a *app) contactCommand() *cobra.Command {
+	var p profileFlags
+	answer := func(use string, answer p2pv1.AnswerContactRequest_Answer) *cobra.Command {
+		return a.answerCommand(&p, use, answer)
+	}
+	return a.grouped(&cobra.Command{
+		Use: "contact", Short: a.text.Say("contact.short"), Long: a.text.Say("contact.long"), Example: a.text.Say("contact.examples"),
+	}, &p,
+		a.contactListCommand(&p), a.contactAddCommand(&p),
+		answer("accept", p2pv1.AnswerContactRequest_ANSWER_ACCEPT), answer("refuse", p2pv1.AnswerContactRequest_ANSWER_REFUSE),
+		answer("block", p2pv1.AnswerContactRequest_ANSWER_BLOCK), answer("unblock", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK),
+		a.contactRemoveCommand(&p), a.verifyContactCommand(&p), a.contactInviteCommand(&p))
+}
+
+func (a *app) contactListCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: a.text.Say("contact.list.short"), Example: "p2p contact list\np2p contact list -j | jq -r 'select(.state==\"asks\").name'",
+		Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.ListContacts(ctx, request(&p2pv1.ListContactsRequest{}))
+				if err != nil {
+					return err
+				}
+				return a.printContacts(r.Msg.Contacts)
+			})
+		},
+	}
+}
+
+// printContacts shows contacts as a table.
+func (a *app) printContacts(contacts []*p2pv1.Contact) error {
+	rows := [][]string{{a.text.Say("contact.head.name"), a.text.Say("contact.head.presence"), a.text.Say("contact.head.path"), a.text.Say("contact.head.state")}}
+	for _, c := range contacts {
+		if a.globals.json {
+			if err := a.emitMessage("contact", c); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{c.Name, a.presence(c.Presence, c.LastSeen, time.Now()), a.path(c.Path, c.RttMicros), a.contactState(c)})
+	}
+	return a.printPainted(rows, func(row, column int, s string) string {
+		if row > 0 && column < 2 {
+			return a.paintPresence(contacts[row-1].Presence, s)
+		}
+		return s
+	})
+}
+
+// contactState says how things stand with a contact.
+func (a *app) contactState(c *p2pv1.Contact) string {
+	said := map[p2pv1.ContactState]string{
+		p2pv1.ContactState_CONTACT_STATE_ASKED: "contact.asked", p2pv1.ContactState_CONTACT_STATE_ASKS: "contact.asks",
+		p2pv1.ContactState_CONTACT_STATE_REFUSED: "contact.refused", p2pv1.ContactState_CONTACT_STATE_BLOCKED: "contact.blocked",
+		p2pv1.ContactState_CONTACT_STATE_REMOVED: "contact.removed",
+	}
+	var words []string
+	if key := said[c.State]; key != "" {
+		words = append(words, a.text.Say(key))
+	}
+	if c.Verified {
+		words = append(words, a.text.Say("contact.verified"))
+	}
+	if c.ChangedKey != "" {
+		words = append(words, a.text.Say("contact.changed_key"))
+	}
+	if c.Note != "" {
+		words = append(words, a.text.Say("contact.note", c.Note))
+	}
+	return strings.Join(words, ", ")
+}
+
+func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
+	var note, as string
+	wait := units.Duration(5 * time.Second)
+	cmd := &cobra.Command{
+		Use: "add NAME|LINK", Short: a.text.Say("contact.add.short"), Long: a.text.Say("contact.add.long"),
+		Example: "p2p contact add bob --note 'we met at the library'\np2p contact add p2p:... --as bob", Args: a.one("NAME|LINK"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := addContact(ctx, c, &p2pv1.AddContactRequest{Who: args[0], Note: note, Name: as}, time.Duration(wait))
+				if err != nil {
+					return err
+				}
+				return a.printAdded(r)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&note, "note", "", a.text.Say("contact.add.note"))
+	cmd.Flags().StringVar(&as, "as", "", a.text.Say("contact.as"))
+	cmd.Flags().Var(&wait, "wait", a.text.Say("contact.add.wait"))
+	return cmd
+}
+
+// addContact asks somebody to be a contact. One without a name at the directory has to be found first, which the
+// node does by the way: that he answers is seen in the events of the next moments.
+func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest, wait time.Duration) (*p2pv1.AddContactResponse, error) {
+	limit, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	stream, err := c.Events(limit, request(&p2pv1.EventsRequest{}))
+	if err != nil && limit.Err() == nil {
+		return nil, err
+	}
+	r, err := c.AddContact(ctx, request(ask))
+	if err != nil {
+		return nil, err
+	}
+	for !r.Msg.Delivered && stream != nil && stream.Receive() {
+		if k := stream.Msg().GetContact(); k.GetAccount() == r.Msg.Contact.GetAccount() && k.GetState() > p2pv1.ContactState_CONTACT_STATE_ASKED {
+			r.Msg.Contact, r.Msg.Delivered = k, true
+		}
+	}
+	return r.Msg, ctx.Err()
+}
+
+// printAdded says whether the request has arrived; one that waits has an exit code of its own.
+func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
+	if err := a.emitMessage("contact_added", r); err != nil {
+		return err
+	}
+	name := safe(r.Contact.GetName())
+	if r.Delivered {
+		a.say("contact.delivered", name)
+		return nil
+	}
+	return a.fail(exitWaiting, "contact.waits", name)
+}
+
+// answerCommand is a command that answers a request, or takes an answer back.
+func (a *app) answerCommand(p *profileFlags, word string, answer p2pv1.AnswerContactRequest_Answer) *cobra.Command {
+	short := map[string]string{
+		"accept": "contact.accept.short", "refuse": "contact.refuse.short", "block": "contact.block.short", "unblock": "contact.unblock.short",
+	}[word]
+	var as string
+	cmd := &cobra.Command{
+		Use: word + " WHO", Short: a.text.Say(short), Example: "p2p contact " + word + " bob", Args: a.one("WHO"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.AnswerContact(ctx, request(&p2pv1.AnswerContactRequest{Who: args[0], Answer: answer, Name: as}))
+				if err != nil {
+					return err
+				}
+				return a.emitMessage("contact", r.Msg.Contact)
+			})
+		},
+	}
+	if answer == p2pv1.AnswerContactRequest_ANSWER_ACCEPT {
+		cmd.Flags().StringVar(&as, "as", "", a.text.Say("contact.as"))
+	}
+	return cmd
+}
+
+func (a *app) contactRemoveCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove WHO", Short: a.text.Say("contact.remove.short"), Example: "p2p contact remove bob", Args: a.one("WHO"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				_, err := c.RemoveContact(ctx, request(&p2pv1.RemoveContactRequest{Who: args[0]}))
+				return err
+			})
+		},
+	}
+}
+
+func (a *app) verifyContactCommand(p *profileFlags) *cobra.Command {
+	var same, differ bool
+	cmd := &cobra.Command{
+		Use: "verify WHO", Short: a.text.Say("contact.verify.short"), Long: a.text.Say("contact.verify.long"),
+		Example: "p2p contact verify bob\np2p contact verify bob --same", Args: a.one("WHO"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.VerifyContact(ctx, request(&p2pv1.VerifyContactRequest{Who: args[0], Same: same, Differ: differ}))
+				if err != nil {
+					return err
+				}
+				return a.printVerified(r.Msg)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&same, "same", false, a.text.Say("contact.same"))
+	cmd.Flags().BoolVar(&differ, "differ", false, a.text.Say("contact.differ"))
+	cmd.MarkFlagsMutuallyExclusive("same", "differ")
+	return cmd
+}
+
+func (a *app) printVerified(r *p2pv1.VerifyContactResponse) error {
+	if a.globals.json {
+		return a.emitMessage("contact_verified", r)
+	}
+	said := a.text.Say("contact.not_verified", safe(r.Contact.GetName()))
+	if r.Verified {
+		said = a.text.Say("contact.is_verified", safe(r.Contact.GetName()))
+	}
+	return a.printRows([][2]string{{a.text.Say("contact.safety_number"), r.SafetyNumber}, {"", said}})
+}
+
+func (a *app) contactInviteCommand(p *profileFlags) *cobra.Command {
+	var qr bool
+	valid := units.Duration(7 * 24 * time.Hour)
+	cmd := &cobra.Command{
+		Use: "invite", Short: a.text.Say("contact.invite.short"), Long: a.text.Say("contact.invite.long"),
+		Example: "p2p contact invite\np2p contact invite --qr --for 1h", Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				return a.invite(ctx, c, "", valid, qr)
+			})
+		},
+	}
+	a.inviteFlags(cmd, &valid, &qr)
+	return cmd
+}
+
+func (a *app) inviteFlags(cmd *cobra.Command, valid *units.Duration, qr *bool) {
+	cmd.Flags().Var(valid, "for", a.text.Say("invite.for"))
+	cmd.Flags().BoolVar(qr, "qr", false, a.text.Say("invite.qr"))
+}
+
+// invite prints a link to this person, or into a room.
+func (a *app) invite(ctx context.Context, c *api.Client, where string, valid units.Duration, qr bool) error {
+	r, err := c.Invite(ctx, request(&p2pv1.InviteRequest{Where: where, ValidMillis: time.Duration(valid).Milliseconds()}))
+	if err != nil {
+		return err
+	}
+	if a.globals.json {
+		return a.emitMessage("invite", r.Msg)
+	}
+	shown := r.Msg.Link + "\n"
+	if qr {
+		shown += "\n" + r.Msg.Qr + "\n"
+	}
+	if _, err := a.out.Write([]byte(shown)); err != nil {
+		return err
+	}
+	a.say("invite.until", clock(r.Msg.Until, time.Now()))
+	return nil
+}

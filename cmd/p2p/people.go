@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/units"
+)
+
+// profileFlags say which node a command asks, and how it is started.
+type profileFlags struct {
+	profile string
+	linger  units.Duration
+}
+
+func (a *app) profileFlags(flags *pflag.FlagSet, p *profileFlags) {
+	p.linger = units.Duration(30 * time.Minute)
+	flags.StringVar(&p.profile, "profile", "", a.text.Say("people.profile"))
+	flags.Var(&p.linger, "linger", a.text.Say("people.linger"))
+}
+
+// grouped makes cmd the parent of commands that ask the node.
+func (a *app) grouped(cmd *cobra.Command, p *profileFlags, subs ...*cobra.Command) *cobra.Command {
+	for _, sub := range subs {
+		a.profileFlags(sub.Flags(), p)
+	}
+	cmd.Args, cmd.RunE = a.none, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(subs...)
+	return cmd
+}
+
+// dataDir returns the folder for what people keep, or "" when the environment names no home.
+func (a *app) dataDir() string {
+	if runtime.GOOS == "windows" {
+		if dir := a.env("LocalAppData"); dir != "" {
+			return filepath.Join(dir, "p2p", "profiles")
+		}
+		return ""
+	}
+	if dir := a.env("XDG_DATA_HOME"); filepath.IsAbs(dir) { // the specification ignores relative ones
+		return filepath.Join(dir, "p2p")
+	}
+	if dir := a.env("HOME"); dir != "" {
+		return filepath.Join(dir, ".local", "share", "p2p")
+	}
+	return ""
+}
+
+// profileDir returns the folder of a profile: of one that is named, in the folder for data, or the folder
+// itself.
+func (a *app) profileDir(profile string) (string, error) {
+	if profile == "" {
+		profile = "default"
+	}
+	if profile != filepath.Base(profile) || strings.HasPrefix(profile, ".") || filepath.VolumeName(profile) != "" {
+		return filepath.Abs(profile)
+	}
+	dir := a.dataDir()
+	if dir == "" {
+		return "", a.usage("usage.profile")
+	}
+	return filepath.Join(dir, profile), nil
+}
+
+// withNode runs do with the node of the profile, which it starts if there is none.
+func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.Context, c *api.Client) error) error {
+	profile, err := a.profileDir(p.profile)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	ctx, release, _ := a.interruptible(cmd.Context())
+	defer release()
+	c, err := api.Attach(ctx, profile, []string{
+		self, "serve", "--profile", profile, "--linger", p.linger.String(), "--lang", a.text.Lang(), "--log-level", "info", "--json=false",
+	})
+	if err != nil {
+		return a.nodeFailure(ctx, err)
+	}
+	defer c.Close()
+	if c.Node.Version != version {
+		a.say("serve.version", c.Node.Version, version)
+	}
+	return a.nodeFailure(ctx, do(ctx, c))
+}
+
+// exitOf gives the codes of calls that fail their exit codes.
+var exitOf = map[connect.Code]int{
+	connect.CodeNotFound: exitNotFound, connect.CodeAlreadyExists: exitExists, connect.CodeUnavailable: exitNetwork,
+	connect.CodePermissionDenied: exitRefused, connect.CodeUnauthenticated: exitRefused,
+	connect.CodeInvalidArgument: exitUsage, connect.CodeDeadlineExceeded: exitUnfinished,
+}
+
+// nodeFailure says what an error of a call, or of getting to the node, means.
+func (a *app) nodeFailure(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*api.StartError](err); ok {
+		return a.fail(exitOther, "serve.not_started", e.Err, e.Tail, e.Log)
+	}
+	e, ok := errors.AsType[*connect.Error](err)
+	if !ok {
+		return stopCause(ctx, err)
+	}
+	if e.Code() == connect.CodeCanceled && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	code, known := exitOf[e.Code()]
+	if !known {
+		code = exitOther
+	}
+	if api.ReasonOf(err).GetKey() == api.DiskFull {
+		code = exitDiskFull
+	}
+	return &failure{code: code, text: api.Explain(a.text, err), err: err}
+}
+
+// request is connect.NewRequest, whose name says little and would be everywhere.
+func request[T any](message *T) *connect.Request[T] { return connect.NewRequest(message) }
+
+// these requires from low to high arguments and says what they are.
+func (a *app) these(what string, low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < low || len(args) > high {
+			return a.usage("usage.these_args", what, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/people"
+	"p2p/peer/ext/chat/history"
+)
+
+func TestTheNodeServesUntilItIsToldToStop(t *testing.T) {
+	f := newFakePerson()
+	env, p := withPerson(t, f, "--directory", "http://d.test:1", "--tracker", "udp://t.test:1", "--label", "laptop", "--downloads", "files")
+	if o := f.options; o.Directory != "http://d.test:1" || o.Trackers[0] != "udp://t.test:1" || o.Label != "laptop" ||
+		!filepath.IsAbs(o.Downloads) || o.Version != version || o.Listen.IsValid() {
+		t.Errorf("it is opened with %+v", o)
+	}
+	_, errs := p2pWith(t, exitBusy, []string{"serve"}, env)
+	oneLineSays(t, errs, "is running", "--stop")
+	p2pWith(t, exitDone, []string{"serve", "--stop"}, env)
+	if code := p.wait(); code != exitDone {
+		t.Errorf("it ends with %d: %s", code, p.errs.String())
+	}
+	_, errs = p2pWith(t, exitNotFound, []string{"serve", "--stop"}, env)
+	oneLineSays(t, errs, "no node")
+}
+
+func TestANodeThatLingersEndsByItself(t *testing.T) {
+	_, p := withPerson(t, newFakePerson(), "--linger", "1s")
+	if code := p.wait(); code != exitDone {
+		t.Errorf("it ends with %d: %s", code, p.errs.String())
+	}
+}
+
+func TestTheNodeTellsProgramsWhereItIs(t *testing.T) {
+	f := newFakePerson()
+	dir := t.TempDir()
+	p := start(t, []string{"serve", "-j", "--profile", dir, "--api", "127.0.0.1:0", "--listen", ":7000"}, func(sh *shell) {
+		sh.person = func(_ context.Context, o people.Options) (person, error) { f.options = o; return f, nil }
+	})
+	m := object(t, p.out.until(t, "\n"))
+	if m["command"] != "serve" || m["profile"] != dir || !strings.HasPrefix(m["url"].(string), "http://127.0.0.1:") || read(t, m["token_file"].(string)) == "" {
+		t.Errorf("it says %v", m)
+	}
+	if f.options.Listen.String() != "[::]:7000" {
+		t.Errorf("it listens on %v", f.options.Listen)
+	}
+	if code := p.interrupt(); code != exitDone {
+		t.Errorf("it ends with %d: %s", code, p.errs.String())
+	}
+}
+
+func TestAnEncryptedHistoryWantsItsPassphrase(t *testing.T) {
+	open := func(sh *shell) {
+		sh.person = func(_ context.Context, o people.Options) (person, error) {
+			if string(o.Passphrase) != "sesame" {
+				return nil, fmt.Errorf("open profile: %w", history.ErrPassphrase)
+			}
+			return newFakePerson(), nil
+		}
+	}
+	dir := folder(t, map[string]string{"pass": "sesame\nand more", "wrong": "x"})
+	args := []string{"serve", "--profile", filepath.Join(dir, "p")}
+	for _, flags := range [][]string{nil, {"--passphrase-file", filepath.Join(dir, "wrong")}} {
+		_, errs := p2pWith(t, exitRefused, append(args, flags...), open)
+		oneLineSays(t, errs, "passphrase", "--passphrase-file")
+	}
+	for _, how := range []struct {
+		flags []string
+		set   setting
+	}{
+		{[]string{"--passphrase-file", filepath.Join(dir, "pass")}, withInput("")},
+		{[]string{"--passphrase-file", "-"}, withInput("sesame\n")},
+		{nil, func(sh *shell) { sh.secret = func(string) (string, error) { return "sesame", nil } }},
+	} {
+		p := start(t, append(args, how.flags...), open, how.set)
+		p.errs.until(t, "node.sock")
+		if code := p.interrupt(); code != exitDone {
+			t.Errorf("%v: %d", how.flags, code)
+		}
+	}
+}
+
+func TestPasswordsAreNeverOnTheCommandLine(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	typed := func(words ...string) setting {
+		return func(sh *shell) {
+			sh.secret = func(string) (string, error) {
+				if len(words) == 0 {
+					return "", errors.New("asked too often")
+				}
+				word := words[0]
+				words = words[1:]
+				return word, nil
+			}
+		}
+	}
+	file := filepath.Join(folder(t, map[string]string{"p": "from file\r\n"}), "p")
+	for _, c := range []struct {
+		flags []string
+		set   setting
+		want  string
+	}{
+		{nil, typed("secret", "secret"), "secret"},
+		{[]string{"--password-file", "-"}, withInput("piped\n"), "piped"},
+		{[]string{"--password-file", file}, typed(), "from file"},
+	} {
+		out, _ := p2pWith(t, exitDone, append([]string{"account", "register", "alice", "-j"}, c.flags...), env, c.set)
+		if r := f.last().(*p2pv1.RegisterRequest); r.Name != "alice" || r.Password != c.want || object(t, out)["name"] != "alice" {
+			t.Errorf("%v: %v, %s", c.flags, r, out)
+		}
+	}
+	for _, set := range []setting{typed("one", "two"), typed(""), withInput("piped\n")} {
+		_, errs := p2pWith(t, exitUsage, []string{"account", "register", "alice"}, env, set)
+		oneLineSays(t, errs, "password")
+	}
+	_, errs := p2pWith(t, exitRefused, []string{"account", "login", "alice"}, env, typed("wrong"))
+	oneLineSays(t, errs, "password is wrong")
+}
+
+func TestNoSuchPersonAndNotOnlineAreToldApart(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	f.arrives = true
+	_, errs := p2pWith(t, exitDone, []string{"contact", "add", "bob", "--note", "hi", "--as", "Bob"}, env)
+	oneLineSays(t, errs, "has reached bob")
+	if r := f.last().(*p2pv1.AddContactRequest); r.Note != "hi" || r.Name != "Bob" {
+		t.Errorf("asked %v", r)
+	}
+	f.arrives = false
+	_, errs = p2pWith(t, exitWaiting, []string{"contact", "add", "bob", "--wait", "0"}, env)
+	oneLineSays(t, errs, "bob is not online", "waits")
+	out, errs := p2pWith(t, exitWaiting, []string{"contact", "add", "bob", "-j", "--wait", "0"}, env)
+	if o := object(t, out); o["delivered"] != false || o["contact"].(map[string]any)["state"] != "asked" || object(t, errs)["code"] != float64(exitWaiting) {
+		t.Errorf("%s%s", out, errs)
+	}
+	f.sayNot = api.Fail(connect.CodeNotFound, api.NoSuchPerson, "who", "bob\x1b[2J")
+	_, errs = p2pWith(t, exitNotFound, []string{"contact", "add", "bob"}, env)
+	oneLineSays(t, errs, "there is no bob")
+	if strings.Contains(errs, "\x1b") {
+		t.Errorf("it prints %q", errs)
+	}
+}
+
+func TestWhoIsFoundByTheWayAndAnswersCountsAsReached(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	f.events <- &p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{Account: "another", State: p2pv1.ContactState_CONTACT_STATE_FRIEND}}}
+	f.events <- &p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{Account: "key of bob", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Name: "Bob"}}}
+	_, errs := p2pWith(t, exitDone, []string{"contact", "add", "bob", "--wait", "1m"}, env)
+	oneLineSays(t, errs, "has reached Bob")
+}
+
+func TestContactsAreShownWithoutTricks(t *testing.T) {
+	env, _ := withPerson(t, newFakePerson())
+	out, _ := p2pWith(t, exitDone, []string{"contact", "list"}, env)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 4 || strings.Contains(out, "\x1b") || !strings.Contains(lines[1], "wants to be a contact") || !strings.Contains(lines[2], "2020-05-04 03:02") ||
+		!strings.Contains(lines[3], "direct, 12.3 ms") || !strings.Contains(lines[3], "verified") {
+		t.Errorf("contact list:\n%s", out)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"chat", "who", "--color", "always"}, env)
+	lines = strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[1], "\x1b[32mbob") || !strings.HasPrefix(lines[2], "\x1b[90mcarol") {
+		t.Errorf("chat who:\n%q", out)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"chat", "who", "-j"}, env)
+	if all := objects(t, out); len(all) != 2 || all[0]["presence"] != "online" || all[0]["rtt_micros"] != float64(12345) || all[1]["path"] != "" {
+		t.Errorf("chat who -j:\n%s", out)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"account", "whoami"}, env)
+	if !strings.Contains(out, "laptop") || strings.Contains(out, "\x1b") {
+		t.Errorf("whoami:\n%s", out)
+	}
+}
+
+func TestOnlyWhatIsGivenOfARoomIsChanged(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	p2pWith(t, exitDone, []string{"room", "set", "lab", "--history", "0"}, env)
+	if r := f.last().(*p2pv1.ChangeRoomRequest); r.GetHistory() != -1 || r.Limit != nil || r.Open != nil || r.Name != nil || r.RevokeLinks {
+		t.Errorf("asked %v", r)
+	}
+	out, _ := p2pWith(t, exitDone, []string{"room", "list"}, env)
+	if !strings.Contains(out, "2/50") || strings.Contains(out, "bob") {
+		t.Errorf("room list:\n%s", out)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"room", "members", "lab", "-j"}, env)
+	if all := objects(t, out); len(all) != 2 || all[0]["role"] != "owner" {
+		t.Errorf("room members:\n%s", out)
+	}
+	_, errs := p2pWith(t, exitUsage, []string{"room", "role", "lab", "bob", "king"}, env)
+	oneLineSays(t, errs, "king", "moderator")
+	_, errs = p2pWith(t, exitUsage, []string{"room", "kick", "lab"}, env)
+	oneLineSays(t, errs, "ROOM WHO", "got 1")
+}
+
+func TestMessagesAndFilesAreSent(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"chat", "send", "bob", "hello", "--reply", "m0", "-j"}, env)
+	r := f.last().(*p2pv1.SendRequest)
+	if r.Where != "bob" || r.Text != "hello" || r.ReplyTo != "m0" || r.Key == "" || object(t, out)["number"] != float64(1<<40) {
+		t.Errorf("asked %v: %s", r, out)
+	}
+	p2pWith(t, exitDone, []string{"chat", "send", "bob", "-"}, env, withInput("two\nlines\n"))
+	if again := f.last().(*p2pv1.SendRequest); again.Text != "two\nlines\n" || again.Key == r.Key {
+		t.Errorf("asked %v", again)
+	}
+	p2pWith(t, exitDone, []string{"chat", "send", "bob", "--file", "a.bin", "look"}, env)
+	if r := f.last().(*p2pv1.OfferRequest); !filepath.IsAbs(r.Path) || r.Text != "look" {
+		t.Errorf("asked %v", r)
+	}
+	p2pWith(t, exitUsage, []string{"chat", "send", "bob"}, env)
+	p2pWith(t, exitUsage, []string{"chat", "send", "bob", "--file", "x", "--reply", "y"}, env)
+	p2pWith(t, exitUsage, []string{"chat", "send", "bob", "-"}, env, withInput(data(maxInput+1)))
+}
+
+func TestALogIsReadInPagesAndFollowed(t *testing.T) {
+	f := newFakePerson()
+	for i := range 500 {
+		f.messages = append(f.messages, &p2pv1.Message{
+			Id: fmt.Sprint("m", i), Conversation: "1", Number: int64(i + 1), Name: "bob", Text: fmt.Sprintf("text %d\n12:00:00 alice: I agree\x1b[1A", i),
+		})
+	}
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"chat", "log", "lab", "-n", "450", "-j"}, env)
+	if all := objects(t, out); len(all) != 450 || all[0]["id"] != "m50" || all[449]["id"] != "m499" {
+		t.Errorf("there are %d messages", len(all))
+	}
+	p := start(t, []string{"chat", "log", "lab", "-n", "1", "--follow"}, env)
+	got := p.out.until(t, "text 499")
+	if strings.Contains(got, "\x1b") || !strings.Contains(got, "\n    12:00:00 alice:") {
+		t.Errorf("a message poses as another: %q", got)
+	}
+	tell := func(conversation, said string, number int64) {
+		f.events <- &p2pv1.Event{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: conversation, Number: number, Name: "carol", Text: said}}}
+	}
+	tell("1", "an old one has changed", 7)
+	tell("2", "elsewhere", 501)
+	tell("1", "news", 502)
+	if got := p.out.until(t, "news"); strings.Contains(got, "changed") || strings.Contains(got, "elsewhere") {
+		t.Errorf("it follows with %q", got)
+	}
+	if code := p.interrupt(); code != 130 {
+		t.Errorf("it ends with %d: %s", code, p.errs.String())
+	}
+}
+
+func TestProgramsHearAllAndGoOnFromACursor(t *testing.T) {
+	f := newFakePerson()
+	env, node := withPerson(t, f)
+	p := start(t, []string{"chat", "listen", "-j", "--cursor", "41", "--online"}, env)
+	p.out.until(t, `"kind":"hello"`)
+	if r := f.last().(*p2pv1.EventsRequest); r.Cursor != 41 || !r.PresenceFollows {
+		t.Errorf("asked %v", r)
+	}
+	f.events <- &p2pv1.Event{Cursor: 42, What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{Name: "bob", Typing: true}}}
+	all := objects(t, p.out.until(t, "bob"))
+	if e := all[1]; e["message_type"] != "event" || e["kind"] != "typing" || e["cursor"] != float64(42) || e["detail"].(map[string]any)["typing"] != true {
+		t.Errorf("it says %v", e)
+	}
+	node.interrupt()
+	if code := p.wait(); code != exitNetwork {
+		t.Errorf("without the node it ends with %d: %s", code, p.errs.String())
+	}
+}
+
+func TestPeopleReadWhatHappens(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	p := start(t, []string{"chat", "listen"}, env)
+	for _, e := range []*p2pv1.Event{
+		{}, // of a newer node
+		{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: "1", Number: 9, Name: "bob", Text: "hello", Late: true}}},
+		{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: "1", Number: 9, Name: "bob", Text: "hello again"}}},
+		{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "1", Name: "den"}}},
+		{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: "1", Number: 10, Mine: true, Name: "alice", File: &p2pv1.File{Name: "a\x1b.bin", Size: 2048}}}},
+		{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{Name: "bob", Presence: p2pv1.Presence_PRESENCE_AWAY}}},
+		{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d.test", Connected: true}}},
+		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Text: "another key"}}},
+	} {
+		f.events <- e
+	}
+	got := p.out.until(t, "another key")
+	for _, want := range []string{"[lab] ", "bob: hello  (arrived late)", "[den] ", "me: [file a\uFFFD.bin, 2.0 KiB]", "bob: away", "ATTENTION"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("it lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "again") || strings.Contains(got, "\x1b") {
+		t.Errorf("it prints:\n%q", got)
+	}
+}
+
+func TestADownloadIsWaitedFor(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"chat", "accept", "m7", "-o", "here", "--wait"}, env)
+	if r := f.last().(*p2pv1.AcceptRequest); r.Message != "m7" || !filepath.IsAbs(r.Folder) || out != "/d/a.bin\n" {
+		t.Errorf("asked %v: %s", r, out)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"chat", "accept", "m8", "--wait", "-j"}, env)
+	if all := objects(t, out); len(all) != 3 || all[0]["state"] != "waiting" || all[2]["state"] != "done" {
+		t.Errorf("accept -j:\n%s", out)
+	}
+}
+
+func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
+	env, _ := withPerson(t, newFakePerson())
+	out, _ := p2pWith(t, exitDone, []string{"chat", "export"}, env)
+	file := filepath.Join(t.TempDir(), "h.jsonl")
+	p2pWith(t, exitDone, []string{"chat", "export", "-o", file}, env)
+	if out != "{\"n\":1}\n{\"n\":2}\n" || read(t, file) != out {
+		t.Errorf("exported %q and %q", out, read(t, file))
+	}
+	p2pWith(t, exitExists, []string{"chat", "export", "-o", file}, env)
+	p2pWith(t, exitUsage, []string{"chat", "export", "--text"}, env)
+}
+
+func TestAnotherVersionOfTheNodeIsTold(t *testing.T) {
+	f := newFakePerson()
+	f.version = "9.9.9"
+	env, _ := withPerson(t, f)
+	_, errs := p2pWith(t, exitDone, []string{"account", "whoami"}, env)
+	oneLineSays(t, errs, "9.9.9", version, "serve --stop")
+}
+
+func TestProfilesAreNamedOrAreFolders(t *testing.T) {
+	env := map[string]string{"XDG_DATA_HOME": "/data", "LocalAppData": `/data`}
+	a := &app{shell: &shell{env: func(name string) string { return env[name] }}}
+	for in, want := range map[string]string{"": "default", "work": "work"} {
+		if got, err := a.profileDir(in); err != nil || got != filepath.Join(a.dataDir(), want) {
+			t.Errorf("profile %q is %q (%v)", in, got, err)
+		}
+	}
+	here, _ := os.Getwd()
+	for in, want := range map[string]string{"./work": filepath.Join(here, "work"), "..": filepath.Dir(here), "a/b": filepath.Join(here, "a", "b")} {
+		if got, err := a.profileDir(in); err != nil || got != want {
+			t.Errorf("profile %q is %q (%v)", in, got, err)
+		}
+	}
+	_, errs := p2p(t, exitUsage, "account", "whoami")
+	oneLineSays(t, errs, "--profile")
+}
+
+func TestTimesAreThoseOfTheReader(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.Local)
+	for in, want := range map[time.Time]string{now.Add(-time.Hour): "04:06:07", now.Add(-6 * time.Hour): "2026-03-03 23:06"} {
+		if got := clock(in.UnixMilli(), now); got != want {
+			t.Errorf("%v is shown as %q", in, got)
+		}
+	}
+}

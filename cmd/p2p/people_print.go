@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/progress"
+	"p2p/cmd/p2p/text"
+)
+
+// safe is what others wrote, in one line and fit to print.
+func safe(s string) string { return text.Printable(s) }
+
+// clock returns a time of the node, in the zone of who reads it: the time of today, else with the day.
+func clock(millis int64, now time.Time) string {
+	if millis == 0 {
+		return "-"
+	}
+	t := time.UnixMilli(millis).Local()
+	if now = now.Local(); t.Year() == now.Year() && t.YearDay() == now.YearDay() {
+		return t.Format("15:04:05")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// outStyle is the style of stdout.
+func (a *app) outStyle() progress.Style {
+	auto := a.globals.colour == "auto" && a.outTTY && a.env("NO_COLOR") == ""
+	return progress.Style{Text: a.text, Colour: auto || a.globals.colour == "always"}
+}
+
+// presence returns a person's presence for people.
+func (a *app) presence(p p2pv1.Presence, lastSeen int64, now time.Time) string {
+	switch {
+	case p == p2pv1.Presence_PRESENCE_ONLINE:
+		return a.text.Say("presence.online")
+	case p == p2pv1.Presence_PRESENCE_AWAY:
+		return a.text.Say("presence.away")
+	case lastSeen > 0:
+		return a.text.Say("presence.seen", clock(lastSeen, now))
+	}
+	return a.text.Say("presence.offline")
+}
+
+// paintPresence colours what presence returned.
+func (a *app) paintPresence(p p2pv1.Presence, s string) string {
+	switch p {
+	case p2pv1.Presence_PRESENCE_ONLINE:
+		return a.outStyle().Good(s)
+	case p2pv1.Presence_PRESENCE_AWAY:
+		return a.outStyle().Warn(s)
+	}
+	return a.outStyle().Dim(s)
+}
+
+// path returns how a person is reached, or "".
+func (a *app) path(p p2pv1.Path, rttMicros int64) string {
+	key := map[p2pv1.Path]string{
+		p2pv1.Path_PATH_LOCAL: "path.local", p2pv1.Path_PATH_DIRECT: "path.direct", p2pv1.Path_PATH_RELAYED: "path.relayed",
+	}[p]
+	if key == "" {
+		return ""
+	}
+	if rttMicros == 0 {
+		return a.text.Say(key)
+	}
+	return a.text.Say("path.with_rtt", a.text.Say(key), float64(rttMicros)/1000)
+}
+
+// role returns a role for people.
+func (a *app) role(r p2pv1.Role) string {
+	key := map[p2pv1.Role]string{
+		p2pv1.Role_ROLE_MEMBER: "role.member", p2pv1.Role_ROLE_MODERATOR: "role.moderator", p2pv1.Role_ROLE_OWNER: "role.owner",
+	}[r]
+	if key == "" {
+		return "-"
+	}
+	return a.text.Say(key)
+}
+
+// printMessage writes one message for people: a line with when and who, and the text, whose further lines are
+// indented so that nobody can make one look like somebody else's.
+func (a *app) printMessage(m *p2pv1.Message, now time.Time) error {
+	lines := strings.Split(strings.TrimRight(a.messageText(m), "\n"), "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	style := a.outStyle()
+	who := style.Strong(a.author(m)+":") + " "
+	if m.Notice != nil { // it names the author itself
+		who = style.Dim("—") + " "
+	}
+	_, err := fmt.Fprintf(a.out, "%s %s%s%s\n", style.Dim(clock(m.Written, now)), who, strings.Join(lines, "\n    "), style.Dim(a.messageMarks(m)))
+	return err
+}
+
+// author returns who wrote a message.
+func (a *app) author(m *p2pv1.Message) string {
+	if m.Mine {
+		return a.text.Say("message.me")
+	}
+	return safe(m.Name)
+}
+
+// messageText returns what a message says.
+func (a *app) messageText(m *p2pv1.Message) string {
+	switch {
+	case m.Notice != nil:
+		return a.notice(a.author(m), m.Notice)
+	case m.Deleted:
+		return a.text.Say("message.deleted")
+	case m.Withheld:
+		return a.text.Say("message.withheld")
+	}
+	said := m.Text
+	if f := m.File; f != nil {
+		said = strings.TrimSpace(a.fileText(f) + "\n" + said)
+	}
+	if m.ReplyTo != "" {
+		said = a.text.Say("message.reply", safe(m.ReplyName), safe(m.ReplyText)) + "\n" + said
+	}
+	return said
+}
+
+// messageMarks returns what is special about a message, behind it.
+func (a *app) messageMarks(m *p2pv1.Message) string {
+	var marks []string
+	add := func(is bool, key string) {
+		if is {
+			marks = append(marks, a.text.Say(key))
+		}
+	}
+	add(m.Edited, "message.edited")
+	add(m.Late, "message.late")
+	if m.Mine && m.Notice == nil {
+		add(m.Delivery == p2pv1.Delivery_DELIVERY_DELIVERED, "message.delivered")
+		add(m.Delivery == p2pv1.Delivery_DELIVERY_READ, "message.read")
+		add(m.Delivery == p2pv1.Delivery_DELIVERY_STORED, "message.stored")
+	}
+	for _, r := range m.Reactions {
+		marks = append(marks, fmt.Sprintf("%s %d", safe(r.Emoji), len(r.Accounts)))
+	}
+	if len(marks) == 0 {
+		return ""
+	}
+	return "  (" + strings.Join(marks, ", ") + ")"
+}
+
+// notice returns what an author did to a conversation.
+func (a *app) notice(author string, n *p2pv1.Notice) string {
+	whom := safe(n.Name)
+	switch n.Kind {
+	case p2pv1.Notice_KIND_CREATED:
+		return a.text.Say("notice.created", author, safe(n.Text))
+	case p2pv1.Notice_KIND_INVITED:
+		return a.text.Say("notice.invited", author, safe(n.Text))
+	case p2pv1.Notice_KIND_ADDED:
+		return a.text.Say("notice.added", author, whom)
+	case p2pv1.Notice_KIND_REMOVED:
+		return a.text.Say("notice.removed", author, whom)
+	case p2pv1.Notice_KIND_LEFT:
+		return a.text.Say("notice.left", author)
+	case p2pv1.Notice_KIND_JOINED:
+		return a.text.Say("notice.joined", author)
+	case p2pv1.Notice_KIND_ROLE:
+		return a.text.Say("notice.role", author, whom, a.role(n.Role))
+	case p2pv1.Notice_KIND_DEVICE_JOINED:
+		return a.text.Say("notice.device_joined", author)
+	case p2pv1.Notice_KIND_DEVICE_REVOKED:
+		return a.text.Say("notice.device_revoked", author)
+	}
+	return a.text.Say("notice.changed", author, safe(n.Text))
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/cmd/p2p/people"
+)
+
+// fakePerson is a node without a network: what its functions are not set for, it does not know.
+type fakePerson struct {
+	p2pv1connect.UnimplementedPeopleHandler
+	mu       sync.Mutex
+	asked    []any             // requests, in order
+	events   chan *p2pv1.Event // what the stream tells after its Hello
+	options  people.Options    // what it was opened with
+	done     chan struct{}
+	stop     sync.Once
+	sayNot   error // the answer to a request for a contact
+	arrives  bool  // such a request
+	version  string
+	messages []*p2pv1.Message
+}
+
+func newFakePerson() *fakePerson {
+	return &fakePerson{events: make(chan *p2pv1.Event, 100), done: make(chan struct{}), version: version}
+}
+
+func (f *fakePerson) Done() <-chan struct{}       { return f.done }
+func (f *fakePerson) Close(context.Context) error { return nil }
+
+// note keeps what was asked.
+func (f *fakePerson) note(message any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, message)
+}
+
+// last returns the last request.
+func (f *fakePerson) last() any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]any{nil}, f.asked...)[len(f.asked)]
+}
+
+func answer[T any](message *T) (*connect.Response[T], error) {
+	return connect.NewResponse(message), nil
+}
+
+func (f *fakePerson) Whoami(context.Context, *connect.Request[p2pv1.WhoamiRequest]) (*connect.Response[p2pv1.WhoamiResponse], error) {
+	return answer(&p2pv1.WhoamiResponse{
+		Name: "alice", Account: "abc", Device: "def", DeviceLabel: "laptop", Version: f.version,
+		Directory: &p2pv1.Directory{Url: "http://d.test", Problem: "no route \x1b[31m"},
+	})
+}
+
+func (f *fakePerson) Stop(context.Context, *connect.Request[p2pv1.StopRequest]) (*connect.Response[p2pv1.StopResponse], error) {
+	f.stop.Do(func() { close(f.done) })
+	return answer(&p2pv1.StopResponse{})
+}
+
+func (f *fakePerson) Register(_ context.Context, r *connect.Request[p2pv1.RegisterRequest]) (*connect.Response[p2pv1.RegisterResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.RegisterResponse{Me: &p2pv1.WhoamiResponse{Name: r.Msg.Name}})
+}
+
+func (f *fakePerson) Login(_ context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
+	return nil, api.Fail(connect.CodeUnauthenticated, api.WrongPassword)
+}
+
+func (f *fakePerson) AddContact(_ context.Context, r *connect.Request[p2pv1.AddContactRequest]) (*connect.Response[p2pv1.AddContactResponse], error) {
+	f.note(r.Msg)
+	if f.sayNot != nil {
+		return nil, f.sayNot
+	}
+	return answer(&p2pv1.AddContactResponse{Contact: &p2pv1.Contact{Account: "key of " + r.Msg.Who, Name: r.Msg.Who, State: p2pv1.ContactState_CONTACT_STATE_ASKED}, Delivered: f.arrives})
+}
+
+func (f *fakePerson) ListContacts(context.Context, *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error) {
+	seen := time.Date(2020, 5, 4, 3, 2, 1, 0, time.Local).UnixMilli()
+	return answer(&p2pv1.ListContactsResponse{Contacts: []*p2pv1.Contact{
+		{Name: "mallory\x1b[2J", State: p2pv1.ContactState_CONTACT_STATE_ASKS, Note: "hi\nroot: ok"},
+		{Name: "carol", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Presence: p2pv1.Presence_PRESENCE_OFFLINE, LastSeen: seen},
+		{
+			Name: "bob", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Presence: p2pv1.Presence_PRESENCE_ONLINE, Verified: true,
+			Path: p2pv1.Path_PATH_DIRECT, RttMicros: 12_345,
+		},
+	}})
+}
+
+func (f *fakePerson) ChangeRoom(_ context.Context, r *connect.Request[p2pv1.ChangeRoomRequest]) (*connect.Response[p2pv1.ChangeRoomResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.ChangeRoomResponse{Conversation: &p2pv1.Conversation{Name: r.Msg.Where}})
+}
+
+func (f *fakePerson) ListConversations(_ context.Context, r *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error) {
+	lab := &p2pv1.Conversation{Id: "1", Name: "lab", Limit: 50, Role: p2pv1.Role_ROLE_OWNER, Members: []*p2pv1.Member{
+		{Name: "alice", Role: p2pv1.Role_ROLE_OWNER, Presence: p2pv1.Presence_PRESENCE_ONLINE}, {Name: "bob", Role: p2pv1.Role_ROLE_MEMBER},
+	}}
+	if r.Msg.Where != "" {
+		return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab}})
+	}
+	return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab, {Id: "2", Name: "bob", Direct: true}}})
+}
+
+func (f *fakePerson) Send(_ context.Context, r *connect.Request[p2pv1.SendRequest]) (*connect.Response[p2pv1.SendResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.SendResponse{Message: &p2pv1.Message{Id: "m1", Text: r.Msg.Text, Number: 1 << 40}})
+}
+
+func (f *fakePerson) Offer(_ context.Context, r *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.OfferResponse{Message: &p2pv1.Message{Id: "m2"}})
+}
+
+func (f *fakePerson) ListMessages(_ context.Context, r *connect.Request[p2pv1.ListMessagesRequest]) (*connect.Response[p2pv1.ListMessagesResponse], error) {
+	end := len(f.messages)
+	for i, m := range f.messages {
+		if m.Id == r.Msg.Before {
+			end = i
+		}
+	}
+	from := max(0, end-int(r.Msg.Limit))
+	return answer(&p2pv1.ListMessagesResponse{Messages: f.messages[from:end], MoreBefore: from > 0})
+}
+
+func (f *fakePerson) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
+	f.note(r.Msg)
+	hello := &p2pv1.Hello{Cursor: int64(len(f.messages)), Resumed: r.Msg.Cursor > 0}
+	if err := s.Send(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e := <-f.events:
+			if err := s.Send(e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (f *fakePerson) Accept(_ context.Context, r *connect.Request[p2pv1.AcceptRequest]) (*connect.Response[p2pv1.AcceptResponse], error) {
+	f.note(r.Msg)
+	t := func(state p2pv1.Transfer_State, done int64) *p2pv1.Transfer {
+		return &p2pv1.Transfer{Message: r.Msg.Message, State: state, Done: done, File: &p2pv1.File{Name: "a.bin", Size: 10}, Path: "/d/a.bin"}
+	}
+	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{Message: "another", State: p2pv1.Transfer_STATE_DONE}}}
+	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t(p2pv1.Transfer_STATE_DOWNLOADING, 5)}}
+	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t(p2pv1.Transfer_STATE_DONE, 10)}}
+	return answer(&p2pv1.AcceptResponse{Transfer: t(p2pv1.Transfer_STATE_WAITING, 0)})
+}
+
+func (f *fakePerson) Export(_ context.Context, r *connect.Request[p2pv1.ExportRequest], s *connect.ServerStream[p2pv1.ExportResponse]) error {
+	for _, part := range []string{"{\"n\":1}\n{\"n\"", ":2}\n"} {
+		if err := s.Send(&p2pv1.ExportResponse{Data: []byte(part)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withPerson starts "p2p serve" over f and returns what makes commands ask it.
+func withPerson(t *testing.T, f *fakePerson, flags ...string) (setting, *process) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "p2p") // the path of a socket has a hundred bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	opened := func(sh *shell) {
+		sh.person = func(_ context.Context, o people.Options) (person, error) {
+			f.options = o
+			return f, nil
+		}
+	}
+	env := withEnv("P2P_PROFILE", dir)
+	p := start(t, append([]string{"serve"}, flags...), env, opened)
+	p.errs.until(t, "node.sock")
+	return env, p
+}

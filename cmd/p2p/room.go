@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/units"
+)
+
+func (a *app) roomCommand() *cobra.Command {
+	var p profileFlags
+	return a.grouped(&cobra.Command{
+		Use: "room", Short: a.text.Say("room.short"), Long: a.text.Say("room.long"), Example: a.text.Say("room.examples"),
+	}, &p,
+		a.roomListCommand(&p), a.roomCreateCommand(&p), a.roomInviteCommand(&p), a.roomLinkCommand(&p), a.roomJoinCommand(&p),
+		a.roomLeaveCommand(&p), a.roomKickCommand(&p), a.roomRoleCommand(&p), a.roomMembersCommand(&p), a.roomSetCommand(&p))
+}
+
+func (a *app) roomListCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: a.text.Say("room.list.short"), Example: "p2p room list", Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{}))
+				if err != nil {
+					return err
+				}
+				return a.printRooms(r.Msg.Conversations)
+			})
+		},
+	}
+}
+
+// printRooms shows the rooms among some conversations.
+func (a *app) printRooms(all []*p2pv1.Conversation) error {
+	rows := [][]string{{
+		a.text.Say("room.head.name"), a.text.Say("room.head.members"), a.text.Say("room.head.role"), a.text.Say("room.head.unread"),
+		a.text.Say("room.head.active"), "",
+	}}
+	for _, r := range all {
+		if r.Direct {
+			continue
+		}
+		if a.globals.json {
+			if err := a.emitMessage("room", r); err != nil {
+				return err
+			}
+			continue
+		}
+		note := r.Waiting
+		if r.Left {
+			note = a.text.Say("room.left")
+		}
+		rows = append(rows, []string{
+			r.Name, strconv.Itoa(len(r.Members)) + "/" + strconv.Itoa(int(r.Limit)), a.role(r.Role), strconv.Itoa(int(r.Unread)),
+			clock(r.Active, time.Now()), note,
+		})
+	}
+	return a.printTable(rows)
+}
+
+// printRoom tells a program what has become of a room. People see that there is no error.
+func (a *app) printRoom(r *p2pv1.Conversation) error { return a.emitMessage("room", r) }
+
+// roomFlags are the rules of a room.
+type roomFlags struct {
+	limit   int32
+	history int32
+	open    bool
+}
+
+func (a *app) roomFlags(cmd *cobra.Command, f *roomFlags) {
+	cmd.Flags().Int32Var(&f.limit, "limit", 50, a.text.Say("room.limit"))
+	cmd.Flags().Int32Var(&f.history, "history", -1, a.text.Say("room.history"))
+	cmd.Flags().BoolVar(&f.open, "open", false, a.text.Say("room.open"))
+}
+
+func (a *app) roomCreateCommand(p *profileFlags) *cobra.Command {
+	var f roomFlags
+	var invite []string
+	cmd := &cobra.Command{
+		Use: "create NAME", Short: a.text.Say("room.create.short"), Example: "p2p room create lab --invite bob --invite carol --limit 10", Args: a.one("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.CreateRoom(ctx, request(&p2pv1.CreateRoomRequest{
+					Name: args[0], Limit: f.limit, History: askedHistory(f.history), Open: f.open, Invite: invite,
+				}))
+				if err != nil {
+					return err
+				}
+				return a.printRoom(r.Msg.Conversation)
+			})
+		},
+	}
+	a.roomFlags(cmd, &f)
+	cmd.Flags().StringArrayVar(&invite, "invite", nil, a.text.Say("room.create.invite"))
+	return cmd
+}
+
+// askedHistory turns the flag, where -1 is all and 0 none, into the field of requests, where it is the other way round.
+func askedHistory(n int32) int32 {
+	switch n {
+	case -1:
+		return 0
+	case 0:
+		return -1
+	}
+	return n
+}
+
+func (a *app) roomInviteCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "invite ROOM WHO", Short: a.text.Say("room.invite.short"), Example: "p2p room invite lab bob", Args: a.these("ROOM WHO", 2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.changeMember(cmd, p, &p2pv1.ChangeMemberRequest{Where: args[0], Who: args[1], Change: p2pv1.ChangeMemberRequest_CHANGE_ADD})
+		},
+	}
+}
+
+func (a *app) changeMember(cmd *cobra.Command, p *profileFlags, change *p2pv1.ChangeMemberRequest) error {
+	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+		r, err := c.ChangeMember(ctx, request(change))
+		if err != nil {
+			return err
+		}
+		return a.printRoom(r.Msg.Conversation)
+	})
+}
+
+func (a *app) roomLinkCommand(p *profileFlags) *cobra.Command {
+	var qr bool
+	valid := units.Duration(7 * 24 * time.Hour)
+	cmd := &cobra.Command{
+		Use: "link ROOM", Short: a.text.Say("room.link.short"), Example: "p2p room link lab --for 1d\np2p room link lab --qr", Args: a.one("ROOM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error { return a.invite(ctx, c, args[0], valid, qr) })
+		},
+	}
+	a.inviteFlags(cmd, &valid, &qr)
+	return cmd
+}
+
+func (a *app) roomJoinCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "join LINK", Short: a.text.Say("room.join.short"), Example: "p2p room join p2p:...", Args: a.one("LINK"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.JoinRoom(ctx, request(&p2pv1.JoinRoomRequest{Link: args[0]}))
+				if err != nil {
+					return err
+				}
+				if w := r.Msg.Conversation.GetWaiting(); w != "" {
+					a.say("room.waiting", safe(w))
+				}
+				return a.printRoom(r.Msg.Conversation)
+			})
+		},
+	}
+}
+
+func (a *app) roomLeaveCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "leave ROOM", Short: a.text.Say("room.leave.short"), Example: "p2p room leave lab", Args: a.one("ROOM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				_, err := c.LeaveRoom(ctx, request(&p2pv1.LeaveRoomRequest{Where: args[0]}))
+				return err
+			})
+		},
+	}
+}
+
+func (a *app) roomKickCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "kick ROOM WHO", Short: a.text.Say("room.kick.short"), Example: "p2p room kick lab mallory", Args: a.these("ROOM WHO", 2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.changeMember(cmd, p, &p2pv1.ChangeMemberRequest{Where: args[0], Who: args[1], Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
+		},
+	}
+}
+
+// roles are the roles by the words of the command line.
+var roles = map[string]p2pv1.Role{
+	"member": p2pv1.Role_ROLE_MEMBER, "moderator": p2pv1.Role_ROLE_MODERATOR, "owner": p2pv1.Role_ROLE_OWNER,
+}
+
+func (a *app) roomRoleCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "role ROOM WHO ROLE", Short: a.text.Say("room.role.short"), Long: a.text.Say("room.role.long"),
+		Example: "p2p room role lab bob moderator", Args: a.these("ROOM WHO ROLE", 3, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			role, ok := roles[args[2]]
+			if !ok {
+				return a.usage("usage.role", args[2])
+			}
+			return a.changeMember(cmd, p, &p2pv1.ChangeMemberRequest{
+				Where: args[0], Who: args[1], Change: p2pv1.ChangeMemberRequest_CHANGE_ROLE, Role: role,
+			})
+		},
+	}
+}
+
+func (a *app) roomMembersCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "members ROOM", Short: a.text.Say("room.members.short"), Example: "p2p room members lab", Args: a.one("ROOM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: args[0]}))
+				if err != nil {
+					return err
+				}
+				for _, room := range r.Msg.Conversations {
+					if err := a.printMembers(room.Members); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) printMembers(members []*p2pv1.Member) error {
+	rows := [][]string{{a.text.Say("room.head.name"), a.text.Say("room.head.role"), a.text.Say("contact.head.presence"), a.text.Say("contact.head.path")}}
+	for _, m := range members {
+		if a.globals.json {
+			if err := a.emitMessage("member", m); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{m.Name, a.role(m.Role), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros)})
+	}
+	return a.printPainted(rows, func(row, column int, s string) string {
+		if row > 0 && column%2 == 0 {
+			return a.paintPresence(members[row-1].Presence, s)
+		}
+		return s
+	})
+}
+
+func (a *app) roomSetCommand(p *profileFlags) *cobra.Command {
+	var f roomFlags
+	var name string
+	var revoke bool
+	cmd := &cobra.Command{
+		Use: "set ROOM", Short: a.text.Say("room.set.short"), Example: "p2p room set lab --limit 20 --history 100\np2p room set lab --revoke-links", Args: a.one("ROOM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			change := &p2pv1.ChangeRoomRequest{Where: args[0], RevokeLinks: revoke}
+			set := cmd.Flags().Changed
+			if set("name") {
+				change.Name = &name
+			}
+			if set("limit") {
+				change.Limit = &f.limit
+			}
+			if set("history") {
+				history := askedHistory(f.history)
+				change.History = &history
+			}
+			if set("open") {
+				change.Open = &f.open
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.ChangeRoom(ctx, request(change))
+				if err != nil {
+					return err
+				}
+				return a.printRoom(r.Msg.Conversation)
+			})
+		},
+	}
+	a.roomFlags(cmd, &f)
+	cmd.Flags().StringVar(&name, "name", "", a.text.Say("room.set.name"))
+	cmd.Flags().BoolVar(&revoke, "revoke-links", false, a.text.Say("room.set.revoke_links"))
+	return cmd
+}

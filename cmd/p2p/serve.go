@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/cmd/p2p/people"
+	"p2p/cmd/p2p/units"
+	"p2p/peer/ext/chat/history"
+)
+
+// person is a node of package people, or what a test has in its place.
+type person interface {
+	p2pv1connect.PeopleHandler
+	Done() <-chan struct{}           // closed when a program has asked it to stop
+	Close(ctx context.Context) error // says goodbye until ctx ends
+}
+
+// openPerson is people.Open.
+func openPerson(ctx context.Context, o people.Options) (person, error) {
+	n, err := people.Open(ctx, o)
+	if err != nil {
+		return nil, err // not a person that holds nil
+	}
+	return n, nil
+}
+
+type serveFlags struct {
+	profile, listen, directory, api, downloads, passphrase, label string
+	trackers                                                      []string
+	linger                                                        units.Duration
+	stop                                                          bool
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var f serveFlags
+	say := a.text.Say
+	cmd := &cobra.Command{
+		Use: "serve", Short: say("serve.short"), Long: say("serve.long"), Example: say("serve.examples"), Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.stop {
+				return a.stopServing(cmd.Context(), f)
+			}
+			return a.serve(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.profile, "profile", "", say("people.profile"))
+	flags.StringVar(&f.listen, "listen", "", say("serve.listen"))
+	flags.StringArrayVar(&f.trackers, "tracker", nil, say("serve.tracker"))
+	flags.StringVar(&f.directory, "directory", "", say("account.directory"))
+	flags.StringVar(&f.downloads, "downloads", "", say("serve.downloads"))
+	flags.StringVar(&f.label, "label", "", say("account.label"))
+	flags.StringVar(&f.passphrase, "passphrase-file", "", say("serve.passphrase_file"))
+	flags.StringVar(&f.api, "api", "", say("serve.api"))
+	flags.Var(&f.linger, "linger", say("serve.linger"))
+	flags.BoolVar(&f.stop, "stop", false, say("serve.stop"))
+	return cmd
+}
+
+// serve is the node of a profile, until somebody stops it, which is how it is meant to end.
+func (a *app) serve(parent context.Context, f serveFlags) error {
+	doors, options, err := a.serveOptions(f)
+	if err != nil {
+		return err
+	}
+	server, err := api.Listen(doors) // first of all: it says whether there is a node
+	if errors.Is(err, api.ErrRunning) {
+		return a.fail(exitBusy, "serve.running", doors.Profile)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, release, stop := a.interruptible(parent)
+	defer release()
+	node, err := a.openPerson(ctx, options)
+	if err != nil {
+		return errors.Join(a.openFailure(ctx, err), server.Close())
+	}
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		select {
+		case <-node.Done():
+			stop(nil)
+		case <-ctx.Done():
+		}
+	})
+	if f.linger > 0 {
+		beside.Go(func() {
+			if server.Linger(ctx, time.Duration(f.linger), func() bool { return transferring(ctx, node) }) {
+				stop(nil)
+			}
+		})
+	}
+	if err = a.printServing(doors.Profile, server.URL()); err == nil {
+		err = server.Serve(ctx, node)
+	}
+	stop(nil)
+	beside.Wait()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	return errors.Join(err, node.Close(limit))
+}
+
+// openPerson opens the node. Its history may want a passphrase, which somebody at a terminal can tell.
+func (a *app) openPerson(ctx context.Context, o people.Options) (person, error) {
+	node, err := a.person(ctx, o)
+	if !errors.Is(err, history.ErrPassphrase) || len(o.Passphrase) > 0 || a.secret == nil {
+		return node, err
+	}
+	secret, err := a.secret(a.text.Say("serve.passphrase"))
+	if err != nil {
+		return nil, err
+	}
+	o.Passphrase = []byte(secret)
+	return a.person(ctx, o)
+}
+
+// openFailure says why a node does not open.
+func (a *app) openFailure(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, history.ErrPassphrase):
+		return a.fail(exitRefused, "serve.wrong_passphrase")
+	case errors.Is(err, history.ErrPlain):
+		return a.fail(exitUsage, "serve.no_passphrase")
+	case errors.Is(err, history.ErrNewer):
+		return a.fail(exitOther, "serve.newer")
+	}
+	return stopCause(ctx, err)
+}
+
+// serveOptions reads the flags.
+func (a *app) serveOptions(f serveFlags) (doors api.Options, o people.Options, err error) {
+	if doors.Profile, err = a.profileDir(f.profile); err != nil {
+		return doors, o, err
+	}
+	doors.Log = a.log
+	if f.api != "" {
+		if doors.Address, err = netip.ParseAddrPort(f.api); err != nil || !doors.Address.Addr().IsLoopback() {
+			return doors, o, a.usage("usage.api", f.api)
+		}
+	}
+	o = people.Options{
+		Dir: doors.Profile, Trackers: f.trackers, Directory: f.directory, Label: f.label, Version: version, Log: a.log,
+	}
+	for _, url := range append(f.trackers, f.directory) {
+		if url != "" && !announceable(url) {
+			return doors, o, a.usage("usage.url", url)
+		}
+	}
+	if f.listen != "" {
+		if o.Listen, err = a.parseListen(f.listen); err != nil {
+			return doors, o, err
+		}
+		if !o.Listen.Addr().IsValid() {
+			o.Listen = netip.AddrPortFrom(netip.IPv6Unspecified(), o.Listen.Port()) // all addresses, of both kinds
+		}
+	}
+	if f.downloads != "" {
+		if o.Downloads, err = filepath.Abs(f.downloads); err != nil {
+			return doors, o, err
+		}
+	}
+	if f.passphrase != "" {
+		secret, err := a.password(f.passphrase, false)
+		if err != nil {
+			return doors, o, err
+		}
+		o.Passphrase = []byte(secret)
+	}
+	return doors, o, nil
+}
+
+// announceable reports whether a tracker can be asked under url.
+func announceable(url string) bool {
+	for _, scheme := range []string{"http://", "https://", "udp://"} {
+		if strings.HasPrefix(url, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// transferring reports whether a file is on its way, which nobody has to watch.
+func transferring(ctx context.Context, node p2pv1connect.PeopleHandler) bool {
+	r, err := node.ListTransfers(ctx, request(&p2pv1.ListTransfersRequest{}))
+	return err == nil && slices.ContainsFunc(r.Msg.Transfers, func(t *p2pv1.Transfer) bool {
+		return t.DownRate+t.UpRate > 0 || t.State == p2pv1.Transfer_STATE_HASHING || t.State == p2pv1.Transfer_STATE_CHECKING
+	})
+}
+
+// servingMessage is the first line of serve.
+type servingMessage struct {
+	MessageType string `json:"message_type"` // start
+	Schema      int    `json:"schema"`
+	Version     string `json:"version"`
+	Command     string `json:"command"` // serve
+	Profile     string `json:"profile"`
+	Socket      string `json:"socket"`
+	URL         string `json:"url,omitempty"` // on the loopback network
+	TokenFile   string `json:"token_file,omitempty"`
+}
+
+func (a *app) printServing(profile, url string) error {
+	m := servingMessage{
+		MessageType: "start", Schema: schema, Version: version, Command: "serve", Profile: profile, Socket: api.SocketPath(profile), URL: url,
+	}
+	a.say("serve.at", m.Socket)
+	if url != "" {
+		m.TokenFile = api.EndpointPath(profile)
+		a.say("serve.at_url", url, m.TokenFile)
+	}
+	return a.emit(m)
+}
+
+// stopServing asks the node of a profile to stop.
+func (a *app) stopServing(ctx context.Context, f serveFlags) error {
+	profile, err := a.profileDir(f.profile)
+	if err != nil {
+		return err
+	}
+	c, err := api.Dial(ctx, profile)
+	if errors.Is(err, api.ErrNoNode) {
+		return a.fail(exitNotFound, "serve.not_running", profile)
+	}
+	if err != nil {
+		return a.nodeFailure(ctx, err)
+	}
+	defer c.Close()
+	_, err = c.Stop(ctx, request(&p2pv1.StopRequest{}))
+	return a.nodeFailure(ctx, err)
+}
