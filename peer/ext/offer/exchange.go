@@ -28,8 +28,8 @@ type exchange struct {
 	ext     *Extension
 	torrent ext.Torrent
 	lines   []*line // in the order in which they came
-	hunts   []*hunt // one for each hash that is wanted
-	turn    int     // which of them is first next time
+	hunts   []*hunt // one for each hash that is wanted, the one first that has waited longest for a draft
+	turn    int     // for which of them members are asked first next time
 }
 
 func newExchange(e *Extension, t ext.Torrent) *exchange { return &exchange{ext: e, torrent: t} }
@@ -88,8 +88,16 @@ func (x *exchange) work(now time.Time) {
 	for i := range x.hunts {
 		h := x.hunts[(x.turn+i)%len(x.hunts)]
 		h.limit = limits[h.hash]
+		h.want(now)
+	}
+	for _, h := range slices.Clone(x.hunts) {
 		h.work(now)
 	}
+}
+
+// drafts notes that h has a draft now: the others come first next time.
+func (x *exchange) drafts(h *hunt) {
+	x.hunts = append(slices.DeleteFunc(x.hunts, func(o *hunt) bool { return o == h }), h)
 }
 
 // mayDraft reports whether one more dictionary can be put together. One that gets nowhere gives way.

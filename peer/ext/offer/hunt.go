@@ -17,11 +17,11 @@ const (
 	askedMost = 8
 	// answerWithin is when a chunk is not expected any more, restFor how long a member is left alone then, and
 	// repeatAfter when a chunk is asked of a second member that has nothing else to give.
-	answerWithin = 20 * time.Second
+	answerWithin = 15 * time.Second
 	restFor      = 10 * time.Second
 	repeatAfter  = 3 * time.Second
 	// stallAfter is when those who bring nothing give way to others, and for banFor.
-	stallAfter = 20 * time.Second
+	stallAfter = 15 * time.Second
 	banFor     = time.Minute
 )
 
@@ -46,7 +46,7 @@ type source struct {
 	size  int // that it claims
 	asked []ask
 	rest  time.Time // nothing is asked of it before
-	tries int       // drafts of it alone
+	tries int       // drafts that it was to give to
 }
 
 // ask is a chunk that a member is asked for.
@@ -78,9 +78,6 @@ func (d *draft) serves(s *source) bool {
 
 // work asks for what is missing.
 func (h *hunt) work(now time.Time) {
-	for _, l := range h.exchange.lines {
-		h.want(now, l)
-	}
 	for _, s := range h.sources {
 		s.expire(now)
 	}
@@ -95,14 +92,16 @@ func (h *hunt) work(now time.Time) {
 	}
 }
 
-// want asks a member whether it has the dictionary.
-func (h *hunt) want(now time.Time, l *line) {
-	if at, was := h.wanted[l]; was && now.Sub(at) < wantAgain || h.source(l) != nil || h.liars[l.peer.Device()] {
-		return
-	}
-	if l.wants.Has(now) && l.peer.Send(ext.Bulk, message{kind: kindWant, hash: h.hash}.payload()) {
-		l.wants.Take(now)
-		h.wanted[l] = now
+// want asks the members whether they have the dictionary.
+func (h *hunt) want(now time.Time) {
+	for _, l := range h.exchange.lines {
+		if at, was := h.wanted[l]; was && now.Sub(at) < wantAgain || h.source(l) != nil || h.liars[l.peer.Device()] {
+			continue
+		}
+		if l.wants.Has(now) && l.peer.Send(ext.Bulk, message{kind: kindWant, hash: h.hash}.payload()) {
+			l.wants.Take(now)
+			h.wanted[l] = now
+		}
 	}
 }
 
@@ -140,12 +139,19 @@ func (h *hunt) leave(l *line) {
 	}
 }
 
+// pause has nothing asked of s until then.
+func (s *source) pause(until time.Time) {
+	if until.After(s.rest) {
+		s.rest = until
+	}
+}
+
 // expire gives up waiting for what has not come.
 func (s *source) expire(now time.Time) {
 	before := len(s.asked)
 	s.asked = slices.DeleteFunc(s.asked, func(a ask) bool { return now.Sub(a.at) > answerWithin })
 	if len(s.asked) < before {
-		s.rest = now.Add(restFor)
+		s.pause(now.Add(restFor))
 	}
 }
 
@@ -158,7 +164,7 @@ func (h *hunt) stalled(now time.Time) bool {
 func (h *hunt) giveUp(now time.Time) {
 	for _, s := range h.sources {
 		if h.draft.serves(s) {
-			s.rest = now.Add(banFor)
+			s.pause(now.Add(banFor))
 		}
 	}
 	h.draft = nil
@@ -182,23 +188,28 @@ func (h *hunt) choose(now time.Time) {
 	h.draft = &draft{size: s.size, chunks: make([][]byte, n), missing: n, givers: map[*line]bool{}, moved: now}
 	if h.split[s.size] {
 		h.draft.alone = s
-		s.tries++
 	}
+	for _, o := range h.sources {
+		if h.draft.serves(o) {
+			o.tries++
+		}
+	}
+	h.exchange.drafts(h)
 }
 
-// pick returns a member that claims the size that most do or, where somebody has lied about all of them, the one that
-// was tried least. Nil is nobody.
+// pick returns a member that was tried as seldom as any and, of those, claims the size that most do. Nil is
+// nobody. Whoever brings nothing is so tried again only after all others, however many he has on his side.
 func (h *hunt) pick(now time.Time) (best *source) {
 	claims := map[int]int{}
 	for _, s := range h.sources {
-		if !now.Before(s.rest) && !h.split[s.size] {
+		if !h.split[s.size] {
 			claims[s.size]++
 		}
 	}
 	for _, s := range h.sources {
 		switch {
-		case now.Before(s.rest), h.split[s.size] && len(claims) > 0:
-		case best == nil, claims[s.size] > claims[best.size], len(claims) == 0 && s.tries < best.tries:
+		case now.Before(s.rest):
+		case best == nil, s.tries < best.tries, s.tries == best.tries && claims[s.size] > claims[best.size]:
 			best = s
 		}
 	}
@@ -265,7 +276,9 @@ func (h *hunt) took(now time.Time, l *line, m message) error {
 			return h.judge(now, l)
 		}
 	}
-	h.work(now)
+	if d != nil && d.serves(s) {
+		h.ask(now, s) // the others have as much to do as before
+	}
 	return nil
 }
 
