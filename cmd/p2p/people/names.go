@@ -1,12 +1,12 @@
 package people
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
-	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
 
@@ -112,17 +112,17 @@ func same(all []candidate[place]) (list []candidate[place]) {
 	return list
 }
 
-// room returns the open conversation that a program means, which must be known and joined for writing.
-func (n *Node) room(s string) (*conversation, place, error) {
+// room returns the open conversation that a program means, in which this person may write.
+func (n *Node) room(ctx context.Context, s string) (*conversation, place, error) {
 	p, err := n.where(s)
 	if err != nil {
 		return nil, p, err
 	}
 	c := n.conversation(p.Room)
-	switch {
-	case c == nil:
+	if c == nil {
 		return nil, p, fail(failed, api.NotMember, "where", s)
-	case !c.talk.Joined() && (c.talk.Removed(n.accountOf()) || c.talk.Known() && c.talk.Role(n.accountOf()) == room.Nobody):
+	}
+	if c.join(ctx); !c.talk.Joined() {
 		return nil, p, fail(failed, api.NotMember, "where", s)
 	}
 	return c, p, nil

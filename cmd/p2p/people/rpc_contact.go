@@ -311,7 +311,7 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 	i := invite{Token: newToken(), Until: time.Now().Add(valid).UnixMilli()}
 	l := identity.Link{Account: n.accountOf(), Token: i.Token, Trackers: first(n.trackers(), maxTrackers), Addrs: first(n.addrs(), maxAddrs)}
 	if r.Msg.Where != "" {
-		c, p, err := n.room(r.Msg.Where)
+		c, p, err := n.room(ctx, r.Msg.Where)
 		switch {
 		case err != nil:
 			return nil, err

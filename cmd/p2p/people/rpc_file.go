@@ -23,7 +23,7 @@ import (
 
 // Offer implements p2pv1connect.PeopleHandler.
 func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error) {
-	c, _, err := n.room(r.Msg.Where)
+	c, _, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 
 // Send implements p2pv1connect.PeopleHandler.
 func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) (*connect.Response[p2pv1.SendResponse], error) {
-	c, p, err := n.room(r.Msg.Where)
+	c, p, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}
@@ -314,8 +314,8 @@ func (n *Node) MarkRead(ctx context.Context, r *connect.Request[p2pv1.MarkReadRe
 }
 
 // Typing implements p2pv1connect.PeopleHandler.
-func (n *Node) Typing(_ context.Context, r *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error) {
-	c, _, err := n.room(r.Msg.Where)
+func (n *Node) Typing(ctx context.Context, r *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error) {
+	c, _, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}

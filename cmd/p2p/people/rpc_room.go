@@ -222,7 +222,7 @@ func (n *Node) depart(ctx context.Context, p place) error {
 
 // ChangeMember implements p2pv1connect.PeopleHandler.
 func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.ChangeMemberRequest]) (*connect.Response[p2pv1.ChangeMemberResponse], error) {
-	c, p, err := n.room(r.Msg.Where)
+	c, p, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 
 // ChangeRoom implements p2pv1connect.PeopleHandler.
 func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRoomRequest]) (*connect.Response[p2pv1.ChangeRoomResponse], error) {
-	c, p, err := n.room(r.Msg.Where)
+	c, p, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}
