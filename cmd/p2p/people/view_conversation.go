@@ -99,7 +99,7 @@ func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
 	}
 	newer := 0
 	for i := range after {
-		if after[i].Account == v.me {
+		if after[i].Account == v.me || after[i].Event.Kind < room.Content {
 			continue
 		}
 		newer++

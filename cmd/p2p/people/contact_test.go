@@ -1,0 +1,153 @@
+package people_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+const (
+	asks    = p2pv1.ContactState_CONTACT_STATE_ASKS
+	asked   = p2pv1.ContactState_CONTACT_STATE_ASKED
+	friend  = p2pv1.ContactState_CONTACT_STATE_FRIEND
+	refused = p2pv1.ContactState_CONTACT_STATE_REFUSED
+	removed = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	blocked = p2pv1.ContactState_CONTACT_STATE_BLOCKED
+)
+
+// strangers returns two people at one tracker, and the link of the first without its token: who has it was
+// not invited.
+func strangers(t *testing.T) (alice, bob *person, link string) {
+	t.Helper()
+	tracker := startTracker(t)
+	alice, bob = open(t, filepath.Join(t.TempDir(), "alice"), tracker), open(t, filepath.Join(t.TempDir(), "bob"), tracker)
+	alice.name("alice")
+	bob.name("bob")
+	full := ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link
+	head, query, _ := strings.Cut(full, "?")
+	var keep []string
+	for _, q := range strings.Split(query, "&") {
+		if !strings.HasPrefix(q, "k=") {
+			keep = append(keep, q)
+		}
+	}
+	return alice, bob, head + "?" + strings.Join(keep, "&")
+}
+
+func (p *person) answer(who string, a p2pv1.AnswerContactRequest_Answer) {
+	p.t.Helper()
+	ask(p.t, p.AnswerContact, &p2pv1.AnswerContactRequest{Who: who, Answer: a})
+}
+
+func TestARequestWaitsForItsAnswer(t *testing.T) {
+	alice, bob, link := strangers(t)
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link, Note: "from the market"})
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	if c := alice.contact("bob"); c.Note != "from the market" || c.Presence != p2pv1.Presence_PRESENCE_UNSPECIFIED {
+		t.Errorf("alice sees %v", c)
+	}
+	if c := bob.contact("alice"); c.State != asked || c.Presence != p2pv1.Presence_PRESENCE_UNSPECIFIED {
+		t.Errorf("before he is accepted bob sees %v", c)
+	}
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "both have each other", func() bool { return alice.contact("bob").State == friend && bob.contact("alice").State == friend })
+	eventually(t, "bob sees alice", func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_ONLINE })
+}
+
+func TestWhoIsRefusedIsTold(t *testing.T) {
+	alice, bob, link := strangers(t)
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link})
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_REFUSE)
+	eventually(t, "bob is told", func() bool { return bob.contact("alice").State == refused })
+	_, err := bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "alice", Text: "but why?"}))
+	if err == nil {
+		t.Error("bob may write")
+	}
+}
+
+func TestWhoIsBlockedNoticesNothingAndSeesNothing(t *testing.T) {
+	alice, bob := two(t)
+	eventually(t, "bob sees alice", func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_ONLINE })
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_BLOCK)
+	eventually(t, "bob sees her no more", func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_OFFLINE })
+	bob.say("alice", "are you there?")
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
+	eventually(t, "alice has what he wrote meanwhile", alice.has("bob", "are you there?"))
+	if c := alice.contact("bob"); c.State != friend {
+		t.Errorf("he is %v", c.State)
+	}
+}
+
+func TestBothListsForgetWhoWasRemoved(t *testing.T) {
+	alice, bob := two(t)
+	eventually(t, "they are connected", func() bool { return alice.contact("bob").Path != p2pv1.Path_PATH_UNSPECIFIED })
+	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
+	eventually(t, "neither has the other", func() bool { return alice.contact("bob").State == removed && bob.contact("alice").State == removed })
+	befriend(t, alice, bob, "alice", "bob")
+	bob.say("alice", "sorry")
+	eventually(t, "they talk again", alice.has("bob", "sorry"))
+}
+
+func TestContactsAndConversationsOutliveTheProcess(t *testing.T) {
+	alice, bob := two(t)
+	bob.say("alice", "one")
+	eventually(t, "alice has it", alice.has("bob", "one"))
+	dir, trackers := alice.dir, alice.conversationTrackers()
+	alice.close()
+	bob.say("alice", "two")
+	again := open(t, dir, trackers...)
+	if c := again.contact("bob"); c.State != friend {
+		t.Errorf("after a restart bob is %v", c)
+	}
+	eventually(t, "what came meanwhile is there", again.has("bob", "one", "two"))
+	again.say("bob", "three")
+	eventually(t, "bob has the answer", bob.has("alice", "one", "two", "three"))
+}
+
+func TestTwoWhoAskEachOtherAtOnceMeet(t *testing.T) {
+	alice, bob, toAlice := strangers(t)
+	toBob := ask(t, bob.Invite, &p2pv1.InviteRequest{}).Link
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: toAlice})
+	ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: toBob})
+	eventually(t, "both have each other", func() bool { return alice.contact("bob").State == friend && bob.contact("alice").State == friend })
+	alice.say("bob", "hi")
+	eventually(t, "they are in one room", bob.has("alice", "hi"))
+	if a, b := alice.contact("bob").Conversation, bob.contact("alice").Conversation; a != b {
+		t.Errorf("their rooms are %s and %s", a, b)
+	}
+}
+
+func TestSafetyNumbersAreTheSameOnBothSides(t *testing.T) {
+	alice, bob := two(t)
+	a := ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob"}).SafetyNumber
+	if b := ask(t, bob.VerifyContact, &p2pv1.VerifyContactRequest{Who: "alice", Same: true}); b.SafetyNumber != a || !b.Verified {
+		t.Errorf("alice sees %s, bob %v", a, b)
+	}
+	if !bob.contact("alice").Verified {
+		t.Error("bob's mark is gone")
+	}
+}
+
+func TestANodeOfNobodySaysWhatToDo(t *testing.T) {
+	nobody := open(t, filepath.Join(t.TempDir(), "nobody"))
+	for name, err := range map[string]error{
+		"send":     second(nobody.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "x", Text: "y"}))),
+		"devices":  second(nobody.ListDevices(t.Context(), connect.NewRequest(&p2pv1.ListDevicesRequest{}))),
+		"register": second(nobody.Register(t.Context(), connect.NewRequest(&p2pv1.RegisterRequest{Name: "alice", Password: "12345678"}))),
+	} {
+		if key := api.ReasonOf(err).GetKey(); key != api.NoAccount && key != api.NoDirectory {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if me := ask(t, nobody.Whoami, &p2pv1.WhoamiRequest{}); me.LoggedIn || me.Account != "" {
+		t.Errorf("nobody is %v", me)
+	}
+}
+
+func second[A any](_ A, err error) error { return err }
