@@ -121,7 +121,10 @@ func (s *session) showMembers(string) {
 	if c == nil {
 		return
 	}
-	p := &panel{title: s.say.Say("chat.members.title", s.title(c), len(c.GetMembers()), c.GetLimit())}
+	p := &panel{title: s.title(c)}
+	if !c.GetDirect() {
+		p.title = s.say.Say("chat.members.title", s.title(c), len(c.GetMembers()), c.GetLimit())
+	}
 	for _, m := range c.GetMembers() {
 		l := line{presenceMark(m.GetPresence()), {" " + clean(m.GetName()), style{role: nameRole(m.GetAccount()), bold: true}}, {"  " + s.roleWord(m.GetRole()), style{role: faint}}}
 		if m.GetMe() {
