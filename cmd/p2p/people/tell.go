@@ -89,6 +89,9 @@ func (v *viewer) changedBy(e *history.Entry) (*p2pv1.Message, error) {
 		return nil, nil
 	}
 	if e.Line {
+		if v.hidden(e) {
+			return nil, nil
+		}
 		return v.message(e)
 	}
 	target := e.Target

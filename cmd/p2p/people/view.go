@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"os/user"
 	"slices"
 	"strings"
 
@@ -22,6 +23,22 @@ type viewer struct {
 
 func (n *Node) viewer(ctx context.Context) *viewer {
 	return &viewer{Node: n, ctx: ctx, me: n.accountOf(), reads: map[room.ID]map[identity.Key]history.Entry{}}
+}
+
+// hidden reports whether a line is none for people: how a conversation of two was set up goes without saying.
+func (v *viewer) hidden(e *history.Entry) bool {
+	if e.Event.Kind >= room.Content {
+		return false
+	}
+	p := v.place(roomOf(&e.Event))
+	if p == nil || p.With.IsZero() {
+		return false
+	}
+	if e.Event.Kind != room.Admin {
+		return true
+	}
+	c, err := room.ParseChange(e.Body)
+	return err != nil || c.Op == room.Add
 }
 
 // roomOf returns the room of an event.
@@ -235,6 +252,9 @@ func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
 func (v *viewer) messages(all []history.Entry) ([]*p2pv1.Message, error) {
 	list := make([]*p2pv1.Message, 0, len(all))
 	for i := range all {
+		if v.hidden(&all[i]) {
+			continue
+		}
 		m, err := v.message(&all[i])
 		if err != nil {
 			return nil, err
@@ -277,9 +297,24 @@ func (n *Node) displayName() string {
 		return ""
 	case n.self.name != "":
 		return n.self.name
+	case loginName != "":
+		return cut(loginName, maxNameLen)
 	}
 	return n.self.certificate.Label
 }
+
+// loginName is what the system calls who runs this, empty if it does not say.
+var loginName = func() string {
+	u, err := user.Current()
+	if err != nil || !plain(u.Username, maxNameLen) {
+		return ""
+	}
+	_, name, found := strings.Cut(u.Username, `\`) // DOMAIN\name, on Windows
+	if !found {
+		return u.Username
+	}
+	return name
+}()
 
 // conversation returns the open conversation of that id, nil if there is none.
 func (n *Node) conversation(id room.ID) *conversation {

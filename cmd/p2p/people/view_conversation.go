@@ -70,12 +70,13 @@ func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 
 // last fills in what was said last and what is unread.
 func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
-	newest, err := v.archive.Before(v.ctx, id, history.End, 1)
+	newest, err := v.archive.Before(v.ctx, id, history.End, 8)
 	if err != nil {
 		return err
 	}
-	if len(newest) == 1 {
-		if out.Last, err = v.message(&newest[0]); err != nil {
+	newest = slices.DeleteFunc(newest, func(e history.Entry) bool { return v.hidden(&e) })
+	if n := len(newest); n > 0 {
+		if out.Last, err = v.message(&newest[n-1]); err != nil {
 			return err
 		}
 		out.Active = max(out.Active, min(out.Last.Written, out.Last.Arrived))
