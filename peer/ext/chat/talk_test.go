@@ -93,6 +93,39 @@ func TestAMessageReachesWhoWasOfflineThroughAnother(t *testing.T) {
 	})
 }
 
+// Ann's own words came to bob through carl first, and were left to carl; then carl has gone.
+func TestWhatWasLeftToAnotherIsSentWhenHeDoesNot(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.invite(carl)
+		w.connect(bob, carl)
+		w.settle()
+		for i := range 3 {
+			w.link(ann, bob).Deaf = true
+			ann.say("%d", i)
+			for range 3 {
+				synctest.Wait()
+				ann.loop.Run(time.Now())
+				w.deliver(w.link(ann, carl))
+				synctest.Wait()
+				carl.loop.Run(time.Now())
+				w.deliver(w.link(carl, bob))
+			}
+			w.link(ann, bob).Deaf = false
+			w.pass(time.Second)
+		}
+		w.cut(ann, carl)
+		w.cut(bob, carl)
+		ann.say("3")
+		w.pass(time.Second)
+		if got := bob.lines(); got != "0 1 2 3" {
+			t.Errorf("bob shows %q", got)
+		}
+	})
+}
+
 func TestAJoinerGetsAsMuchHistoryAsTheRoomDecides(t *testing.T) {
 	for history, want := range map[int]string{-1: "1 2 3 4 5", 2: "- - 3 4 5", 0: "- - - - 5", 100: "1 2 3 4 5"} {
 		bubble(t, func(w *world) {

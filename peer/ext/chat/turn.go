@@ -300,7 +300,7 @@ const (
 
 // spare sees to it that a link is told soon what is here, and that nothing is left to others for ever.
 func (t *Talk) spare(n *turn, l *link) {
-	if l.haveAt.IsZero() {
+	if l.haveAt.IsZero() && len(t.links) > 1 { // otherwise there are no others
 		l.haveAt = n.now.Add(haveAfter)
 	}
 	if l.sendAt.IsZero() && l.session.Spares() {
