@@ -2,6 +2,7 @@ package directory
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"p2p/tracker/dirwire"
@@ -31,6 +32,8 @@ var (
 	ErrUntrusted = errors.New("the directory gave an answer that cannot be right")
 	// ErrTooLong is that extra, a message or a list is longer than its limit. Nothing was sent.
 	ErrTooLong = errors.New("it is too long")
+	// ErrURL is that the URL is none of a directory.
+	ErrURL = errors.New("this is no address of a directory")
 	// ErrSlow is what a *SlowError wraps.
 	ErrSlow = errors.New("too many tries")
 )
@@ -45,6 +48,30 @@ func (e *SlowError) Error() string {
 
 // Unwrap makes it an ErrSlow.
 func (e *SlowError) Unwrap() error { return ErrSlow }
+
+// explained returns the error that a failure is to callers. What they can do nothing about but try
+// again is ErrUnavailable.
+func explained(err error) error {
+	var f *dirwire.Failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	known := map[dirwire.Code]error{
+		dirwire.CodeTaken: ErrTaken, dirwire.CodeNoPerson: ErrNoPerson, dirwire.CodePassword: ErrPassword, dirwire.CodeRevoked: ErrRevoked,
+		dirwire.CodeFull: ErrFull, dirwire.CodeTooMany: ErrTooMany,
+		dirwire.CodeName: &NameError{Rule: f.Rule}, dirwire.CodeSlow: &SlowError{f.RetryIn()},
+	}
+	if e, ok := known[f.Code]; ok {
+		return e
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// is reports whether err is a failure of that code.
+func is(err error, code dirwire.Code) bool {
+	var f *dirwire.Failure
+	return errors.As(err, &f) && f.Code == code
+}
 
 // NameError is that a name breaks a rule, which its text says. The rules are in
 // tracker/dirwire.

@@ -18,6 +18,9 @@ const (
 	MaxName = 32
 )
 
+// maxTyped bounds what is looked at, in bytes: some characters become fewer in form NFKC.
+const maxTyped = 4 * MaxName * utf8.UTFMax
+
 // Name is a name that keeps the rules. The zero value is none.
 type Name struct {
 	shown, folded, skeleton string
@@ -26,7 +29,7 @@ type Name struct {
 // ParseName checks a name that somebody has typed. What differs in width or form alone (NFKC) is
 // one name. The error is a *NameError.
 func ParseName(typed string) (Name, error) {
-	if len(typed) > 4*MaxName*utf8.UTFMax || !utf8.ValidString(typed) {
+	if len(typed) > maxTyped || !utf8.ValidString(typed) {
 		return Name{}, &NameError{NameLength}
 	}
 	shown := norm.NFKC.String(strings.TrimSpace(typed))

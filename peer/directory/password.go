@@ -1,0 +1,97 @@
+package directory
+
+import (
+	"crypto/rand"
+	"fmt"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/chacha20poly1305"
+	"golang.org/x/text/secure/precis"
+
+	"p2p/peer/identity"
+	"p2p/tracker/dirwire"
+)
+
+// stretched is what argon2id makes of a password.
+type stretched struct {
+	proof identity.Secret // signs logins; the service knows the public half
+	seal  []byte          // opens the vault
+}
+
+// stretch makes keys of a password. What the same keys type is the same password, however the
+// keyboard writes its accents (RFC 8265, OpaqueString).
+func stretch(password []byte, salt []byte, cost dirwire.Cost) (stretched, error) {
+	typed, err := precis.OpaqueString.Bytes(password)
+	if err != nil {
+		return stretched{}, ErrPassword // no password was ever this
+	}
+	b := argon2.IDKey(typed, salt, cost.Time, cost.Memory, cost.Threads, identity.SeedSize+chacha20poly1305.KeySize)
+	proof, err := identity.SecretOf(b[:identity.SeedSize])
+	return stretched{proof, b[identity.SeedSize:]}, err
+}
+
+// strong returns ErrWeakPassword for what is none to choose.
+func strong(password []byte) error {
+	typed, err := precis.OpaqueString.Bytes(password)
+	if err != nil || utf8.RuneCount(typed) < MinPassword {
+		return ErrWeakPassword
+	}
+	return nil
+}
+
+// The vault is a version, the seed of the account and what else it is to hold, sealed with
+// XChaCha20-Poly1305 for the account, behind the nonce.
+const vaultVersion = 1
+
+// newSecrets returns what the service keeps about a password, which must be strong.
+func newSecrets(password []byte, least dirwire.Cost, account identity.Secret, extra []byte) (dirwire.Secrets, error) {
+	s := dirwire.Secrets{Salt: make([]byte, dirwire.SaltSize), Cost: least}
+	rand.Read(s.Salt)
+	if err := strong(password); err != nil {
+		return s, err
+	}
+	keys, err := stretch(password, s.Salt, s.Cost)
+	if err != nil {
+		return s, err
+	}
+	s.Verifier = keys.proof.Key()
+	s.Vault, err = keys.lock(account, extra)
+	return s, err
+}
+
+func (k stretched) lock(account identity.Secret, extra []byte) ([]byte, error) {
+	if len(extra) > MaxExtra {
+		return nil, ErrTooLong
+	}
+	aead, err := chacha20poly1305.NewX(k.seal)
+	if err != nil {
+		return nil, fmt.Errorf("seal the vault: %w", err)
+	}
+	plain := append([]byte{vaultVersion}, account.Seed()...)
+	plain = append(plain, extra...)
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
+	rand.Read(nonce)
+	return aead.Seal(nonce, nonce, plain, vaultFor(account.Key())), nil
+}
+
+func (k stretched) unlock(vault []byte, account identity.Key) (secret identity.Secret, extra []byte, err error) {
+	aead, err := chacha20poly1305.NewX(k.seal)
+	if err != nil {
+		return secret, nil, fmt.Errorf("open the vault: %w", err)
+	}
+	if len(vault) < aead.NonceSize() {
+		return secret, nil, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
+	}
+	plain, err := aead.Open(nil, vault[:aead.NonceSize()], vault[aead.NonceSize():], vaultFor(account))
+	if err != nil || len(plain) < 1+identity.SeedSize || plain[0] != vaultVersion {
+		return secret, nil, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
+	}
+	secret, err = identity.SecretOf(plain[1 : 1+identity.SeedSize])
+	if err != nil || secret.Key() != account {
+		return secret, nil, fmt.Errorf("%w: the vault is of another account", ErrUntrusted)
+	}
+	return secret, plain[1+identity.SeedSize:], nil
+}
+
+func vaultFor(account identity.Key) []byte { return append([]byte("p2p vault 1\x00"), account[:]...) }

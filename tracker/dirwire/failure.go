@@ -1,0 +1,47 @@
+package dirwire
+
+import (
+	"time"
+)
+
+// Code says what went wrong.
+type Code string
+
+// The codes.
+const (
+	CodeMalformed Code = "malformed" // the request cannot be understood
+	CodeProof     Code = "proof"     // it is not signed by whom it must be, or its ticket has been used or has expired
+	CodeSession   Code = "session"   // there is no such session: open one
+	CodePassword  Code = "password"  // the password is wrong
+	CodeRevoked   Code = "revoked"   // the account has revoked the device
+	CodeNoPerson  Code = "no_person"
+	CodeTaken     Code = "taken"    // the name
+	CodeName      Code = "name"     // it breaks a rule
+	CodeFull      Code = "full"     // there is no room at the recipient, or for devices
+	CodeTooMany   Code = "too_many" // of the sender's messages wait
+	CodeSlow      Code = "slow"     // too many requests, or tries
+	CodeTrouble   Code = "trouble"  // the service has it, and may not have it later
+)
+
+var statuses = map[Code]int{
+	CodeMalformed: 400, CodeProof: 401, CodeSession: 401, CodePassword: 401, CodeRevoked: 403, CodeNoPerson: 404,
+	CodeTaken: 409, CodeName: 400, CodeFull: 507, CodeTooMany: 429, CodeSlow: 429, CodeTrouble: 503,
+}
+
+// Status returns the status that HTTP has for it.
+func (c Code) Status() int { return statuses[c] }
+
+// Failure is the body of an answer with another status than 200.
+type Failure struct {
+	Code    Code     `json:"error"`
+	Rule    NameRule `json:"rule,omitempty"`     // with CodeName
+	RetryMS int64    `json:"retry_ms,omitempty"` // with CodeSlow and CodeTrouble
+}
+
+// Error implements error.
+func (f *Failure) Error() string { return "directory: " + string(f.Code) }
+
+// RetryIn returns when to try again, which is a matter of at most a day.
+func (f *Failure) RetryIn() time.Duration {
+	return time.Duration(min(max(0, f.RetryMS), 24*60*60*1000)) * time.Millisecond
+}
