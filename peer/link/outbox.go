@@ -1,6 +1,7 @@
 package link
 
 import (
+	"encoding/binary"
 	"slices"
 	"sync"
 
@@ -30,6 +31,10 @@ const outboxMax = 1 << 20
 // extensions are told to wait long before the connection is in danger, and they
 // alone cannot make 200 peers that do not read cost more than 50 MiB.
 const offerMax = 256 << 10
+
+// bulkMost is how many bytes of what nobody waits for are taken out at once, and one message at least: as much as
+// a block. What is urgent waits for what is just being written.
+const bulkMost = piece.BlockSize
 
 // outbox is what is to be written to one peer. The loop puts in and never
 // waits; the writer takes out.
@@ -114,6 +119,9 @@ func (o *outbox) take(l *load, max int) bool {
 		l.blocks = l.blocks[:0]
 		o.moveFrames(l)
 		n := min(max, len(o.blocks))
+		if o.waiting > 0 { // blocks come after all messages
+			n = 0
+		}
 		l.blocks = append(l.blocks, o.blocks[:n]...)
 		o.blocks = slices.Delete(o.blocks, 0, n)
 		o.mu.Unlock()
@@ -131,13 +139,35 @@ func (o *outbox) takeFrames(l *load) {
 	o.mu.Unlock()
 }
 
+// moveFrames moves the messages into l, of the last class not more than bulkMost.
 func (o *outbox) moveFrames(l *load) {
 	l.frames = reuse(l.frames)
-	for c := range o.messages {
+	for c := range Bulk {
 		l.frames = append(l.frames, o.messages[c]...)
 		o.messages[c] = reuse(o.messages[c])
 	}
-	o.waiting = 0
+	bulk := o.messages[Bulk]
+	n := wholeFrames(bulk, bulkMost)
+	l.frames = append(l.frames, bulk[:n]...)
+	if o.waiting = len(bulk) - n; o.waiting > 0 {
+		o.messages[Bulk] = slices.Delete(bulk, 0, n)
+		o.signal() // for the rest
+	} else {
+		o.messages[Bulk] = reuse(bulk)
+	}
+}
+
+// wholeFrames returns how many bytes the first frames of b have: as many as fit into most, but one at
+// least.
+func wholeFrames(b []byte, most int) (n int) {
+	for n < len(b) {
+		next := n + 4 + int(binary.BigEndian.Uint32(b[n:]))
+		if n > 0 && next > most {
+			break
+		}
+		n = next
+	}
+	return n
 }
 
 // run returns how many of the first blocks lie behind one another in the same
