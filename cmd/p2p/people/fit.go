@@ -261,12 +261,18 @@ func (n *Node) looks(_ context.Context, account identity.Key) {
 func (n *Node) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
+	last := time.Now()
 	for count := 0; ; count++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		now := time.Now()
+		if by := jump(last, now); by.Abs() >= clockJump {
+			n.alert(p2pv1.Alert_KIND_CLOCK, identity.Key{}, by.Round(time.Second).String())
+		}
+		last = now
 		n.files.tell()
 		if count%5 == 4 {
 			n.measure()
@@ -276,6 +282,16 @@ func (n *Node) beat(ctx context.Context) {
 		}
 		n.appear()
 	}
+}
+
+// clockJump is by how much the clock must have been set for a person to be told: times beside messages are
+// wrong then, or were. Nothing else depends on it.
+const clockJump = time.Minute
+
+// jump returns by how much the clock was set between two moments.
+func jump(from, to time.Time) time.Duration {
+	wall := to.Round(0).Sub(from.Round(0))
+	return wall - to.Sub(from)
 }
 
 // measure takes over how far away people are, and tells programs when that has changed by a quarter.
