@@ -9,8 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"time"
-
-	"connectrpc.com/connect"
 )
 
 const (
@@ -89,8 +87,8 @@ func await(ctx context.Context, profile string, ended <-chan error) (*Client, er
 	var over error
 	for {
 		c, err := Dial(ctx, profile)
-		if !errors.Is(err, ErrNoNode) && connect.CodeOf(err) != connect.CodeUnavailable { // one that fails to open hangs up
-			return c, err
+		if err == nil {
+			return c, nil // any error is one of a node that is not there yet, or hangs up since it cannot open
 		}
 		if over != nil {
 			if other, err := running(profile); err != nil || !other {

@@ -31,6 +31,16 @@ func beNode(profile, how string) int {
 	case "dies":
 		fmt.Fprintln(os.Stderr, "p2p serve: the history is locked by a passphrase")
 		return 17
+	case "hangs up": // it has a socket before it knows that it cannot open
+		s, err := api.Listen(api.Options{Profile: profile})
+		if err != nil {
+			return 11
+		}
+		time.Sleep(50 * time.Millisecond) // so that somebody is in its queue
+		s.Close()
+		time.Sleep(50 * time.Millisecond)
+		fmt.Fprintln(os.Stderr, "p2p serve: it cannot be opened")
+		return 17
 	case "is late": // somebody has started one by hand
 		fmt.Fprintln(os.Stderr, api.ErrRunning)
 		return 11
@@ -148,6 +158,14 @@ func TestANodeThatDiesAtItsStartSaysWhy(t *testing.T) {
 	}
 	if _, err := api.Attach(t.Context(), dir, []string{filepath.Join(dir, "missing")}); err == nil || errors.As(err, &e) {
 		t.Errorf("no such program: %v", err)
+	}
+}
+
+func TestANodeThatHangsUpIsGivenTimeToSayWhy(t *testing.T) {
+	dir := profile(t)
+	_, err := api.Attach(t.Context(), dir, node(dir, "hangs up"))
+	if e, ok := errors.AsType[*api.StartError](err); !ok || !strings.HasSuffix(e.Tail, "it cannot be opened") {
+		t.Errorf("%#v", err)
 	}
 }
 

@@ -77,7 +77,7 @@ func Explain(c *text.Catalogue, err error) string {
 		}
 	}
 	if e, ok := errors.AsType[*connect.Error](err); ok {
-		if e.Code() == connect.CodeUnavailable {
+		if e.Code() == connect.CodeUnavailable || e.Code() == connect.CodeCanceled { // as a node that dies leaves it
 			return c.Say("reason.gone")
 		}
 		return e.Message()
