@@ -136,6 +136,33 @@ func TestANodeThatJoinsLateKnowsEverybody(t *testing.T) {
 	}
 }
 
+// What waits to be written comes with a sync: the clock stands still, so nothing
+// gets into the ledger.
+func TestANodeThatJoinsLateKnowsWhatIsNotInTheLedgerYet(t *testing.T) {
+	t.Parallel()
+	url := natsServer(t)
+	const peers = 3000
+	first := start(t, cluster.Options{NATS: url, Label: "first", Now: frozen})
+	for i := range peers {
+		announce(t, first, tracker.Announce{
+			InfoHash: storetest.Hash(i % 300), Peer: storetest.Addr4(i), Seed: true, Event: wire.Completed, Time: frozen(),
+		})
+	}
+	second := start(t, cluster.Options{NATS: url, Label: "second", Now: frozen})
+	awaitReady(t, []*cluster.Node{first, second})
+	sum := 0
+	for i := range 300 {
+		c, err := second.Store().Scrape(t.Context(), []infohash.T{storetest.Hash(i)}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += c[0].Completed
+	}
+	if sum != peers {
+		t.Errorf("it counts %d completions of %d", sum, peers)
+	}
+}
+
 func TestNodesThatLostTheirServerCatchUp(t *testing.T) {
 	t.Parallel()
 	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir()}

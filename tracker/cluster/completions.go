@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,11 +26,16 @@ type completion struct {
 	number uint32
 }
 
+// finisher is who has finished what.
+type finisher struct {
+	hash infohash.T
+	peer netip.AddrPort
+}
+
 // pending is a completion that is not in the ledger yet.
 type pending struct {
 	completion
-	hash  infohash.T
-	print uint64 // fingerprint of the peer, at this node
+	finisher
 	since time.Time
 	void  bool // another node counts that peer
 }
@@ -45,10 +51,8 @@ const (
 	giveUpAfter = 10 * time.Minute
 	// settleEvery is how often what waits is written.
 	settleEvery = time.Second
-	// maxPending bounds what waits while the ledger is not to be written to, and
-	// maxSettled how many tallies are written in one go.
+	// maxPending bounds what waits while the ledger is not to be written to.
 	maxPending = 1 << 18
-	maxSettled = 256
 )
 
 // completedBucket is where the counts are in the ledger.
@@ -64,6 +68,7 @@ type completions struct {
 	counters *Counters
 	bucket   ledger.Bucket // for one goroutine, run's
 	synced   atomic.Bool   // all that the ledger had at the start is known
+	stalls   stalls
 
 	tallies [tallies]atomic.Pointer[known] // replaced whole; written under mu
 
@@ -71,7 +76,7 @@ type completions struct {
 	last    map[int]uint32                 // number of the last completion here, by tally
 	waiting map[int]map[completion]pending // by tally
 	waits   int                            // how many they are
-	byPeer  map[uint64]completion          // the same, by fingerprint
+	byPeer  map[finisher]completion        // those of them that are not void
 }
 
 // known is what is known of the counts of a tally. It does not change.
@@ -84,7 +89,7 @@ type known struct {
 func newCompletions(self incarnation, log *zap.Logger, counters *Counters) *completions {
 	return &completions{
 		self: self, log: log, counters: counters, last: make(map[int]uint32),
-		waiting: make(map[int]map[completion]pending), byPeer: make(map[uint64]completion),
+		waiting: make(map[int]map[completion]pending), byPeer: make(map[finisher]completion),
 	}
 }
 
@@ -100,11 +105,11 @@ func (c *completions) count(h infohash.T) int {
 
 // add notes a completion that happened here, and returns its number, 0 when too
 // many wait.
-func (c *completions) add(h infohash.T, print uint64, now time.Time) uint32 {
+func (c *completions) add(f finisher, now time.Time) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := tallyOf(h)
-	if !c.note(pending{completion{c.self, c.last[n] + 1}, h, print, now, false}) {
+	n := tallyOf(f.hash)
+	if !c.note(pending{completion{c.self, c.last[n] + 1}, f, now, false}) {
 		return 0
 	}
 	c.last[n]++
@@ -112,10 +117,27 @@ func (c *completions) add(h infohash.T, print uint64, now time.Time) uint32 {
 }
 
 // hear notes a completion that happened elsewhere.
-func (c *completions) hear(id completion, h infohash.T, print uint64, now time.Time) {
+func (c *completions) hear(r retold, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(pending{id, h, print, now, false})
+	c.note(pending{r.completion, r.finisher, now, r.void})
+}
+
+// completionParts is in how many parts a sync carries what waits, so that none
+// is much longer than an answer.
+const completionParts = 16
+
+// retell returns a part of what waits, for a node that may have missed it. Those
+// that are void are in it too: the numbers of a node are to be without gaps.
+func (c *completions) retell(part int) (all []retold) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n := part; n < tallies; n += completionParts {
+		for _, p := range c.waiting[n] {
+			all = append(all, retold{p.completion, p.finisher, p.void})
+		}
+	}
+	return all
 }
 
 func (c *completions) note(p pending) bool {
@@ -131,7 +153,7 @@ func (c *completions) note(p pending) bool {
 	}
 	// Of a peer that finished at several nodes at once, the one with the
 	// smallest id counts it: all nodes come to that verdict by themselves.
-	if id, ok := c.byPeer[p.print]; ok {
+	if id, ok := c.byPeer[p.finisher]; ok && !p.void {
 		if p.void = id.node <= p.node; !p.void {
 			twin := c.waiting[n][id]
 			twin.void = true
@@ -145,7 +167,7 @@ func (c *completions) note(p pending) bool {
 	c.waiting[n][p.completion] = p
 	c.waits++
 	if !p.void {
-		c.byPeer[p.print] = p.completion
+		c.byPeer[p.finisher] = p.completion
 		c.change(n, func(k *known) { k.more = raised(k.more, p.hash, 1) })
 	}
 	return true
@@ -159,8 +181,8 @@ func (c *completions) forget(p pending) {
 		delete(c.waiting, n)
 	}
 	c.waits--
-	if c.byPeer[p.print] == p.completion {
-		delete(c.byPeer, p.print)
+	if c.byPeer[p.finisher] == p.completion {
+		delete(c.byPeer, p.finisher)
 	}
 }
 
@@ -227,47 +249,68 @@ func (c *completions) install(n int, t tally, revision ledger.Revision) {
 	c.tallies[n].Store(&next)
 }
 
-// due returns the completions that are to be written now, by tally, sorted by
-// number. With one of a node, all before it are due.
-func (c *completions) due(now time.Time, all bool) map[int][]pending {
+// due returns the tallies in which something is to be written now.
+func (c *completions) due(now time.Time, all bool) (due []int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	byTally := make(map[int][]pending)
-	for n, waiting := range c.waiting {
-		upTo := make(map[incarnation]uint32)
-		for id, p := range waiting {
-			wait := settleAfter
-			if id.node != c.self {
-				wait = adoptAfter
-			}
-			if now.Sub(p.since) >= wait || all && id.node == c.self {
-				upTo[id.node] = max(upTo[id.node], id.number)
-			}
-		}
-		for id, p := range waiting {
-			if id.number <= upTo[id.node] {
-				byTally[n] = append(byTally[n], p)
-			}
-		}
-		if len(byTally) == maxSettled && !all {
-			break
+	for n := range c.waiting {
+		if len(c.dueUpTo(n, now, all)) > 0 {
+			due = append(due, n)
 		}
 	}
-	for _, list := range byTally {
-		slices.SortFunc(list, func(a, b pending) int { return cmp.Compare(a.number, b.number) })
+	return due
+}
+
+// dueUpTo returns up to which number the completions of each node are to be
+// written now: with one, all before it.
+func (c *completions) dueUpTo(n int, now time.Time, all bool) map[incarnation]uint32 {
+	upTo := make(map[incarnation]uint32)
+	for id, p := range c.waiting[n] {
+		wait := settleAfter
+		if id.node != c.self {
+			wait = adoptAfter
+		}
+		if now.Sub(p.since) >= wait || all && id.node == c.self {
+			upTo[id.node] = max(upTo[id.node], id.number)
+		}
 	}
-	return byTally
+	return upTo
+}
+
+// dueIn returns the completions that are to be written to a tally now, sorted by
+// number.
+func (c *completions) dueIn(n int, now time.Time, all bool) (list []pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	upTo := c.dueUpTo(n, now, all)
+	for id, p := range c.waiting[n] {
+		if id.number <= upTo[id.node] {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b pending) int { return cmp.Compare(a.number, b.number) })
+	return list
 }
 
 // settle writes what is due. With all, this node's own are written whatever
-// their age: it is about to stop.
+// their age: it is about to stop. A tally that cannot be read does not keep the
+// others from being written, a ledger that does not answer does.
 func (c *completions) settle(ctx context.Context, now time.Time, all bool) error {
-	for n, list := range c.due(now, all) {
-		if err := c.write(ctx, n, list, now); err != nil {
+	began := time.Now()
+	var unreadable error
+	for _, n := range c.due(now, all) {
+		c.stalls.begin()
+		err := c.write(ctx, n, c.dueIn(n, now, all), now)
+		if errors.Is(err, errTally) {
+			unreadable, err = err, nil
+		}
+		c.stalls.end(err)
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	c.stalls.written(began.Add(-settleAfter))
+	return unreadable
 }
 
 // writeAttempts is how often a tally is tried while other nodes write it too.

@@ -2,11 +2,14 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 
+	"p2p/torrentfile/infohash"
 	"p2p/tracker/ledger"
 	"p2p/tracker/storetest"
 )
@@ -41,6 +44,9 @@ func (c *completions) read(t *testing.T) {
 	}
 }
 
+// ended is a peer that has finished h.
+func ended(h infohash.T, peer int) finisher { return finisher{h, storetest.Addr4(peer)} }
+
 func (c *completions) mustSettle(t *testing.T, at time.Time) {
 	t.Helper()
 	if err := c.settle(t.Context(), at, false); err != nil {
@@ -52,8 +58,8 @@ func TestAnotherNodeWritesWhatADeadOneDidNot(t *testing.T) {
 	c := followers(t, 1, 2)
 	dead, alive := c[0], c[1]
 	h := storetest.Hash(0)
-	number := dead.add(h, 100, after(0))
-	alive.hear(completion{1, number}, h, 100, after(0))
+	number := dead.add(ended(h, 100), after(0))
+	alive.hear(retold{completion{1, number}, ended(h, 100), false}, after(0))
 	if alive.count(h) != 1 {
 		t.Error("it is not counted before it is in the ledger")
 	}
@@ -76,9 +82,9 @@ func TestARestartDoesNotHideWhatWasNotWrittenBefore(t *testing.T) {
 	c := followers(t, 1, 2, 3)
 	before, again, other := c[0], c[1], c[2]
 	h := storetest.Hash(0)
-	other.hear(completion{1, before.add(h, 100, after(0))}, h, 100, after(0))
-	before.add(h, 101, after(0)) // of which nobody hears
-	other.hear(completion{2, again.add(h, 200, after(1))}, h, 200, after(1))
+	other.hear(retold{completion{1, before.add(ended(h, 100), after(0))}, ended(h, 100), false}, after(0))
+	before.add(ended(h, 101), after(0)) // of which nobody hears
+	other.hear(retold{completion{2, again.add(ended(h, 200), after(1))}, ended(h, 200), false}, after(1))
 	again.mustSettle(t, after(4))
 	other.read(t)
 	other.mustSettle(t, after(60))
@@ -95,8 +101,8 @@ func TestWhatOthersHaveNotHeardOfIsNotSkipped(t *testing.T) {
 	c := followers(t, 1, 2)
 	cut, other := c[0], c[1]
 	h := storetest.Hash(0)
-	cut.add(h, 100, after(0))
-	other.hear(completion{1, cut.add(h, 200, after(1))}, h, 200, after(1))
+	cut.add(ended(h, 100), after(0))
+	other.hear(retold{completion{1, cut.add(ended(h, 200), after(1))}, ended(h, 200), false}, after(1))
 	other.mustSettle(t, after(60))
 	if got := other.counters.Completions.Load(); got != 0 {
 		t.Errorf("%d are written before one that is not known", got)
@@ -108,7 +114,7 @@ func TestWhatOthersHaveNotHeardOfIsNotSkipped(t *testing.T) {
 		}
 	}
 	// The one before may have died with its node.
-	other.hear(completion{1, 4}, h, 300, after(70))
+	other.hear(retold{completion{1, 4}, ended(h, 300), false}, after(70))
 	other.mustSettle(t, after(70).Add(giveUpAfter))
 	if other.count(h) != 3 || other.waits != 0 {
 		t.Errorf("%d are counted and %d wait", other.count(h), other.waits)
@@ -119,8 +125,8 @@ func TestWhatOthersHaveNotHeardOfIsNotSkipped(t *testing.T) {
 func TestWithOneAllBeforeItAreWritten(t *testing.T) {
 	c := followers(t, 1)[0]
 	h := storetest.Hash(0)
-	c.add(h, 100, after(1))
-	c.add(h, 200, after(0))
+	c.add(ended(h, 100), after(1))
+	c.add(ended(h, 200), after(0))
 	c.mustSettle(t, after(2))
 	if c.count(h) != 2 || c.waits != 0 {
 		t.Errorf("%d are counted and %d wait", c.count(h), c.waits)
@@ -132,12 +138,12 @@ func TestOneThatFinishesAtAllNodesIsCountedOnce(t *testing.T) {
 	h := storetest.Hash(0)
 	var numbers []uint32
 	for _, c := range c {
-		numbers = append(numbers, c.add(h, 100, after(0)))
+		numbers = append(numbers, c.add(ended(h, 100), after(0)))
 	}
 	for i, from := range c {
 		for j, to := range c {
 			if i != j {
-				to.hear(completion{from.self, numbers[i]}, h, 100, after(0))
+				to.hear(retold{completion{from.self, numbers[i]}, ended(h, 100), false}, after(0))
 			}
 		}
 	}
@@ -153,10 +159,141 @@ func TestOneThatFinishesAtAllNodesIsCountedOnce(t *testing.T) {
 	}
 }
 
+// catchUp makes c hear what from knows, as a sync carries it.
+func (c *completions) catchUp(from *completions, at time.Time) {
+	for part := range completionParts {
+		for _, r := range from.retell(part) {
+			c.hear(r, at)
+		}
+	}
+}
+
+// A node that was cut off is killed as soon as the others have caught up with it.
+func TestWhatADeadNodeDidWhileItWasCutOffIsWritten(t *testing.T) {
+	c := followers(t, 1, 2, 3)
+	cut, other, third := c[0], c[1], c[2]
+	const torrents = 200
+	for i := range torrents {
+		cut.add(ended(storetest.Hash(i), i), after(0))
+		number := cut.add(ended(storetest.Hash(i), torrents+i), after(15))
+		other.hear(retold{completion{1, number}, ended(storetest.Hash(i), torrents+i), false}, after(15))
+	}
+	other.catchUp(cut, after(16))
+	third.catchUp(other, after(17)) // which need not have met the dead one
+	for _, c := range c[1:] {
+		if c.waits != 2*torrents {
+			t.Errorf("%d wait, want %d", c.waits, 2*torrents)
+		}
+	}
+	third.mustSettle(t, after(30))
+	for _, c := range c[1:] {
+		c.read(t)
+		for i := range torrents {
+			if got := c.count(storetest.Hash(i)); got != 2 {
+				t.Fatalf("%d are counted, want 2", got)
+			}
+		}
+		if c.waits != 0 {
+			t.Errorf("%d wait", c.waits)
+		}
+	}
+}
+
+// The twin is in the ledger, and who hears of the void one only now has never
+// heard of it.
+func TestAVoidCompletionIsToldAgainAsOne(t *testing.T) {
+	c := followers(t, 1, 2, 3)
+	h := storetest.Hash(0)
+	c[1].hear(retold{completion{1, c[0].add(ended(h, 100), after(0))}, ended(h, 100), false}, after(0))
+	c[1].add(ended(h, 100), after(0))
+	c[0].mustSettle(t, after(3))
+	c[1].read(t)
+	c[2].catchUp(c[1], after(4))
+	c[2].mustSettle(t, after(60))
+	if c[2].read(t); c[2].count(h) != 1 || c[2].waits != 0 {
+		t.Errorf("%d are counted and %d wait", c[2].count(h), c[2].waits)
+	}
+}
+
+// slow is a bucket that answers writes when it is told to.
+type slow struct {
+	ledger.Bucket
+	answer chan struct{}
+}
+
+func (s slow) Create(ctx context.Context, key string, value []byte) (ledger.Revision, error) {
+	select {
+	case <-s.answer:
+		return s.Bucket.Create(ctx, key, value)
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func TestANodeIsNotReadyBeforeItHasWrittenWhatItCouldNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := followers(t, 1)[0]
+		answer := make(chan struct{})
+		c.bucket = slow{c.bucket, answer}
+		n := &Node{store: &Store{completions: c}}
+		n.synced.Store(true)
+		ready := func(want bool) {
+			t.Helper()
+			if synctest.Wait(); (n.Ready() == nil) != want {
+				t.Errorf("after %v: %v", time.Since(n.started), n.Ready())
+			}
+		}
+		pass := func() <-chan error {
+			done := make(chan error, 1)
+			go func() { done <- c.settle(t.Context(), time.Now(), false) }()
+			return done
+		}
+		n.started = time.Now()
+		c.add(ended(storetest.Hash(0), 1), time.Now())
+		time.Sleep(settleAfter)
+		done := pass()
+		ready(true) // a write takes its time
+		time.Sleep(stallAfter + 1)
+		ready(false)
+		c.add(ended(storetest.Hash(1), 2), time.Now()) // of which nobody may have heard
+		close(answer)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		ready(false)
+		time.Sleep(settleEvery)
+		<-pass()
+		ready(false)
+		time.Sleep(settleAfter)
+		<-pass()
+		ready(true)
+		if c.waits != 0 {
+			t.Errorf("%d wait", c.waits)
+		}
+	})
+}
+
+func TestATallyThatCannotBeReadKeepsNoOtherFromBeingWritten(t *testing.T) {
+	c := followers(t, 1)[0]
+	const torrents = 50
+	if _, err := c.bucket.Create(t.Context(), tallyKey(tallyOf(storetest.Hash(0))), []byte("of another version")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range torrents {
+		c.add(ended(storetest.Hash(i), i), after(0))
+	}
+	if err := c.settle(t.Context(), after(3), false); !errors.Is(err, errTally) {
+		t.Errorf("the error is %v", err)
+	}
+	if c.waits != 1 || c.stalls.stalled() {
+		t.Errorf("%d wait, want 1; stalled: %v", c.waits, c.stalls.stalled())
+	}
+}
+
 func TestWhatWaitsForTheLedgerIsBounded(t *testing.T) {
 	c := followers(t, 1)[0]
 	for i := range maxPending + 10 {
-		c.add(storetest.Hash(i%100), uint64(i), after(0))
+		c.add(ended(storetest.Hash(i%100), i), after(0))
 	}
 	if c.waits != maxPending || c.counters.CompletionsLost.Load() != 10 {
 		t.Errorf("%d wait and %d are lost", c.waits, c.counters.CompletionsLost.Load())

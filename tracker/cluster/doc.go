@@ -20,8 +20,9 @@
 //
 // Batches are numbered by their sender. Who finds one missing, or meets a node
 // that it did not know, asks it for everything that it has heard since: a sync,
-// which the asker paces. Nothing is kept for a node that is away. While NATS is
-// not there, deltas are dropped and counted, and the gap tells the others to ask.
+// which the asker paces. A sync also carries the completions that wait, see below.
+// Nothing is kept for a node that is away. While NATS is not there, deltas are
+// dropped and counted, and the gap tells the others to ask.
 //
 // # Hard state
 //
@@ -32,8 +33,10 @@
 //
 // Completed counts are in the ledger too. A completion is told to the other nodes
 // at once and written within seconds, by the node where it happened or, when that
-// has died, by another; see completions. One is lost only with a node that dies
-// before it has told anybody, or when all nodes die within these seconds. One is
+// has died, by another; see completions. A node that was cut off tells of its own
+// when it is asked for what was missed, and is not ready before it has written them.
+// One is lost only with a node that dies before it has told anybody, or when all
+// nodes that know of it die within these seconds. One is
 // counted twice only for a client that finishes at two nodes at once while these
 // are cut off from each other.
 //

@@ -19,7 +19,7 @@ const (
 	kindDeltas      kind = 1 + iota // deltas until the end
 	kindHello                       // a hello
 	kindSyncRequest                 // a syncRequest
-	kindSyncPart                    // a syncPart, then deltas until the end
+	kindSyncPart                    // a syncPart, then deltas and retolds until the end
 )
 
 // nodeID names a node for as long as it keeps its data folder.
@@ -90,7 +90,13 @@ const (
 	flagSeed
 	flagStopped
 	flagCompleted
-	flagsEnd
+	flagsEnd // those of a delta are below
+)
+
+// The flags of a retold, beside flagIPv6.
+const (
+	flagRetold = flagsEnd << iota
+	flagVoid
 )
 
 // maxDelta is the size of the longest delta.
@@ -130,28 +136,83 @@ func parseDelta(b []byte) (d delta, rest []byte, ok bool) {
 	flags := b[0]
 	d = delta{seed: flags&flagSeed != 0, stopped: flags&flagStopped != 0}
 	copy(d.hash[:], b[1:])
-	b = b[1+infohash.Size:]
+	completed := flags&flagCompleted != 0
+	need := 4 + 2
+	if completed {
+		need += 4
+	}
+	if d.peer, b, ok = parsePeer(b[1+infohash.Size:], flags); !ok || len(b) < need {
+		return delta{}, nil, false
+	}
+	d.identity = binary.BigEndian.Uint32(b)
+	d.age = binary.BigEndian.Uint16(b[4:])
+	if completed {
+		d.completion = binary.BigEndian.Uint32(b[6:])
+	}
+	return d, b[need:], completed == (d.completion != 0) && !(d.stopped && completed)
+}
+
+// retold is a completion that is not in the ledger yet, as a sync carries it:
+// whoever has heard of it can tell it, for the node where it happened may die.
+// It says nothing about the peer. Nodes that do not know it yet, but speak this
+// version, take it for a malformed delta and ignore the rest of the message: one with
+// retolds has no delta behind them.
+//
+// 1B flags + 20B info-hash + 6B or 18B address + 8B node + 4B number
+type retold struct {
+	completion
+	finisher
+	void bool // another node counts that peer
+}
+
+// maxRetold is the size of the longest retold.
+const maxRetold = 1 + infohash.Size + 18 + 8 + 4
+
+func (r retold) append(dst []byte) []byte {
+	flags := byte(flagRetold)
+	if r.peer.Addr().Is6() {
+		flags |= flagIPv6
+	}
+	if r.void {
+		flags |= flagVoid
+	}
+	dst = append(dst, flags)
+	dst = append(dst, r.hash[:]...)
+	dst = wire.AppendPeer(dst, r.peer)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(r.node))
+	return binary.BigEndian.AppendUint32(dst, r.number)
+}
+
+// parseRetold returns the retold that b begins with and what follows it. It is
+// not ok when there is none that a node could have sent.
+func parseRetold(b []byte) (r retold, rest []byte, ok bool) {
+	if len(b) < 1+infohash.Size || b[0]&^(flagIPv6|flagVoid) != flagRetold {
+		return retold{}, nil, false
+	}
+	flags := b[0]
+	r.void = flags&flagVoid != 0
+	copy(r.hash[:], b[1:])
+	if r.peer, b, ok = parsePeer(b[1+infohash.Size:], flags); !ok || len(b) < 12 {
+		return retold{}, nil, false
+	}
+	r.node = incarnation(binary.BigEndian.Uint64(b))
+	r.number = binary.BigEndian.Uint32(b[8:])
+	return r, b[12:], r.number != 0
+}
+
+// parsePeer returns the address that b begins with, of the family that flags
+// say, and what follows it. It is not ok when no peer has that one.
+func parsePeer(b []byte, flags byte) (peer netip.AddrPort, rest []byte, ok bool) {
 	size := wire.IPv4.PeerSize()
 	if flags&flagIPv6 != 0 {
 		size = wire.IPv6.PeerSize()
 	}
-	completed := flags&flagCompleted != 0
-	need := size + 4 + 2
-	if completed {
-		need += 4
-	}
-	if len(b) < need {
-		return delta{}, nil, false
+	if len(b) < size {
+		return netip.AddrPort{}, nil, false
 	}
 	addr, _ := netip.AddrFromSlice(b[:size-2])
-	d.peer = netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[size-2:]))
-	d.identity = binary.BigEndian.Uint32(b[size:])
-	d.age = binary.BigEndian.Uint16(b[size+4:])
-	if completed {
-		d.completion = binary.BigEndian.Uint32(b[size+6:])
-	}
-	ok = wire.Connectable(d.peer) && !addr.Is4In6() && completed == (d.completion != 0) && !(d.stopped && completed)
-	return d, b[need:], ok
+	peer = netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[size-2:]))
+	return peer, b[size:], wire.Connectable(peer) && !addr.Is4In6()
 }
 
 // hello is what a node says about itself once in a while.
@@ -248,7 +309,8 @@ func (m syncPart) append(dst []byte) []byte {
 	return append(dst, 0)
 }
 
-// parseSyncPart returns what stands before the deltas of b, and those.
+// parseSyncPart returns what stands before the deltas of b, and
+// those, with the retolds.
 func parseSyncPart(b []byte) (m syncPart, deltas []byte, ok bool) {
 	if len(b) < syncPartSize || b[12] > 1 {
 		return syncPart{}, nil, false

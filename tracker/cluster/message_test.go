@@ -50,6 +50,41 @@ func TestDeltasAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+// randomRetold is one that a node could send.
+func randomRetold(rng *rand.Rand) retold {
+	r := retold{
+		completion{incarnation(rng.Uint64()), rng.Uint32() | 1},
+		finisher{storetest.Hash(rng.IntN(100)), storetest.Addr4(rng.IntN(1000))}, rng.IntN(2) == 0,
+	}
+	if rng.IntN(2) == 0 {
+		r.peer = storetest.Addr6(rng.IntN(1000))
+	}
+	return r
+}
+
+func TestRetoldsAreReadAsTheyWereWritten(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %#x", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range 500 {
+		want := randomRetold(rng)
+		b := want.append(nil)
+		r, rest, ok := parseRetold(append(b, 'x'))
+		if !ok || r != want || string(rest) != "x" || len(b) > maxRetold {
+			t.Fatalf("%d bytes are read as %+v, %q, %v; want %+v", len(b), r, rest, ok, want)
+		}
+		if _, _, ok := parseRetold(b[:rng.IntN(len(b))]); ok {
+			t.Fatal("a part of one is read")
+		}
+		if d, _, ok := parseDelta(b); ok { // by a node that does not know them yet
+			t.Fatalf("it is read as %+v", d)
+		}
+		if clear(b[len(b)-4:]); func() bool { _, _, ok := parseRetold(b); return ok }() {
+			t.Fatal("one without a number is read")
+		}
+	}
+}
+
 func TestADeltaIsSmall(t *testing.T) {
 	for _, test := range []struct {
 		d    delta
@@ -143,6 +178,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add(hello{1, 2, 3, true, "label"}.append(h.append(nil)))
 	f.Add(syncRequest{1, 2}.append(h.append(nil)))
 	f.Add(randomDelta(rng).append(syncPart{1, 2, 3, true}.append(h.append(nil))))
+	f.Add(randomRetold(rng).append(randomDelta(rng).append(syncPart{1, 2, 3, true}.append(h.append(nil)))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, rest, ok := parseHeader(b)
 		if !ok {
@@ -164,6 +200,13 @@ func FuzzMessages(f *testing.F) {
 			}
 		}
 		for len(deltas) > 0 {
+			if r, more, ok := parseRetold(deltas); ok {
+				if !bytes.Equal(r.append(nil), deltas[:len(deltas)-len(more)]) {
+					t.Errorf("the completion is read as %+v", r)
+				}
+				deltas = more
+				continue
+			}
 			d, more, ok := parseDelta(deltas)
 			if !ok {
 				return

@@ -321,11 +321,14 @@ func (n *Node) missed() {
 	signal(n.wake)
 }
 
-// applyAll applies deltas up to the first that is malformed, and returns how many
-// they were.
+// applyAll applies deltas and retolds up to the first that is malformed, and
+// returns how many deltas they were.
 func (n *Node) applyAll(ctx context.Context, from incarnation, b []byte, how told) (count int) {
 	now := n.opts.Now()
 	for ; len(b) > 0; count++ {
+		if b = n.hearAgain(b, now); len(b) == 0 {
+			return count
+		}
 		d, rest, ok := parseDelta(b)
 		if !ok {
 			n.counters.Ignored.Add(1)

@@ -89,7 +89,7 @@ func (s *Store) complete(ctx context.Context, a tracker.Announce, want int) (tra
 	if err != nil || swarm.Completed <= before {
 		return swarm, 0, err
 	}
-	return swarm, s.completions.add(a.InfoHash, s.recent.fingerprint(a.InfoHash, a.Peer), a.Time), nil
+	return swarm, s.completions.add(finisher{a.InfoHash, a.Peer}, a.Time), nil
 }
 
 // counted is how many completions the registry has counted itself.
@@ -141,7 +141,7 @@ func (s *Store) apply(ctx context.Context, d delta, from incarnation, now time.T
 	at := now.Add(-time.Duration(d.age) * time.Second)
 	print := s.recent.fingerprint(d.hash, d.peer)
 	if d.completion != 0 && s.completions != nil {
-		s.completions.hear(completion{from, d.completion}, d.hash, print, now)
+		s.completions.hear(retold{completion{from, d.completion}, finisher{d.hash, d.peer}, false}, now)
 		lock := &s.completing[d.hash[1]%64]
 		lock.Lock()
 		defer lock.Unlock()

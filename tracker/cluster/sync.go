@@ -22,8 +22,9 @@ const (
 	pieceTimeout = 3 * time.Second
 	// aloneAfter is when a node that has met no other takes itself for the first.
 	aloneAfter = 3 * time.Second
-	// parts are those of the registry, and one for the peers that have left.
-	parts = memory.Parts + 1
+	// parts are those of the registry, one for the peers that have left, and some
+	// for the completions that are not in the ledger yet.
+	parts = memory.Parts + 1 + completionParts
 )
 
 // syncSubject is where a node is asked for what it knows.
@@ -66,17 +67,16 @@ type answering struct {
 	sum   uint64 // deltas in buf
 }
 
-// addPart adds one part of the registry.
+// addPart adds one part. Completions come last: nothing may stand behind them.
 func (a *answering) addPart(ctx context.Context, since time.Time) error {
-	if a.part.part == parts-1 {
-		for _, d := range a.n.store.left.since(since, a.now) {
-			if err := a.add(d); err != nil {
-				return err
-			}
-		}
-		return ctx.Err()
+	part := int(a.part.part)
+	switch {
+	case part > memory.Parts:
+		return a.addCompletions(ctx, part-memory.Parts-1)
+	case part == memory.Parts:
+		return a.addDepartures(ctx, since)
 	}
-	return a.n.store.Part(int(a.part.part), since, func(peers []memory.Peer) error {
+	return a.n.store.Part(part, since, func(peers []memory.Peer) error {
 		for _, p := range peers {
 			if err := a.add(delta{hash: p.Swarm, peer: p.Addr, seed: p.Seed, age: ageOf(p.Seen.Add(-time.Second), a.now)}); err != nil {
 				return err
@@ -86,6 +86,32 @@ func (a *answering) addPart(ctx context.Context, since time.Time) error {
 	})
 }
 
+func (a *answering) addDepartures(ctx context.Context, since time.Time) error {
+	for _, d := range a.n.store.left.since(since, a.now) {
+		if err := a.add(d); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// addCompletions adds completions that wait here, whenever they happened and
+// wherever: what the asker does not know of them is lost when those nodes die
+// that do.
+func (a *answering) addCompletions(ctx context.Context, part int) error {
+	c := a.n.store.completions
+	if c == nil {
+		return nil
+	}
+	for _, r := range c.retell(part) {
+		a.buf = r.append(a.buf)
+		if err := a.fit(); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 func (a *answering) begin() {
 	a.buf = append(a.buf[:0], make([]byte, headerSize+syncPartSize)...)
 }
@@ -93,7 +119,12 @@ func (a *answering) begin() {
 func (a *answering) add(d delta) error {
 	a.buf = d.append(a.buf)
 	a.sum++
-	if len(a.buf)+maxDelta <= pieceSize {
+	return a.fit()
+}
+
+// fit sends the piece if nothing more fits into it.
+func (a *answering) fit() error {
+	if len(a.buf)+max(maxDelta, maxRetold) <= pieceSize {
 		return nil
 	}
 	return a.send()
@@ -213,5 +244,19 @@ func (n *Node) hearAnswer(ctx context.Context, j job, sub *nats.Subscription) (p
 		if peers += n.applyAll(ctx, h.incarnation(), deltas, fromSync); p.last {
 			return peers, p, nil
 		}
+	}
+}
+
+// hearAgain notes the retolds that b begins with, and returns what follows them.
+func (n *Node) hearAgain(b []byte, now time.Time) []byte {
+	for {
+		r, rest, ok := parseRetold(b)
+		if !ok {
+			return b
+		}
+		if n.store.completions != nil {
+			n.store.completions.hear(r, now)
+		}
+		b = rest
 	}
 }

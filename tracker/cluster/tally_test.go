@@ -13,7 +13,7 @@ import (
 
 // finished is a completion of a torrent at a node.
 func finished(n incarnation, number uint32, h infohash.T) pending {
-	return pending{completion: completion{n, number}, hash: h, since: storetest.Start}
+	return pending{completion: completion{n, number}, finisher: finisher{hash: h}, since: storetest.Start}
 }
 
 // plus is with for what is to be added whole.
