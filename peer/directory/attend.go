@@ -86,7 +86,7 @@ const (
 	firstWait = 2 * time.Second
 	// minPause is the time between two heartbeats, in the long run, whatever a service that does not wait makes of it.
 	minPause = 200 * time.Millisecond
-	maxWait   = time.Minute
+	maxWait  = time.Minute
 )
 
 // pauseAfter returns how long to wait after so many failures in a row before: up to firstWait, doubled each
