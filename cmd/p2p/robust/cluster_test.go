@@ -62,11 +62,15 @@ func (c *trackers) killOne(rng *rand.Rand) {
 	victim := rng.IntN(3)
 	c.t.Logf("tracker %d is killed", victim)
 	c.ban(victim)
-	c.nodes[victim].Kill()
-	c.kills[victim] = append(c.kills[victim], time.Now())
+	c.kill(victim)
 	c.ban((victim + 1) % 3)
 	c.ban((victim + 2) % 3)
 	c.start(victim)
+}
+
+func (c *trackers) kill(victim int) {
+	c.nodes[victim].Kill()
+	c.kills[victim] = append(c.kills[victim], time.Now())
 }
 
 // pauseOne stops a tracker for longer than the others wait for it.
@@ -82,24 +86,29 @@ func (c *trackers) pauseOne(rng *rand.Rand) {
 }
 
 // cutOneOff keeps everything between a tracker and the others from arriving. It
-// goes on answering, from what it knows.
+// goes on answering, from what it knows, until the others have hung up and miss what
+// it counts. As soon as it is ready again it may die.
 func (c *trackers) cutOneOff(rng *rand.Rand) {
 	victim := rng.IntN(3)
 	c.t.Logf("tracker %d is cut off", victim)
 	c.cut(victim, true)
 	c.ban((victim + 1) % 3)
 	c.ban((victim + 2) % 3)
-	<-time.After(2 * time.Second)
+	<-time.After(7 * time.Second)
 	if r, ok := c.ask(victim, 0, 1, "", 5*time.Second); !ok || r == nil {
 		c.t.Error("who is cut off does not answer")
 	}
 	c.cut(victim, false)
 	c.ban(victim)
+	c.awaitReady()
+	c.kill(victim)
+	c.start(victim)
 }
 
 // restartAll kills all trackers at once and starts them again.
 func (c *trackers) restartAll() {
-	<-time.After(4 * time.Second) // completed counts are written every few seconds
+	<-time.After(4 * time.Second) // completed counts are written every few seconds,
+	c.awaitReady()                // unless the ledger does not answer
 	for i := range c.nodes {
 		c.nodes[i].Kill()
 	}
