@@ -29,7 +29,6 @@ type station struct {
 	node   *peer.Node
 	host   *simnet.Host // nil on a real network
 	lounge *peer.Gathering
-	shown  chan history.Entry // what Tell was told, if anybody wants that
 }
 
 // station opens the Node of a new person; on the host, or on loopback.
