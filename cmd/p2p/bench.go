@@ -33,7 +33,7 @@ func (a *app) benchCommand() *cobra.Command {
 		Use:     "bench",
 		Short:   a.text.Say("bench.short"),
 		Long:    a.text.Say("bench.long"),
-		Example: "p2p bench swarm\np2p bench compare\np2p bench hash\np2p bench tracker",
+		Example: "p2p bench swarm\np2p bench compare\np2p bench hash\np2p bench tracker\np2p bench chat",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return a.usage("usage.unknown_command", args[0])
@@ -41,7 +41,7 @@ func (a *app) benchCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(a.benchSwarmCommand(), a.benchCompareCommand(), a.benchHashCommand(), a.benchProfileCommand(), a.benchTrackerCommand(), a.benchManyCommand(), a.benchPartCommand())
+	cmd.AddCommand(a.benchSwarmCommand(), a.benchCompareCommand(), a.benchHashCommand(), a.benchProfileCommand(), a.benchTrackerCommand(), a.benchManyCommand(), a.benchChatCommand(), a.benchPartCommand())
 	return cmd
 }
 

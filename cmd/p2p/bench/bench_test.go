@@ -155,3 +155,18 @@ func TestStackedChartsAreOneDocument(t *testing.T) {
 		t.Errorf("%d of %d charts are in it", n, len(charts()))
 	}
 }
+
+func TestAPercentileIsOneOfTheValues(t *testing.T) {
+	var values []float64
+	for i := range 200 {
+		values = append(values, float64(200-i))
+	}
+	for p, want := range map[float64]float64{0: 1, 50: 100, 99: 198, 99.5: 199, 100: 200} {
+		if got := bench.Percentile(values, p); got != want {
+			t.Errorf("the %g-th is %g, not %g", p, got, want)
+		}
+	}
+	if got := bench.Percentile(nil, 50); got != 0 {
+		t.Errorf("of nothing: %g", got)
+	}
+}

@@ -1,6 +1,9 @@
 package bench
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Spread is what several measurements of one thing come to.
 type Spread struct {
@@ -36,4 +39,14 @@ func Ratios(a, b []float64) []float64 {
 		}
 	}
 	return r
+}
+
+// Percentile returns the value that the share p of all values, 0 to 100, does not exceed: the nearest rank, so it is one
+// of the values. It is 0 for none.
+func Percentile(values []float64, p float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(values))
+	return s[min(max(int(math.Ceil(p/100*float64(len(s))))-1, 0), len(s)-1)]
 }

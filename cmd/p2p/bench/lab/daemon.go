@@ -62,6 +62,22 @@ func StartPart(ctx context.Context, at Place, role string) (*Daemon, error) {
 	})
 }
 
+// StartNode starts the node of the profile in at.Dir, which finds others by a tracker. It returns when its socket is
+// open; Addr is not known.
+func StartNode(ctx context.Context, at Place, tracker string) (*Daemon, error) {
+	args := []string{"serve", "--profile", at.Dir, "--listen", netip.AddrPortFrom(at.Host, 0).String(), "--tracker", tracker, "-j", "-q"}
+	p, _, err := startReady(ctx, at.Cores, command{path: at.Self, args: args}, func(line []byte) (string, bool) {
+		var start struct {
+			Socket string `json:"socket"`
+		}
+		return start.Socket, json.Unmarshal(line, &start) == nil && start.Socket != ""
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Daemon{process: p}, nil
+}
+
 // StartOpenTracker starts opentracker, if it is installed, for the torrents. The
 // one of Debian serves only those that a file names. It says nothing when it is
 // ready: the caller has to ask it.
@@ -114,35 +130,44 @@ func writeHashes(path string, hashes func(yield func(infohash.T) bool)) error {
 
 // startDaemon starts c on cores and waits for a line that has its address.
 func startDaemon(ctx context.Context, cores []int, c command, address func([]byte) (string, bool)) (*Daemon, error) {
+	p, a, err := startReady(ctx, cores, c, address)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := netip.ParseAddrPort(a)
+	if err != nil {
+		p.kill()
+		return nil, fmt.Errorf("%s listens at %q: %w", filepath.Base(c.path), a, err)
+	}
+	return &Daemon{addr, p}, nil
+}
+
+// startReady starts c on cores and waits for a line that says where it can be reached.
+func startReady(ctx context.Context, cores []int, c command, where func([]byte) (string, bool)) (*process, string, error) {
 	ready := make(chan string, 1)
 	var once sync.Once
 	var p *process
 	err := startOn(cores, func() (err error) {
 		p, err = start(ctx, c, func(line []byte) {
-			if a, ok := address(line); ok {
+			if a, ok := where(line); ok {
 				once.Do(func() { ready <- a })
 			}
 		})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	patience := time.NewTimer(startTimeout)
 	defer patience.Stop()
 	select {
 	case a := <-ready:
-		addr, err := netip.ParseAddrPort(a)
-		if err != nil {
-			p.kill()
-			return nil, fmt.Errorf("%s listens at %q: %w", filepath.Base(c.path), a, err)
-		}
-		return &Daemon{addr, p}, nil
+		return p, a, nil
 	case <-p.ended:
-		return nil, p.failure()
+		return nil, "", p.failure()
 	case <-patience.C:
 		p.kill()
-		return nil, fmt.Errorf("%s is not ready after %v", filepath.Base(c.path), startTimeout)
+		return nil, "", fmt.Errorf("%s is not ready after %v", filepath.Base(c.path), startTimeout)
 	}
 }
 
