@@ -40,6 +40,7 @@ type trackerFlags struct {
 	join              []string
 	secret, advertise string
 	check             bool
+	noPeople          bool
 }
 
 func (a *app) trackerCommand() *cobra.Command {
@@ -61,6 +62,7 @@ func (a *app) trackerCommand() *cobra.Command {
 	flags.StringArrayVar(&f.proxies, "trust-proxy", nil, say("tracker.trust_proxy"))
 	flags.begin(say("tracker.group.who"))
 	flags.BoolVar(&f.private, "private", false, say("tracker.private"))
+	flags.BoolVar(&f.noPeople, "no-people", false, say("tracker.no_people"))
 	flags.StringVar(&f.keys, "keys", "", say("tracker.keys"))
 	flags.StringVar(&f.allow, "allow", "", say("tracker.allow"))
 	flags.StringVar(&f.deny, "deny", "", say("tracker.deny"))

@@ -30,6 +30,8 @@ type trackerConfig struct {
 	data, control     string
 	defaultControl    bool // nobody asked for the control socket
 	cluster           cluster.Options
+	people            bool  // whether the directory is served
+	peopleMemory      int64 // 0 for its default
 	rules             *trackerRules
 	kept              *laterLedger // where the rules keep hard state
 }
@@ -39,7 +41,7 @@ type laterLedger struct{ ledger.Ledger }
 
 // newTrackerConfig checks the flags and reads the files that they name.
 func (a *app) newTrackerConfig(f trackerFlags) (*trackerConfig, error) {
-	c := &trackerConfig{data: f.data, limit: int64(f.maxMemory), kept: &laterLedger{new(ledger.Memory)}}
+	c := &trackerConfig{data: f.data, people: !f.noPeople, limit: int64(f.maxMemory), kept: &laterLedger{new(ledger.Memory)}}
 	var err error
 	if c.listen, err = a.parseListens("listen", f.listen...); err != nil {
 		return nil, err

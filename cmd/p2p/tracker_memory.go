@@ -28,7 +28,10 @@ const (
 	connMemory    = 32 << 10
 	maxConns      = 4096
 	sessionMemory = 64
-	maxSessions   = 1_000_000
+	// People take up to an eighth of what is left.
+	peopleShare = 8
+	leastPeople = 1 << 20
+	maxSessions = 1_000_000
 	// What a node that has others keeps about peers, beside the store, takes up
 	// to half of what is left, and no more than clusterMemory.
 	clusterMemory = 256 << 20
@@ -65,6 +68,10 @@ func (a *app) divideMemory(c *trackerConfig) error {
 	}
 	if left < leastLeft && c.limit < least {
 		return a.usage("usage.tracker_memory", units.Size(c.limit), units.Size((least+1<<20-1)>>20<<20))
+	}
+	if c.people {
+		c.peopleMemory = max(leastPeople, (left-leastLeft)/peopleShare)
+		left -= c.peopleMemory
 	}
 	if c.clustered() {
 		left -= max(0, min(clusterMemory, (left-leastLeft)/2))

@@ -20,6 +20,7 @@ import (
 	"p2p/cmd/p2p/control"
 	"p2p/cmd/p2p/systemd"
 	"p2p/tracker/cluster"
+	"p2p/tracker/directory"
 	"p2p/tracker/httpfront"
 	"p2p/tracker/memory"
 	"p2p/tracker/serve"
@@ -34,6 +35,7 @@ type trackerService struct {
 	config    *trackerConfig
 	snapshots *snapshots // nil before there is something to save
 	node      *cluster.Node
+	people    *directory.Directory // nil for none
 	tls       []netip.AddrPort
 	admin     net.Addr // nil for none
 	release   func()   // of the memory limit
@@ -82,6 +84,7 @@ func (t *trackerService) start() error {
 	t.cancel = cancel
 	t.beside.Go(func() { c.rules.run(ctx) })
 	t.beside.Go(func() { saving.run(ctx) })
+	t.beside.Go(func() { t.runPeople(ctx) })
 	if err := t.openControl(ctx); err != nil {
 		return err
 	}
@@ -125,6 +128,7 @@ func (t *trackerService) serveOptions(saving *snapshots) (serve.Options, error) 
 		o.Nodes = func() []httpfront.Node { return otherNodes(t.node) }
 		o.Figures = append(o.Figures, clusterFigures(t.node)...)
 	}
+	err = errors.Join(err, t.openPeople(&o))
 	return o, err
 }
 
@@ -249,6 +253,9 @@ func (t *trackerService) stop() error {
 	t.stopped = true
 	defer t.release()
 	var err error
+	if t.people != nil {
+		t.people.Release()
+	}
 	if t.localTracker != nil {
 		t.notify(systemd.Stopping)
 		err = t.localTracker.stop()

@@ -45,7 +45,7 @@ func (d *Directory) openSession(c identity.Certificate, known []identity.Certifi
 	waiting := d.mailbox.waiting(c.Account)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.hall.sessions) >= d.opts.MaxSessions {
+	if len(d.hall.sessions) >= d.limits.sessions {
 		return dirwire.Session{}, &dirwire.Failure{Code: dirwire.CodeTrouble, RetryMS: int64(time.Minute / time.Millisecond)}
 	}
 	s := d.hall.open(d.id, c, now)

@@ -23,8 +23,10 @@ type Options struct {
 	Ledger ledger.Ledger
 	// Broadcast reaches the other nodes of the same ledger; nil when there are none.
 	Broadcast Broadcast
-	// MaxSessions is how many devices may be there at this node; 100,000 when zero.
-	MaxSessions int
+	// Volatile says that the ledger lies in this process's memory, so that its entries must be bounded too.
+	Volatile bool
+	// MaxMemory bounds, roughly, what all of it takes, in bytes; 1 GiB when zero.
+	MaxMemory int64
 	// MaxWaiting is how many of them may wait for events at a time, each with a connection; 1024 when
 	// zero. Others hear of events with the next heartbeat.
 	MaxWaiting int
@@ -38,6 +40,7 @@ type Options struct {
 type Directory struct {
 	opts     Options
 	log      *zap.Logger
+	limits   limits
 	id       nodeID
 	book     *book
 	mailbox  *mailbox
@@ -59,20 +62,18 @@ func New(o Options) (*Directory, error) {
 	if o.Ledger == nil {
 		return nil, errors.New("a directory needs a ledger")
 	}
-	if o.MaxSessions <= 0 {
-		o.MaxSessions = 100_000
-	}
 	if o.MaxWaiting <= 0 {
 		o.MaxWaiting = 1024
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	l := limitsOf(o.MaxMemory, o.Volatile)
 	d := &Directory{
-		opts: o, log: o.Log, id: newNodeID(), book: newBook(o.Ledger), mailbox: newMailbox(o.Ledger), tickets: newTickets(),
-		paces: newPaces(), waiting: make(chan struct{}, o.MaxWaiting), stopped: make(chan struct{}),
+		opts: o, log: o.Log, limits: l, id: newNodeID(), book: newBook(o.Ledger), mailbox: newMailbox(o.Ledger, l.letters), tickets: newTickets(),
+		paces: newPaces(l.kept), waiting: make(chan struct{}, o.MaxWaiting), stopped: make(chan struct{}),
 	}
-	d.hall = newHall(d.gossipOf)
+	d.hall = newHall(l, d.gossipOf)
 	d.gossip = newGossip()
 	return d, nil
 }

@@ -19,12 +19,8 @@ const (
 	sweepEvery = 500 * time.Millisecond
 )
 
-// Limits of the hall.
-const (
-	maxPerAccount = 16      // devices that are there, at one node
-	maxPast       = 1 << 16 // people who have left, whose friends may see when
-	maxFriendKeys = 4 << 20 // of everybody's lists together, 32 bytes each
-)
+// maxPerAccount is how many devices of an account may be there, at one node.
+const maxPerAccount = 16
 
 // hall is who is there. It belongs to a Directory, whose mu is held for all of its methods.
 type hall struct {
@@ -32,11 +28,12 @@ type hall struct {
 	sessions   map[sessionID]*session
 	past       *list.List // of *person without devices, who left first in front
 	friendKeys int
+	limits     limits
 	changedOf  func(*device) // is told of devices that come, change or go
 }
 
-func newHall(changedOf func(*device)) hall {
-	return hall{changedOf: changedOf, people: make(map[identity.Key]*person), sessions: make(map[sessionID]*session), past: list.New()}
+func newHall(l limits, changedOf func(*device)) hall {
+	return hall{limits: l, changedOf: changedOf, people: make(map[identity.Key]*person), sessions: make(map[sessionID]*session), past: list.New()}
 }
 
 // person is an account that is there, or was.
@@ -192,7 +189,7 @@ func (h *hall) leave(d *device, at time.Time) {
 		p.friends, p.left = d.friends, at
 		p.place = h.past.PushBack(p)
 	}
-	for h.past.Len() > maxPast {
+	for h.past.Len() > h.limits.past {
 		h.forget(h.past.Front().Value.(*person))
 	}
 	h.tell(p, friends)
@@ -216,7 +213,7 @@ func (h *hall) end(s *session) {
 
 // befriend replaces the list of a device, sorted. It reports whether there was room.
 func (h *hall) befriend(d *device, list []identity.Key) bool {
-	for h.friendKeys-len(d.friends)+len(list) > maxFriendKeys {
+	for h.friendKeys-len(d.friends)+len(list) > h.limits.friendKeys {
 		if h.past.Len() == 0 {
 			return false
 		}

@@ -18,16 +18,16 @@ import (
 
 // Limits of letters. One waits for each pair of people.
 const (
-	lettersFrom  = 64      // one account, that wait
-	lettersTo    = 128     // one account
-	lettersInAll = 1 << 15 // at most 200 MB in the ledger
-	letterFor    = 30 * 24 * time.Hour
+	lettersFrom = 64  // one account, that wait
+	lettersTo   = 128 // one account
+	letterFor   = 30 * 24 * time.Hour
 )
 
 // mailbox is the letters that wait. They are in the ledger; what is in memory is who has one from
 // whom. Any goroutine may call its methods.
 type mailbox struct {
 	letters ledger.Bucket
+	most    int // that wait
 
 	mu   sync.Mutex
 	to   map[identity.Key]map[identity.Key]head // recipient, sender
@@ -41,9 +41,9 @@ type head struct {
 	revision ledger.Revision
 }
 
-func newMailbox(l ledger.Ledger) *mailbox {
+func newMailbox(l ledger.Ledger, most int) *mailbox {
 	return &mailbox{
-		letters: ledger.Late(l, lettersBucket), to: make(map[identity.Key]map[identity.Key]head), from: make(map[identity.Key]int),
+		most: most, letters: ledger.Late(l, lettersBucket), to: make(map[identity.Key]map[identity.Key]head), from: make(map[identity.Key]int),
 	}
 }
 
@@ -69,7 +69,7 @@ func parseLetterKey(key string) (to, from identity.Key, ok bool) {
 func (m *mailbox) put(ctx context.Context, to identity.Key, l dirwire.Letter) error {
 	m.mu.Lock()
 	_, replaces := m.to[to][l.From]
-	tooMany, full := m.from[l.From] >= lettersFrom, len(m.to[to]) >= lettersTo || m.all >= lettersInAll
+	tooMany, full := m.from[l.From] >= lettersFrom, len(m.to[to]) >= lettersTo || m.all >= m.most
 	m.mu.Unlock()
 	switch {
 	case replaces:

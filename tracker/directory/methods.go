@@ -105,6 +105,9 @@ func (d *Directory) doRegister(ctx context.Context, q request) (any, error) {
 	if err := d.proven(q, m.Account); err != nil {
 		return nil, err
 	}
+	if most := d.limits.accounts; most > 0 && d.counters.Registered.Load() >= uint64(most) {
+		return nil, errFull
+	}
 	err = d.book.name(ctx, m.Account, name, func(a *account) error {
 		a.Secrets = m.Secrets
 		if err := a.certify(c); err != nil && !errors.Is(err, errSame) {

@@ -8,20 +8,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// pace limits how often each of many may do something. It remembers maxKept of them; those that have
+// pace limits how often each of many may do something. It remembers so many of them; those that have
 // done nothing of late are as good as unknown.
 type pace struct {
 	limit rate.Limit
 	burst int
+	kept  int
 
 	mu sync.Mutex
 	by map[string]*rate.Limiter
-}
-
-const maxKept = 1 << 16
-
-func every(d time.Duration, burst int) *pace {
-	return &pace{limit: rate.Every(d), burst: burst, by: make(map[string]*rate.Limiter)}
 }
 
 // take counts one more of key, or says how long it must wait.
@@ -31,7 +26,7 @@ func (p *pace) take(key string) (wait time.Duration) {
 	defer p.mu.Unlock()
 	l := p.by[key]
 	if l == nil {
-		if len(p.by) >= maxKept {
+		if len(p.by) >= p.kept {
 			p.forget(now)
 		}
 		l = rate.NewLimiter(p.limit, p.burst)
@@ -60,7 +55,7 @@ func (p *pace) forget(now time.Time) {
 		}
 	}
 	for key := range p.by {
-		if len(p.by) <= maxKept*3/4 {
+		if len(p.by) <= p.kept*3/4 {
 			return
 		}
 		delete(p.by, key)
@@ -79,7 +74,14 @@ type paces struct {
 	letters   *pace // by account
 }
 
-func newPaces() *paces {
+// numPaces is how many there are.
+const numPaces = 7
+
+// newPaces returns limits that remember so many each.
+func newPaces(kept int) *paces {
+	every := func(d time.Duration, burst int) *pace {
+		return &pace{limit: rate.Every(d), burst: burst, kept: kept, by: make(map[string]*rate.Limiter)}
+	}
 	return &paces{
 		requests: every(20*time.Millisecond, 1000), questions: every(200*time.Millisecond, 200),
 		newcomers: every(time.Minute, 20), tries: every(20*time.Second, 10), triers: every(5*time.Second, 30),

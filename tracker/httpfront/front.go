@@ -56,6 +56,9 @@ type Options struct {
 	// Metrics is what AdminHandler, and the front unless HidePages, has at
 	// /metrics; nothing when nil.
 	Metrics http.Handler
+	// Mounts are other services on the same port, by what their paths begin with; none when nil. Whatever its
+	// method, such a request comes through net/http, with the address of the client in RemoteAddr.
+	Mounts map[string]http.Handler
 	// Log gets trouble, never what clients send; nothing is logged when nil.
 	Log *zap.Logger
 }
@@ -76,12 +79,13 @@ type Front struct {
 	version  string
 	nodes    func() []Node // nil for none
 	metrics  http.Handler  // nil for none
+	mounts   map[string]http.Handler
 }
 
 // New returns a Front for service.
 func New(service *tracker.Service, o Options) *Front {
 	f := &Front{service: service, proxies: o.Proxies, ready: o.Ready, log: o.Log, hide: o.HidePages,
-		version: o.Version, nodes: o.Nodes, metrics: o.Metrics}
+		version: o.Version, nodes: o.Nodes, metrics: o.Metrics, mounts: o.Mounts}
 	if f.log == nil {
 		f.log = zap.NewNop()
 	}

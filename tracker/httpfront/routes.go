@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"go.uber.org/zap"
 )
@@ -55,6 +56,9 @@ func (f *Front) Handler() http.Handler {
 		pages = f.pages()
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.serveMount(w, r) {
+			return
+		}
 		action, passkey := route(r.URL.Path)
 		switch {
 		case action == noAction:
@@ -67,14 +71,39 @@ func (f *Front) Handler() http.Handler {
 	})
 }
 
-// serveAsk answers an announce or a scrape that came through net/http.
-func (f *Front) serveAsk(w http.ResponseWriter, r *http.Request, a ask) {
-	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		a.remote = bare(remote.Addr())
+// serveMount has another service answer, if the request is one for it.
+func (f *Front) serveMount(w http.ResponseWriter, r *http.Request) bool {
+	for prefix, handler := range f.mounts {
+		if !strings.HasPrefix(r.URL.Path, prefix) {
+			continue
+		}
+		remote, forwarded := origin(r)
+		from, err := f.proxies.source(remote, forwarded)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return true
+		}
+		r.RemoteAddr = netip.AddrPortFrom(from, 0).String()
+		handler.ServeHTTP(w, r)
+		return true
+	}
+	return false
+}
+
+// origin returns what a request that came through net/http says about where it is from.
+func origin(r *http.Request) (remote netip.Addr, forwarded []byte) {
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		remote = bare(at.Addr())
 	}
 	if lines := r.Header.Values("X-Forwarded-For"); len(lines) > 0 {
-		a.forwarded = []byte(lines[len(lines)-1])
+		forwarded = []byte(lines[len(lines)-1])
 	}
+	return remote, forwarded
+}
+
+// serveAsk answers an announce or a scrape that came through net/http.
+func (f *Front) serveAsk(w http.ResponseWriter, r *http.Request, a ask) {
+	a.remote, a.forwarded = origin(r)
 	s := f.scratch.Get().(*scratch)
 	defer f.scratch.Put(s)
 	writeBody(w, "text/plain", f.answer(r.Context(), a, s))

@@ -50,6 +50,8 @@ type Options struct {
 	// Version and Nodes are for the pages; see httpfront.Options.
 	Version string
 	Nodes   func() []httpfront.Node
+	// Mounts are other services on the ports for HTTP; see httpfront.Options.
+	Mounts map[string]http.Handler
 	// Figures are on the page for Prometheus, beside those of the tracker itself.
 	Figures []metrics.Figure
 	// Log gets what happens to the tracker; nothing is logged when nil.
@@ -113,7 +115,8 @@ const leastConns = 64
 // whoever sees the pages: it is about the machine too, and no page is more work.
 func (s *Server) openHTTP(o Options) {
 	front := httpfront.Options{
-		Proxies: o.Proxies, HidePages: s.sockets.Admin != nil, Ready: o.Ready, Version: o.Version, Nodes: o.Nodes, Log: o.Log,
+		Proxies: o.Proxies, HidePages: s.sockets.Admin != nil, Ready: o.Ready, Version: o.Version, Nodes: o.Nodes, Mounts: o.Mounts,
+		Log: o.Log,
 	}
 	if o.MaxConns > 0 {
 		front.MaxConns = max(leastConns, o.MaxConns/max(1, len(s.sockets.HTTP)))
