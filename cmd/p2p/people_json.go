@@ -69,6 +69,3 @@ func plainEnum(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string 
 	zero := string(e.Values().ByNumber(0).Name())
 	return strings.ToLower(strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(zero, "UNSPECIFIED")))
 }
-
-// word returns a value of an enum as JSON has it.
-func word[E protoreflect.Enum](e E) string { return plainEnum(e.Descriptor(), e.Number()) }

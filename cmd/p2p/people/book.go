@@ -152,15 +152,6 @@ func (b *book) sorted() []*contact {
 	})
 }
 
-// direct returns the place of the account and one other.
-func (b *book) direct(with identity.Key) *place {
-	c := b.contacts[with]
-	if c == nil {
-		return nil
-	}
-	return b.places[swarmOf(c.Room).String()]
-}
-
 // free returns name, or if another contact has it, name with a number.
 func (b *book) free(name string, but identity.Key) string {
 	taken := func(s string) bool {

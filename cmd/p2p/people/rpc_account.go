@@ -119,13 +119,17 @@ func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 	return connect.NewResponse(&p2pv1.RegisterResponse{Me: n.whoami()}), nil
 }
 
-// named adds the name to errors about it.
+// named is failure for an error about a name, or of the directory, which it names.
 func (n *Node) named(err error, name string) error {
 	switch {
 	case errors.Is(err, directory.ErrTaken):
 		return fail(exists, api.NameTaken, "name", name)
 	case errors.Is(err, directory.ErrNoPerson):
 		return fail(missing, api.NoSuchPerson, "who", name)
+	case errors.Is(err, directory.ErrFull):
+		return fail(full, api.MailboxFull, "who", name)
+	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, directory.ErrUntrusted):
+		return fail(away, api.Unreachable, "url", n.directoryView().Url, "problem", err.Error())
 	}
 	return failure(err)
 }

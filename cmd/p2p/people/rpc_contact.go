@@ -49,7 +49,7 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 	}
 	online, err := n.ask(ctx, k)
 	if err != nil {
-		return nil, failure(err)
+		return nil, n.named(err, k.Name)
 	}
 	now, _ := n.contact(k.Account)
 	return connect.NewResponse(&p2pv1.AddContactResponse{Contact: n.viewer(ctx).contactView(now), Delivered: online}), nil

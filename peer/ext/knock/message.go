@@ -51,9 +51,6 @@ type ring struct {
 	Request     benc.Raw `bencode:"r"`
 }
 
-// maxCertificate is the length of the longest certificate, in bytes.
-const maxCertificate = 203
-
 // ringLimits leaves room for what newer versions say.
 var ringLimits = benc.Limits{Size: MaxRequest + 512, Depth: 6, Tokens: 128}
 
