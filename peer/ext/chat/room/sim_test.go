@@ -194,10 +194,8 @@ func (w *world) deliver() bool {
 		w.spread(p.to, out, nil)
 		return true
 	}
+	w.send(p.to, p.from, answers...)
 	w.spread(p.to, out, nil)
-	if p.to.links[p.from] == session {
-		w.send(p.to, p.from, answers...)
-	}
 	return true
 }
 

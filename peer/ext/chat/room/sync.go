@@ -60,6 +60,7 @@ type Session struct {
 	asked  map[ID]bool
 	spare  map[identity.Key]bool   // devices whose events reach the other member sooner on another way
 	had    map[identity.Key]uint64 // what of those he was told to be here
+	lags   map[identity.Key]uint64 // what he has sent and what waits for its causes, so that its ack did not cover it
 }
 
 // NewSession returns the session with a member that has just been connected to.
@@ -68,6 +69,7 @@ func NewSession(r *Room, from uint64, bodies Bodies) *Session {
 	return &Session{
 		room: r, bodies: bodies, from: from, theirs: make(map[identity.Key]uint64), sent: make(map[identity.Key]uint64),
 		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool), spare: make(map[identity.Key]bool), had: make(map[identity.Key]uint64),
+		lags: make(map[identity.Key]uint64),
 	}
 }
 
@@ -117,6 +119,7 @@ func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 		if err != nil {
 			return out, nil, err
 		}
+		s.has(e.Author, e.Seq) // who sends it need not be sent it
 	}
 	if len(m.Events) > 0 {
 		ack := s.ack(m.Events)
@@ -131,7 +134,7 @@ func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 		answers = append(answers, s.meet(m)...)
 	case len(m.Marks) > 0:
 		for device, mark := range m.Marks {
-			s.theirs[device], s.sent[device] = max(s.theirs[device], mark.Seq), max(s.sent[device], mark.Seq)
+			s.has(device, mark.Seq)
 		}
 	}
 	if m.Known {
@@ -155,8 +158,11 @@ func (o *Outcome) add(other Outcome) {
 func (s *Session) ack(events []Sent) Message {
 	marks := make(map[identity.Key]Mark)
 	for i := range events {
-		device := events[i].Event.Author
+		device, seq := events[i].Event.Author, events[i].Event.Seq
 		marks[device] = s.room.Mark(device)
+		if seq > marks[device].Seq && len(s.lags) < maxMarks {
+			s.lags[device] = max(s.lags[device], seq)
+		}
 	}
 	return Message{Ack: true, Marks: marks}
 }
@@ -198,8 +204,13 @@ func (s *Session) note(device identity.Key, mark Mark, hello bool) {
 		s.sent[device] = mark.Seq
 	}
 	s.theirs[device] = mark.Seq
-	s.sent[device] = max(s.sent[device], mark.Seq)
-	if s.stuck[device] <= mark.Seq {
+	s.has(device, mark.Seq)
+}
+
+// has notes that the other member has a log up to there, at least.
+func (s *Session) has(device identity.Key, seq uint64) {
+	s.theirs[device], s.sent[device] = max(s.theirs[device], seq), max(s.sent[device], seq)
+	if s.stuck[device] <= seq {
 		delete(s.stuck, device)
 	}
 }
@@ -292,7 +303,7 @@ func (s *Session) Spares() bool {
 // sent the events of that device but with all, which is called when he had time to say that he has them. If he still
 // lacks one then, he is sent the next ones at once again.
 func (s *Session) Next(found []Proof, all bool) []Message {
-	var messages []Message
+	messages := s.arrived()
 	if len(found) > 0 && s.met {
 		messages = append(messages, Message{Proofs: found})
 	}
@@ -308,6 +319,22 @@ func (s *Session) Next(found []Proof, all bool) []Message {
 		messages = append(messages, Message{Events: batch})
 	}
 	return messages
+}
+
+// arrived returns a message, or none, that says which events are here now that had to wait when the
+// other member sent them: their ack made him believe that they cannot be taken.
+func (s *Session) arrived() []Message {
+	marks := make(map[identity.Key]Mark)
+	for device, seq := range s.lags {
+		if mark := s.room.Mark(device); mark.Seq >= seq {
+			marks[device] = mark
+			delete(s.lags, device)
+		}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	return []Message{{Marks: marks}}
 }
 
 // batch returns the next events that the other member lacks, causes first.

@@ -95,7 +95,7 @@ func TestAmongManyEachEventGoesToEachOnce(t *testing.T) {
 		return w.carried - before
 	}
 	w.leaves = true
-	for range 3 {
+	for range 8 { // until all know on which way they hear of whom first
 		round()
 	}
 	if got, once := round(), len(w.people)*(len(w.people)-1); got != once {
@@ -133,5 +133,49 @@ func TestWhoIsAMemberSinceWhen(t *testing.T) {
 	w.change(ann, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: bob.device.Key(), Seq: 1}}})
 	if !ann.room.Ended(bob.device.Key()) {
 		t.Error("a revoked device goes on")
+	}
+}
+
+// What ann writes upon bob's words reaches carl before these do: it waits there, and what she writes next comes all the same.
+func TestWhoHadToWaitForCausesIsNotLeftBehind(t *testing.T) {
+	tried := 0
+	for seed := range uint64(20) {
+		w := newWorld(t, seed, 3, 0)
+		ann, bob, carl := w.people[0], w.people[1], w.people[2]
+		for _, p := range w.people[1:] {
+			w.change(ann, room.Change{Op: room.Add, Account: p.account.Key(), Role: room.Member})
+		}
+		w.heal()
+		for _, p := range w.people {
+			w.write(p, room.Join, w.certify(p).AppendTo(nil))
+			w.heal()
+		}
+		quiet := func() {
+			for w.deliver() {
+			}
+		}
+		w.leaves = true
+		for range 3 { // until ann leaves to bob what bob writes, or the other way round
+			w.write(bob, room.Content, []byte("bob"))
+			quiet()
+		}
+		w.write(bob, room.Content, []byte("on its way to carl"))
+		w.cut(bob, carl)
+		quiet()
+		mark := bob.room.Mark(bob.device.Key())
+		if ann.room.Mark(bob.device.Key()) != mark || carl.room.Mark(bob.device.Key()) == mark {
+			continue
+		}
+		tried++
+		for _, text := range []string{"upon that", "and on"} {
+			w.write(ann, room.Content, []byte(text))
+			quiet()
+		}
+		if got, want := carl.room.Mark(ann.device.Key()), ann.room.Mark(ann.device.Key()); got != want {
+			t.Errorf("seed %d: carl has ann's log up to %d of %d", seed, got.Seq, want.Seq)
+		}
+	}
+	if tried == 0 {
+		t.Error("it never came to that")
 	}
 }
