@@ -35,6 +35,10 @@ type Room struct {
 	// each connection, and again by Review; on any goroutine, and must not
 	// block. It must not be nil, but with Doorbell, where nil is everybody.
 	Admit func(device identity.Key) bool
+	// Known reports whether a device that is admitted is known to belong to the room. Those that
+	// are not, and are let in to show that they do, share a few places in which one gives way to
+	// the next. It is called as Admit is; nil = whoever is admitted is known.
+	Known func(device identity.Key) bool
 	// Doorbell is a room where strangers ring: none stays for longer than a minute, one gives
 	// way to the next, and none is told of the others.
 	Doorbell bool
@@ -93,7 +97,7 @@ func (n *Node) gather(r Room) (*Gathering, error) {
 	}
 	o := swarm.LobbyOptions{
 		InfoHash: r.InfoHash, Room: true, Doorbell: r.Doorbell, AnswerOnly: r.AnswerOnly, MaxPeers: r.MaxPeers,
-		Admit: door.lets, Device: door.self, Extensions: slices.Concat(n.opt.Extensions, r.Extensions),
+		Admit: door.lets, Known: r.Known, Device: door.self, Extensions: slices.Concat(n.opt.Extensions, r.Extensions),
 	}
 	if err := ext.Check(o.Extensions); err != nil {
 		return nil, err

@@ -351,6 +351,29 @@ func TestStrangersRingAtADoorbellAndNobodyHoldsIt(t *testing.T) {
 	})
 }
 
+func TestWhoIsNotKnownYetTakesNoPlaceOfWhoIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+		a := w.person(1)
+		anybody := func(identity.Key) bool { return true }
+		a.gather(t, peer.Room{Admit: anybody, Known: admits(t, 2)})
+		for seed := byte(100); seed < 180; seed++ { // more than there is room for
+			if !answered(w.calling(a.Addr(), seed, 1), greeting(lounge, seed)) {
+				t.Fatalf("stranger %d has no chance to become known", seed)
+			}
+		}
+		b := w.person(2)
+		b.gather(t, peer.Room{Admit: admits(t, 1), Peers: []netip.AddrPort{a.Addr()}})
+		time.Sleep(time.Second)
+		if a.with() != 1 || b.with() != 1 {
+			t.Fatalf("who is known talks with %d", b.with())
+		}
+		if n := len(a.room.Stats().Guests); n > 17 {
+			t.Errorf("%d are in the room, of whom one is known", n)
+		}
+	})
+}
+
 func TestAnExtensionForDevicesIsNeverOfferedToAPlainPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(t, 1<<20, 64<<10)

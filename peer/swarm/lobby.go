@@ -43,6 +43,9 @@ type LobbyOptions struct {
 	// Admit reports whether a device may be here. It must not block. nil =
 	// everybody, plain peers too.
 	Admit func(device identity.Key) bool
+	// Known reports whether a device that Admit lets in has its place here; the others wait for
+	// that. It must not block. nil = all have.
+	Known func(device identity.Key) bool
 	// Device is our own key; zero = we have none.
 	Device identity.Key
 	// MaxPeers bounds the connections; 0 = what is usual for such a Lobby.

@@ -22,6 +22,7 @@ var (
 // house is the rules of one kind of Lobby.
 type house struct {
 	guests    int           // at once
+	waiting   int           // of them, who are not Known
 	dials     int           // under way at once
 	dialEvery time.Duration // one more dial is allowed, dialBurst of them at once; 0 = no limit
 	dialAgain time.Duration // the longest pause after dials that failed
@@ -43,7 +44,7 @@ var (
 	// does not wait for long; but a room whose tracker names fifty addresses where nobody
 	// is does not dial more than thirty in a minute.
 	roomHouse = house{
-		guests: 64, dials: 10, dialEvery: 2 * time.Second, dialAgain: 2 * time.Minute, greet: 20 * time.Second,
+		guests: 64, waiting: 16, dials: 10, dialEvery: 2 * time.Second, dialAgain: 2 * time.Minute, greet: 20 * time.Second,
 		keepAlive: 5 * time.Second, silent: 15 * time.Second,
 	}
 	// doorbellHouse is for strangers who have one thing to say. Each gives way to
@@ -120,6 +121,7 @@ func (l *Lobby) admit(now time.Time, p Candidate) (home netip.AddrPort, err erro
 			return home, err
 		}
 	}
+	l.queue(now, p.Device)
 	if len(l.guests) >= l.house.guests && !l.makeRoom(now) {
 		l.book.rest(now, home, time.Minute)
 		return home, ErrFull
@@ -166,6 +168,24 @@ func (l *Lobby) same(p Candidate) *guest {
 		}
 	}
 	return nil
+}
+
+// queue ends the connection of who waits longest to become known, if the places for those are taken and
+// one more comes. So they cannot shut out who is known, however many they are; and one of
+// them who is about to become known needs his place for a moment only.
+func (l *Lobby) queue(now time.Time, device identity.Key) {
+	if l.opt.Known == nil || l.opt.Known(device) {
+		return
+	}
+	var waiting []*guest
+	for _, g := range l.byKey() {
+		if !l.opt.Known(g.device) {
+			waiting = append(waiting, g)
+		}
+	}
+	if len(waiting) >= l.house.waiting {
+		l.drop(now, waiting[0], ErrIdle)
+	}
 }
 
 // makeRoom ends the oldest connection: it has had its chance.

@@ -53,7 +53,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	c.near = presence.New(presence.Options{Self: n.state, Welcome: c.welcome, Tell: c.sees})
 	c.offers = offer.New(offer.Options{Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) }})
 	swarm, err := n.node.Gather(peer.Room{
-		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits,
+		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,
 		Extensions: []ext.Extension{c.talk.Extension(), c.near, c.offers},
 	})
 	if err != nil {
