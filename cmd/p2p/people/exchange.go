@@ -75,7 +75,7 @@ func infoSetting(h infohash.T) string { return "file " + h.String() }
 func (x *exchange) keep() error {
 	list := make([]deal, 0, len(x.all))
 	for h, t := range x.all {
-		if t.state == p2pv1.Transfer_STATE_CANCELLED || t.info == nil {
+		if t.state == p2pv1.Transfer_STATE_CANCELLED {
 			continue
 		}
 		d := t.deal
@@ -106,10 +106,15 @@ func (x *exchange) restore(ctx context.Context) {
 			continue
 		}
 		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
-		if err != nil || info == nil {
-			continue
+		switch {
+		case err == nil && info != nil:
+			x.begin(d, info)
+		case err == nil && !d.Mine:
+			err = x.seekAgain(ctx, d)
 		}
-		x.begin(d, info)
+		if err != nil {
+			x.node.log.Warn("cannot go on with a file", zap.String("path", d.Path), zap.Error(err))
+		}
 	}
 }
 

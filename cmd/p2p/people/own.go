@@ -154,7 +154,6 @@ func (n *Node) addrs() []netip.AddrPort {
 const (
 	certificatesSetting = "certificates"
 	facesSetting        = "faces"
-	mutedSetting        = "presence"
 )
 
 // load reads what is remembered of others.

@@ -147,6 +147,19 @@ func (x *exchange) accept(c *conversation, e *history.Entry, f body.File, folder
 			Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
 		}}
 		x.all[f.InfoHash] = t
+		if err := x.keep(); err != nil { // the next run goes on with it, though nobody may have told more until then
+			t.state = p2pv1.Transfer_STATE_CANCELLED
+			return err
+		}
+	}
+	x.seek(c, t, f)
+	return nil
+}
+
+// seek gets what else there is to know of a file from whoever has it, and begins to fetch it. The caller holds mu.
+func (x *exchange) seek(c *conversation, t *transfer, f body.File) {
+	if x.closed {
+		return
 	}
 	t.state, t.problem = p2pv1.Transfer_STATE_WAITING, ""
 	ctx, cancel := context.WithCancel(x.node.ctx)
@@ -164,6 +177,27 @@ func (x *exchange) accept(c *conversation, e *history.Entry, f body.File, folder
 		}
 		cancel()
 	})
+}
+
+// seekAgain is seek for a file that was accepted in an earlier run.
+func (x *exchange) seekAgain(ctx context.Context, d deal) error {
+	e, found, err := x.node.archive.Event(ctx, d.Message)
+	if err != nil {
+		return err
+	}
+	c := x.node.conversation(d.Room)
+	if !found || c == nil {
+		return errNoRoom
+	}
+	f, err := body.ParseFile(e.Body)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	t := &transfer{deal: d}
+	x.all[d.Hash] = t
+	x.seek(c, t, f)
 	return nil
 }
 
