@@ -14,10 +14,10 @@ import (
 // insideEnv is set for the part of a test that runs among mounts of its own.
 const insideEnv = "P2P_ROBUST_INSIDE"
 
-// inside runs the calling test again, alone, in a process whose mounts nobody
-// else sees and which go away with it. It returns true there; else the test is
-// over.
-func inside(t *testing.T) bool {
+// inside runs the calling test again, alone, in a process whose mounts, and what
+// else the clone flags say, nobody else sees and which go away with it. It returns
+// true there; else the test is over.
+func inside(t *testing.T, also ...uintptr) bool {
 	t.Helper()
 	if os.Getenv(insideEnv) != "" {
 		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
@@ -32,10 +32,13 @@ func inside(t *testing.T) bool {
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), insideEnv+"=1", drive.BinaryEnv+"="+binary)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	for _, flag := range also {
+		cmd.SysProcAttr.Cloneflags |= flag
+	}
 	out, err := cmd.CombinedOutput()
 	switch {
 	case cmd.Process == nil:
-		t.Skipf("needs a mount namespace: %v", err)
+		t.Skipf("needs namespaces: %v", err)
 	case err != nil:
 		t.Errorf("%s", out)
 	}

@@ -1,0 +1,86 @@
+package robust
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/drive"
+)
+
+// fill leaves no room on a disk, and returns the file to remove to make some.
+func fill(t *testing.T, disk string) string {
+	t.Helper()
+	name := filepath.Join(disk, "filler")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, size := range []int{64 << 10, 4 << 10, 1} {
+		for b := make([]byte, size); err == nil; {
+			_, err = f.Write(b)
+		}
+		err = nil
+	}
+	return name
+}
+
+// TestAFullDiskTakesNoMessageAndSaysSo fills the disk of somebody who writes and is written to. A message is sent or it is not:
+// one that was refused is nowhere, also later.
+func TestAFullDiskTakesNoMessageAndSaysSo(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	disk := mount(t, "size=16M")
+	tracker := startTracker(t, "127.0.0.1:0").Started(soon)
+	alice := newPersonAt(t, "alice", filepath.Join(disk, "alice"), "--tracker", tracker.Announce[0])
+	bob := newPerson(t, "bob", "--tracker", tracker.Announce[0])
+	befriend(t, alice, bob)
+	alice.says("bob", "there is room")
+	bob.hears("alice", "there is room")
+	filler := fill(t, disk)
+
+	var sent []string
+	drive.Eventually(t, soon, "the disk takes everything", func() bool {
+		const text = "is there room?"
+		m, err := alice.say("bob", text)
+		if err == nil {
+			sent = append(sent, m.Id)
+			return false
+		}
+		if key := api.ReasonOf(err).GetKey(); key != api.DiskFull {
+			t.Fatalf("a full disk is told of as %q, %v", key, err)
+		}
+		return true
+	})
+	t.Logf("%d messages found room", len(sent))
+	told := bob.says("alice", "can you hear me?")
+	for _, m := range bob.messages("alice") {
+		if m.Id == told.Id && len(m.DeliveredTo) > 0 {
+			t.Error("what nobody could store is shown as delivered")
+		}
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	drive.Eventually(t, soon, "she cannot write though there is room again", func() bool {
+		_, err := alice.say("bob", "there is room again")
+		return err == nil
+	})
+	bob.hears("alice", "there is room again")
+	alice.hears("bob", "can you hear me?")
+	agree(t, alice, bob)
+	want := len(sent) + 3
+	if all := bob.messages("alice"); len(all) != want {
+		t.Errorf("bob has %d messages, want %d: %q", len(all), want, texts(all))
+	}
+	for _, id := range sent {
+		if !slices.ContainsFunc(bob.messages("alice"), func(m *p2pv1.Message) bool { return m.Id == id }) {
+			t.Errorf("a message that was sent is lost")
+		}
+	}
+}
