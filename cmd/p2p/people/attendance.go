@@ -24,6 +24,9 @@ type attendance struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
+	first chan struct{} // closed when it is known whether the directory answers
+	once  sync.Once
+
 	mu        sync.Mutex
 	connected bool
 	problem   string
@@ -66,7 +69,7 @@ func (n *Node) newAttendance(s *self) (*attendance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &attendance{node: n, url: s.directory, client: client}, nil
+	return &attendance{node: n, url: s.directory, client: client, first: make(chan struct{})}, nil
 }
 
 // leave ends the session: others see it at once.
@@ -97,6 +100,7 @@ func (a *attendance) note(connected bool, problem string, next time.Time) {
 	a.mu.Lock()
 	a.connected, a.problem, a.next = connected, problem, next
 	a.mu.Unlock()
+	a.once.Do(func() { close(a.first) })
 	a.node.tellDirectory()
 }
 

@@ -163,6 +163,15 @@ func (n *Node) loggedIn(ctx context.Context, s *self, name, url string) error {
 		}
 	}
 	n.attend()
+	n.mu.Lock()
+	a := n.attended
+	n.mu.Unlock()
+	if a != nil {
+		select { // so that the answer says how it stands
+		case <-a.first:
+		case <-ctx.Done():
+		}
+	}
 	n.tellDirectory()
 	return nil
 }
