@@ -148,7 +148,7 @@ func (l *Log) At(key identity.Key, seq uint64) (room.Meta, bool) {
 	l.ahead, l.next = key, seq+uint64(rows)
 	var first room.Meta
 	found, before := false, uint64(0)
-	err := l.archive.read.rows(context.Background(), "SELECT "+metaColumns+" FROM events e WHERE e.author = ? AND e.seq >= ? ORDER BY e.seq, e.n LIMIT ?",
+	err := l.archive.read.rows(context.Background(), "SELECT "+metaColumns+" FROM events e WHERE e.author = ? AND e.seq >= ? ORDER BY e.seq, e.n LIMIT 0+?",
 		[]any{d.n, int64(seq), rows}, func(scan func(...any) error) error {
 			var s stored
 			if err := scan(s.fields()...); err != nil {

@@ -120,9 +120,9 @@ func (a *Archive) Unread(ctx context.Context, id room.ID) (int, error) {
 	var after, late int
 	_, err = a.read.row(ctx, `SELECT
 		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY timeline JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.line AND e.counts AND
-			e.kind >= 16 AND e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) AND d.account <> ?4 LIMIT ?6)),
+			e.kind >= 16 AND e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) AND d.account <> ?4 LIMIT 0+?6)),
 		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY late JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.late AND e.n > ?5 AND
-			e.line AND e.counts AND e.kind >= 16 AND d.account <> ?4 LIMIT ?6))`,
+			e.line AND e.counts AND e.kind >= 16 AND d.account <> ?4 LIMIT 0+?6))`,
 		[]any{number, int64(p.Lamport), p.Device[:], me[:], seen, MaxUnread}, &after, &late)
 	if err != nil {
 		return 0, fmt.Errorf("count unread: %w", err)

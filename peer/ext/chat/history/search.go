@@ -68,7 +68,7 @@ func (a *Archive) Search(ctx context.Context, q Query) ([]Entry, error) {
 
 // find returns the numbers of events, the last first.
 func (x *wordIndex) find(ctx context.Context, question string, before int64, limit int) ([]int64, error) {
-	const text = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+	const text = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT 0+?"
 	var numbers []int64
 	each := func(scan func(...any) error) error {
 		var n int64

@@ -12,7 +12,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// statements are the prepared statements of one database, by their text.
+// statements are the prepared statements of one database, by their text. They say "LIMIT 0+?": the plan of one that says
+// "LIMIT ?" depends on what is bound, so SQLite prepares it anew for every use, which takes longer than most of ours.
 type statements struct {
 	mu       sync.Mutex
 	prepare  func(ctx context.Context, text string) (*sql.Stmt, error)

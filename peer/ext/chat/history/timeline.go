@@ -92,13 +92,13 @@ func (a *Archive) roomNumber(ctx context.Context, id room.ID) (int64, error) {
 // Before returns up to n lines of a room that stand before p, the last of them, in order.
 func (a *Archive) Before(ctx context.Context, id room.ID, p Position, n int) ([]Entry, error) {
 	return a.page(ctx, id, p, n, "SELECT "+entryColumns+" FROM events e INDEXED BY timeline"+entryTables+`WHERE e.room = ? AND e.line AND e.counts AND
-		e.lamport <= ?2 AND (e.lamport < ?2 OR d.device < ?3) ORDER BY e.lamport DESC, d.device DESC LIMIT ?4`, true)
+		e.lamport <= ?2 AND (e.lamport < ?2 OR d.device < ?3) ORDER BY e.lamport DESC, d.device DESC LIMIT 0+?4`, true)
 }
 
 // After returns up to n lines of a room that stand after p, the first of them, in order.
 func (a *Archive) After(ctx context.Context, id room.ID, p Position, n int) ([]Entry, error) {
 	return a.page(ctx, id, p, n, "SELECT "+entryColumns+" FROM events e INDEXED BY timeline"+entryTables+`WHERE e.room = ? AND e.line AND e.counts AND
-		e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) ORDER BY e.lamport, d.device LIMIT ?4`, false)
+		e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) ORDER BY e.lamport, d.device LIMIT 0+?4`, false)
 }
 
 func (a *Archive) page(ctx context.Context, id room.ID, p Position, n int, text string, back bool) ([]Entry, error) {
@@ -168,7 +168,7 @@ func (a *Archive) Event(ctx context.Context, id room.ID) (Entry, bool, error) {
 // order: the last thousand.
 func (a *Archive) About(ctx context.Context, id room.ID) ([]Entry, error) {
 	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+`WHERE e.target = ?1 AND e.counts AND
-		e.room = (SELECT room FROM events WHERE key = ?1) ORDER BY e.lamport DESC, d.device DESC LIMIT ?2`, a.box.key(id), maxPage)
+		e.room = (SELECT room FROM events WHERE key = ?1) ORDER BY e.lamport DESC, d.device DESC LIMIT 0+?2`, a.box.key(id), maxPage)
 	if err != nil {
 		return nil, fmt.Errorf("read what is about %v: %w", id, err)
 	}
@@ -179,9 +179,22 @@ func (a *Archive) About(ctx context.Context, id room.ID) ([]Entry, error) {
 // Arrived returns up to n events of all rooms that arrived after the event numbered
 // after, whether they count or not, by arrival: a cursor for who wants all of it.
 func (a *Archive) Arrived(ctx context.Context, after int64, n int) ([]Entry, error) {
-	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n > ? ORDER BY e.n LIMIT ?", after, min(n, maxPage))
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n > ? ORDER BY e.n LIMIT 0+?", after, min(n, maxPage))
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return all, nil
+}
+
+// ArrivedIn is Arrived for one room.
+func (a *Archive) ArrivedIn(ctx context.Context, id room.ID, after int64, n int) ([]Entry, error) {
+	number, err := a.roomNumber(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read room %v: %w", id, err)
+	}
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n > ? AND +e.room = ? ORDER BY e.n LIMIT 0+?", after, number, min(n, maxPage))
+	if err != nil {
+		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
 	return all, nil
 }

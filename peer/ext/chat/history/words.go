@@ -186,7 +186,7 @@ func (x *wordIndex) fill(ctx context.Context) (more bool, err error) {
 	x.mu.Lock()
 	from := x.built
 	x.mu.Unlock()
-	err = a.read.rows(ctx, "SELECT e.n, e.room, e.kind, e.key, b.body FROM bodies b JOIN events e ON e.n = b.event WHERE b.event > ? ORDER BY b.event LIMIT ?",
+	err = a.read.rows(ctx, "SELECT e.n, e.room, e.kind, e.key, b.body FROM bodies b JOIN events e ON e.n = b.event WHERE b.event > ? ORDER BY b.event LIMIT 0+?",
 		[]any{from, fillAtOnce}, func(scan func(...any) error) error {
 			var c wordChange
 			var kind int64
