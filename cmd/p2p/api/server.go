@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -189,6 +190,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 func (s *Server) handler(ctx context.Context, node p2pv1connect.PeopleHandler) http.Handler {
 	options := connect.WithHandlerOptions(
 		connect.WithReadMaxBytes(maxRequest),
+		connect.WithCompressMinBytes(math.MaxInt), // what goes over a socket of this machine costs less as it is
 		connect.WithInterceptors(streams{ctx}),
 		connect.WithRecover(s.recovered),
 	)
