@@ -79,7 +79,9 @@ type Node struct {
 	typing   map[room.ID]map[identity.Key]bool
 	drafts   map[room.ID]string
 	sent     sent
-	stale    map[room.ID]bool // conversations of which programs are to be told
+	stale    map[room.ID]bool              // conversations of which programs are to be told
+	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
+	unread   map[room.ID]unread
 }
 
 var _ p2pv1connect.PeopleHandler = (*Node)(nil)
@@ -119,6 +121,7 @@ func (n *Node) reset() {
 	n.self, n.node, n.own, n.attended = nil, nil, nil, nil
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
+	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}
 	n.known, n.faces, n.files = newCertificates(), newFaces(), newExchange(n)
 }
 

@@ -188,10 +188,14 @@ func (n *Node) tellTyping(c *conversation, t chat.Typing) {
 	}}})
 }
 
-// marked is how many of this person's last messages are told again when their marks have changed.
+// marked is how many of this person's last messages are looked at when marks have changed.
 const marked = 30
 
-// tellMarks tells the last messages of this person again whose delivery may have changed.
+// ticks is how many people have a message, and have read it.
+type ticks struct{ delivered, read int }
+
+// tellMarks tells those of the last messages of this person again that more people have, or have read, than
+// programs were told.
 func (n *Node) tellMarks(ctx context.Context, c *conversation, change chat.Change) {
 	if _, listeners := n.hub.watched(); listeners == 0 || len(change.Delivered) == 0 && len(change.Read) == 0 {
 		return
@@ -202,8 +206,22 @@ func (n *Node) tellMarks(ctx context.Context, c *conversation, change chat.Chang
 		return
 	}
 	v := n.viewer(ctx)
+	n.mu.Lock()
+	before, now := n.ticks[c.id], make(map[room.ID]ticks, len(all))
+	n.ticks[c.id] = now
+	n.mu.Unlock()
 	for i := range all {
 		if all[i].Account != v.me || all[i].Event.Kind < room.Content || all[i].Event.Kind == body.KindInvitation {
+			continue
+		}
+		var marks p2pv1.Message
+		if err := v.marks(&marks, &all[i], c.id); err != nil {
+			n.log.Debug("cannot read marks", zap.Error(err))
+			return
+		}
+		id := all[i].Event.ID
+		now[id] = ticks{len(marks.DeliveredTo), len(marks.ReadBy)}
+		if before[id] == now[id] {
 			continue
 		}
 		if m, err := v.message(&all[i]); err == nil {

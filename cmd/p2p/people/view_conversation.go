@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
-	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
@@ -81,37 +80,16 @@ func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
 		}
 		out.Active = max(out.Active, min(out.Last.Written, out.Last.Arrived))
 	}
-	unread, err := v.archive.Unread(v.ctx, id)
-	if err != nil || unread == 0 {
+	count, err := v.archive.Unread(v.ctx, id)
+	if err != nil || count == 0 {
 		return err
 	}
-	out.Unread = int32(unread)
-	reads, err := v.archive.Reads(v.ctx, id)
-	if err != nil {
-		return err
+	u, err := v.unreadIn(id)
+	out.Unread, out.Mentions = int32(count), int32(u.mentions)
+	if count < history.MaxUnread {
+		out.Late = int32(max(0, count-u.newer))
 	}
-	var from history.Position
-	if mark, has := reads[v.me]; has {
-		from = mark.Position()
-	}
-	after, err := v.archive.After(v.ctx, id, from, history.MaxUnread)
-	if err != nil {
-		return err
-	}
-	newer := 0
-	for i := range after {
-		if after[i].Account == v.me || after[i].Event.Kind < room.Content {
-			continue
-		}
-		newer++
-		if t, err := body.ParseText(after[i].Body); err == nil && after[i].Event.Kind == body.KindText && slices.Contains(t.Mentions, v.me) {
-			out.Mentions++
-		}
-	}
-	if unread < history.MaxUnread {
-		out.Late = int32(max(0, unread-newer))
-	}
-	return nil
+	return err
 }
 
 // waiting says why nobody has let this person in yet.
