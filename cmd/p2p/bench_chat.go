@@ -18,19 +18,20 @@ const (
 	maxChatMessages    = 1_000_000
 	maxChatMembers     = 50
 	maxChatOutstanding = 1024
-	searches           = 600 // in one repetition
+	maxChatRate        = 10_000
+	searches           = 600
 )
 
 type benchChatFlags struct {
 	messages, members, outstanding, missed, search, reps int
-	rate                                                 float64
+	rate, roomRate                                       float64
 	size                                                 units.Size
 	dir, svg                                             string
 }
 
 func (a *app) benchChatCommand() *cobra.Command {
 	say := a.text.Say
-	f := benchChatFlags{messages: 2000, rate: 50, members: 10, outstanding: 64, missed: 10_000, size: 1 << 30, reps: 1}
+	f := benchChatFlags{messages: 2000, rate: 50, members: 10, roomRate: 10, outstanding: 64, missed: 10_000, size: 1 << 30, reps: 1}
 	cmd := &cobra.Command{
 		Use: "chat", Short: say("bench.chat.short"), Long: say("bench.chat.long"), Example: say("bench.chat.examples"), Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.benchChat(cmd.Context(), f) },
@@ -39,6 +40,7 @@ func (a *app) benchChatCommand() *cobra.Command {
 	flags.IntVar(&f.messages, "messages", f.messages, say("bench.chat.messages"))
 	flags.Float64Var(&f.rate, "rate", f.rate, say("bench.chat.rate"))
 	flags.IntVar(&f.members, "members", f.members, say("bench.chat.members"))
+	flags.Float64Var(&f.roomRate, "room-rate", f.roomRate, say("bench.chat.room_rate"))
 	flags.Var(&f.size, "size", say("bench.chat.size"))
 	flags.IntVar(&f.outstanding, "outstanding", f.outstanding, say("bench.chat.outstanding"))
 	flags.IntVar(&f.missed, "missed", f.missed, say("bench.chat.missed"))
@@ -61,13 +63,18 @@ func (f *benchChatFlags) check(a *app) error {
 		return a.usage("usage.bench_chat_members", maxChatMembers)
 	case f.search < 0 || f.search > 10*maxChatMessages:
 		return a.usage("usage.bench_chat_search", 10*maxChatMessages)
-	case !(f.rate > 0 && f.rate <= 10_000):
-		return a.usage("usage.bench_chat_rate")
+	case !(f.rate > 0 && f.rate <= maxChatRate):
+		return a.usage("usage.bench_chat_rate", "rate", maxChatRate)
+	case !(f.roomRate > 0 && f.roomRate <= maxChatRate):
+		return a.usage("usage.bench_chat_rate", "room-rate", maxChatRate)
 	case f.size <= 0:
 		return a.usage("usage.demo_size")
 	}
 	return nil
 }
+
+// inRoom is how many messages the room is sent: it takes as long as those between two.
+func (f *benchChatFlags) inRoom() int { return int(min(max(1, float64(f.messages)*f.roomRate/f.rate), maxChatMessages)) }
 
 // The measurements of bench chat, and their keys in the catalogue.
 const (
@@ -86,6 +93,7 @@ type chatStart struct {
 	Command     string  `json:"command"`
 	Messages    int     `json:"messages"`
 	Rate        float64 `json:"rate"` // messages a second
+	RoomRate    float64 `json:"room_rate"`
 	Members     int     `json:"members"`
 	SizeBytes   int64   `json:"size_bytes"`
 	Outstanding int     `json:"outstanding"`
@@ -162,7 +170,7 @@ func (a *app) benchChat(ctx context.Context, f benchChatFlags) error {
 		return err
 	}
 	err = a.emit(chatStart{
-		"start", schema, version, "bench chat", f.messages, f.rate, f.members, int64(f.size), f.outstanding, f.missed, f.search, f.reps,
+		"start", schema, version, "bench chat", f.messages, f.rate, f.roomRate, f.members, int64(f.size), f.outstanding, f.missed, f.search, f.reps,
 		dir, files, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
 	})
 	if err != nil {
@@ -195,7 +203,7 @@ func (b *chatBench) with(ctx context.Context, o talk.Options, do func(context.Co
 func (b *chatBench) two(ctx context.Context, c *talk.Crowd) error {
 	at := c.Direct()
 	for rep := range b.flags.reps {
-		if err := b.latency(ctx, c, rep+1, chatDirect, at); err != nil {
+		if err := b.latency(ctx, c, chatRun{Rep: rep + 1, Measure: chatDirect, Messages: b.flags.messages}, at, b.flags.rate); err != nil {
 			return err
 		}
 		t, err := c.Flood(ctx, at, b.flags.missed, b.flags.outstanding)
@@ -244,7 +252,7 @@ func (b *chatBench) many(ctx context.Context, c *talk.Crowd) error {
 		return err
 	}
 	for rep := range b.flags.reps {
-		if err := b.latency(ctx, c, rep+1, chatRoom, at); err != nil {
+		if err := b.latency(ctx, c, chatRun{Rep: rep + 1, Measure: chatRoom, Messages: b.flags.inRoom()}, at, b.flags.roomRate); err != nil {
 			return err
 		}
 	}
@@ -252,9 +260,8 @@ func (b *chatBench) many(ctx context.Context, c *talk.Crowd) error {
 }
 
 // latency measures how soon messages are shown, first with nothing else going on, then with a transfer.
-func (b *chatBench) latency(ctx context.Context, c *talk.Crowd, rep int, measure string, at talk.Place) error {
-	run := chatRun{Rep: rep, Measure: measure, Messages: b.flags.messages}
-	t, err := c.Paced(ctx, at, b.flags.messages, b.flags.rate)
+func (b *chatBench) latency(ctx context.Context, c *talk.Crowd, run chatRun, at talk.Place, rate float64) error {
+	t, err := c.Paced(ctx, at, run.Messages, rate)
 	if err != nil {
 		return err
 	}
@@ -265,7 +272,7 @@ func (b *chatBench) latency(ctx context.Context, c *talk.Crowd, rep int, measure
 	if err != nil {
 		return err
 	}
-	t, err = c.Paced(ctx, at, b.flags.messages, b.flags.rate)
+	t, err = c.Paced(ctx, at, run.Messages, rate)
 	run.Transfer, run.TransferRate = true, int64(transfer.Rate())
 	if err = errors.Join(transfer.Stop(), err); err != nil {
 		return err

@@ -148,7 +148,7 @@ func (b *chatBench) conclude(dir, files string) error {
 
 func (b *chatBench) subtitle() string {
 	f := b.flags
-	return b.app.text.Say("bench.chat.subtitle", f.messages, f.rate, b.app.text.Count("count.reps", f.reps))
+	return b.app.text.Say("bench.chat.subtitle", f.messages, f.rate, f.inRoom(), f.roomRate, b.app.text.Count("count.reps", f.reps))
 }
 
 // name says what a row is.

@@ -8,7 +8,7 @@ import (
 
 func TestBenchChatMeasuresPeopleAndARoomAtRestAndDuringTransfers(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "x.svg")
-	all := benchmark(t, "chat", "--messages", "20", "--rate", "100", "--members", "3", "--missed", "40", "--outstanding", "8",
+	all := benchmark(t, "chat", "--messages", "20", "--rate", "100", "--room-rate", "50", "--members", "3", "--missed", "40", "--outstanding", "8",
 		"--size", "1M", "--search", "50", "--svg", svg)
 	got := map[string]map[string]any{}
 	for _, r := range all[len(all)-1]["results"].([]any) {
@@ -40,7 +40,7 @@ func TestBenchChatMeasuresPeopleAndARoomAtRestAndDuringTransfers(t *testing.T) {
 
 func TestBenchChatRefusesWhatMakesNoSense(t *testing.T) {
 	for _, c := range []struct{ flag, value string }{
-		{"--members", "2"}, {"--members", "51"}, {"--rate", "0"}, {"--rate", "NaN"}, {"--messages", "0"}, {"--outstanding", "0"},
+		{"--members", "2"}, {"--members", "51"}, {"--rate", "0"}, {"--rate", "NaN"}, {"--room-rate", "0"}, {"--messages", "0"}, {"--outstanding", "0"},
 		{"--missed", "0"}, {"--search", "-1"}, {"--reps", "0"}, {"--size", "0"},
 	} {
 		_, errs := p2p(t, exitUsage, "bench", "chat", c.flag, c.value)

@@ -13,26 +13,26 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
-// parallel is how many files are on their way at once: while one is finished and begun anew, the other goes on.
-const parallel = 2
-
 // Transfer is files that go from the first person to the second, one after the other, until Stop.
 type Transfer struct {
+	to     *person
+	folder string
 	begin  time.Time
 	bytes  atomic.Int64
+	start  sync.Once
+	moving chan struct{} // closed when the first bytes have arrived
 	cancel context.CancelFunc
-	group  sync.WaitGroup
-	mu     sync.Mutex
+	ended  chan struct{} // closed when err is set
 	err    error
 }
 
-// Transfer offers files of size bytes in a conversation and has the second person fetch them again and
-// again. They are zeros, which take no room where they come from, and cost as much as anything else where they
-// arrive. It returns when all of them are being fetched.
+// Transfer offers two files of size bytes in a conversation and has the second person fetch them by turns, again and
+// again: one is begun as soon as the other is there. They are zeros, which take no room where they come from, and cost
+// as much as anything else where they arrive. It returns when the first bytes have arrived.
 func (c *Crowd) Transfer(ctx context.Context, at Place, size int64) (*Transfer, error) {
 	var offers []string
-	for i := range parallel {
-		path := filepath.Join(c.files, fmt.Sprintf("zeros%d.bin", i))
+	for _, name := range []string{"zeros0.bin", "zeros1.bin"} {
+		path := filepath.Join(c.files, name)
 		err := os.WriteFile(path, nil, 0o644)
 		if err == nil {
 			err = os.Truncate(path, size)
@@ -46,34 +46,23 @@ func (c *Crowd) Transfer(ctx context.Context, at Place, size int64) (*Transfer, 
 		}
 		offers = append(offers, m.Message.Id)
 	}
-	t := &Transfer{}
+	t := &Transfer{to: c.people[1], folder: filepath.Join(c.files, "got"), moving: make(chan struct{}), ended: make(chan struct{})}
 	ctx, t.cancel = context.WithCancel(ctx)
-	moving := make(chan struct{}, parallel)
-	for i, offer := range offers {
-		t.group.Go(func() {
-			err := c.fetchAgain(ctx, t, offer, filepath.Join(c.files, fmt.Sprintf("got%d", i)), moving)
-			if ctx.Err() == nil {
-				t.fail(err)
-			}
-		})
-	}
-	for range parallel {
-		select {
-		case <-moving:
-		case <-ctx.Done():
-			return nil, errors.Join(t.Stop(), context.Cause(ctx))
+	go func() {
+		defer close(t.ended)
+		if err := t.run(ctx, offers); ctx.Err() == nil {
+			t.err = err
 		}
+		os.RemoveAll(t.folder) // what is left of it goes with the crowd's
+	}()
+	select {
+	case <-t.moving:
+		t.begin = time.Now()
+		t.bytes.Store(0)
+		return t, nil
+	case <-t.ended:
+		return nil, errors.Join(t.Stop(), context.Cause(ctx))
 	}
-	t.begin = time.Now()
-	t.bytes.Store(0)
-	return t, nil
-}
-
-func (t *Transfer) fail(err error) {
-	t.mu.Lock()
-	t.err = errors.Join(t.err, err)
-	t.mu.Unlock()
-	t.cancel()
 }
 
 // Rate returns how many bytes a second have arrived so far.
@@ -82,56 +71,75 @@ func (t *Transfer) Rate() float64 { return float64(t.bytes.Load()) / time.Since(
 // Stop ends the transfers and returns what has gone wrong with them.
 func (t *Transfer) Stop() error {
 	t.cancel()
-	t.group.Wait()
+	<-t.ended
 	return t.err
 }
 
-// fetchAgain fetches one file into a folder until ctx ends, or an error. It says when the first piece is there.
-func (c *Crowd) fetchAgain(ctx context.Context, t *Transfer, offer, folder string, moving chan<- struct{}) error {
-	client := c.people[1].client
+// run fetches the files by turns until ctx ends, or an error.
+func (t *Transfer) run(ctx context.Context, offers []string) error {
+	fetching := ""
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		ask(last, client.Cancel, &p2pv1.CancelRequest{Message: offer}) // what is left of it goes with its node
-		os.RemoveAll(folder)
+		t.drop(last, fetching)
 	}()
-	err := until(ctx, "the offer has come", 20*time.Millisecond, func() (bool, error) {
-		_, err := ask(ctx, client.Accept, &p2pv1.AcceptRequest{Message: offer, Folder: folder})
-		return err == nil, nil
+	err := until(ctx, "the offers have come", 20*time.Millisecond, func() (bool, error) {
+		fetching = offers[len(offers)-1]
+		return t.accept(ctx, fetching) == nil, nil
 	})
-	for said := false; err == nil; {
-		done := int64(0)
-		err = until(ctx, "a file has come", 50*time.Millisecond, func() (bool, error) {
-			all, err := ask(ctx, client.ListTransfers, &p2pv1.ListTransfersRequest{})
+	for err == nil {
+		for _, offer := range offers {
+			if err = t.wait(ctx, fetching); err == nil {
+				err = t.accept(ctx, offer)
+			}
+			if err == nil {
+				err = t.drop(ctx, fetching)
+			}
 			if err != nil {
-				return false, err
+				break
 			}
-			for _, x := range all.Transfers {
-				if x.Message != offer {
-					continue
-				}
-				t.bytes.Add(max(x.Done-done, 0))
-				done = max(done, x.Done)
-				if x.State == p2pv1.Transfer_STATE_FAILED {
-					return false, errors.New(x.Problem)
-				}
-				if done > 0 && !said {
-					said = true
-					moving <- struct{}{}
-				}
-				return x.State == p2pv1.Transfer_STATE_DONE, nil
-			}
-			return false, nil
-		})
-		if err == nil {
-			_, err = ask(ctx, client.Cancel, &p2pv1.CancelRequest{Message: offer})
-		}
-		if err == nil {
-			err = os.RemoveAll(folder)
-		}
-		if err == nil {
-			_, err = ask(ctx, client.Accept, &p2pv1.AcceptRequest{Message: offer, Folder: folder})
+			fetching = offer
 		}
 	}
 	return err
+}
+
+// accept begins to fetch what is offered, into a folder of its own.
+func (t *Transfer) accept(ctx context.Context, offer string) error {
+	_, err := ask(ctx, t.to.client.Accept, &p2pv1.AcceptRequest{Message: offer, Folder: filepath.Join(t.folder, offer)})
+	return err
+}
+
+// drop lets go of what was fetched, so that it can be fetched again.
+func (t *Transfer) drop(ctx context.Context, offer string) error {
+	if _, err := ask(ctx, t.to.client.Cancel, &p2pv1.CancelRequest{Message: offer}); err != nil {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(t.folder, offer))
+}
+
+// wait waits until a file is there.
+func (t *Transfer) wait(ctx context.Context, offer string) error {
+	done := int64(0)
+	return until(ctx, "a file has come", 20*time.Millisecond, func() (bool, error) {
+		all, err := ask(ctx, t.to.client.ListTransfers, &p2pv1.ListTransfersRequest{})
+		if err != nil {
+			return false, err
+		}
+		for _, x := range all.Transfers {
+			if x.Message != offer {
+				continue
+			}
+			t.bytes.Add(max(x.Done-done, 0))
+			done = max(done, x.Done)
+			if done > 0 {
+				t.start.Do(func() { close(t.moving) })
+			}
+			if x.State == p2pv1.Transfer_STATE_FAILED {
+				return false, errors.New(x.Problem)
+			}
+			return x.State == p2pv1.Transfer_STATE_DONE, nil
+		}
+		return false, nil
+	})
 }
