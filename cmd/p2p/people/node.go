@@ -63,6 +63,7 @@ type Node struct {
 	done    chan struct{} // closed when somebody asks the Node to stop
 	stop    sync.Once
 
+	asking   sync.Mutex    // held by who decides on a request, this person's or another's; before changing
 	changing sync.Mutex    // held by who makes what runs fit the book; before mu
 	mu       sync.Mutex    // guards all that follows
 	self     *self         // nil while the profile belongs to nobody

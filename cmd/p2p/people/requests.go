@@ -50,6 +50,8 @@ func (n *Node) isBlocked(k identity.Key) bool {
 // asked takes in that somebody wants to be a contact. Invited says that he has a link from this person, who
 // therefore need not be asked.
 func (n *Node) asked(ctx context.Context, from identity.Key, l letter, invited bool) error {
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	k, known := n.contact(from)
 	switch {
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,

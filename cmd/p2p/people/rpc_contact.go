@@ -133,31 +133,48 @@ func (n *Node) sameKey(ctx context.Context, p directory.Person) error {
 
 // ask asks somebody to be a contact, and reports whether he is there to hear it.
 func (n *Node) ask(ctx context.Context, k contact) (online bool, err error) {
-	switch k.State {
-	case p2pv1.ContactState_CONTACT_STATE_FRIEND:
-		return false, fail(exists, api.AlreadyContact, "who", k.Name)
-	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
-		return false, fail(failed, api.Blocked, "who", k.Name)
-	case p2pv1.ContactState_CONTACT_STATE_ASKS:
-		return n.faces.of(k.Account).presence != p2pv1.Presence_PRESENCE_OFFLINE, n.accept(ctx, k)
-	case p2pv1.ContactState_CONTACT_STATE_ASKED: // it is sent once more
-	default:
-		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
-			return false, err
-		}
-	}
-	k.State, k.Asked = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli()
-	if err := n.write(ctx, record{Contact: &k}); err != nil {
+	k, err = n.want(ctx, k)
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if err := n.refit(ctx); err != nil {
-		return false, err
+	case k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND:
+		return n.faces.of(k.Account).presence != p2pv1.Presence_PRESENCE_OFFLINE, nil
 	}
 	online, err = n.post(ctx, k.Account, letter{Kind: asks, Room: k.Room, Note: k.Note})
 	if err != nil && len(k.Reach.Trackers)+len(k.Reach.Addrs) > 0 || errors.Is(err, directory.ErrUnavailable) {
 		err = nil // his bell is rung, or it is sent with the next session
 	}
 	return online, err
+}
+
+// want writes into the book that somebody is asked, whose bell is rung then; or accepts him, if he has asked himself.
+func (n *Node) want(ctx context.Context, k contact) (contact, error) {
+	n.asking.Lock()
+	defer n.asking.Unlock()
+	if now, known := n.contact(k.Account); known { // he may have asked a moment ago
+		k.State, k.Room = now.State, now.Room
+	}
+	var err error
+	switch k.State {
+	case p2pv1.ContactState_CONTACT_STATE_FRIEND:
+		return k, fail(exists, api.AlreadyContact, "who", k.Name)
+	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+		return k, fail(failed, api.Blocked, "who", k.Name)
+	case p2pv1.ContactState_CONTACT_STATE_ASKS:
+		err = n.accept(ctx, k)
+		k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+		return k, err
+	case p2pv1.ContactState_CONTACT_STATE_ASKED: // it is sent once more
+	default:
+		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
+			return k, err
+		}
+	}
+	k.State, k.Asked = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli()
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return k, err
+	}
+	return k, n.refit(ctx)
 }
 
 // foundDirect makes the room of this person and one other.
