@@ -42,14 +42,14 @@ func (d *Directory) count(s *session, count uint64) error {
 // Known is what the account has certified.
 func (d *Directory) openSession(c identity.Certificate, known []identity.Certificate) (dirwire.Session, error) {
 	now := time.Now()
-	waiting := d.mailbox.waiting(c.Account)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.hall.sessions) >= d.limits.sessions {
 		return dirwire.Session{}, &dirwire.Failure{Code: dirwire.CodeTrouble, RetryMS: int64(time.Minute / time.Millisecond)}
 	}
 	s := d.hall.open(d.id, c, now)
-	for _, from := range waiting {
+	// A letter that is not among them is told by the watch, which waits for mu.
+	for _, from := range d.mailbox.waiting(c.Account) {
 		s.news.letters[from] = struct{}{}
 	}
 	for _, k := range known {
@@ -259,40 +259,43 @@ func (d *Directory) accountChanged(c ledger.Change) {
 	if err != nil || c.Deleted || c.Synced {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.hall.people[k]
-	if p == nil || len(p.devices) == 0 {
-		return
+	if !d.online(k) {
+		return // most are not
 	}
 	var a account
-	if json.Unmarshal(c.Value, &a) != nil {
-		return // whoever asks for it will hear so
-	}
-	for _, raw := range a.Certificates {
-		cert, err := identity.ParseCertificate(raw)
-		if err != nil {
-			continue
-		}
-		d.certified(p, cert)
+	if json.Unmarshal(c.Value, &a) == nil { // else whoever asks for it hears so
+		d.certificates(k, certificates(a))
 	}
 }
 
-func (d *Directory) certified(p *person, cert identity.Certificate) {
-	if dev := p.devices[cert.Device]; dev != nil && cert.Revoked && dev.session != nil {
-		d.hall.leave(dev, time.Now())
+// certificates takes in what an account has certified, as its record says.
+func (d *Directory) certificates(k identity.Key, all []identity.Certificate) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.hall.people[k]
+	if p == nil {
+		return
 	}
-	for _, dev := range p.devices {
-		s := dev.session
-		if s == nil {
-			continue
+	for _, cert := range all {
+		if dev := p.devices[cert.Device]; dev != nil && cert.Revoked && dev.session != nil {
+			d.hall.leave(dev, time.Now())
 		}
-		if old, known := s.known[cert.Device]; !known || supersedes(cert, old) {
-			s.known[cert.Device] = cert
-			s.news.devices[cert.Device] = struct{}{}
-			s.rouse()
+		for _, dev := range p.devices {
+			if dev.session != nil {
+				dev.session.certified(cert)
+			}
 		}
 	}
+}
+
+// certified makes a certificate of the own account news, unless it is known.
+func (s *session) certified(cert identity.Certificate) {
+	if old, known := s.known[cert.Device]; known && !supersedes(cert, old) {
+		return
+	}
+	s.known[cert.Device] = cert
+	s.news.devices[cert.Device] = struct{}{}
+	s.rouse()
 }
 
 // letterChanged tells the devices of a recipient.

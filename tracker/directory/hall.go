@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"container/list"
 	"crypto/rand"
 	"net/netip"
@@ -280,7 +281,7 @@ func (h *hall) view(viewer *person, k identity.Key) dirwire.Friend {
 	for _, d := range p.devices {
 		f.Devices = append(f.Devices, dirwire.Device{Certificate: d.raw, Addrs: d.addrs, Away: d.away, Since: int64(d.opened)})
 	}
-	slices.SortFunc(f.Devices, func(a, b dirwire.Device) int { return int(a.Since - b.Since) })
+	slices.SortFunc(f.Devices, func(a, b dirwire.Device) int { return cmp.Compare(a.Since, b.Since) })
 	return f
 }
 

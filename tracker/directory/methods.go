@@ -239,16 +239,13 @@ func (d *Directory) doOpen(ctx context.Context, q request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A revocation that came since the record was read has found no session to end.
-	a, _, err = d.book.account(ctx, c.Account)
-	if latest, ok := a.certificate(c.Device); err == nil && (!ok || latest.Revoked) {
-		err = errRevoked
-	}
-	if err != nil {
-		if s, _, gone := d.session(opened.Session); gone == nil {
-			d.goodbye(s)
-		}
+	// What has changed since the record was read has found no session: to tell, or to end.
+	if a, _, err = d.book.account(ctx, c.Account); err != nil {
 		return nil, err
+	}
+	d.certificates(c.Account, certificates(a))
+	if _, _, gone := d.session(opened.Session); gone != nil {
+		return nil, errRevoked
 	}
 	return opened, nil
 }

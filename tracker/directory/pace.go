@@ -83,7 +83,7 @@ func newPaces(kept int) *paces {
 		return &pace{limit: rate.Every(d), burst: burst, kept: kept, by: make(map[string]*rate.Limiter)}
 	}
 	return &paces{
-		requests: every(20*time.Millisecond, 1000), questions: every(200*time.Millisecond, 200),
+		requests: every(5*time.Millisecond, 1000), questions: every(200*time.Millisecond, 200),
 		newcomers: every(time.Minute, 20), tries: every(20*time.Second, 10), triers: every(5*time.Second, 30),
 		changes: every(10*time.Second, 20), letters: every(2*time.Second, 40),
 	}
