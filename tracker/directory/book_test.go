@@ -3,8 +3,8 @@ package directory_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,8 +49,7 @@ func TestANameThatNobodyStandsBehindIsFreeAgain(t *testing.T) {
 // faulty is a ledger whose writes fail now and then, some of them after they have happened.
 type faulty struct {
 	ledger.Ledger
-	count atomic.Int64
-	every int64 // 0 for never
+	luck *rand.Rand // nil for no failures
 }
 
 func (f *faulty) Bucket(ctx context.Context, name string) (ledger.Bucket, error) {
@@ -64,7 +63,7 @@ type faultyBucket struct {
 }
 
 func (f *faulty) fails() error {
-	if f.every > 0 && f.count.Add(1)%f.every == 0 {
+	if f.luck != nil && f.luck.IntN(4) == 0 {
 		return fmt.Errorf("away: %w", context.DeadlineExceeded)
 	}
 	return nil
@@ -97,24 +96,24 @@ func (b faultyBucket) Update(ctx context.Context, key string, value []byte, was 
 // Whoever tries again until it is done has the name he wanted, whatever failed in between, and nobody else has it.
 func TestRegistrationsAndRenamesSurviveALedgerThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for every := int64(3); every < 14; every++ {
+		for seed := range uint64(30) {
 			l := &faulty{Ledger: new(ledger.Memory)}
 			d := run(t, directory.Options{Ledger: l})
 			r := client(t, d)
-			r.challenge() // the id of the service is drawn
-			l.every = every
+			r.from = "127.0.0.1:1" // which may try as often as it likes
+			r.challenge()          // the id of the service is drawn
+			l.luck = rand.New(rand.NewPCG(seed, 0))
 			until := func(what string, f func() dirwire.Code) {
-				for range 20 {
+				for range 100 {
 					switch code := f(); code {
 					case "":
 						return
 					case dirwire.CodeTrouble:
-						time.Sleep(time.Minute)
 					default:
-						t.Fatalf("every %d: %s: %s", every, what, code)
+						t.Fatalf("seed %d: %s: %s", seed, what, code)
 					}
 				}
-				t.Errorf("every %d: %s does not succeed", every, what)
+				t.Errorf("seed %d: %s does not succeed", seed, what)
 			}
 			until("register", func() dirwire.Code {
 				_, _, code := r.proves(r.account, dirwire.MethodRegister, r.registration("alice"))
@@ -127,7 +126,7 @@ func TestRegistrationsAndRenamesSurviveALedgerThatFails(t *testing.T) {
 			for name, found := range map[string]bool{"carol": true, "alice": false} {
 				b, code := r.post(dirwire.MethodFind, "", dirwire.Append(nil, dirwire.Named{Name: name}))
 				if is := code == "" && strings.Contains(string(b), r.account.Key().String()); is != found {
-					t.Errorf("every %d: %s: %s %s", every, name, code, b)
+					t.Errorf("seed %d: %s: %s %s", seed, name, code, b)
 				}
 			}
 		}
