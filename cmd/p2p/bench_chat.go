@@ -74,7 +74,9 @@ func (f *benchChatFlags) check(a *app) error {
 }
 
 // inRoom is how many messages the room is sent: it takes as long as those between two.
-func (f *benchChatFlags) inRoom() int { return int(min(max(1, float64(f.messages)*f.roomRate/f.rate), maxChatMessages)) }
+func (f *benchChatFlags) inRoom() int {
+	return int(min(max(1, float64(f.messages)*f.roomRate/f.rate), maxChatMessages))
+}
 
 // The measurements of bench chat, and their keys in the catalogue.
 const (
