@@ -63,11 +63,20 @@ func (r *reader) close() error { return errors.Join(r.statements.close(), r.db.C
 
 // row reads one row into dst, and reports whether there is one.
 func (r *reader) row(ctx context.Context, text string, args []any, dst ...any) (bool, error) {
-	st, err := r.of(text)
+	st, err := r.begin(ctx, text)
 	if err != nil {
 		return false, err
 	}
-	return scanRow(st.QueryRowContext(ctx, args...), dst...)
+	return scanRow(st.QueryRowContext(context.Background(), args...), dst...)
+}
+
+// begin returns the statement unless ctx has ended. A query is not cancelled half-way: all of them are short, and for one that
+// can be, database/sql and the driver each start a goroutine, which takes longer than most queries.
+func (r *reader) begin(ctx context.Context, text string) (*sql.Stmt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return r.of(text)
 }
 
 func scanRow(row *sql.Row, dst ...any) (bool, error) {
@@ -80,11 +89,11 @@ func scanRow(row *sql.Row, dst ...any) (bool, error) {
 
 // rows calls each for every row of a query.
 func (r *reader) rows(ctx context.Context, text string, args []any, each func(scan func(...any) error) error) error {
-	st, err := r.of(text)
+	st, err := r.begin(ctx, text)
 	if err != nil {
 		return err
 	}
-	rows, err := st.QueryContext(ctx, args...)
+	rows, err := st.QueryContext(context.Background(), args...)
 	if err != nil {
 		return err
 	}
