@@ -117,7 +117,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.tellTyping(c, t)
 	}
 	n.follow(ctx, c, change.Added)
-	n.recountUnread(c.id, change.Added, change.Recount)
+	n.recountUnread(c, &change)
 	n.tellMarks(ctx, c, change)
 	n.tellConversation(c)
 	if len(change.Delivered) > 0 {

@@ -83,6 +83,7 @@ type Node struct {
 	stale    map[room.ID]bool              // conversations of which programs are to be told
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
+	anew     int // how often something was taken out of unread, to be counted anew
 }
 
 var _ p2pv1connect.PeopleHandler = (*Node)(nil)

@@ -309,6 +309,7 @@ func (n *Node) MarkRead(ctx context.Context, r *connect.Request[p2pv1.MarkReadRe
 	if err := c.talk.Read(ctx, id); err != nil {
 		return nil, stored(err)
 	}
+	n.forgetUnread(p.Room)
 	n.tellConversation(c)
 	return connect.NewResponse(&p2pv1.MarkReadResponse{}), nil
 }

@@ -3,70 +3,113 @@ package people
 import (
 	"slices"
 
+	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 )
 
-// unread is what others have written after this person's read mark, as far as it was looked at: a conversation that
-// nobody reads is told with every message, and its thousand unread ones are not to be read again each time.
+// unread is what others have written that this person has not read: a conversation is told with every message, and
+// what was counted before is not to be read again each time.
 type unread struct {
-	mark     history.Position
-	upto     int64 // number of the last event that is in it
-	newer    int   // lines after mark
-	mentions int   // that name this person
+	mark     history.Position // his
+	upto     int64            // number of the last event that is in it
+	count    int              // history.MaxUnread means that many or more
+	newer    int              // of them, those after mark
+	mentions int              // of those, the ones that name this person
 }
 
 // unreadIn returns it for a room.
-func (v *viewer) unreadIn(id room.ID) (unread, error) {
-	reads, err := v.archive.Reads(v.ctx, id)
-	if err != nil {
-		return unread{}, err
-	}
-	var mark history.Position
-	if e, has := reads[v.me]; has {
-		mark = e.Position()
-	}
+func (v *viewer) unreadIn(id room.ID) (u unread, err error) {
 	v.mu.Lock()
 	u, known := v.Node.unread[id]
+	anew := v.anew
 	v.mu.Unlock()
-	var all []history.Entry
-	if known && u.mark == mark {
-		all, err = v.archive.ArrivedIn(v.ctx, id, u.upto, history.MaxUnread)
+	if known {
+		err = v.goOn(id, &u)
 	} else {
-		u = unread{mark: mark}
-		all, err = v.archive.After(v.ctx, id, mark, history.MaxUnread)
+		u, err = v.countUnread(id)
 	}
 	if err != nil {
 		return unread{}, err
 	}
-	for i := range all {
-		u.add(v, &all[i])
-	}
 	v.mu.Lock()
-	v.Node.unread[id] = u
+	if anew == v.anew { // else it may go by an old mark
+		v.Node.unread[id] = u
+	}
 	v.mu.Unlock()
 	return u, nil
 }
 
-func (u *unread) add(v *viewer, e *history.Entry) {
-	u.upto = max(u.upto, e.N)
-	if !e.Line || !e.Counts || e.Account == v.me || e.Event.Kind < room.Content || !u.mark.Less(e.Position()) {
-		return
+// countUnread begins with what is there.
+func (v *viewer) countUnread(id room.ID) (u unread, err error) {
+	reads, err := v.archive.Reads(v.ctx, id)
+	if err != nil {
+		return u, err
 	}
-	u.newer++
+	if e, has := reads[v.me]; has {
+		u.mark = e.Position()
+	}
+	if u.count, u.upto, err = v.archive.Unread(v.ctx, id); err != nil || u.count == 0 {
+		return u, err
+	}
+	all, err := v.archive.After(v.ctx, id, u.mark, history.MaxUnread)
+	for i := range all {
+		if e := &all[i]; e.N <= u.upto && v.fromOthers(e) {
+			u.newer++
+			u.mention(v, e)
+		}
+	}
+	return u, err
+}
+
+// goOn adds what has arrived since.
+func (v *viewer) goOn(id room.ID, u *unread) error {
+	for {
+		all, err := v.archive.ArrivedIn(v.ctx, id, u.upto, page)
+		for i := range all {
+			e := &all[i]
+			u.upto = e.N
+			after := u.mark.Less(e.Position())
+			if !e.Line || !e.Counts || !v.fromOthers(e) || !after && !e.Late {
+				continue
+			}
+			u.count = min(u.count+1, history.MaxUnread)
+			if after {
+				u.newer++
+				u.mention(v, e)
+			}
+		}
+		if err != nil || len(all) < page {
+			return err
+		}
+	}
+}
+
+// fromOthers reports whether a line is one that others have written.
+func (v *viewer) fromOthers(e *history.Entry) bool {
+	return e.Account != v.me && e.Event.Kind >= room.Content
+}
+
+func (u *unread) mention(v *viewer, e *history.Entry) {
 	if t, err := body.ParseText(e.Body); err == nil && e.Event.Kind == body.KindText && slices.Contains(t.Mentions, v.me) {
 		u.mentions++
 	}
 }
 
-// recountUnread has the unread messages of a room looked at again when some that were there may count no more, or are
-// gone.
-func (n *Node) recountUnread(id room.ID, added []history.Entry, recount bool) {
-	if !recount && !slices.ContainsFunc(added, func(e history.Entry) bool { return e.Event.Kind == room.Delete }) {
-		return
+// recountUnread has the unread messages of a room counted anew when that is not only by what was added: some may count no
+// more, be gone, or have been read.
+func (n *Node) recountUnread(c *conversation, change *chat.Change) {
+	me := n.accountOf()
+	if change.Recount || slices.ContainsFunc(change.Added, func(e history.Entry) bool { return e.Event.Kind == room.Delete }) ||
+		slices.ContainsFunc(change.Read, func(r chat.Read) bool { return r.Account == me }) {
+		n.forgetUnread(c.id)
 	}
+}
+
+func (n *Node) forgetUnread(id room.ID) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	delete(n.unread, id)
-	n.mu.Unlock()
+	n.anew++
 }

@@ -80,14 +80,10 @@ func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
 		}
 		out.Active = max(out.Active, min(out.Last.Written, out.Last.Arrived))
 	}
-	count, err := v.archive.Unread(v.ctx, id)
-	if err != nil || count == 0 {
-		return err
-	}
 	u, err := v.unreadIn(id)
-	out.Unread, out.Mentions = int32(count), int32(u.mentions)
-	if count < history.MaxUnread {
-		out.Late = int32(max(0, count-u.newer))
+	out.Unread, out.Mentions = int32(u.count), int32(u.mentions)
+	if u.count < history.MaxUnread {
+		out.Late = int32(max(0, u.count-u.newer))
 	}
 	return err
 }

@@ -239,7 +239,7 @@ func TestReadMarksAreKeptAndTold(t *testing.T) {
 		if got := ann.took().Read; len(got) != 1 || got[0] != (chat.Read{Account: bob.account.Key(), Event: e.ID}) {
 			t.Errorf("ann was told %v", got)
 		}
-		if n, err := second.archive.Unread(ctx, id); err != nil || n != 0 {
+		if n, _, err := second.archive.Unread(ctx, id); err != nil || n != 0 {
 			t.Errorf("on his other device %d are unread: %v", n, err)
 		}
 		late := w.device("ann's second", ann.account)

@@ -275,7 +275,7 @@ func TestUnreadIsWhatOthersWroteAfterTheMarkOrLate(t *testing.T) {
 		k.take(invited...)
 		unread := func(want int, when string) {
 			t.Helper()
-			if got, err := k.Unread(ctx, id); err != nil || got != want {
+			if got, _, err := k.Unread(ctx, id); err != nil || got != want {
 				t.Errorf("%s %d are unread, want %d: %v", when, got, want, err)
 			}
 		}

@@ -151,7 +151,7 @@ func BenchmarkLargeRoom(b *testing.B) {
 	})
 	b.Run("unread", func(b *testing.B) {
 		for b.Loop() {
-			if n, err := k.Unread(ctx, id); err != nil || n != history.MaxUnread {
+			if n, _, err := k.Unread(ctx, id); err != nil || n != history.MaxUnread {
 				b.Fatal(n, err)
 			}
 		}
