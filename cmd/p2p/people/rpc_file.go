@@ -38,6 +38,8 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	switch {
 	case errors.Is(err, torrentfile.ErrEmpty):
 		return nil, fail(invalid, api.Empty)
+	case errors.As(err, new(*torrentfile.InvalidError)): // a name that no torrent can have
+		return nil, fail(invalid, api.Invalid, "what", err.Error())
 	case err != nil:
 		return nil, failure(err)
 	}
