@@ -9,7 +9,7 @@ import (
 )
 
 // small is a load that is over at once.
-var small = []string{"--torrents", "20", "--peers", "500", "--duration", "0.1s", "--warmup", "0s", "--reps", "2"}
+var small = []string{"--torrents", "20", "--peers", "500", "--duration", "1s", "--warmup", "0s", "--reps", "2"}
 
 // trackerBenchmark runs bench tracker with -j and returns the messages.
 func trackerBenchmark(t *testing.T, args ...string) []map[string]any {

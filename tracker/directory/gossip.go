@@ -77,6 +77,7 @@ type node struct {
 	asked  time.Time
 	round  uint64
 	whole  bool // nothing of the round is missing
+	behind bool // something is missing, until a whole round has come
 }
 
 func newGossip() gossip {
@@ -225,7 +226,7 @@ func (d *Directory) hear(b []byte) {
 		if len(g.nodes) >= maxNodes {
 			return
 		}
-		n = &node{number: m.Number}
+		n = &node{number: m.Number, behind: true}
 		g.nodes[m.Node] = n
 		g.want(m.Node)
 	}
@@ -237,7 +238,10 @@ func (d *Directory) hear(b []byte) {
 	if m.Number > next {
 		d.counters.Gaps.Add(1)
 		g.want(m.Node)
-		n.whole = false
+		n.whole, n.behind = false, true
+	}
+	if beat := len(m.Update)+len(m.Ask) == 0 && !m.Begin && !m.End; beat && n.behind {
+		g.want(m.Node) // the question may have been lost, or the answer
 	}
 	n.number = max(n.number, m.Number)
 	for _, id := range m.Ask {
@@ -253,6 +257,7 @@ func (d *Directory) hear(b []byte) {
 		d.takeIn(m.Node, n, u)
 	}
 	if m.End && n.whole {
+		n.behind = false
 		d.endRound(m.Node, n)
 	}
 }
