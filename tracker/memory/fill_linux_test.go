@@ -35,7 +35,9 @@ const filled = 10_000_000
 //
 // heap-B/peer and rss-B/peer are what the heap in use and the resident memory of the process have
 // grown by, charged-B/peer what the budget says. gc-pause is the longest
-// that the collector stopped the world, and cpu-0.001% the time of the processor
+// that the collector stopped the world; on a machine that has other work to do this
+// is how long a thread waits for a processor, and gc-median, beside gc-median-empty
+// from before the store was filled, says more. cpu-0.001% is the time of the processor
 // that one announce in 100,000 takes at least while the store grows: those split
 // something. While half of the peers expire, announces go on: late-0.1% is what one
 // in a thousand waits for at least, with all that the machine does besides.
@@ -94,6 +96,7 @@ func crowd(n, torrent int, family wire.Family) tracker.Announce {
 
 func fill(b *testing.B, peers int, announce func(n int) tracker.Announce) {
 	debug.FreeOSMemory()
+	pause0 := medianPause()
 	heap0, rss0, pauses0 := heapInUse(), resident(b), pauses()
 	s := memory.New(memory.Options{MaxMemory: 4 << 30, Seed: 1})
 	charged0 := s.Pressure().Memory
@@ -114,7 +117,8 @@ func fill(b *testing.B, peers int, announce func(n int) tracker.Announce) {
 	// The peers that are there: two of the numbers may have become one address.
 	tally := s.Tally()
 	n := float64(tally.Seeders + tally.Leechers)
-	runtime.GC()
+	b.ReportMetric(medianPause().Seconds()*1e6, "gc-median-µs")
+	b.ReportMetric(pause0.Seconds()*1e6, "gc-median-empty-µs")
 	b.ReportMetric(float64(s.Pressure().Memory-charged0)/n, "charged-B/peer")
 	b.ReportMetric(float64(heapInUse()-heap0)/n, "heap-B/peer")
 	b.ReportMetric(float64(resident(b)-rss0)/n, "rss-B/peer")
@@ -244,6 +248,20 @@ func pauses() *metrics.Float64Histogram {
 	metrics.Read(sample)
 	h := sample[0].Value.Float64Histogram()
 	return &metrics.Float64Histogram{Counts: slices.Clone(h.Counts), Buckets: slices.Clone(h.Buckets)}
+}
+
+// medianPause collects the garbage many times and returns for how long one of
+// these collections stopped the world, in the middle.
+func medianPause() time.Duration {
+	const times = 31
+	for range times {
+		runtime.GC()
+	}
+	var stats debug.GCStats
+	debug.ReadGCStats(&stats)
+	took := stats.Pause[:times]
+	slices.Sort(took)
+	return took[times/2]
 }
 
 // longest returns the upper end of the longest pause between two readings, in seconds.
