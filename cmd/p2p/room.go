@@ -52,9 +52,12 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 			}
 			continue
 		}
-		note := r.Waiting
-		if r.Left {
+		note := ""
+		switch {
+		case r.Left:
 			note = a.text.Say("room.left")
+		case r.Waiting != "":
+			note = a.text.Say("room.waiting", safe(r.Waiting))
 		}
 		rows = append(rows, []string{
 			r.Name, strconv.Itoa(len(r.Members)) + "/" + strconv.Itoa(int(r.Limit)), a.role(r.Role), strconv.Itoa(int(r.Unread)),

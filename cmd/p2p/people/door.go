@@ -266,4 +266,6 @@ func (n *Node) joined(ctx context.Context, p place, v knock.Visitor, a knock.Ans
 	}
 	n.rewrite(ctx, record{Place: &p})
 	n.tellRoom(p.Room)
+	// Until now programs knew the place by its swarm.
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: p.Swarm, Name: p.Name, Left: true}}})
 }

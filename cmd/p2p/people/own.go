@@ -82,7 +82,7 @@ func (n *Node) write(ctx context.Context, r record) error {
 	own := n.own
 	n.mu.Unlock()
 	if own == nil {
-		return fail(failed, api.NoAccount)
+		return fail(failed, api.LoggedOut)
 	}
 	own.join(ctx)
 	e, err := own.talk.Write(ctx, body.KindRecord, b)

@@ -199,7 +199,7 @@ func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 	}
 	if old != nil {
 		if old.accountKey() != got.Account.Key() {
-			return nil, fail(failed, api.LoggedIn, "name", old.name)
+			return nil, fail(failed, api.LoggedIn, "name", n.nameOf(old.accountKey()))
 		}
 		if err := client.Certify(ctx, old.certificate); err != nil {
 			return nil, failure(err)
@@ -253,9 +253,13 @@ func (n *Node) Logout(ctx context.Context, r *connect.Request[p2pv1.LogoutReques
 	n.mu.Lock()
 	a := n.attended
 	n.mu.Unlock()
-	if a != nil && r.Msg.Forget {
-		if err := n.revoke(ctx, a.client, s.deviceKey()); err != nil {
+	if s.name != "" && r.Msg.Forget {
+		client, err := n.clientOf(s, a)
+		if err != nil {
 			return nil, failure(err)
+		}
+		if err := n.revoke(ctx, client, s.deviceKey()); err != nil {
+			return nil, n.named(err, s.name)
 		}
 	}
 	n.changing.Lock()
@@ -299,17 +303,25 @@ func (n *Node) account() (*self, *directory.Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.name == "" {
+	switch {
+	case s.loggedOut:
+		return nil, nil, fail(failed, api.LoggedOut)
+	case s.name == "":
 		return nil, nil, fail(failed, api.NoAccount)
 	}
 	n.mu.Lock()
 	a := n.attended
 	n.mu.Unlock()
-	if a != nil {
-		return s, a.client, nil
-	}
-	client, err := directory.New(directory.Options{URL: s.directory, Device: s.device, Log: n.log})
+	client, err := n.clientOf(s, a)
 	return s, client, failure(err)
+}
+
+// clientOf returns the client of a session, or one without.
+func (n *Node) clientOf(s *self, a *attendance) (*directory.Client, error) {
+	if a != nil {
+		return a.client, nil
+	}
+	return directory.New(directory.Options{URL: s.directory, Device: s.device, Log: n.log})
 }
 
 // ListDevices implements p2pv1connect.PeopleHandler.

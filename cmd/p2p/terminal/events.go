@@ -212,7 +212,9 @@ func (s *session) directory(d *p2pv1.Directory) {
 func (s *session) alert(a *p2pv1.Alert) {
 	what := clean(a.GetText())
 	switch a.GetKind() {
-	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED:
+	case p2pv1.Alert_KIND_ANSWERED: // the contact, which comes too, says it
+		return
+	case p2pv1.Alert_KIND_REQUEST:
 		s.tell(what, false)
 		s.do(ring{s.say.Say("chat.title"), what})
 		return
@@ -235,6 +237,10 @@ func (s *session) alertText(a *p2pv1.Alert) string {
 		return s.say.Say("chat.alert.device", name, what)
 	case p2pv1.Alert_KIND_DEVICE_LIES:
 		return s.say.Say("chat.alert.lies", name, what)
+	case p2pv1.Alert_KIND_DISK_FULL:
+		return s.say.Say("chat.alert.disk", what)
+	case p2pv1.Alert_KIND_CLOCK:
+		return s.say.Say("chat.alert.clock", what)
 	}
 	return s.say.Say("chat.alert.other", what)
 }

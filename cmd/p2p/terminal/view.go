@@ -140,7 +140,7 @@ func (s *session) listLines(a area) []line {
 	case c.loaded && len(c.items) == 0 && len(c.pending) == 0:
 		lines = plainly(s.say.Say("chat.empty"), style{role: faint}).wrap(a.width, s.m)
 	case c.GetWaiting() != "":
-		lines = plainly(clean(c.GetWaiting()), style{role: away}).wrap(a.width, s.m)
+		lines = plainly(s.say.Say("chat.waiting", clean(c.GetWaiting())), style{role: away}).wrap(a.width, s.m)
 	default:
 		for _, v := range s.seen(c, a.height) {
 			lines = append(lines, v.line)
