@@ -25,6 +25,14 @@ func newCertificates() *certificates {
 	return &certificates{devices: map[identity.Key]identity.Certificate{}}
 }
 
+// forget makes c empty: the node is another person's, or nobody's.
+func (c *certificates) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.devices)
+	c.changed = false
+}
+
 // add takes in a certificate, whose signature was verified, and reports whether it is news.
 func (c *certificates) add(cert identity.Certificate) bool {
 	c.mu.Lock()

@@ -66,6 +66,14 @@ func newExchange(n *Node) *exchange {
 	return &exchange{node: n, all: map[infohash.T]*transfer{}}
 }
 
+// forget makes x empty, after close: the node is another person's, or nobody's.
+func (x *exchange) forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.all)
+	x.closed = false
+}
+
 // The settings of transfers: the list, and the info dictionary of each.
 const dealsSetting = "files"
 

@@ -56,6 +56,16 @@ func newFaces() *faces {
 	return &faces{near: map[contactPoint]glimpse{}, far: map[identity.Key]directory.Seen{}, kept: map[identity.Key]face{}}
 }
 
+// forget makes f empty: the node is another person's, or nobody's.
+func (f *faces) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.near)
+	clear(f.far)
+	clear(f.kept)
+	f.news = false
+}
+
 // meets notes what a connection says, and reports whether that changes how the account looks.
 func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	f.mu.Lock()

@@ -99,7 +99,8 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}
-	n := &Node{opt: o, log: o.Log, done: make(chan struct{})}
+	n := &Node{opt: o, log: o.Log, done: make(chan struct{}), known: newCertificates(), faces: newFaces()}
+	n.files = newExchange(n)
 	var err error
 	if n.archive, err = n.openArchive(); err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
@@ -124,7 +125,9 @@ func (n *Node) reset() {
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
 	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}
-	n.known, n.faces, n.files = newCertificates(), newFaces(), newExchange(n)
+	n.known.forget()
+	n.faces.forget()
+	n.files.forget()
 }
 
 // Done is closed when a program has asked the Node to stop.
