@@ -103,6 +103,7 @@ func clusterFigures(n *cluster.Node) []metrics.Figure {
 			}
 			return 1
 		}),
+		gauge("completions_unwritten", "Finished downloads that are not in the ledger yet.", func() float64 { return float64(n.Unwritten()) }),
 		counter("deltas_made", "Announces here that were news to the others.", &c.DeltasMade),
 		counter("deltas_dropped", "Of those, thrown away while NATS was not there.", &c.DeltasDropped),
 		counter("deltas_applied", "Announces elsewhere that were news here.", &c.DeltasApplied),

@@ -103,6 +103,14 @@ func (c *completions) count(h infohash.T) int {
 	return int(k.count(h)) + k.more[h]
 }
 
+// unwritten returns how many completions this node knows that are not in the
+// ledger yet, whoever is to write them.
+func (c *completions) unwritten() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waits
+}
+
 // add notes a completion that happened here, and returns its number, 0 when too
 // many wait.
 func (c *completions) add(f finisher, now time.Time) uint32 {

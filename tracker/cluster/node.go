@@ -140,6 +140,15 @@ func (n *Node) Ledger() *Ledger { return n.ledger }
 // Counters returns the counters.
 func (n *Node) Counters() *Counters { return &n.counters }
 
+// Unwritten returns how many finished downloads this node knows that are not in
+// the ledger yet. They are lost if all nodes that know them die now.
+func (n *Node) Unwritten() int {
+	if c := n.store.completions; c != nil {
+		return c.unwritten()
+	}
+	return 0
+}
+
 // Addr returns where other nodes connect to, nil if nowhere.
 func (n *Node) Addr() *net.TCPAddr {
 	if n.inside == nil || n.opts.Listen == "" {

@@ -40,6 +40,7 @@ type trackers struct {
 	dir    string
 	nodes  [3]*drive.Process
 	addrs  [3]string // where they listen for clients
+	admins [3]string // where they have their operator's pages
 	routes [3]string // where they listen for each other
 	wires  [3][3]*cable
 
@@ -65,7 +66,7 @@ func newTrackers(t *testing.T) *trackers {
 		t.Fatal(err)
 	}
 	for i := range c.nodes {
-		c.addrs[i], c.routes[i] = freeAddr(t), freeAddr(t)
+		c.addrs[i], c.admins[i], c.routes[i] = freeAddr(t), freeAddr(t), freeAddr(t)
 	}
 	for i := range c.nodes {
 		for j := range c.nodes {
@@ -105,7 +106,7 @@ func freeAddr(t *testing.T) string {
 func (c *trackers) start(i int) {
 	c.t.Helper()
 	args := []string{
-		"tracker", "-j", "--listen", c.addrs[i], "--rate", "0", "--data", filepath.Join(c.dir, fmt.Sprint("data", i)),
+		"tracker", "-j", "--listen", c.addrs[i], "--admin", c.admins[i], "--rate", "0", "--data", filepath.Join(c.dir, fmt.Sprint("data", i)),
 		"--control", c.control(i), "--cluster-listen", c.routes[i], "--cluster-secret", c.secret(),
 		// What is advertised leads nowhere: they meet over the wires alone.
 		"--cluster-advertise", "127.0.0.1:1",

@@ -3,6 +3,7 @@
 package robust
 
 import (
+	"bufio"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -107,8 +108,9 @@ func (c *trackers) cutOneOff(rng *rand.Rand) {
 
 // restartAll kills all trackers at once and starts them again.
 func (c *trackers) restartAll() {
-	<-time.After(4 * time.Second) // completed counts are written every few seconds,
-	c.awaitReady()                // unless the ledger does not answer
+	for i := range c.nodes { // what no ledger has yet may die with all of them
+		drive.Eventually(c.t, 2*soon, fmt.Sprintf("tracker %d does not see all completed counts written", i), func() bool { return c.unwritten(i) == 0 })
+	}
 	for i := range c.nodes {
 		c.nodes[i].Kill()
 	}
@@ -181,6 +183,24 @@ func (c *trackers) logDelay() {
 		slowest = max(slowest, time.Since(began))
 	}
 	c.t.Logf("a peer is handed out by all trackers after %v at most", slowest)
+}
+
+// unwritten is how many completed downloads a tracker knows that are not in the
+// ledger, -1 when it does not say.
+func (c *trackers) unwritten(i int) int {
+	client := http.Client{Timeout: 2 * time.Second}
+	r, err := client.Get("http://" + c.admins[i] + "/metrics")
+	if err != nil {
+		return -1
+	}
+	defer r.Body.Close()
+	for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+		n := -1
+		if _, err := fmt.Sscanf(lines.Text(), "p2p_tracker_cluster_completions_unwritten %d", &n); err == nil {
+			return n
+		}
+	}
+	return -1
 }
 
 // ready reports whether a tracker says that it is ready.
