@@ -66,7 +66,7 @@ func newTrackers(t *testing.T) *trackers {
 		t.Fatal(err)
 	}
 	for i := range c.nodes {
-		c.addrs[i], c.admins[i], c.routes[i] = freeAddr(t), freeAddr(t), freeAddr(t)
+		c.addrs[i], c.admins[i], c.routes[i] = drive.Addr(t), drive.Addr(t), drive.Addr(t)
 	}
 	for i := range c.nodes {
 		for j := range c.nodes {
@@ -82,25 +82,6 @@ func newTrackers(t *testing.T) *trackers {
 }
 
 func (c *trackers) secret() string { return filepath.Join(c.dir, "secret") }
-
-// freeAddr returns an address of this machine that nobody listens on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		u, err := net.ListenPacket("udp", l.Addr().String())
-		l.Close()
-		if err == nil {
-			u.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free for both protocols")
-	return ""
-}
 
 // start starts a tracker, or starts it again.
 func (c *trackers) start(i int) {

@@ -74,10 +74,10 @@ func (s *share) run(command string, args ...string) *drive.Process {
 func (s *share) seed(flags ...string) {
 	s.t.Helper()
 	if s.at == "" {
-		s.at = "127.0.0.1:0"
+		s.at = drive.Addr(s.t)
 	}
 	s.seeder = s.run("seed", append([]string{s.torrent, "-o", s.source, "--listen", s.at, "-j"}, flags...)...)
-	s.at = s.seeder.Started(soon).Listen
+	s.seeder.Started(soon)
 }
 
 // get starts to download into dir, from the seeder.

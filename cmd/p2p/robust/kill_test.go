@@ -100,7 +100,7 @@ func TestASeederThatComesBackIsFoundAgain(t *testing.T) {
 // the leecher, which have no other way to find each other.
 func TestATrackerThatComesBackIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	tracker := startTracker(t, "127.0.0.1:0")
+	tracker := startTracker(t, drive.Addr(t))
 	at := tracker.Started(soon)
 	s := newShare(t, mib, "-a", at.Announce[0])
 	tracker.Kill()

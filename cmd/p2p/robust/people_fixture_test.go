@@ -42,7 +42,7 @@ func newPerson(t *testing.T, name string, flags ...string) *person {
 // newPersonAt is newPerson with a profile in folder dir.
 func newPersonAt(t *testing.T, name, dir string, flags ...string) *person {
 	t.Helper()
-	p := &person{t: t, name: name, dir: dir, at: freeAddr(t), flags: flags}
+	p := &person{t: t, name: name, dir: dir, at: drive.Addr(t), flags: flags}
 	t.Cleanup(func() { p.kill() })
 	p.start()
 	ask(t, p.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: name})

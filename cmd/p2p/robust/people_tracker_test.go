@@ -65,7 +65,7 @@ func TestWithoutTheTrackerPeopleTalkOnAndFindEachOtherWhenItIsBack(t *testing.T)
 		t.Skip("takes long")
 	}
 	t.Parallel()
-	tracker := startTracker(t, "127.0.0.1:0")
+	tracker := startTracker(t, drive.Addr(t))
 	at := tracker.Started(soon)
 	g := newGate(t, at.Announce[0])
 	alice, bob := newPerson(t, "alice", "--tracker", g.url), newPerson(t, "bob", "--tracker", g.url)
@@ -77,7 +77,7 @@ func TestWithoutTheTrackerPeopleTalkOnAndFindEachOtherWhenItIsBack(t *testing.T)
 	began := time.Now()
 	for _, p := range []*person{alice, bob} {
 		p.kill()
-		p.at = freeAddr(t)
+		p.at = drive.Addr(t)
 		p.start()
 	}
 	alice.says("bob", "where are you?")

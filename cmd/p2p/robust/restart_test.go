@@ -27,7 +27,7 @@ type restarted struct {
 }
 
 func newRestarted(t *testing.T) *restarted {
-	return &restarted{t: t, dir: t.TempDir(), addr: freeAddr(t)}
+	return &restarted{t: t, dir: t.TempDir(), addr: drive.Addr(t)}
 }
 
 // snapshot is the file that outlives it.
