@@ -92,22 +92,15 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 }
 
 func (a *app) renameCommand(p *profileFlags) *cobra.Command {
-	var file string
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use: "rename NAME", Short: a.text.Say("account.rename.short"), Example: "p2p account rename alicia", Args: a.one("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			password, err := a.password(file, false)
-			if err != nil {
-				return err
-			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				_, err := c.Rename(ctx, request(&p2pv1.RenameRequest{Name: args[0], Password: password}))
+				_, err := c.Rename(ctx, request(&p2pv1.RenameRequest{Name: args[0]}))
 				return err
 			})
 		},
 	}
-	cmd.Flags().StringVar(&file, "password-file", "", a.text.Say("account.password_file"))
-	return cmd
 }
 
 func (a *app) whoamiCommand(p *profileFlags) *cobra.Command {

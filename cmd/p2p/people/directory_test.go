@@ -68,7 +68,7 @@ func (w town) settle(name string) *person {
 	w.t.Helper()
 	p := w.open(filepath.Join(w.t.TempDir(), name))
 	ask(w.t, p.Register, &p2pv1.RegisterRequest{Name: name, Password: password})
-	ask(w.t, p.SetPresence, &p2pv1.SetPresenceRequest{Presence: p2pv1.Presence_PRESENCE_ONLINE})
+	ask(w.t, p.SetPresence, &p2pv1.SetPresenceRequest{Presence: p2pv1.Presence_PRESENCE_ONLINE.Enum()})
 	return p
 }
 

@@ -121,7 +121,7 @@ func (n *Node) openArchive() (*history.Archive, error) {
 
 // reset makes n the node of nobody.
 func (n *Node) reset() {
-	n.self, n.node, n.own, n.attended = nil, nil, nil, nil
+	n.self, n.node, n.own, n.attended, n.away = nil, nil, nil, nil, manner{}
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
 	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}

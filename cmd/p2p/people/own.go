@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/cmd/p2p/api"
-	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
@@ -154,10 +153,25 @@ func (n *Node) addrs() []netip.AddrPort {
 const (
 	certificatesSetting = "certificates"
 	facesSetting        = "faces"
+	mannerSetting       = "manner"
 )
 
-// load reads what is remembered of others.
+// load reads what is remembered of others, and of this person: how he appears, and what he has typed and not sent.
 func (n *Node) load(ctx context.Context) error {
+	if err := n.recallManner(ctx); err != nil {
+		return err
+	}
+	drafts, err := n.archive.Drafts(ctx)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	for _, d := range drafts {
+		if id, err := parseID(d.Place); err == nil {
+			n.drafts[id] = d.Text
+		}
+	}
+	n.mu.Unlock()
 	b, err := n.archive.Setting(ctx, certificatesSetting)
 	if err != nil {
 		return err
@@ -204,24 +218,6 @@ func (n *Node) lost(what string, err error) {
 	if err != nil {
 		n.log.Warn("cannot keep "+what, zap.Error(err))
 	}
-}
-
-// manner is what this person has said about being there.
-type manner struct {
-	said  p2pv1.Presence // unspecified: nothing
-	shown p2pv1.Presence // what others were told last
-}
-
-// now returns how the person appears: as he said, else as there while a program is open in which he
-// reads.
-func (m manner) now(watched bool, _ int) p2pv1.Presence {
-	switch {
-	case m.said != p2pv1.Presence_PRESENCE_UNSPECIFIED:
-		return m.said
-	case watched:
-		return p2pv1.Presence_PRESENCE_ONLINE
-	}
-	return p2pv1.Presence_PRESENCE_AWAY
 }
 
 // beatEvery is how often the Node looks after what nobody asks it to.

@@ -103,7 +103,7 @@ func ask[Q, A any](t *testing.T, call func(context.Context, *connect.Request[Q])
 
 func (p *person) name(name string) {
 	p.t.Helper()
-	ask(p.t, p.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: name, Presence: p2pv1.Presence_PRESENCE_ONLINE})
+	ask(p.t, p.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: &name, Presence: p2pv1.Presence_PRESENCE_ONLINE.Enum()})
 }
 
 func (p *person) contact(name string) *p2pv1.Contact {

@@ -40,27 +40,6 @@ func (n *Node) whoami() *p2pv1.WhoamiResponse {
 	return r
 }
 
-// SetPresence implements p2pv1connect.PeopleHandler.
-func (n *Node) SetPresence(ctx context.Context, r *connect.Request[p2pv1.SetPresenceRequest]) (*connect.Response[p2pv1.SetPresenceResponse], error) {
-	if name := r.Msg.DisplayName; name != "" {
-		if !plain(name, maxNameLen) {
-			return nil, fail(invalid, api.TooLong, "limit", "64")
-		}
-		if err := n.ensure(ctx); err != nil {
-			return nil, failure(err)
-		}
-		if err := n.write(ctx, record{Name: &name}); err != nil {
-			return nil, failure(err)
-		}
-	}
-	n.mu.Lock()
-	n.away.said = r.Msg.Presence
-	n.away.shown = p2pv1.Presence_PRESENCE_UNSPECIFIED // tell others, also of the name
-	n.mu.Unlock()
-	n.appear()
-	return connect.NewResponse(&p2pv1.SetPresenceResponse{}), nil
-}
-
 // Stop implements p2pv1connect.PeopleHandler.
 func (n *Node) Stop(context.Context, *connect.Request[p2pv1.StopRequest]) (*connect.Response[p2pv1.StopResponse], error) {
 	n.stop.Do(func() { close(n.done) })

@@ -45,7 +45,7 @@ func newPersonAt(t *testing.T, name, dir string, flags ...string) *person {
 	p := &person{t: t, name: name, dir: dir, at: drive.Addr(t), flags: flags}
 	t.Cleanup(func() { p.kill() })
 	p.start()
-	ask(t, p.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: name})
+	ask(t, p.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: &name})
 	return p
 }
 

@@ -75,13 +75,7 @@ func (s *session) peopleAnswer(a answer) {
 	case *p2pv1.ListDevicesResponse:
 		s.showDevices(got)
 	case *p2pv1.SetPresenceResponse:
-		q := a.ask.(*p2pv1.SetPresenceRequest)
-		if q.GetDisplayName() != "" {
-			s.me.DisplayName = q.GetDisplayName()
-		}
-		if q.GetPresence() != p2pv1.Presence_PRESENCE_UNSPECIFIED {
-			s.me.Presence = q.GetPresence()
-		}
+		s.me = got.GetMe()
 		s.word("chat.presence.set", s.me.GetDisplayName(), s.presenceWord(s.me.GetPresence()))
 	}
 }

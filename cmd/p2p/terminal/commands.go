@@ -52,9 +52,9 @@ func init() { // and not above: the help reads the list itself
 		{"find", "WORDS", "chat.help.find", 1, (*session).searchHere},
 		{"log", "", "chat.help.log", 0, (*session).sayLog},
 		{"who", "", "chat.help.who", 0, (*session).showWho},
-		{"nick", "NAME", "chat.help.nick", 1, func(s *session, name string) { s.ask(&p2pv1.SetPresenceRequest{DisplayName: name}) }},
+		{"nick", "NAME", "chat.help.nick", 1, func(s *session, name string) { s.ask(&p2pv1.SetPresenceRequest{DisplayName: &name}) }},
 		{"away", "", "chat.help.away", 0, being(p2pv1.Presence_PRESENCE_AWAY)},
-		{"back", "", "chat.help.back", 0, being(p2pv1.Presence_PRESENCE_ONLINE)},
+		{"back", "", "chat.help.back", 0, being(p2pv1.Presence_PRESENCE_UNSPECIFIED)},
 		{"mute", "", "chat.help.mute", 0, (*session).mute},
 		{"ok", "", "chat.help.ok", 0, func(s *session, _ string) { s.acknowledge() }},
 		{"colour", "dark|light|contrast|none", "chat.help.colour", 1, (*session).setColour},
@@ -233,7 +233,7 @@ func (s *session) mute(string) {
 }
 
 func being(p p2pv1.Presence) func(*session, string) {
-	return func(s *session, _ string) { s.ask(&p2pv1.SetPresenceRequest{Presence: p}) }
+	return func(s *session, _ string) { s.ask(&p2pv1.SetPresenceRequest{Presence: &p}) }
 }
 
 func (s *session) setColour(name string) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
@@ -202,6 +203,21 @@ func (n *fakeNode) SaveDraft(_ context.Context, q *connect.Request[p2pv1.SaveDra
 	defer n.mu.Unlock()
 	n.drafts[q.Msg.Where] = q.Msg.Text
 	return connect.NewResponse(&p2pv1.SaveDraftResponse{}), nil
+}
+
+func (n *fakeNode) SetPresence(_ context.Context, q *connect.Request[p2pv1.SetPresenceRequest]) (*connect.Response[p2pv1.SetPresenceResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if q.Msg.DisplayName != nil {
+		n.me.DisplayName = q.Msg.GetDisplayName()
+	}
+	if q.Msg.Presence != nil {
+		n.me.Presence = q.Msg.GetPresence()
+		if q.Msg.GetPresence() == p2pv1.Presence_PRESENCE_UNSPECIFIED {
+			n.me.Presence = p2pv1.Presence_PRESENCE_ONLINE // somebody is looking
+		}
+	}
+	return connect.NewResponse(&p2pv1.SetPresenceResponse{Me: proto.Clone(n.me).(*p2pv1.WhoamiResponse)}), nil
 }
 
 func (n *fakeNode) Typing(context.Context, *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error) {

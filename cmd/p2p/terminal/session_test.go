@@ -256,7 +256,7 @@ func TestCommandsAskTheNode(t *testing.T) {
 		{"room", asked[*p2pv1.CreateRoomRequest](st)[0].Name == "book club" && asked[*p2pv1.CreateRoomRequest](st)[0].Limit == 12},
 		{"verify", asked[*p2pv1.VerifyContactRequest](st)[0].Who == account("bo") && asked[*p2pv1.VerifyContactRequest](st)[0].Same},
 		{"send", asked[*p2pv1.OfferRequest](st)[0].Path == "/tmp/some file"},
-		{"away", asked[*p2pv1.SetPresenceRequest](st)[0].Presence == p2pv1.Presence_PRESENCE_AWAY},
+		{"away", asked[*p2pv1.SetPresenceRequest](st)[0].GetPresence() == p2pv1.Presence_PRESENCE_AWAY},
 		{"kick", asked[*p2pv1.ChangeMemberRequest](st)[0].Who == account("bo")},
 		{"role", asked[*p2pv1.ChangeMemberRequest](st)[1].Role == p2pv1.Role_ROLE_MODERATOR && asked[*p2pv1.ChangeMemberRequest](st)[1].Who == account("chen")},
 		{"title", asked[*p2pv1.ChangeRoomRequest](st)[0].GetName() == "new"},
@@ -266,6 +266,17 @@ func TestCommandsAskTheNode(t *testing.T) {
 		if !c.ok {
 			t.Errorf("/%s asks for something else", c.what)
 		}
+	}
+}
+
+func TestAnotherNameLeavesSomebodyAwayAndBackFollowsThePersonAgain(t *testing.T) {
+	st := usual(t).keys("'/away", "enter", "'/nick Mia", "enter").shows("others see you as Mia, away")
+	if q := asked[*p2pv1.SetPresenceRequest](st); len(q) != 2 || q[0].DisplayName != nil || q[1].Presence != nil {
+		t.Errorf("asked %v", q)
+	}
+	st.keys("'/back", "enter").shows("others see you as Mia, online")
+	if q := asked[*p2pv1.SetPresenceRequest](st)[2]; q.Presence == nil || q.GetPresence() != p2pv1.Presence_PRESENCE_UNSPECIFIED {
+		t.Errorf("/back asks for %v", q)
 	}
 }
 

@@ -921,10 +921,11 @@ func (x *WhoamiResponse) GetEncrypted() bool {
 	return false
 }
 
+// SetPresenceRequest changes what is in it, and leaves the rest; both outlive the node.
 type SetPresenceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Presence      Presence               `protobuf:"varint,1,opt,name=presence,proto3,enum=p2p.v1.Presence" json:"presence,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Presence      *Presence              `protobuf:"varint,1,opt,name=presence,proto3,enum=p2p.v1.Presence,oneof" json:"presence,omitempty"`    // AWAY or ONLINE until it is changed; UNSPECIFIED: as a program shows the person
+	DisplayName   *string                `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"` // empty: the name at the directory
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -960,21 +961,22 @@ func (*SetPresenceRequest) Descriptor() ([]byte, []int) {
 }
 
 func (x *SetPresenceRequest) GetPresence() Presence {
-	if x != nil {
-		return x.Presence
+	if x != nil && x.Presence != nil {
+		return *x.Presence
 	}
 	return Presence_PRESENCE_UNSPECIFIED
 }
 
 func (x *SetPresenceRequest) GetDisplayName() string {
-	if x != nil {
-		return x.DisplayName
+	if x != nil && x.DisplayName != nil {
+		return *x.DisplayName
 	}
 	return ""
 }
 
 type SetPresenceResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Me            *WhoamiResponse        `protobuf:"bytes,1,opt,name=me,proto3" json:"me,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1007,6 +1009,13 @@ func (x *SetPresenceResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SetPresenceResponse.ProtoReflect.Descriptor instead.
 func (*SetPresenceResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SetPresenceResponse) GetMe() *WhoamiResponse {
+	if x != nil {
+		return x.Me
+	}
+	return nil
 }
 
 type StopRequest struct {
@@ -1388,7 +1397,6 @@ func (*LogoutResponse) Descriptor() ([]byte, []int) {
 type RenameRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1426,13 +1434,6 @@ func (*RenameRequest) Descriptor() ([]byte, []int) {
 func (x *RenameRequest) GetName() string {
 	if x != nil {
 		return x.Name
-	}
-	return ""
-}
-
-func (x *RenameRequest) GetPassword() string {
-	if x != nil {
-		return x.Password
 	}
 	return ""
 }
@@ -5800,11 +5801,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\tlogged_in\x18\v \x01(\bR\bloggedIn\x12!\n" +
 	"\fdisplay_name\x18\f \x01(\tR\vdisplayName\x12\x1c\n" +
 	"\tdownloads\x18\r \x01(\tR\tdownloads\x12\x1c\n" +
-	"\tencrypted\x18\x0e \x01(\bR\tencrypted\"e\n" +
-	"\x12SetPresenceRequest\x12,\n" +
-	"\bpresence\x18\x01 \x01(\x0e2\x10.p2p.v1.PresenceR\bpresence\x12!\n" +
-	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\"\x15\n" +
-	"\x13SetPresenceResponse\"\r\n" +
+	"\tencrypted\x18\x0e \x01(\bR\tencrypted\"\x8d\x01\n" +
+	"\x12SetPresenceRequest\x121\n" +
+	"\bpresence\x18\x01 \x01(\x0e2\x10.p2p.v1.PresenceH\x00R\bpresence\x88\x01\x01\x12&\n" +
+	"\fdisplay_name\x18\x02 \x01(\tH\x01R\vdisplayName\x88\x01\x01B\v\n" +
+	"\t_presenceB\x0f\n" +
+	"\r_display_name\"=\n" +
+	"\x13SetPresenceResponse\x12&\n" +
+	"\x02me\x18\x01 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\"\r\n" +
 	"\vStopRequest\"\x0e\n" +
 	"\fStopResponse\"\x82\x01\n" +
 	"\x0fRegisterRequest\x12\x12\n" +
@@ -5823,10 +5827,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x02me\x18\x01 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\"'\n" +
 	"\rLogoutRequest\x12\x16\n" +
 	"\x06forget\x18\x01 \x01(\bR\x06forget\"\x10\n" +
-	"\x0eLogoutResponse\"?\n" +
+	"\x0eLogoutResponse\")\n" +
 	"\rRenameRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\tR\bpassword\"\x10\n" +
+	"\x04name\x18\x01 \x01(\tR\x04nameJ\x04\b\x02\x10\x03\"\x10\n" +
 	"\x0eRenameResponse\"\x9b\x01\n" +
 	"\x06Device\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -6365,135 +6368,136 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	11, // 1: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,  // 2: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
 	0,  // 3: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	13, // 4: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13, // 5: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	26, // 6: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
-	3,  // 7: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
-	0,  // 8: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
-	1,  // 9: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	26, // 10: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	31, // 11: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	31, // 12: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
-	5,  // 13: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	31, // 14: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	31, // 15: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,  // 16: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,  // 17: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,  // 18: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	60, // 19: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	44, // 20: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,  // 21: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	45, // 22: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	45, // 23: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 24: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,  // 25: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,  // 26: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	45, // 27: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 28: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	58, // 29: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	59, // 30: p2p.v1.Message.file:type_name -> p2p.v1.File
-	61, // 31: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,  // 32: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	82, // 33: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	7,  // 34: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,  // 35: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	60, // 36: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	60, // 37: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	60, // 38: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	60, // 39: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	60, // 40: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	59, // 41: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	8,  // 42: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	60, // 43: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	82, // 44: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	82, // 45: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	93, // 46: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	60, // 47: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	31, // 48: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	45, // 49: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	94, // 50: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	82, // 51: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	11, // 52: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	95, // 53: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	13, // 54: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,  // 55: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12, // 56: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14, // 57: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16, // 58: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18, // 59: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20, // 60: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22, // 61: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24, // 62: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27, // 63: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29, // 64: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32, // 65: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34, // 66: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36, // 67: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38, // 68: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40, // 69: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42, // 70: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46, // 71: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48, // 72: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50, // 73: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52, // 74: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54, // 75: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56, // 76: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62, // 77: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64, // 78: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66, // 79: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68, // 80: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70, // 81: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72, // 82: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74, // 83: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76, // 84: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78, // 85: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80, // 86: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83, // 87: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85, // 88: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87, // 89: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89, // 90: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91, // 91: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13, // 92: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15, // 93: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17, // 94: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19, // 95: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21, // 96: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23, // 97: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25, // 98: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28, // 99: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30, // 100: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33, // 101: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35, // 102: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37, // 103: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39, // 104: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41, // 105: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43, // 106: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47, // 107: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49, // 108: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51, // 109: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53, // 110: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55, // 111: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57, // 112: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63, // 113: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65, // 114: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67, // 115: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69, // 116: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71, // 117: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73, // 118: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75, // 119: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77, // 120: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79, // 121: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81, // 122: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84, // 123: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86, // 124: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88, // 125: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90, // 126: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92, // 127: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	92, // [92:128] is the sub-list for method output_type
-	56, // [56:92] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	13, // 4: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13, // 5: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13, // 6: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	26, // 7: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	3,  // 8: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
+	0,  // 9: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
+	1,  // 10: p2p.v1.Contact.path:type_name -> p2p.v1.Path
+	26, // 11: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	31, // 12: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	31, // 13: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	5,  // 14: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
+	31, // 15: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	31, // 16: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,  // 17: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,  // 18: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,  // 19: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	60, // 20: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	44, // 21: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,  // 22: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	45, // 23: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	45, // 24: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 25: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,  // 26: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,  // 27: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	45, // 28: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 29: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	58, // 30: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	59, // 31: p2p.v1.Message.file:type_name -> p2p.v1.File
+	61, // 32: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,  // 33: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	82, // 34: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	7,  // 35: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,  // 36: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	60, // 37: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	60, // 38: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	60, // 39: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	60, // 40: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	60, // 41: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	59, // 42: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	8,  // 43: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	60, // 44: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	82, // 45: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	82, // 46: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	93, // 47: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	60, // 48: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	31, // 49: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	45, // 50: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	94, // 51: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	82, // 52: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	11, // 53: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	95, // 54: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	13, // 55: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	9,  // 56: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12, // 57: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14, // 58: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16, // 59: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18, // 60: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20, // 61: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22, // 62: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24, // 63: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27, // 64: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29, // 65: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32, // 66: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34, // 67: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36, // 68: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38, // 69: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40, // 70: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42, // 71: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46, // 72: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48, // 73: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50, // 74: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52, // 75: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54, // 76: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56, // 77: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62, // 78: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64, // 79: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66, // 80: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68, // 81: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70, // 82: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72, // 83: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74, // 84: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76, // 85: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78, // 86: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80, // 87: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83, // 88: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85, // 89: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87, // 90: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89, // 91: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91, // 92: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13, // 93: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15, // 94: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17, // 95: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19, // 96: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21, // 97: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23, // 98: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25, // 99: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28, // 100: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30, // 101: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33, // 102: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35, // 103: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37, // 104: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39, // 105: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41, // 106: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43, // 107: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47, // 108: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49, // 109: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51, // 110: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53, // 111: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55, // 112: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57, // 113: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63, // 114: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65, // 115: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67, // 116: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69, // 117: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71, // 118: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73, // 119: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75, // 120: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77, // 121: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79, // 122: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81, // 123: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84, // 124: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86, // 125: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88, // 126: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90, // 127: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92, // 128: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	93, // [93:129] is the sub-list for method output_type
+	57, // [57:93] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -6501,6 +6505,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	if File_cmd_p2p_api_p2pv1_people_proto != nil {
 		return
 	}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82].OneofWrappers = []any{
 		(*Event_Hello)(nil),

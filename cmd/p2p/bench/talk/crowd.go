@@ -80,8 +80,9 @@ func (c *Crowd) open(ctx context.Context) (err error) {
 		if err := c.start(ctx, p); err != nil {
 			return err
 		}
-		name := &p2pv1.SetPresenceRequest{DisplayName: fmt.Sprintf("person%d", i), Presence: p2pv1.Presence_PRESENCE_ONLINE}
-		if _, err := ask(ctx, p.client.SetPresence, name); err != nil {
+		name := fmt.Sprintf("person%d", i)
+		there := &p2pv1.SetPresenceRequest{DisplayName: &name, Presence: p2pv1.Presence_PRESENCE_ONLINE.Enum()}
+		if _, err := ask(ctx, p.client.SetPresence, there); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,63 @@
+package people_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+const (
+	itself = p2pv1.Presence_PRESENCE_UNSPECIFIED
+	absent = p2pv1.Presence_PRESENCE_AWAY
+	there  = p2pv1.Presence_PRESENCE_ONLINE
+)
+
+func (p *person) be(presence p2pv1.Presence) *p2pv1.WhoamiResponse {
+	p.t.Helper()
+	return ask(p.t, p.SetPresence, &p2pv1.SetPresenceRequest{Presence: presence.Enum()}).Me
+}
+
+// Nobody listens here, so that who says nothing is away by himself.
+func TestWhatIsNotNamedOfAPresenceStaysAsItIs(t *testing.T) {
+	p := open(t, filepath.Join(t.TempDir(), "alice"))
+	p.name("alice")
+	name := "Alice"
+	if me := ask(t, p.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: &name}).Me; me.Presence != there || me.DisplayName != name {
+		t.Errorf("with another name she is %v, %v", me.Presence, me.DisplayName)
+	}
+	if me := p.be(absent); me.Presence != absent || me.DisplayName != name {
+		t.Errorf("away she is %v, %v", me.Presence, me.DisplayName)
+	}
+	p.be(there)
+	if me := p.be(itself); me.Presence != absent {
+		t.Errorf("left to itself it is %v", me.Presence)
+	}
+	for _, no := range []p2pv1.Presence{p2pv1.Presence_PRESENCE_OFFLINE, 17} {
+		if _, err := p.SetPresence(t.Context(), connect.NewRequest(&p2pv1.SetPresenceRequest{Presence: &no})); p.reason(err) != api.Invalid {
+			t.Errorf("%v: %v", no, err)
+		}
+	}
+}
+
+func TestWhatAPersonHasSetOutlivesTheNode(t *testing.T) {
+	alice, bob := two(t)
+	alice.be(there)
+	ask(t, alice.SaveDraft, &p2pv1.SaveDraftRequest{Where: "bob", Text: "dear b"})
+	alice.close()
+	again := open(t, alice.dir)
+	if me := ask(t, again.Whoami, &p2pv1.WhoamiRequest{}); me.Presence != there || me.DisplayName != "alice" {
+		t.Errorf("a restart made %v of her, %v", me.Presence, me.DisplayName)
+	}
+	if c := again.conversation("bob"); c.Draft != "dear b" {
+		t.Errorf("her draft is %q", c.Draft)
+	}
+	bob.be(itself)
+	bob.close()
+	if me := ask(t, open(t, bob.dir).Whoami, &p2pv1.WhoamiRequest{}); me.Presence != absent {
+		t.Errorf("a restart made %v of who is as programs show him", me.Presence)
+	}
+}
