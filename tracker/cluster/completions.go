@@ -46,9 +46,6 @@ const (
 	settleAfter = 2 * time.Second
 	// adoptAfter is how long another node's completion waits for that node to write it. It may have died.
 	adoptAfter = 6 * time.Second
-	// giveUpAfter is how long it waits for the ones before it, of which nobody
-	// has told this node.
-	giveUpAfter = 10 * time.Minute
 	// settleEvery is how often what waits is written.
 	settleEvery = time.Second
 	// maxPending bounds what waits while the ledger is not to be written to.
@@ -301,11 +298,11 @@ func (c *completions) dueIn(n int, now time.Time, all bool) (list []pending) {
 }
 
 // settle writes what is due. With all, this node's own are written whatever
-// their age: it is about to stop. A tally that cannot be read does not keep the
-// others from being written, a ledger that does not answer does.
+// their age: it is about to stop. A tally that cannot be written does not keep the
+// others from it; a ledger that does not answer does, until the next call.
 func (c *completions) settle(ctx context.Context, now time.Time, all bool) error {
 	began := time.Now()
-	var unreadable error
+	var failed, unreadable error
 	for _, n := range c.due(now, all) {
 		c.stalls.begin()
 		err := c.write(ctx, n, c.dueIn(n, now, all), now)
@@ -313,12 +310,12 @@ func (c *completions) settle(ctx context.Context, now time.Time, all bool) error
 			unreadable, err = err, nil
 		}
 		c.stalls.end(err)
-		if err != nil {
+		if failed = cmp.Or(err, failed); err != nil && (ctx.Err() != nil || passes(err)) {
 			return err
 		}
 	}
 	c.stalls.written(began.Add(-settleAfter))
-	return unreadable
+	return errors.Join(failed, unreadable)
 }
 
 // writeAttempts is how often a tally is tried while other nodes write it too.
@@ -332,9 +329,9 @@ func (c *completions) write(ctx context.Context, n int, list []pending, now time
 		if k := c.tallies[n].Load(); k != nil {
 			have = *k
 		}
-		next, more := have.with(list, c.self, now)
+		next, more := have.with(list, now)
 		if more == 0 {
-			return nil // somebody else was faster, or is to be
+			return nil // somebody else was faster
 		}
 		value := next.append(nil)
 		var revision ledger.Revision
@@ -379,11 +376,7 @@ func (c *completions) run(ctx context.Context, l ledger.Ledger, now func() time.
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
-	group.Go(func() {
-		if err := c.bucket.Watch(ctx, c.learn); err != nil && ctx.Err() == nil {
-			c.log.Error("completed counts are not followed", zap.Error(err))
-		}
-	})
+	group.Go(func() { c.follow(ctx) })
 	ticker := time.NewTicker(settleEvery)
 	defer ticker.Stop()
 	for {
@@ -397,6 +390,26 @@ func (c *completions) run(ctx context.Context, l ledger.Ledger, now func() time.
 		}
 		if err := c.settle(ctx, now(), false); err != nil && ctx.Err() == nil {
 			c.log.Debug("completed counts wait for the ledger", zap.Error(err))
+		}
+	}
+}
+
+// followAgain is how long follow waits after a watch has failed.
+const followAgain = 2 * time.Second
+
+// follow learns what stands in the ledger until ctx ends. A watch that fails is
+// begun anew: without it this node would count for ever what it knew then.
+func (c *completions) follow(ctx context.Context) {
+	for {
+		err := c.bucket.Watch(ctx, c.learn)
+		if ctx.Err() != nil {
+			return
+		}
+		c.log.Warn("completed counts are not followed for a moment", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(followAgain):
 		}
 	}
 }

@@ -35,6 +35,8 @@
 // at once and written within seconds, by the node where it happened or, when that
 // has died, by another; see completions. A node that was cut off tells of its own
 // when it is asked for what was missed, and is not ready before it has written them.
+// None waits for another: a tally says which are missing between those that it has,
+// and takes them whenever they come, from whomever.
 // One is lost only with a node that dies before it has told anybody, or when all
 // nodes that know of it die within these seconds. One is
 // counted twice only for a client that finishes at two nodes at once while these

@@ -47,6 +47,7 @@ type Node struct {
 	seq      atomic.Uint64 // of the last batch
 	trouble  atomic.Pointer[error]
 	wake     chan struct{} // for the goroutine that syncs
+	met      chan struct{} // for the one that publishes: somebody does not know this node yet
 
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -65,7 +66,7 @@ func Start(o Options) (*Node, error) {
 	}
 	n := &Node{
 		opts: o, id: id, started: time.Now(), boot: uint64(time.Now().UnixNano()),
-		subject: fmt.Sprintf("p2p.tracker.%d.%s", version, o.Name), wake: make(chan struct{}, 1),
+		subject: fmt.Sprintf("p2p.tracker.%d.%s", version, o.Name), wake: make(chan struct{}, 1), met: make(chan struct{}, 1),
 	}
 	n.store = &Store{
 		Store: o.Local, key: identityKey(o.Secret, o.Name), shared: o.shared(), now: o.Now, renew: o.PeerTTL / renewals,
@@ -211,6 +212,8 @@ func (n *Node) publish(ctx context.Context) {
 		case <-flush.C:
 			n.store.outbox.flush()
 			n.send()
+		case <-n.met:
+			n.greet()
 		case <-greet.C:
 			n.greet()
 			n.store.recent.fit(n.peers())
@@ -245,6 +248,8 @@ func (n *Node) say(b []byte) bool {
 	return true
 }
 
+// greet says hello. Only the goroutine that publishes calls it: a batch that came
+// after the hello that counts it would be taken for one that was missed.
 func (n *Node) greet() {
 	t := n.store.Tally()
 	m := hello{
@@ -315,7 +320,7 @@ func (n *Node) meet(h header, m hello) {
 	met := n.members.hello(h, m, time.Now(), n.opts.PeerTTL)
 	if met.joined {
 		n.opts.Log.Info("a node has joined", zap.String("node", h.node.String()), zap.String("label", m.label))
-		n.greet() // so that it need not wait to know of this one
+		signal(n.met) // so that it need not wait to know of this one
 	}
 	if met.missed {
 		n.missed()

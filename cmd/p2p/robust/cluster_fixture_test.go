@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,24 +43,13 @@ type trackers struct {
 	routes [3]string // where they listen for each other
 	wires  [3][3]*cable
 
-	kills  [3][]time.Time
 	banned []string
-
-	mu        sync.Mutex
-	finished  map[int]bool // peers that have announced that they are complete
-	completed []completedAt
-	maybe     int // completions of which nobody knows whether they were heard
-}
-
-// completedAt is an announce of "completed" that was answered.
-type completedAt struct {
-	node int
-	at   time.Time
+	finish finished
 }
 
 func newTrackers(t *testing.T) *trackers {
 	t.Helper()
-	c := &trackers{t: t, dir: t.TempDir(), finished: make(map[int]bool)}
+	c := &trackers{t: t, dir: t.TempDir(), finish: finished{peers: make(map[int]bool)}}
 	if err := os.WriteFile(c.secret(), []byte("the secret of a test, long enough to be one\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -177,18 +165,17 @@ var transport = &http.Transport{MaxIdleConnsPerHost: 16}
 // missing counts the peers that some tracker does not know.
 func (c *trackers) missing() (sum int) {
 	for i := range c.nodes {
-		sum += peers - c.scrape(i, func(f httpwire.File) int { return f.Complete + f.Incomplete })
+		sum += peers
+		for _, f := range c.scrape(i) {
+			sum -= f.Complete + f.Incomplete
+		}
 	}
 	return sum
 }
 
-// downloaded is the completed count of all torrents together.
-func (c *trackers) downloaded(i int) int {
-	return c.scrape(i, func(f httpwire.File) int { return f.Downloaded })
-}
-
-// scrape adds up something about all torrents.
-func (c *trackers) scrape(i int, what func(httpwire.File) int) (sum int) {
+// scrape returns what a tracker says about all torrents, nothing if it does not
+// answer.
+func (c *trackers) scrape(i int) []httpwire.File {
 	var hashes []infohash.T
 	for n := range torrents {
 		hashes = append(hashes, hashOf(n))
@@ -196,41 +183,19 @@ func (c *trackers) scrape(i int, what func(httpwire.File) int) (sum int) {
 	client := http.Client{Timeout: 5 * time.Second}
 	r, err := client.Get("http://" + c.addrs[i] + "/scrape?" + string(httpwire.AppendScrapeQuery(nil, hashes)))
 	if err != nil {
-		return 0
+		return nil
 	}
 	defer r.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 	if err != nil {
-		return 0
+		return nil
 	}
 	answer, err := httpwire.ParseScrapeResponse(body)
 	if err != nil {
 		c.t.Errorf("a scrape of tracker %d: %v", i, err)
-		return 0
+		return nil
 	}
-	for _, f := range answer.Files {
-		sum += what(f)
-	}
-	return sum
-}
-
-// grace is how long before its death a tracker may have accepted a completion
-// that it had no time to tell the others of.
-const grace = 500 * time.Millisecond
-
-// completions returns how many completions must have been counted, and how many
-// may have been.
-func (c *trackers) completions() (least, most int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, d := range c.completed {
-		if !slices.ContainsFunc(c.kills[d.node], func(kill time.Time) bool {
-			return kill.After(d.at) && kill.Sub(d.at) <= grace
-		}) {
-			least++
-		}
-	}
-	return least, len(c.completed) + c.maybe
+	return answer.Files
 }
 
 // load is clients that announce at all trackers.
@@ -279,9 +244,10 @@ func (c *trackers) work(l *load, node int, rng *rand.Rand) {
 		if rng.IntN(1000) == 0 {
 			event = "completed"
 		}
-		if event != "" && !c.finish(peer) {
+		if event != "" && !c.finish.may(peer) {
 			event = ""
 		}
+		asked := time.Now()
 		ports, ok := c.ask(node, peer, 50, event, time.Second)
 		switch {
 		case !ok:
@@ -294,30 +260,11 @@ func (c *trackers) work(l *load, node int, rng *rand.Rand) {
 			l.answer.Add(1)
 		}
 		if event != "" {
-			c.finishing(node, ports != nil)
+			c.finish.add(completed{node, peer % torrents, ports != nil, asked, time.Now()})
 		}
 		if ports == nil {
 			<-time.After(20 * time.Millisecond)
 		}
-	}
-}
-
-// finish reports whether a peer may finish now: nobody does so twice.
-func (c *trackers) finish(peer int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	may := !c.finished[peer]
-	c.finished[peer] = true
-	return may
-}
-
-func (c *trackers) finishing(node int, answered bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if answered {
-		c.completed = append(c.completed, completedAt{node, time.Now()})
-	} else {
-		c.maybe++
 	}
 }
 

@@ -3,7 +3,6 @@
 package robust
 
 import (
-	"bufio"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -70,8 +69,9 @@ func (c *trackers) killOne(rng *rand.Rand) {
 }
 
 func (c *trackers) kill(victim int) {
+	from := time.Now()
 	c.nodes[victim].Kill()
-	c.kills[victim] = append(c.kills[victim], time.Now())
+	c.finish.killed(kill{victim, from, time.Now()})
 }
 
 // pauseOne stops a tracker for longer than the others wait for it.
@@ -108,14 +108,34 @@ func (c *trackers) cutOneOff(rng *rand.Rand) {
 
 // restartAll kills all trackers at once and starts them again.
 func (c *trackers) restartAll() {
-	for i := range c.nodes { // what no ledger has yet may die with all of them
-		drive.Eventually(c.t, 2*soon, fmt.Sprintf("tracker %d does not see all completed counts written", i), func() bool { return c.unwritten(i) == 0 })
-	}
+	c.settles("what no ledger has yet may die with all of them", func() (left []string) {
+		for i := range c.nodes {
+			if n := c.unwritten(i); n != 0 {
+				left = append(left, fmt.Sprintf("tracker %d knows %d completed downloads that are not written", i, n))
+			}
+		}
+		return left
+	})
 	for i := range c.nodes {
 		c.nodes[i].Kill()
 	}
 	for i := range c.nodes {
 		c.start(i)
+	}
+}
+
+// settles waits until wrong finds nothing, and fails the test with what it found
+// last when that takes too long.
+func (c *trackers) settles(what string, wrong func() []string) {
+	c.t.Helper()
+	for end := time.Now().Add(2 * soon); ; <-time.After(100 * time.Millisecond) {
+		found := wrong()
+		if len(found) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			c.t.Fatalf("%s:\n%s", what, strings.Join(found, "\n"))
+		}
 	}
 }
 
@@ -143,27 +163,28 @@ func (c *trackers) check(load *load) {
 // checkHardState makes sure that no accepted ban is gone, and that completed
 // counts are what clients were told.
 func (c *trackers) checkHardState() {
-	t := c.t
-	for i := range c.nodes {
-		drive.Eventually(t, soon, fmt.Sprintf("tracker %d does not know all of the %d bans", i, len(c.banned)), func() bool {
+	c.t.Helper()
+	c.settles("bans are forgotten", func() (forgotten []string) {
+		for i := range c.nodes {
 			p := c.command(i, "ban", "list")
 			p.Wait(soon)
-			return !slices.ContainsFunc(c.banned, func(b string) bool { return !strings.Contains(p.Out()+"\n", b+"\n") })
-		})
-	}
-	least, most := c.completions()
-	for i := range c.nodes {
-		got := 0
-		for end := time.Now().Add(soon); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
-			if got = c.downloaded(i); got >= least && got <= most {
-				break
+			for _, b := range c.banned {
+				if !strings.Contains(p.Out()+"\n", b+"\n") {
+					forgotten = append(forgotten, fmt.Sprintf("tracker %d has no ban of %s, of %d", i, b, len(c.banned)))
+				}
 			}
 		}
-		if got < least || got > most {
-			t.Errorf("tracker %d has counted %d completed", i, got)
+		return forgotten
+	})
+	c.settles("completed downloads are not counted as clients were told", c.miscounted)
+	least, most := c.finish.counts()
+	sum := func(counts [torrents]int) (n int) {
+		for _, count := range counts {
+			n += count
 		}
-		t.Logf("tracker %d: %d completed; %d to %d were told so", i, got, least, most)
+		return n
 	}
+	c.t.Logf("%d to %d completed downloads are counted", sum(least), sum(most))
 }
 
 // logDelay announces peers at one tracker and says how long it takes the others
@@ -183,24 +204,6 @@ func (c *trackers) logDelay() {
 		slowest = max(slowest, time.Since(began))
 	}
 	c.t.Logf("a peer is handed out by all trackers after %v at most", slowest)
-}
-
-// unwritten is how many completed downloads a tracker knows that are not in the
-// ledger, -1 when it does not say.
-func (c *trackers) unwritten(i int) int {
-	client := http.Client{Timeout: 2 * time.Second}
-	r, err := client.Get("http://" + c.admins[i] + "/metrics")
-	if err != nil {
-		return -1
-	}
-	defer r.Body.Close()
-	for lines := bufio.NewScanner(r.Body); lines.Scan(); {
-		n := -1
-		if _, err := fmt.Sscanf(lines.Text(), "p2p_tracker_cluster_completions_unwritten %d", &n); err == nil {
-			return n
-		}
-	}
-	return -1
 }
 
 // ready reports whether a tracker says that it is ready.
