@@ -15,8 +15,9 @@ import (
 type Store interface {
 	// Announce applies a and returns the swarm as it stands right after, atomically, without the caller.
 	//
-	// At most want peers are returned, chosen at random; a seed is given no
-	// seeds. The counts include the caller, as a scrape's would. The
+	// At most want peers are returned, chosen at random. A seed is given no seeds;
+	// a leech is given seeds first and then leeches, for which a quarter of want is
+	// kept, if there are so many. The counts include the caller, as a scrape's would. The
 	// result shares memory with a.Into and with nothing that the store keeps.
 	Announce(ctx context.Context, a Announce, want int) (Swarm, error)
 	// Scrape returns the counts of hashes, in their order; those of a torrent

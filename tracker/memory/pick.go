@@ -35,9 +35,15 @@ func (v *view) eligible(forSeed bool) int {
 	return int(v.t.n)
 }
 
+// leechShare is the part of a leech's answer that is kept for leeches while there
+// are as many. With none of it, a swarm with as many seeds as an answer has places
+// becomes a star: every leech asks the same few seeds, which have no room for all,
+// and no leech ever learns of another with which it could exchange pieces. With
+// more of it, who has just come finds less of those who have everything.
+const leechShare = 4
+
 // choose adds up to want peers of v to into. A seed gets leeches only. A leech
-// gets seeds first, but no more than half of the places while there are leeches
-// for the others: those have what it wants too, and time to give it.
+// gets seeds first, and then leeches.
 func (v *view) choose(into *wire.Peers, c chooser, want int) {
 	if v.t.n == 0 || want <= 0 {
 		return
@@ -52,9 +58,9 @@ func (v *view) choose(into *wire.Peers, c chooser, want int) {
 		if c.at >= 0 && c.at < border {
 			leeches--
 		}
-		seeds := min(v.t.seeds(), max((want+1)/2, want-leeches))
+		seeds := min(v.t.seeds(), want-min(leeches, want/leechShare))
 		*dst = v.draw(*dst, extent{border, int(v.t.n)}, seeds, c)
-		want -= max(0, seeds)
+		want -= seeds
 	}
 	*dst = v.draw(*dst, extent{0, border}, want, c)
 }

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,24 +61,68 @@ func seedsAreNotGivenSeeds(t *testing.T, s tracker.Store) {
 	wantPeers(t, announce(t, s, with(seed(3), wire.Completed), 50))
 }
 
-func aLeechIsGivenSeedsAndLeeches(t *testing.T, s tracker.Store) {
-	for n := range 40 {
-		announce(t, s, seed(n), 0)
-		announce(t, s, leech(100+n), 0)
-	}
-	seeds := 0
-	swarm := announce(t, s, leech(500), 20)
-	for a := range swarm.Peers.All() {
-		if a.Addr().Compare(Addr4(99).Addr()) <= 0 {
-			seeds++
+// Seeds come first, for they have everything. A quarter is for leeches all the same:
+// they must learn of each other.
+func aLeechIsGivenSeedsFirstAndThenLeeches(t *testing.T, s tracker.Store) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const firstLeech = 1000
+	for torrent := range 40 {
+		seeds, leeches := rng.IntN(60), rng.IntN(60)
+		if torrent%4 == 0 { // a store may keep large swarms in another way
+			seeds, leeches = rng.IntN(1000), rng.IntN(1000)
+		}
+		in := func(a tracker.Announce) tracker.Announce { a.InfoHash = Hash(torrent); return a }
+		for n := range seeds {
+			announce(t, s, in(seed(n)), 0)
+		}
+		for n := range leeches {
+			announce(t, s, in(leech(firstLeech+n)), 0)
+		}
+		others, asker := leeches, in(leech(firstLeech))
+		if leeches > 0 {
+			others--
+		}
+		for want := range 52 {
+			wantSeeds := min(seeds, want-min(others, want/4))
+			wantLeeches := min(others, want-wantSeeds)
+			kinds := ""
+			swarm := announce(t, s, asker, want)
+			for a := range swarm.Peers.All() {
+				if a.Addr().Less(Addr4(firstLeech).Addr()) {
+					kinds += "S"
+				} else {
+					kinds += "l"
+				}
+			}
+			if kinds != strings.Repeat("S", wantSeeds)+strings.Repeat("l", wantLeeches) {
+				t.Fatalf("of %d seeds and %d other leeches, %d wanted, a leech is given %s; want %d and then %d", seeds, others, want, kinds, wantSeeds, wantLeeches)
+			}
+			if leeches == 0 {
+				announce(t, s, with(asker, wire.Stopped), 0)
+			}
 		}
 	}
-	if seeds == 0 || seeds == 20 {
-		t.Errorf("a leech is given %d seeds in 20 peers of a balanced swarm", seeds)
+}
+
+func everySeedIsHandedOutEquallyOften(t *testing.T, s tracker.Store) {
+	const seeds, want, rounds = 97, 12, 3000 // nine of them are seeds
+	for n := range seeds {
+		announce(t, s, seed(n), 0)
+		announce(t, s, leech(1000+n), 0)
 	}
-	// Where only one kind is left, it fills the answer.
-	if got := announce(t, s, leech(500), 75).Peers.Len(); got != 75 {
-		t.Errorf("%d peers of 80 for a leech that wants 75", got)
+	given := make(map[netip.AddrPort]int)
+	for range rounds {
+		swarm := announce(t, s, leech(1000), want)
+		for a := range swarm.Peers.All() {
+			given[a]++
+		}
+	}
+	// The mean is 278 with a standard deviation of about 16: six of them either way.
+	mean := rounds * (want - want/4) / seeds
+	for n := range seeds {
+		if got := given[Addr4(n)]; got < mean-96 || got > mean+96 {
+			t.Errorf("seed %d was handed out %d times, the mean is %d", n, got, mean)
+		}
 	}
 }
 
