@@ -206,6 +206,31 @@ func TestOnlyWhatIsGivenOfARoomIsChanged(t *testing.T) {
 	oneLineSays(t, errs, "ROOM WHO", "got 1")
 }
 
+func TestWhoJoinsByALinkIsInOrHearsWhyNot(t *testing.T) {
+	join := func(code int, r *p2pv1.Conversation, flags ...string) (out, errs string) {
+		f := newFakePerson()
+		env, _ := withPerson(t, f)
+		if f.joined = r; r != nil {
+			f.events <- &p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: r}}
+		}
+		return p2pWith(t, code, append([]string{"room", "join", "p2p:x"}, flags...), env)
+	}
+	_, errs := join(exitWaiting, nil, "--wait", "1s")
+	oneLineSays(t, errs, "asked alice to let you in")
+	for reason, want := range map[*p2pv1.Reason]string{
+		{Key: api.RoomFull, With: map[string]string{"limit": "12"}}: "the room is full: it takes 12 members",
+		{Key: api.LinkExpired}: "this link has expired; ask for a new one",
+		{Key: api.LinkRevoked}: "was taken back",
+	} {
+		_, errs := join(exitOther, &p2pv1.Conversation{Id: "behind the link", Left: true, Reason: reason})
+		oneLineSays(t, errs, want)
+	}
+	out, _ := join(exitDone, &p2pv1.Conversation{Id: "the room", Name: "lab"}, "-j")
+	if m := object(t, out); m["name"] != "lab" {
+		t.Errorf("it says %v", m)
+	}
+}
+
 func TestMessagesAndFilesAreSent(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)

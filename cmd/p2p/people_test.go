@@ -28,6 +28,7 @@ type fakePerson struct {
 	arrives  bool  // such a request
 	version  string
 	messages []*p2pv1.Message
+	joined   *p2pv1.Conversation // the room behind a link, once an event tells of it
 }
 
 func newFakePerson() *fakePerson {
@@ -105,10 +106,18 @@ func (f *fakePerson) ListConversations(_ context.Context, r *connect.Request[p2p
 	lab := &p2pv1.Conversation{Id: "1", Name: "lab", Limit: 50, Role: p2pv1.Role_ROLE_OWNER, Members: []*p2pv1.Member{
 		{Name: "alice", Role: p2pv1.Role_ROLE_OWNER, Presence: p2pv1.Presence_PRESENCE_ONLINE}, {Name: "bob", Role: p2pv1.Role_ROLE_MEMBER},
 	}}
+	if r.Msg.Where == "behind the link" {
+		lab = f.joined
+	}
 	if r.Msg.Where != "" {
 		return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab}})
 	}
 	return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab, {Id: "2", Name: "bob", Direct: true}}})
+}
+
+func (f *fakePerson) JoinRoom(_ context.Context, r *connect.Request[p2pv1.JoinRoomRequest]) (*connect.Response[p2pv1.JoinRoomResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.JoinRoomResponse{Conversation: &p2pv1.Conversation{Id: "behind the link", Waiting: "alice"}})
 }
 
 func (f *fakePerson) Send(_ context.Context, r *connect.Request[p2pv1.SendRequest]) (*connect.Response[p2pv1.SendResponse], error) {

@@ -55,7 +55,7 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 		note := ""
 		switch {
 		case r.Left:
-			note = a.text.Say("room.left")
+			note = a.whyLeft(r)
 		case r.Waiting != "":
 			note = a.text.Say("room.waiting", safe(r.Waiting))
 		}
@@ -65,6 +65,14 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 		})
 	}
 	return a.printTable(rows)
+}
+
+// whyLeft says why somebody is not in a room.
+func (a *app) whyLeft(r *p2pv1.Conversation) string {
+	if why, known := api.ExplainReason(a.text, r.Reason); known {
+		return safe(why)
+	}
+	return a.text.Say("room.left")
 }
 
 // printRoom tells a program what has become of a room. People see that there is no error.
@@ -149,21 +157,57 @@ func (a *app) roomLinkCommand(p *profileFlags) *cobra.Command {
 }
 
 func (a *app) roomJoinCommand(p *profileFlags) *cobra.Command {
-	return &cobra.Command{
-		Use: "join LINK", Short: a.text.Say("room.join.short"), Example: "p2p room join p2p:...", Args: a.one("LINK"),
+	wait := units.Duration(5 * time.Second)
+	cmd := &cobra.Command{
+		Use: "join LINK", Short: a.text.Say("room.join.short"), Long: a.text.Say("room.join.long"),
+		Example: "p2p room join p2p:...", Args: a.one("LINK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				r, err := c.JoinRoom(ctx, request(&p2pv1.JoinRoomRequest{Link: args[0]}))
+				r, err := joinRoom(ctx, c, args[0], time.Duration(wait))
 				if err != nil {
 					return err
 				}
-				if w := r.Msg.Conversation.GetWaiting(); w != "" {
-					a.say("room.waiting", safe(w))
+				if err := a.printRoom(r); err != nil || r.Waiting == "" {
+					return err
 				}
-				return a.printRoom(r.Msg.Conversation)
+				return a.fail(exitWaiting, "room.waiting", safe(r.Waiting))
 			})
 		},
 	}
+	cmd.Flags().Var(&wait, "wait", a.text.Say("room.join.wait"))
+	return cmd
+}
+
+// joinRoom follows a link, and waits until somebody has let this person in or refused: that is an error. Otherwise
+// the room that it returns is waiting.
+func joinRoom(ctx context.Context, c *api.Client, link string, wait time.Duration) (*p2pv1.Conversation, error) {
+	limit, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	stream, err := c.Events(limit, request(&p2pv1.EventsRequest{}))
+	if err != nil && limit.Err() == nil {
+		return nil, err
+	}
+	joined, err := c.JoinRoom(ctx, request(&p2pv1.JoinRoomRequest{Link: link}))
+	if err != nil {
+		return nil, err
+	}
+	r, id := joined.Msg.Conversation, joined.Msg.Conversation.GetId()
+	for r.GetReason() == nil && r.GetWaiting() != "" && stream != nil && stream.Receive() {
+		if stream.Msg().GetConversation() == nil {
+			continue
+		}
+		now, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: id}))
+		if err != nil {
+			return nil, err
+		}
+		if len(now.Msg.Conversations) == 1 {
+			r = now.Msg.Conversations[0]
+		}
+	}
+	if r.GetReason() != nil {
+		return nil, api.Refused(r.Reason)
+	}
+	return r, ctx.Err()
 }
 
 func (a *app) roomLeaveCommand(p *profileFlags) *cobra.Command {

@@ -7,6 +7,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
 )
 
@@ -40,10 +41,14 @@ var explained = map[string]struct {
 	TooMany:            {"reason.too_many", nil},
 	BadLink:            {"reason.bad_link", []string{"problem"}},
 	LinkExpired:        {"reason.link_expired", nil},
+	LinkRevoked:        {"reason.link_revoked", nil},
+	LinkPowerless:      {"reason.link_powerless", nil},
+	LinkRefused:        {"reason.link_refused", nil},
 	NoSuchConversation: {"reason.no_such_conversation", []string{"where"}},
 	NotMember:          {"reason.not_member", []string{"where"}},
 	NotAllowed:         {"reason.not_allowed", nil},
 	RoomFull:           {"reason.room_full", []string{"limit"}},
+	Removed:            {"reason.removed", nil},
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	NotYours:           {"reason.not_yours", nil},
@@ -64,17 +69,24 @@ func Reasons() []string {
 	return keys
 }
 
+// ExplainReason is Explain for a reason that stands by itself. It is false for none, and one that is not known.
+func ExplainReason(c *text.Catalogue, reason *p2pv1.Reason) (string, bool) {
+	e, ok := explained[reason.GetKey()]
+	if !ok {
+		return "", false
+	}
+	args := make([]any, len(e.with))
+	for i, name := range e.with {
+		args[i] = cmp.Or(reason.GetWith()[name], "…")
+	}
+	return c.Say(e.message, args...), true
+}
+
 // Explain says what the error of a call means, in the language of c. What it quotes comes from strangers: it is not
 // safe to print yet.
 func Explain(c *text.Catalogue, err error) string {
-	if reason := ReasonOf(err); reason != nil {
-		if e, ok := explained[reason.Key]; ok {
-			args := make([]any, len(e.with))
-			for i, name := range e.with {
-				args[i] = cmp.Or(reason.With[name], "…")
-			}
-			return c.Say(e.message, args...)
-		}
+	if said, ok := ExplainReason(c, ReasonOf(err)); ok {
+		return said
 	}
 	if e, ok := errors.AsType[*connect.Error](err); ok {
 		if e.Code() == connect.CodeUnavailable || e.Code() == connect.CodeCanceled { // as a node that dies leaves it

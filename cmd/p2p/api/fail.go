@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -38,12 +40,18 @@ const (
 	MailboxFull    = "mailbox_full"    // too many requests wait for him: who
 	TooMany        = "too_many"        // requests in a short time
 	BadLink        = "bad_link"        // problem
-	LinkExpired    = "link_expired"    //
+
+	// Why a link does not lead into a room, besides RoomFull and Removed; in Conversation.reason.
+	LinkExpired   = "link_expired"   //
+	LinkRevoked   = "link_revoked"   // by who gave it
+	LinkPowerless = "link_powerless" // who gave it may not let anybody in any more
+	LinkRefused   = "link_refused"   // it is not said why
 
 	NoSuchConversation = "no_such_conversation" // where
 	NotMember          = "not_member"           // this person is not, or not any more: where
 	NotAllowed         = "not_allowed"          // by the role of this person
 	RoomFull           = "room_full"            // limit
+	Removed            = "removed"              // this person, from a room
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
 	NotYours           = "not_yours"            // the message is another's
@@ -68,6 +76,19 @@ func Fail(code connect.Code, key string, with ...string) error {
 		err.AddDetail(detail)
 	}
 	return err
+}
+
+// Refused returns the error of a call that was refused later, for a reason that an answer or event has.
+func Refused(r *p2pv1.Reason) error {
+	code := connect.CodeFailedPrecondition
+	if r.GetKey() == RoomFull {
+		code = connect.CodeResourceExhausted
+	}
+	with := make([]string, 0, 2*len(r.GetWith()))
+	for _, name := range slices.Sorted(maps.Keys(r.GetWith())) {
+		with = append(with, name, r.GetWith()[name])
+	}
+	return Fail(code, r.GetKey(), with...)
 }
 
 // ReasonOf returns the reason that a call's error carries, or nil.

@@ -12,6 +12,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/knock"
 	"p2p/peer/identity"
 )
 
@@ -58,6 +59,13 @@ type place struct {
 	Farewell farewell         `json:"farewell,omitzero"`
 	Since    int64            `json:"since,omitempty"` // milliseconds
 	Join     *reach           `json:"join,omitempty"`  // how to get in, while it has not happened
+	Refused  *refusal         `json:"refused,omitempty"`
+}
+
+// refusal is why a link did not lead into a room.
+type refusal struct {
+	Reason string `json:"reason"` // one of package api
+	Limit  int    `json:"limit,omitempty"`
 }
 
 // farewell names the event by which the account left a room.
@@ -182,8 +190,16 @@ func (b *book) blocked(k identity.Key) bool {
 }
 
 // admits reports whether a token lets somebody in: into a room, or as a contact if room is
-// zero. Now is in milliseconds.
-func (b *book) admits(t identity.Token, in room.ID, now int64) bool {
+// zero; and if not, why. Who has a token that was never given out for that hears nothing. Now is in milliseconds.
+func (b *book) admits(t identity.Token, in room.ID, now int64) (ok bool, why knock.Why) {
 	i := b.invites[t]
-	return t != identity.Token{} && i != nil && !i.Void && i.Room == in && now < i.Until
+	switch {
+	case t == identity.Token{} || i == nil || i.Room != in:
+		return false, knock.Unsaid
+	case i.Void:
+		return false, knock.Revoked
+	case now >= i.Until:
+		return false, knock.Expired
+	}
+	return true, knock.Unsaid
 }

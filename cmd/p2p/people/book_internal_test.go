@@ -12,6 +12,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/knock"
 	"p2p/peer/identity"
 )
 
@@ -79,17 +80,18 @@ func TestATokenAdmitsWhereAndWhileItIsMeantTo(t *testing.T) {
 		in    room.ID
 		now   int64
 		want  bool
+		why   knock.Why
 	}{
-		{token, in, 99, true}, {token, in, 100, false}, {token, room.ID{}, 99, false}, {token, room.ID{3}, 99, false},
-		{identity.Token{2}, in, 99, false}, {identity.Token{}, in, 99, false},
+		{token, in, 99, true, knock.Unsaid}, {token, in, 100, false, knock.Expired}, {token, room.ID{}, 99, false, knock.Unsaid},
+		{token, room.ID{3}, 99, false, knock.Unsaid}, {identity.Token{2}, in, 99, false, knock.Unsaid}, {identity.Token{}, in, 99, false, knock.Unsaid},
 	} {
-		if got := b.admits(test.token, test.in, test.now); got != test.want {
-			t.Errorf("%+v: %v", test, got)
+		if got, why := b.admits(test.token, test.in, test.now); got != test.want || why != test.why {
+			t.Errorf("%+v: %v, %v", test, got, why)
 		}
 	}
 	b.apply(record{Invite: &invite{Token: token, Room: in, Until: 100, Void: true}}, history.Position{Lamport: 2})
-	if b.admits(token, in, 1) {
-		t.Error("a link that was revoked admits")
+	if got, why := b.admits(token, in, 1); got || why != knock.Revoked {
+		t.Errorf("a link that was revoked: %v, %v", got, why)
 	}
 }
 

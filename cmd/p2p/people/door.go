@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer"
 	"p2p/peer/ext"
+	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/knock"
 	"p2p/peer/identity"
@@ -44,7 +47,8 @@ type errand struct {
 }
 
 // errands returns who is to be rung: contacts that were asked and have not answered, and hosts of rooms that
-// this person has a link to. One errand for each person: a room comes after the contact.
+// this person has a link to. One errand for each person: a contact comes after the room, since a link is answered at
+// once, and a person may never.
 func (n *Node) errands() map[infohash.T]errand {
 	addrs, trackers := n.addrs(), n.trackers()
 	n.mu.Lock()
@@ -57,14 +61,14 @@ func (n *Node) errands() map[infohash.T]errand {
 		q.Name, q.Trackers, q.Addrs, q.Token = cut(n.displayName(), maxNameLen), first(trackers, maxTrackers), first(addrs, maxAddrs), r.Token
 		all[doorOf(to)] = errand{to, r, q}
 	}
-	for _, p := range n.book.places {
-		if p.Join != nil && !p.Left {
-			add(p.Host, *p.Join, knock.Request{Join: swarmFrom(p.Swarm)})
-		}
-	}
 	for _, c := range n.book.contacts {
 		if c.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
 			add(c.Account, c.Reach, knock.Request{Note: c.Note, Room: c.Room})
+		}
+	}
+	for _, p := range n.book.places {
+		if p.Join != nil && !p.Left {
+			add(p.Host, *p.Join, knock.Request{Join: swarmFrom(p.Swarm)})
 		}
 	}
 	return all
@@ -164,7 +168,7 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 	case k != nil && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && k.Room == room.ID(r.Room):
 		return knock.Answer{Verdict: knock.Refused}
 	}
-	invited := n.book.admits(r.Token, room.ID{}, now)
+	invited, _ := n.book.admits(r.Token, room.ID{}, now)
 	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, from: v.Certificate}
 	n.clerk.do(func(ctx context.Context) {
 		if err := n.asked(ctx, v.Account, l, invited); err != nil && ctx.Err() == nil {
@@ -174,36 +178,64 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 	return knock.Answer{Verdict: knock.Received} // and more when the person, or the clerk, has decided
 }
 
-// answerJoin lets somebody into a room who has a link to it. The caller holds mu.
+// answerJoin lets somebody into a room who has a link to it, or says why not. The caller holds mu.
 func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Answer {
 	p := n.book.places[r.Join.String()]
-	if p == nil || p.Room.IsZero() || !n.book.admits(r.Token, p.Room, now) {
+	if p == nil || p.Room.IsZero() {
 		return knock.Answer{Verdict: knock.Refused}
+	}
+	if ok, why := n.book.admits(r.Token, p.Room, now); !ok {
+		return knock.Answer{Verdict: knock.Refused, Why: why}
 	}
 	c := n.open[p.Room]
-	if c == nil {
-		return knock.Answer{Verdict: knock.Received}
-	}
 	switch {
+	case p.Left:
+		return knock.Answer{Verdict: knock.Refused, Why: knock.Powerless}
+	case c == nil:
+		return knock.Answer{Verdict: knock.Received}
 	case c.talk.Role(v.Account) != room.Nobody:
 		return knock.Answer{Verdict: knock.Accepted, Room: p.Room, Addrs: c.addrs()}
-	case c.talk.Removed(v.Account): // who was thrown out does not come back by a link
-		return knock.Answer{Verdict: knock.Refused}
+	case c.expelled(v.Account): // and does not come back by a link
+		return knock.Answer{Verdict: knock.Refused, Why: knock.Removed}
+	case !c.mayInvite(n.self.accountKey()):
+		return knock.Answer{Verdict: knock.Refused, Why: knock.Powerless}
 	case len(c.talk.Members()) >= c.talk.Options().Limit:
-		return knock.Answer{Verdict: knock.Busy}
+		return c.isFull()
 	}
 	n.faces.called(v.Account, cut(r.Name, maxNameLen))
 	n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account) })
 	return knock.Answer{Verdict: knock.Received} // he is told when it is so
 }
 
-// letIn adds somebody to a room.
+// expelled reports whether somebody was removed from the room by another.
+func (c *conversation) expelled(account identity.Key) bool {
+	by := c.talk.RemovedBy(account)
+	return !by.IsZero() && by != account
+}
+
+// isFull refuses the one too many.
+func (c *conversation) isFull() knock.Answer {
+	return knock.Answer{Verdict: knock.Refused, Why: knock.Full, Limit: c.talk.Options().Limit}
+}
+
+// letIn adds somebody to a room, and tells him. Others may have come, or the rules have changed, since he rang.
 func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key) {
-	if _, err := c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member}); err != nil && ctx.Err() == nil {
-		n.log.Warn("cannot let somebody in who has a link", zap.Error(err))
+	_, err := c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member})
+	answer := knock.Answer{Verdict: knock.Accepted, Room: c.id, Addrs: c.addrs()}
+	switch {
+	case err == nil, c.talk.Role(account) != room.Nobody: // another device has let him in
+	case errors.Is(err, chat.ErrFull):
+		answer = c.isFull()
+	case errors.Is(err, chat.ErrNotAllowed):
+		answer = knock.Answer{Verdict: knock.Refused, Why: knock.Powerless}
+	default: // he rings again
+		if ctx.Err() == nil {
+			n.log.Warn("cannot let somebody in who has a link", zap.Error(err))
+		}
 		return
 	}
-	n.tellVisitor(account, knock.Answer{Verdict: knock.Accepted, Room: c.id, Addrs: c.addrs()})
+	answer.Join = swarmOf(c.id)
+	n.tellVisitor(account, answer)
 }
 
 // tellVisitor tells somebody who may still stand at the door what has become of his request.
@@ -221,16 +253,9 @@ func (n *Node) tellVisitor(account identity.Key, a knock.Answer) {
 // answered takes in what somebody says whose bell was rung.
 func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.known.add(v.Certificate)
-	n.mu.Lock()
-	var joins []place
-	for _, p := range n.book.places {
-		if p.Join != nil && p.Host == v.Account {
-			joins = append(joins, *p)
-		}
-	}
-	n.mu.Unlock()
-	for _, p := range joins {
-		n.joined(ctx, p, v, a)
+	if !a.Join.IsZero() {
+		n.joined(ctx, v, a)
+		return
 	}
 	k, known := n.contact(v.Account)
 	if !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
@@ -248,18 +273,28 @@ func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.tellContact(v.Account)
 }
 
-// joined enters a room whose link was honoured, or gives up.
-func (n *Node) joined(ctx context.Context, p place, v knock.Visitor, a knock.Answer) {
+// joined enters a room whose link was honoured, or gives up and remembers why.
+func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
+	n.mu.Lock()
+	at := n.book.places[a.Join.String()]
+	if at == nil || at.Join == nil || at.Left || at.Host != v.Account {
+		n.mu.Unlock()
+		return
+	}
+	p := *at
+	n.mu.Unlock()
 	switch a.Verdict {
 	case knock.Accepted:
-		if id := room.ID(a.Room); swarmOf(id).String() == p.Swarm {
-			p.Room, p.Join, p.Addrs = id, nil, a.Addrs
-			if v.Listen.IsValid() {
-				p.Addrs = append(p.Addrs, v.Listen)
-			}
+		id := room.ID(a.Room)
+		if swarmOf(id) != a.Join {
+			return
+		}
+		p.Room, p.Join, p.Addrs = id, nil, a.Addrs
+		if v.Listen.IsValid() {
+			p.Addrs = append(p.Addrs, v.Listen)
 		}
 	case knock.Refused:
-		p.Left, p.Join = true, nil
+		p.Left, p.Join, p.Refused = true, nil, refusalOf(a)
 		n.alert(p2pv1.Alert_KIND_ANSWERED, v.Account, p.Name)
 	default:
 		return
@@ -267,5 +302,31 @@ func (n *Node) joined(ctx context.Context, p place, v knock.Visitor, a knock.Ans
 	n.rewrite(ctx, record{Place: &p})
 	n.tellRoom(p.Room)
 	// Until now programs knew the place by its swarm.
-	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: p.Swarm, Name: p.Name, Left: true}}})
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
+		Id: p.Swarm, Name: p.Name, Left: true, Reason: p.Refused.view(),
+	}}})
+}
+
+// refusalOf turns what a door says into what is remembered, and shown.
+func refusalOf(a knock.Answer) *refusal {
+	reason, known := map[knock.Why]string{
+		knock.Full: api.RoomFull, knock.Expired: api.LinkExpired, knock.Revoked: api.LinkRevoked, knock.Removed: api.Removed,
+		knock.Powerless: api.LinkPowerless,
+	}[a.Why]
+	if !known {
+		reason = api.LinkRefused
+	}
+	return &refusal{Reason: reason, Limit: a.Limit}
+}
+
+// view returns a refusal as programs see it, nil for none.
+func (r *refusal) view() *p2pv1.Reason {
+	if r == nil {
+		return nil
+	}
+	reason := &p2pv1.Reason{Key: r.Reason, With: map[string]string{}}
+	if r.Limit > 0 {
+		reason.With["limit"] = strconv.Itoa(r.Limit)
+	}
+	return reason
 }

@@ -73,13 +73,58 @@ func TestALinkLeadsIntoARoomUntilItIsRevoked(t *testing.T) {
 	garden := "garden"
 	ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: garden, RevokeLinks: true})
 	ask(t, dave.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
-	eventually(t, "dave is sent away", func() bool {
-		all := ask(t, dave.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations
-		return len(all) == 1 && all[0].Left
-	})
+	eventually(t, "dave is told", dave.refused(api.LinkRevoked, ""))
 	if got := len(alice.conversation("garden").Members); got != 2 {
 		t.Errorf("%d are in the room", got)
 	}
+}
+
+// refused returns whether somebody was told that he does not get into the only room that he knows of, and why.
+func (p *person) refused(reason, limit string) func() bool {
+	return func() bool {
+		for _, c := range ask(p.t, p.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations {
+			if r := c.Reason; !c.Direct && c.Left && c.Waiting == "" && r.GetKey() == reason && r.GetWith()["limit"] == limit {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func TestWhoFollowsALinkThatLeadsNowhereIsToldWhy(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "bench", Limit: 2})
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "bench"}).Link
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "bench") })
+	ask(t, carol.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "carol is told that it is full", carol.refused(api.RoomFull, "2"))
+	if got := alice.contact("carol").State; got != friend {
+		t.Errorf("for that carol is %v to alice", got)
+	}
+
+	short := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "bench", ValidMillis: 1}).Link
+	ask(t, carol.JoinRoom, &p2pv1.JoinRoomRequest{Link: short})
+	eventually(t, "carol is told that it has expired", carol.refused(api.LinkExpired, ""))
+
+	three := int32(3)
+	ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: "bench", Limit: &three})
+	ask(t, carol.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "with a place more carol is in the room", func() bool { return slices.Contains(carol.rooms(), "bench") })
+	if c := carol.conversation("bench"); c.Reason != nil || c.Left {
+		t.Errorf("she sees %v", c)
+	}
+
+	// Who has left may come again, who was thrown out may not.
+	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "bench"})
+	eventually(t, "alice sees him go", func() bool { return len(alice.conversation("bench").Members) == 2 })
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "bob is back", func() bool { return slices.Contains(bob.rooms(), "bench") })
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "bench", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
+	eventually(t, "bob knows", func() bool { return bob.conversation("bench").Left })
+	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "bench"})
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "bob is told that he was removed", bob.refused(api.Removed, ""))
 }
 
 func TestTheOneTooManyIsRefused(t *testing.T) {

@@ -205,7 +205,7 @@ func lastOwner(c *conversation, account identity.Key) bool {
 
 // depart ends the account's own membership.
 func (n *Node) depart(ctx context.Context, p place) error {
-	p.Left, p.Join = true, nil
+	p.Left, p.Join, p.Refused = true, nil, nil
 	if c := n.conversation(p.Room); c != nil && c.talk.Joined() {
 		e, err := c.talk.Change(ctx, room.Change{Op: room.Remove, Account: n.accountOf()})
 		if err != nil {

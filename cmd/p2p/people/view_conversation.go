@@ -15,12 +15,15 @@ import (
 func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 	out := &p2pv1.Conversation{
 		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: p.Name, Left: p.Left, Draft: v.draft(p.Room), Active: p.Since,
+		Reason: p.Refused.view(),
 	}
 	if out.Direct {
 		out.Name = v.nameOf(p.With)
 	}
 	if p.Room.IsZero() {
-		out.Id, out.Waiting = p.Swarm, v.waiting(p)
+		if out.Id = p.Swarm; !p.Left {
+			out.Waiting = v.waiting(p)
+		}
 		return out, nil
 	}
 	if c := v.Node.conversation(p.Room); c != nil {

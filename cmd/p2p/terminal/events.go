@@ -3,6 +3,7 @@ package terminal
 import (
 	"time"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
@@ -131,6 +132,9 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 		s.conversations[n.GetId()] = c
 		s.restore(c)
 	} else {
+		if n.GetReason() != nil && c.GetReason() == nil {
+			s.expelled(n)
+		}
 		read := c == s.current && c.GetUnread() == 0 && s.focused && c.scroll.follow && !c.moreAfter
 		c.Conversation = n
 		if read {
@@ -143,6 +147,23 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 	}
 	s.sendPending(c)
 	s.openWanted(c)
+}
+
+// whyLeft says why this person is not in a room.
+func (s *session) whyLeft(c *p2pv1.Conversation) string {
+	if why, known := api.ExplainReason(s.say, c.GetReason()); known {
+		return clean(why)
+	}
+	return s.say.Say("chat.header.left")
+}
+
+// expelled tells that this person is not in a room, and why. A room that he has never seen has no name.
+func (s *session) expelled(n *p2pv1.Conversation) {
+	if n.GetName() == "" {
+		s.tell(s.whyLeft(n), true)
+		return
+	}
+	s.tell(s.say.Say("chat.out", clean(n.GetName()), s.whyLeft(n)), true)
 }
 
 // openWanted opens the conversation that the person asked for when it becomes known.

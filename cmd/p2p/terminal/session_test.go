@@ -12,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
 )
@@ -180,6 +181,16 @@ func TestAKeyThatChangedStopsSendingUntilItWasSeen(t *testing.T) {
 	if len(asked[*p2pv1.SendRequest](st)) != 1 {
 		t.Error("not sent after it was seen")
 	}
+}
+
+func TestWhoDoesNotGetIntoARoomIsToldWhy(t *testing.T) {
+	st := usual(t).keys("'/join p2p:x", "enter")
+	st.in(answer{request: request{ask: &p2pv1.JoinRoomRequest{}}, got: &p2pv1.JoinRoomResponse{Conversation: &p2pv1.Conversation{Id: "swarm", Waiting: "Anna"}}})
+	st.shows("asked Anna to let you in")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
+		Id: "swarm", Left: true, Reason: &p2pv1.Reason{Key: api.RoomFull, With: map[string]string{"limit": "12"}},
+	}}})
+	st.shows("You are not in this room: the room is full: it takes 12", "─ the room is full: it takes 12 members")
 }
 
 func TestAMessageCanBeChosenAndActedOn(t *testing.T) {

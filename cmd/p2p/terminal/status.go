@@ -29,7 +29,7 @@ func (s *session) headerLine(width int) line {
 		}
 		left = append(left, span{"# " + s.title(c), style{role: bar, bold: true}}, span{"  " + s.say.Say("chat.header.room", here, len(c.GetMembers())), style{role: bar}})
 		if c.GetLeft() {
-			left = append(left, span{"  " + s.say.Say("chat.header.left"), style{role: bar, bold: true}})
+			left = append(left, span{"  " + s.whyLeft(c.Conversation), style{role: bar, bold: true}})
 		}
 	}
 	return left.with(func(st *style) { st.onBar = true }).fit(width, s.m, style{role: bar})

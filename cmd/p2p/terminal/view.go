@@ -137,10 +137,12 @@ func (s *session) listLines(a area) []line {
 		for l := range strings.SplitSeq(s.say.Say("chat.welcome"), "\n") {
 			lines = append(lines, plainly(l, style{role: faint}).wrap(a.width, s.m)...)
 		}
+	case c.GetReason() != nil && len(c.items) == 0:
+		lines = plainly(s.say.Say("chat.refused", s.whyLeft(c.Conversation)), style{role: failure}).wrap(a.width, s.m)
+	case c.GetWaiting() != "" && len(c.items) == 0:
+		lines = plainly(s.say.Say("chat.waiting", clean(c.GetWaiting())), style{role: away}).wrap(a.width, s.m)
 	case c.loaded && len(c.items) == 0 && len(c.pending) == 0:
 		lines = plainly(s.say.Say("chat.empty"), style{role: faint}).wrap(a.width, s.m)
-	case c.GetWaiting() != "":
-		lines = plainly(s.say.Say("chat.waiting", clean(c.GetWaiting())), style{role: away}).wrap(a.width, s.m)
 	default:
 		for _, v := range s.seen(c, a.height) {
 			lines = append(lines, v.line)

@@ -10,7 +10,7 @@ type view struct {
 	known    bool
 	members  []room.Person
 	roles    map[identity.Key]room.Role
-	former   map[identity.Key]bool
+	former   map[identity.Key]identity.Key   // who has removed them
 	accounts map[identity.Key]identity.Key   // of devices that have joined
 	devices  map[identity.Key][]identity.Key // of accounts
 	ended    map[identity.Key]bool           // devices that have no business here
@@ -21,7 +21,7 @@ type view struct {
 func (t *Talk) refresh() {
 	r := t.store.Room
 	v := &view{
-		members: r.Members(), roles: map[identity.Key]room.Role{}, former: map[identity.Key]bool{}, accounts: r.Joined(),
+		members: r.Members(), roles: map[identity.Key]room.Role{}, former: map[identity.Key]identity.Key{}, accounts: r.Joined(),
 		devices: map[identity.Key][]identity.Key{}, ended: map[identity.Key]bool{}, options: r.Options(),
 	}
 	v.known = len(v.accounts) > 0
@@ -29,7 +29,8 @@ func (t *Talk) refresh() {
 		v.roles[p.Account] = p.Role
 	}
 	for _, account := range r.Former() {
-		v.former[account] = true
+		by, _ := r.Removal(account)
+		v.former[account] = by.Account
 	}
 	for device, account := range v.accounts {
 		if v.devices[account] == nil {
@@ -62,7 +63,14 @@ func (t *Talk) Options() room.Options { return t.view.Load().options }
 func (t *Talk) Role(account identity.Key) room.Role { return t.view.Load().roles[account] }
 
 // Removed reports whether an account was added to the room and is no member now: it was removed, or has left.
-func (t *Talk) Removed(account identity.Key) bool { return t.view.Load().former[account] }
+func (t *Talk) Removed(account identity.Key) bool {
+	_, former := t.view.Load().former[account]
+	return former
+}
+
+// RemovedBy returns who has removed an account: itself, if it has left; zero for a member, and for who was
+// added when there was no place any more.
+func (t *Talk) RemovedBy(account identity.Key) identity.Key { return t.view.Load().former[account] }
 
 // Devices returns the devices of an account that have joined, by key. The slice is shared, and not to be changed.
 func (t *Talk) Devices(account identity.Key) []identity.Key { return t.view.Load().devices[account] }

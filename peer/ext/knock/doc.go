@@ -16,7 +16,8 @@
 //
 //	0 home      a certificate: of the device that answers
 //	1 request   a bencoded dictionary: "c" certificate of the device that rings, "r" request
-//	2 answer    a bencoded dictionary: "v" verdict, "a" addresses, "r" id of a room
+//	2 answer    a bencoded dictionary: "v" verdict, "w" why, "l" limit of members, "j" the "j" of the request that
+//	            it is about, "a" addresses, "r" id of a room
 //
 // # What a stranger can do
 //

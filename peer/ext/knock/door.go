@@ -9,6 +9,7 @@ import (
 
 	"p2p/peer/ext"
 	"p2p/peer/identity"
+	"p2p/torrentfile/infohash"
 )
 
 // Door is what one needs who is rung for. The functions are called by the goroutine that owns the room, and must
@@ -46,8 +47,8 @@ func (d *Answering) Open(t ext.Torrent) ext.Instance {
 	return h
 }
 
-// Tell gives those devices of an account that still stand at the door another answer: the
-// person has decided. It may be called by any goroutine, and never blocks; who is not there hears it when he
+// Tell gives those devices of an account that still stand at the door another answer, to the request whose Join it
+// has: the person has decided. It may be called by any goroutine, and never blocks; who is not there hears it when he
 // rings again.
 func (d *Answering) Tell(account identity.Key, a Answer) {
 	h := d.hall.Load()
@@ -73,6 +74,7 @@ type guest struct {
 	since   time.Time
 	greeted bool // he was shown our certificate
 	account identity.Key
+	join    infohash.T // what he has asked for
 	asked   bool
 }
 
@@ -140,11 +142,15 @@ func (g *guest) rings(now time.Time, b []byte) error {
 	if err != nil {
 		return err
 	}
-	g.account = c.Account
+	g.account, g.join = c.Account, r.Join
 	a, known := g.hall.register.admit(now, c.Account, v.Addr.Addr())
-	if !known {
+	switch {
+	case !known:
 		a = g.hall.door.Answer(v, r)
+		a.Join = r.Join
 		g.hall.register.told(c.Account, a)
+	case a.Join != r.Join:
+		a = Answer{Verdict: Busy} // what he was told last was about something else
 	}
 	g.peer.Send(ext.Chat, appendAnswer(nil, a))
 	return nil
@@ -154,7 +160,7 @@ func (g *guest) rings(now time.Time, b []byte) error {
 func (h *hall) tell(account identity.Key, a Answer) {
 	h.register.told(account, a)
 	for _, g := range h.guests {
-		if g.asked && g.account == account {
+		if g.asked && g.account == account && g.join == a.Join {
 			g.peer.Send(ext.Chat, appendAnswer(nil, a))
 		}
 	}

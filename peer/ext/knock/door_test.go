@@ -24,18 +24,23 @@ func TestWhoIsRungForSpeaksFirstAndTakesARequest(t *testing.T) {
 	if len(d.taken) != 1 || !reflect.DeepEqual(d.taken[0], whole()) || d.from[0].Account != secret(t, 2).Key() || d.from[0].Addr != p.From {
 		t.Errorf("%+v from %+v", d.taken, d.from)
 	}
-	if sent := p.Take(); !slices.Equal(sent, []string{answers(knock.Received)}) {
+	join := whole().Join
+	if sent := p.Take(); !slices.Equal(sent, []string{fmt.Sprintf("\x02d1:j20:%s1:vi1ee", join[:])}) {
 		t.Errorf("answered %q", sent)
 	}
 }
 
 func TestAnAnswerSaysWhichRoomAndWhereItIs(t *testing.T) {
 	d, b := newDoor(t), newBell(t)
-	d.reply = knock.Answer{Verdict: knock.Accepted, Room: [32]byte{7}, Addrs: whole().Addrs}
+	d.reply = knock.Answer{
+		Verdict: knock.Accepted, Why: knock.Full, Limit: 2, Room: [32]byte{7}, Addrs: whole().Addrs,
+	}
+	b.request.Join = whole().Join
 	guest, host := d.joins(200), b.joins(100)
 	host.must(guest.Take()[0])
 	guest.must(host.Take()[0])
 	host.must(guest.Take()[0])
+	d.reply.Join = b.request.Join
 	if len(b.told) != 1 || !reflect.DeepEqual(b.told[0], d.reply) {
 		t.Errorf("told %+v, want %+v", b.told, d.reply)
 	}
@@ -174,6 +179,52 @@ func TestAllStrangersTogetherAreBounded(t *testing.T) {
 	}
 	if n := len(d.taken); n != 150 {
 		t.Errorf("ten minutes later: %d times", n)
+	}
+}
+
+// What he was told about one thing is no answer to another.
+func TestAnAnswerIsAboutWhatWasAsked(t *testing.T) {
+	d := newDoor(t)
+	d.reply = knock.Answer{Verdict: knock.Refused, Why: knock.Expired}
+	join := whole().Join
+	room := fmt.Sprintf("d1:j20:%se", join[:])
+	ring := func(request string) (*player, string) {
+		p := d.joins(200)
+		p.Take()
+		p.must(rings(certify(t, 2, 200, false), request))
+		return p, p.Take()[0]
+	}
+	refused := fmt.Sprintf("\x02d1:j20:%s1:vi3e1:wi2ee", join[:])
+	for range 20 { // the last of them from memory
+		if _, got := ring(room); got != refused {
+			t.Fatalf("told %q, want %q", got, refused)
+		}
+	}
+	p, got := ring("de")
+	if got != answers(knock.Busy) {
+		t.Errorf("about something else: %q", got)
+	}
+	d.Tell(secret(t, 2).Key(), knock.Answer{Verdict: knock.Accepted, Join: whole().Join})
+	d.loop.Run(d.now)
+	if sent := p.Take(); len(sent) > 0 {
+		t.Errorf("told %q", sent)
+	}
+}
+
+func TestAnAnswerOfANewerVersionIsOneWithoutAReason(t *testing.T) {
+	b := newBell(t)
+	host := b.joins(100)
+	host.must(shows(home(t)))
+	host.must("\x02d1:vi3e1:wi99ee")
+	if len(b.told) != 1 || !reflect.DeepEqual(b.told[0], knock.Answer{Verdict: knock.Refused}) {
+		t.Errorf("told %+v", b.told)
+	}
+	for _, bad := range []string{"\x02d1:li-1e1:vi4ee", "\x02d1:li1048577e1:vi4ee", "\x02d1:j3:abc1:vi4ee"} {
+		p := newBell(t).joins(100)
+		p.must(shows(home(t)))
+		if p.says(bad) == nil {
+			t.Errorf("%q breaks no rule", bad)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"p2p/peer/identity"
 	"p2p/torrentfile/benc"
+	"p2p/torrentfile/infohash"
 )
 
 // Verdict is what has become of a request.
@@ -17,15 +18,34 @@ const (
 	Received Verdict = 1 // it waits for the person
 	Accepted Verdict = 2
 	Refused  Verdict = 3
-	Busy     Verdict = 4 // ask later: too many ring, or the room is full
+	Busy     Verdict = 4 // ask later: too many ring
+)
+
+// Why is the reason of a refusal.
+type Why uint8
+
+// The reasons. Only who has a token that was given out is told one: others learn nothing of what there is.
+const (
+	Unsaid    Why = 0
+	Full      Why = 1 // the room has as many members as it may have: Answer.Limit
+	Expired   Why = 2 // the link is too old
+	Revoked   Why = 3 // the link was taken back
+	Removed   Why = 4 // he was removed from the room
+	Powerless Why = 5 // who gave the link may not let anybody in any more
 )
 
 // Answer is what somebody hears who rang.
 type Answer struct {
 	Verdict Verdict
+	Why     Why
+	Limit   int              // of members, 0 to MaxLimit
+	Join    infohash.T       // the Join of the request that this is about; zero for one that has none
 	Room    [32]byte         // id of the room that he may join now; zero for none
 	Addrs   []netip.AddrPort // where its members accept connections, at most MaxAddrs
 }
+
+// MaxLimit bounds Answer.Limit.
+const MaxLimit = 1 << 20
 
 // The kinds of messages.
 const (
@@ -75,14 +95,19 @@ func parseRing(b []byte) (identity.Certificate, Request, error) {
 // answer is an Answer on the wire.
 type answer struct {
 	Addrs   string `bencode:"a,omitempty"`
+	Join    string `bencode:"j,omitempty"`
+	Limit   int64  `bencode:"l,omitempty"`
 	Room    string `bencode:"r,omitempty"`
 	Verdict int64  `bencode:"v"`
+	Why     int64  `bencode:"w,omitempty"`
 }
 
 var answerLimits = benc.Limits{Size: 1 << 10, Depth: 4, Tokens: 32}
 
 func appendAnswer(dst []byte, a Answer) []byte {
-	m := answer{Verdict: int64(a.Verdict), Room: fixed(a.Room[:]), Addrs: appendAddrs(a.Addrs)}
+	m := answer{
+		Verdict: int64(a.Verdict), Why: int64(a.Why), Limit: int64(a.Limit), Join: fixed(a.Join[:]), Room: fixed(a.Room[:]), Addrs: appendAddrs(a.Addrs),
+	}
 	return append(append(dst, kindAnswer), marshal(m)...)
 }
 
@@ -91,10 +116,14 @@ func parseAnswer(b []byte) (a Answer, err error) {
 	if err := benc.Unmarshal(b, &m, answerLimits); err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	if m.Verdict < int64(Received) || m.Verdict > int64(Busy) || !takeFixed(a.Room[:], m.Room) {
+	if m.Verdict < int64(Received) || m.Verdict > int64(Busy) || m.Limit < 0 || m.Limit > MaxLimit ||
+		!takeFixed(a.Room[:], m.Room) || !takeFixed(a.Join[:], m.Join) {
 		return Answer{}, errAnswer
 	}
-	a.Verdict = Verdict(m.Verdict)
+	a.Verdict, a.Limit = Verdict(m.Verdict), int(m.Limit)
+	if m.Why > 0 && m.Why <= int64(Powerless) { // else a newer version knows why
+		a.Why = Why(m.Why)
+	}
 	if a.Addrs, err = parseAddrs(m.Addrs); err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", errAnswer, err)
 	}

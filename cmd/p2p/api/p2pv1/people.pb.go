@@ -2594,6 +2594,7 @@ type Conversation struct {
 	Typing        []string               `protobuf:"bytes,16,rep,name=typing,proto3" json:"typing,omitempty"`   // accounts
 	Waiting       string                 `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"` // why a room that was joined by link is not there yet, for people
 	Late          int32                  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`      // messages that were inserted before ones already read
+	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`   // of left, unless it was this person's own will: such as "room_full" or "link_expired"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2752,6 +2753,13 @@ func (x *Conversation) GetLate() int32 {
 		return x.Late
 	}
 	return 0
+}
+
+func (x *Conversation) GetReason() *Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return nil
 }
 
 type ListConversationsRequest struct {
@@ -5911,7 +5919,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04path\x18\x05 \x01(\x0e2\f.p2p.v1.PathR\x04path\x12\x1d\n" +
 	"\n" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
-	"\x02me\x18\a \x01(\bR\x02me\"\xcf\x03\n" +
+	"\x02me\x18\a \x01(\bR\x02me\"\xf7\x03\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -5931,7 +5939,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04left\x18\x0f \x01(\bR\x04left\x12\x16\n" +
 	"\x06typing\x18\x10 \x03(\tR\x06typing\x12\x18\n" +
 	"\awaiting\x18\x11 \x01(\tR\awaiting\x12\x12\n" +
-	"\x04late\x18\x12 \x01(\x05R\x04late\"0\n" +
+	"\x04late\x18\x12 \x01(\x05R\x04late\x12&\n" +
+	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"0\n" +
 	"\x18ListConversationsRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\"W\n" +
 	"\x19ListConversationsResponse\x12:\n" +
@@ -6387,117 +6396,118 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	60, // 20: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
 	44, // 21: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
 	2,  // 22: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	45, // 23: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	45, // 24: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 25: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,  // 26: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,  // 27: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	45, // 28: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 29: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	58, // 30: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	59, // 31: p2p.v1.Message.file:type_name -> p2p.v1.File
-	61, // 32: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,  // 33: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	82, // 34: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	7,  // 35: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,  // 36: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	60, // 37: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	60, // 38: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	60, // 39: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	60, // 40: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	60, // 41: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	59, // 42: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	8,  // 43: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	60, // 44: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	82, // 45: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	82, // 46: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	93, // 47: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	60, // 48: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	31, // 49: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	45, // 50: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	94, // 51: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	82, // 52: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	11, // 53: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	95, // 54: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	13, // 55: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,  // 56: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12, // 57: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14, // 58: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16, // 59: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18, // 60: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20, // 61: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22, // 62: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24, // 63: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27, // 64: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29, // 65: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32, // 66: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34, // 67: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36, // 68: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38, // 69: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40, // 70: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42, // 71: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46, // 72: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48, // 73: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50, // 74: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52, // 75: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54, // 76: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56, // 77: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62, // 78: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64, // 79: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66, // 80: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68, // 81: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70, // 82: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72, // 83: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74, // 84: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76, // 85: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78, // 86: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80, // 87: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83, // 88: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85, // 89: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87, // 90: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89, // 91: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91, // 92: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13, // 93: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15, // 94: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17, // 95: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19, // 96: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21, // 97: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23, // 98: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25, // 99: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28, // 100: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30, // 101: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33, // 102: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35, // 103: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37, // 104: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39, // 105: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41, // 106: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43, // 107: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47, // 108: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49, // 109: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51, // 110: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53, // 111: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55, // 112: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57, // 113: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63, // 114: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65, // 115: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67, // 116: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69, // 117: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71, // 118: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73, // 119: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75, // 120: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77, // 121: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79, // 122: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81, // 123: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84, // 124: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86, // 125: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88, // 126: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90, // 127: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92, // 128: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	93, // [93:129] is the sub-list for method output_type
-	57, // [57:93] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	10, // 23: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	45, // 24: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	45, // 25: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 26: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,  // 27: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,  // 28: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	45, // 29: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 30: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	58, // 31: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	59, // 32: p2p.v1.Message.file:type_name -> p2p.v1.File
+	61, // 33: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,  // 34: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	82, // 35: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	7,  // 36: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,  // 37: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	60, // 38: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	60, // 39: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	60, // 40: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	60, // 41: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	60, // 42: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	59, // 43: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	8,  // 44: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	60, // 45: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	82, // 46: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	82, // 47: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	93, // 48: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	60, // 49: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	31, // 50: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	45, // 51: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	94, // 52: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	82, // 53: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	11, // 54: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	95, // 55: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	13, // 56: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	9,  // 57: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12, // 58: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14, // 59: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16, // 60: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18, // 61: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20, // 62: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22, // 63: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24, // 64: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27, // 65: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29, // 66: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32, // 67: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34, // 68: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36, // 69: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38, // 70: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40, // 71: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42, // 72: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46, // 73: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48, // 74: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50, // 75: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52, // 76: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54, // 77: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56, // 78: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62, // 79: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64, // 80: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66, // 81: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68, // 82: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70, // 83: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72, // 84: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74, // 85: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76, // 86: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78, // 87: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80, // 88: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83, // 89: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85, // 90: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87, // 91: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89, // 92: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91, // 93: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13, // 94: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15, // 95: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17, // 96: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19, // 97: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21, // 98: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23, // 99: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25, // 100: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28, // 101: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30, // 102: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33, // 103: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35, // 104: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37, // 105: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39, // 106: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41, // 107: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43, // 108: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47, // 109: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49, // 110: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51, // 111: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53, // 112: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55, // 113: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57, // 114: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63, // 115: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65, // 116: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67, // 117: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69, // 118: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71, // 119: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73, // 120: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75, // 121: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77, // 122: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79, // 123: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81, // 124: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84, // 125: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86, // 126: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88, // 127: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90, // 128: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92, // 129: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	94, // [94:130] is the sub-list for method output_type
+	58, // [58:94] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }

@@ -383,6 +383,18 @@ func (r *Room) Former() []identity.Key {
 	return all
 }
 
+// Removal returns the event that ended the membership of an account, the last if there were several; its own if it has
+// left. False for a member, and for who was added when there was no place any more.
+func (r *Room) Removal(account identity.Key) (removal Meta, ok bool) {
+	for _, gone := range slices.Backward(r.stateOf(r.current).removals) {
+		if gone.account == account && gone.device.IsZero() && !gone.again {
+			a := r.numbered[gone.by]
+			return Meta{Event: a.event, Account: a.account, View: a.view.name}, true
+		}
+	}
+	return Meta{}, false
+}
+
 // Ended reports whether a device has no business in the room any more: its account is no member, or it
 // was revoked.
 func (r *Room) Ended(device identity.Key) bool {

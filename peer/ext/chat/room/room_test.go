@@ -78,6 +78,37 @@ func TestTheOneTooManyIsRefused(t *testing.T) {
 	}
 }
 
+func TestARoomKnowsWhoEndedAMembership(t *testing.T) {
+	w := company(t, room.Moderator, room.Member, room.Member)
+	owner, moderator, left, thrown := w.people[0], w.people[1], w.people[2], w.people[3]
+	by := func(p *person) (identity.Key, bool) {
+		m, ok := owner.room.Removal(p.account.Key())
+		return m.Account, ok
+	}
+	if who, ok := by(left); ok {
+		t.Errorf("a member was removed by %v", who)
+	}
+	w.change(left, room.Change{Op: room.Remove, Account: left.account.Key(), Cuts: left.room.Cuts(left.account.Key())})
+	w.change(moderator, room.Change{Op: room.Remove, Account: thrown.account.Key(), Cuts: moderator.room.Cuts(thrown.account.Key())})
+	w.heal()
+	if who, ok := by(left); !ok || who != left.account.Key() {
+		t.Errorf("who has left was removed by %v, %v", who, ok)
+	}
+	if who, ok := by(thrown); !ok || who != moderator.account.Key() {
+		t.Errorf("who was thrown out was removed by %v, %v", who, ok)
+	}
+	w.change(owner, room.Change{Op: room.Add, Account: left.account.Key(), Role: room.Member})
+	if who, ok := by(left); ok {
+		t.Errorf("who came again was removed by %v", who)
+	}
+	w.change(owner, room.Change{Op: room.SetRoom, Options: room.Options{Name: "three", Limit: 3}})
+	late := secret(t, w.rng).Key()
+	w.change(owner, room.Change{Op: room.Add, Account: late, Role: room.Member})
+	if m, ok := owner.room.Removal(late); ok || !slices.Contains(owner.room.Former(), late) {
+		t.Errorf("the one too many was removed by %v", m.Account)
+	}
+}
+
 func TestWhoWasRemovedCannotWriteIntoThePast(t *testing.T) {
 	w := company(t, room.Member)
 	owner, gone := w.people[0], w.people[1]

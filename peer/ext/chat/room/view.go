@@ -32,6 +32,7 @@ type removal struct {
 	account identity.Key
 	device  identity.Key // of Revoke; zero for all devices of the account
 	cuts    map[identity.Key]uint64
+	by      int  // number of the act
 	again   bool // the account was added again,
 	after   int  // by the act of this number
 }
@@ -92,14 +93,14 @@ func (s *state) apply(a *act, r *Room) {
 		}
 	case Remove:
 		delete(s.members, c.Account)
-		s.removals = append(s.removals, removal{account: c.Account, cuts: cutsOf(c.Cuts)})
+		s.removals = append(s.removals, removal{account: c.Account, cuts: cutsOf(c.Cuts), by: a.number})
 	case SetRole:
 		s.members[c.Account] = c.Role
 	case SetRoom:
 		s.options = c.Options
 	case Revoke:
 		device := c.Cuts[0].Device
-		s.removals = append(s.removals, removal{account: r.accounts[device], device: device, cuts: cutsOf(c.Cuts)})
+		s.removals = append(s.removals, removal{account: r.accounts[device], device: device, cuts: cutsOf(c.Cuts), by: a.number})
 	}
 }
 
