@@ -29,4 +29,8 @@
 //     the same machine as the tracker". Not for a tracker behind a proxy on the
 //     same machine that is not listed as one: there, every client looks local.
 //   - In the same process, call Service.Announce with the address to hand out.
+//
+// # What strangers try
+//
+// threats_test.go has a table of it, with the tests that show what becomes of each.
 package tracker

@@ -182,6 +182,26 @@ func TestOneNetworkCannotFillTheStore(t *testing.T) {
 	}
 }
 
+// A scrape and a farewell cost a stranger one packet each: what they name must not
+// cost memory.
+func TestWhoAsksAndWhoLeavesLeaveNothingBehind(t *testing.T) {
+	s := memory.New(memory.Options{MaxMemory: 16 << 20, Seed: 1})
+	try(t, s, 0, public(wire.IPv4, 1, 1), storetest.Start)
+	before, tally := s.Pressure().Memory, s.Tally()
+	for n := range 100_000 {
+		if _, err := s.Scrape(t.Context(), []infohash.T{torrent(n)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		gone := tracker.Announce{InfoHash: torrent(n), Peer: public(wire.Family(n%2), n, 2), Event: wire.Stopped, Time: storetest.Start}
+		if _, err := s.Announce(t.Context(), gone, 50); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Pressure().Memory; got != before || s.Tally() != tally {
+		t.Errorf("%d bytes are taken, %d were before; %+v", got, before, s.Tally())
+	}
+}
+
 // The one that has been silent for longest goes, so that whoever shares an
 // address with a liar gets in.
 func TestAnAddressHasOnlySoManyPeersInASwarm(t *testing.T) {
