@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -191,7 +192,7 @@ func (n *Node) mail(ctx context.Context, a *attendance, m directory.Mail) {
 // directoryView is how things stand with the directory.
 func (n *Node) directoryView() *p2pv1.Directory {
 	n.mu.Lock()
-	a, s := n.attended, n.self
+	a, s, named := n.attended, n.self, n.directory
 	n.mu.Unlock()
 	switch {
 	case a != nil:
@@ -205,7 +206,7 @@ func (n *Node) directoryView() *p2pv1.Directory {
 	case s != nil && s.directory != "":
 		return &p2pv1.Directory{Url: s.directory}
 	}
-	return &p2pv1.Directory{Url: n.opt.Directory}
+	return &p2pv1.Directory{Url: cmp.Or(named, n.opt.Directory)}
 }
 
 // announceOf returns the announce URL of the tracker that a directory belongs to.

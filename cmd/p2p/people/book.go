@@ -177,6 +177,9 @@ func (b *book) free(name string, but identity.Key) string {
 	return try
 }
 
+// empty reports whether the account knows nobody, is nowhere, and has invited nobody.
+func (b *book) empty() bool { return len(b.contacts)+len(b.places)+len(b.invites) == 0 }
+
 // friend reports whether the two have each other.
 func (b *book) friend(k identity.Key) bool {
 	c := b.contacts[k]

@@ -278,8 +278,9 @@ func (n *Node) beat(ctx context.Context) {
 		if count%5 == 4 {
 			n.measure()
 		}
-		if count%10 == 9 {
+		if count%10 == 9 && n.changing.TryLock() { // who changes the person remembers by himself
 			n.remember()
+			n.changing.Unlock()
 		}
 		n.appear()
 	}

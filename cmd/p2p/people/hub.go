@@ -90,6 +90,15 @@ func (h *hub) watched() (there bool, count int) {
 	return there, len(h.all)
 }
 
+// cutAll cuts all off: what they know is of a history that is no more. They come back.
+func (h *hub) cutAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.all {
+		h.cut(l)
+	}
+}
+
 // close cuts all off, for good.
 func (h *hub) close() {
 	h.mu.Lock()

@@ -66,7 +66,7 @@ type Node struct {
 	asking   sync.Mutex    // held by who decides on a request, this person's or another's; before changing
 	changing sync.Mutex    // held by who makes what runs fit the book; before mu
 	mu       sync.Mutex    // guards all that follows
-	self     *self         // nil while the profile belongs to nobody
+	self     *self         // nil while the profile belongs to nobody; it does not change, another takes its place (become)
 	node     *peer.Node    // nil as well
 	own      *conversation // of the account's devices
 	book     *book
@@ -84,6 +84,9 @@ type Node struct {
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
 	anew     int // how often something was taken out of unread, to be counted anew
+
+	directory, label string   // that programs have named last, for who registers or logs in
+	announced        []string // announces as they were when the node began
 }
 
 var _ p2pv1connect.PeopleHandler = (*Node)(nil)
@@ -99,10 +102,11 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}
-	n := &Node{opt: o, log: o.Log, done: make(chan struct{}), known: newCertificates(), faces: newFaces()}
+	n := &Node{opt: o, log: o.Log, done: make(chan struct{}), known: newCertificates(), faces: newFaces(), label: o.Label}
 	n.files = newExchange(n)
 	var err error
-	if n.archive, err = n.openArchive(); err != nil {
+	n.archive, err = history.Open(filepath.Join(o.Dir, "history"), history.Options{Read: chat.Summarize, Passphrase: o.Passphrase})
+	if err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}
 	n.reset()
@@ -113,10 +117,6 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 		return nil, errors.Join(fmt.Errorf("open profile: %w", err), n.Close(ctx))
 	}
 	return n, nil
-}
-
-func (n *Node) openArchive() (*history.Archive, error) {
-	return history.Open(filepath.Join(n.opt.Dir, "history"), history.Options{Read: chat.Summarize, Passphrase: n.opt.Passphrase})
 }
 
 // reset makes n the node of nobody.
@@ -166,14 +166,13 @@ func (n *Node) begin(ctx context.Context, s *self) error {
 		return err
 	}
 	n.mu.Lock()
-	n.node = node
+	n.node, n.announced = node, n.announces()
 	n.mu.Unlock()
-	if err := n.openOwn(ctx); err != nil {
+	if s, err = n.openOwn(ctx, s); err != nil {
 		return err
 	}
 	if port := node.Addr().Port(); port != s.port {
-		s.port = port
-		if err := s.save(n.archive); err != nil {
+		if _, err := n.become(s, func(s *self) { s.port = port }); err != nil {
 			return err
 		}
 	}
@@ -208,7 +207,7 @@ func (n *Node) ensure(ctx context.Context) error {
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	n.mu.Lock()
-	s := n.self
+	s, label := n.self, n.label
 	n.mu.Unlock()
 	switch {
 	case s == nil:
@@ -225,7 +224,7 @@ func (n *Node) ensure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err = newSelf(account, device, n.opt.Label, time.Now())
+	s, err = newSelf(account, device, label, time.Now())
 	if err != nil {
 		return err
 	}

@@ -17,29 +17,27 @@ import (
 	"p2p/peer/identity"
 )
 
-// openOwn opens the room of the account's devices. The first device of an account makes it. The caller holds
-// changing.
-func (n *Node) openOwn(ctx context.Context) error {
-	s := n.self
+// openOwn opens the room of the account's devices. The first device of an account makes it, and its self is another one
+// then. The caller holds changing.
+func (n *Node) openOwn(ctx context.Context, s *self) (*self, error) {
 	var birth *room.Birth
 	if s.own.IsZero() {
 		birth = &room.Birth{Certificate: s.certificate, Options: room.Options{Limit: 1, History: -1}}
 	}
 	c, err := n.converse(ctx, s.own, birth, n.trackers(), true)
 	if err != nil {
-		return err
+		return s, err
 	}
 	if birth != nil {
-		s.own = c.id
-		if err := s.save(n.archive); err != nil {
+		if s, err = n.become(s, func(s *self) { s.own = c.id }); err != nil {
 			c.close(ctx)
-			return err
+			return s, err
 		}
 	}
 	n.mu.Lock()
 	n.own = c
 	n.mu.Unlock()
-	return n.readBook(ctx)
+	return s, n.readBook(ctx)
 }
 
 // readBook reads the book out of the own room.
@@ -96,15 +94,21 @@ func (n *Node) write(ctx context.Context, r record) error {
 
 // trackers returns the announce URLs under which this person is found.
 func (n *Node) trackers() []string {
-	if len(n.opt.Trackers) > 0 {
-		return n.opt.Trackers
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.self != nil && n.self.directory != "" {
+	return n.announces()
+}
+
+// announces is trackers for who holds mu.
+func (n *Node) announces() []string {
+	switch {
+	case len(n.opt.Trackers) > 0:
+		return n.opt.Trackers
+	case n.self != nil && n.self.directory != "":
 		return []string{announceOf(n.self.directory)}
-	}
-	if n.opt.Directory != "" {
+	case n.directory != "":
+		return []string{announceOf(n.directory)}
+	case n.opt.Directory != "":
 		return []string{announceOf(n.opt.Directory)}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite" // and the driver of that name
@@ -58,6 +59,7 @@ type Options struct {
 // Archive is the history of one profile. Its methods may be called by any goroutine.
 type Archive struct {
 	options Options
+	owner   atomic.Pointer[owner] // as Options or Belong said
 	path    string
 	lock    *lock
 	box     box // seals what is stored
@@ -91,6 +93,7 @@ func Open(path string, o Options) (*Archive, error) {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
 	a := &Archive{options: o, path: path, lock: l}
+	a.Belong(o.Account, o.Device)
 	if err := a.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open history: %w", err), a.close(), l.release())
 	}

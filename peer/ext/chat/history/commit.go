@@ -23,9 +23,9 @@ func (l *Log) Commit(out room.Outcome) error {
 		l.committed = l.committed[:0]
 		return nil
 	}
-	own := false
+	own, device := false, l.archive.owner.Load().device
 	for i := range l.pending {
-		own = own || l.pending[i].meta.Author == l.archive.options.Device
+		own = own || l.pending[i].meta.Author == device
 	}
 	c := commit{Log: l, w: l.archive.write}
 	err := c.w.transaction(own, func() error { return c.run(out) })

@@ -39,7 +39,7 @@ func scanned(found bool, lamport int64, device []byte, seen int64) readMark {
 func (c *commit) readMark() error {
 	var lamport, seen int64
 	var device []byte
-	found, err := c.w.row(markText, []any{c.n, c.archive.options.Account[:]}, &lamport, &device, &seen)
+	found, err := c.w.row(markText, []any{c.n, c.archive.owner.Load().account[:]}, &lamport, &device, &seen)
 	c.mark = scanned(found, lamport, device, seen)
 	return err
 }
@@ -110,7 +110,7 @@ func (a *Archive) Unread(ctx context.Context, id room.ID) (count int, upto int64
 	if err != nil {
 		return 0, 0, fmt.Errorf("count unread: %w", err)
 	}
-	me := a.options.Account
+	me := a.owner.Load().account
 	var lamport, seen int64
 	var device []byte
 	found, err := a.read.row(ctx, markText, []any{number, me[:]}, &lamport, &device, &seen)

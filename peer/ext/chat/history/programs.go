@@ -11,11 +11,13 @@ import (
 )
 
 // Belong says whose archive it is, as Options.Account and Options.Device do: for who keeps the keys in
-// the settings of the archive itself, under its passphrase. It is called before the first Room, and not while
-// other methods run.
+// the settings of the archive itself, under its passphrase. It is called before the first Room.
 func (a *Archive) Belong(account, device identity.Key) {
-	a.options.Account, a.options.Device = account, device
+	a.owner.Store(&owner{account, device})
 }
+
+// owner is whose an archive is.
+type owner struct{ account, device identity.Key }
 
 // Less reports whether p stands before q.
 func (p Position) Less(q Position) bool {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -212,6 +213,26 @@ func (x *wordIndex) fill(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	return true, x.put(changes)
+}
+
+// forget empties the index in memory: there are no events any more.
+func (x *wordIndex) forget() error {
+	if !x.memory() {
+		return nil
+	}
+	x.build.Lock()
+	defer x.build.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.queue, x.built, x.dirty = nil, 0, false
+	if err := os.Remove(x.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !x.ready {
+		return nil
+	}
+	_, err := x.db.Exec("INSERT INTO words (words) VALUES ('delete-all')")
+	return err
 }
 
 func (x *wordIndex) path() string { return x.archive.path + ".words" }

@@ -1,0 +1,317 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/directory"
+	"p2p/peer/identity"
+)
+
+// Register implements p2pv1connect.PeopleHandler.
+func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRequest]) (*connect.Response[p2pv1.RegisterResponse], error) {
+	n.note(r.Msg.Directory, r.Msg.DeviceLabel)
+	url, err := n.directoryURL()
+	if err != nil {
+		return nil, err
+	}
+	if err := directory.CheckName(r.Msg.Name); err != nil {
+		return nil, failure(err)
+	}
+	if s, err := n.me(); err == nil && s.name != "" {
+		return nil, fail(failed, api.LoggedIn, "name", s.name)
+	}
+	if err := n.ensure(ctx); err != nil {
+		return nil, failure(err)
+	}
+	s, err := n.me()
+	if err != nil {
+		return nil, err
+	}
+	client, err := directory.New(directory.Options{URL: url, Device: s.device, Log: n.log})
+	if err != nil {
+		return nil, failure(err)
+	}
+	extra, err := n.heirloom(ctx, s)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if err := client.Register(ctx, r.Msg.Name, []byte(r.Msg.Password), s.account, extra, s.certificate); err != nil {
+		return nil, namedAt(url, err, r.Msg.Name)
+	}
+	if err := n.loggedIn(ctx, s, r.Msg.Name, url); err != nil {
+		return nil, failure(err)
+	}
+	n.hear(ctx)
+	return connect.NewResponse(&p2pv1.RegisterResponse{Me: n.whoami()}), nil
+}
+
+// Login implements p2pv1connect.PeopleHandler.
+func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
+	n.note(r.Msg.Directory, r.Msg.DeviceLabel)
+	url, err := n.directoryURL()
+	if err != nil {
+		return nil, err
+	}
+	device, err := identity.NewSecret(randomness)
+	if err != nil {
+		return nil, failure(err)
+	}
+	client, err := directory.New(directory.Options{URL: url, Device: device, Log: n.log})
+	if err != nil {
+		return nil, failure(err)
+	}
+	got, err := client.Login(ctx, r.Msg.Name, []byte(r.Msg.Password))
+	if err != nil {
+		return nil, namedAt(url, err, r.Msg.Name)
+	}
+	if old, none := n.me(); none == nil && old.accountKey() == got.Account.Key() {
+		if err = client.Certify(ctx, old.certificate); err == nil {
+			err = n.loggedIn(ctx, old, got.Name, url)
+		}
+	} else {
+		err = n.moveIn(ctx, client, got, device, url)
+	}
+	if err != nil {
+		return nil, namedAt(url, err, r.Msg.Name)
+	}
+	n.hear(ctx)
+	return connect.NewResponse(&p2pv1.LoginResponse{Me: n.whoami()}), nil
+}
+
+// note remembers what a program has named: of the directory the last one counts, for the first may have been mistyped.
+func (n *Node) note(directory, label string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if directory != "" {
+		n.directory = directory
+	}
+	if label != "" {
+		n.label = label
+	}
+}
+
+// directoryURL returns the directory that was named last, else that of the account, else that of the options.
+func (n *Node) directoryURL() (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.directory != "":
+		return n.directory, nil
+	case n.self != nil && n.self.directory != "":
+		return n.self.directory, nil
+	case n.opt.Directory != "":
+		return n.opt.Directory, nil
+	}
+	return "", fail(failed, api.NoDirectory)
+}
+
+// become keeps what change makes of s, and makes it this person. A self does not change: who has one reads it
+// without a lock. The caller holds changing.
+func (n *Node) become(s *self, change func(*self)) (*self, error) {
+	next := *s
+	change(&next)
+	if err := next.save(n.archive); err != nil {
+		return s, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.self = &next
+	return &next, nil
+}
+
+// still returns who this is if he is the person that s was. The caller holds changing.
+func (n *Node) still(s *self) (*self, error) {
+	now, err := n.me()
+	if err == nil && now.accountKey() != s.accountKey() {
+		err = fail(failed, api.LoggedIn, "name", n.nameOf(now.accountKey()))
+	}
+	return now, err
+}
+
+// loggedIn remembers the account at the directory, and begins the session.
+func (n *Node) loggedIn(ctx context.Context, s *self, name, url string) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, err := n.still(s)
+	if err != nil {
+		return err
+	}
+	s, err = n.become(s, func(s *self) { s.name, s.directory, s.loggedOut = name, url, false })
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	asleep := n.node == nil
+	moved := n.attended != nil && n.attended.url != url || !slices.Equal(n.announced, n.announces())
+	n.mu.Unlock()
+	if moved && !asleep { // what runs is to be found at other trackers from now on
+		if err := n.end(ctx); err != nil {
+			n.log.Warn("while moving to another directory", zap.Error(err))
+		}
+	}
+	if moved || asleep {
+		if err := n.begin(ctx, s); err != nil {
+			return err
+		}
+	}
+	n.attend()
+	return nil
+}
+
+// renamed remembers the name that the directory has given.
+func (n *Node) renamed(s *self, name string) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, err := n.still(s)
+	if err != nil {
+		return err
+	}
+	if _, err := n.become(s, func(s *self) { s.name = name }); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.away.shown = p2pv1.Presence_PRESENCE_UNSPECIFIED // others are told
+	return nil
+}
+
+// moveIn makes this the device of an account that there is already.
+func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directory.LoginResult, device identity.Secret, url string) error {
+	n.mu.Lock()
+	label := n.label
+	n.mu.Unlock()
+	s, err := newSelf(got.Account, device, label, time.Now())
+	if err != nil {
+		return err
+	}
+	s.name, s.directory = got.Name, url
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	if err := n.mayVacate(); err != nil {
+		return err
+	}
+	if err := client.Certify(ctx, s.certificate); err != nil {
+		return err
+	}
+	if err := n.vacate(ctx); err != nil {
+		return err
+	}
+	n.archive.Belong(s.accountKey(), s.deviceKey())
+	if s.own, err = n.inherit(ctx, got.Extra); err != nil {
+		return err
+	}
+	if err := s.save(n.archive); err != nil {
+		return err
+	}
+	return n.begin(ctx, s)
+}
+
+// mayVacate returns an error unless the profile is free for another account: it is nobody's, or of keys
+// that have no name and know nobody, such as a registration leaves that has failed. The caller holds changing.
+func (n *Node) mayVacate() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil || n.self.name == "" && n.book.empty() {
+		return nil
+	}
+	return fail(failed, api.LoggedIn, "name", n.nameFor(n.self.accountKey()))
+}
+
+// vacate makes the profile nobody's, and takes all away that it holds. The caller holds changing.
+func (n *Node) vacate(ctx context.Context) error {
+	if n.accountOf().IsZero() {
+		return nil
+	}
+	if err := n.end(ctx); err != nil {
+		n.log.Warn("while leaving", zap.Error(err))
+	}
+	err := n.archive.Erase()
+	n.hub.cutAll() // numbers of messages begin anew
+	return err
+}
+
+// hear waits until it is known whether the directory answers, so that what a program is told says so. Nobody
+// else waits meanwhile.
+func (n *Node) hear(ctx context.Context) {
+	n.mu.Lock()
+	a := n.attended
+	n.mu.Unlock()
+	if a != nil {
+		select {
+		case <-a.first:
+		case <-ctx.Done():
+		}
+	}
+	n.tellDirectory()
+}
+
+// Logout implements p2pv1connect.PeopleHandler.
+func (n *Node) Logout(ctx context.Context, r *connect.Request[p2pv1.LogoutRequest]) (*connect.Response[p2pv1.LogoutResponse], error) {
+	s, err := n.me()
+	if err != nil {
+		return nil, err
+	}
+	if s.name == "" && !r.Msg.Forget {
+		return nil, fail(failed, api.NoAccount)
+	}
+	n.mu.Lock()
+	a := n.attended
+	n.mu.Unlock()
+	if s.name != "" && r.Msg.Forget {
+		client, err := n.clientOf(s, a)
+		if err != nil {
+			return nil, failure(err)
+		}
+		if err := n.revoke(ctx, client, s.deviceKey()); err != nil {
+			return nil, n.named(err, s.name)
+		}
+	}
+	if err := n.loggedOut(ctx, s, r.Msg.Forget); err != nil {
+		return nil, failure(err)
+	}
+	n.tellDirectory()
+	return connect.NewResponse(&p2pv1.LogoutResponse{}), nil
+}
+
+// loggedOut ends what is connected; what was said can still be read, unless all is to be forgotten.
+func (n *Node) loggedOut(ctx context.Context, s *self, forget bool) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, err := n.still(s)
+	if err != nil {
+		return err
+	}
+	if forget {
+		return n.vacate(ctx)
+	}
+	if s, err = n.become(s, func(s *self) { s.loggedOut = true }); err != nil {
+		return err
+	}
+	err = n.end(ctx)
+	return errors.Join(err, n.begin(ctx, s))
+}
+
+// named is failure for an error about a name, or of the directory, which it names.
+func (n *Node) named(err error, name string) error { return namedAt(n.directoryView().Url, err, name) }
+
+func namedAt(url string, err error, name string) error {
+	switch {
+	case errors.Is(err, directory.ErrTaken):
+		return fail(exists, api.NameTaken, "name", name)
+	case errors.Is(err, directory.ErrNoPerson):
+		return fail(missing, api.NoSuchPerson, "who", name)
+	case errors.Is(err, directory.ErrFull):
+		return fail(full, api.MailboxFull, "who", name)
+	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, directory.ErrUntrusted):
+		return fail(away, api.Unreachable, "url", url, "problem", err.Error())
+	}
+	return failure(err)
+}

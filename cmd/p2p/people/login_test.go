@@ -1,0 +1,136 @@
+package people_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+func (p *person) me() *p2pv1.WhoamiResponse {
+	p.t.Helper()
+	return ask(p.t, p.Whoami, &p2pv1.WhoamiRequest{})
+}
+
+func (p *person) register(q *p2pv1.RegisterRequest) error {
+	_, err := p.Register(p.t.Context(), connect.NewRequest(q))
+	return err
+}
+
+func (p *person) login(name string) error {
+	_, err := p.Login(p.t.Context(), connect.NewRequest(&p2pv1.LoginRequest{Name: name, Password: password}))
+	return err
+}
+
+func TestAFailedRegistrationLeavesTheProfileFreeForAnotherAccount(t *testing.T) {
+	w := newTown(t)
+	w.settle("alice").close()
+	p := w.open(filepath.Join(t.TempDir(), "laptop"))
+	if err := p.register(&p2pv1.RegisterRequest{Name: "alice", Password: password}); p.reason(err) != api.NameTaken {
+		t.Fatalf("a name that is taken: %v", err)
+	}
+	if err := p.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	if me := p.me(); me.Name != "alice" || !me.Directory.Connected {
+		t.Errorf("it is %v", me)
+	}
+	p.close()
+	if me := w.open(p.dir).me(); me.Name != "alice" {
+		t.Errorf("after a restart it is %v", me)
+	}
+}
+
+func TestKeysThatSomebodyKnowsAreNotReplaced(t *testing.T) {
+	w := newTown(t)
+	w.settle("alice")
+	p := w.open(filepath.Join(t.TempDir(), "p"))
+	p.name("bob")
+	link := ask(t, p.Invite, &p2pv1.InviteRequest{}).Link
+	before := p.me().Account
+	if err := p.login("alice"); p.reason(err) != api.LoggedIn {
+		t.Errorf("who has given out %s logs in as somebody else: %v", link, err)
+	}
+	if err := p.register(&p2pv1.RegisterRequest{Name: "bob", Password: password}); err != nil {
+		t.Fatal(err)
+	}
+	if me := p.me(); me.Account != before {
+		t.Error("a registration has replaced them")
+	}
+	if err := p.login("alice"); p.reason(err) != api.LoggedIn {
+		t.Errorf("bob logs in as alice: %v", err)
+	}
+}
+
+func TestTheDirectoryThatWasNamedLastCounts(t *testing.T) {
+	w := newTown(t)
+	w.settle("alice")
+	p := open(t, filepath.Join(t.TempDir(), "p"))
+	q := &p2pv1.RegisterRequest{Name: "bob", Password: password}
+	if err := p.register(q); p.reason(err) != api.NoDirectory {
+		t.Errorf("without a directory: %v", err)
+	}
+	q.Directory = "http://127.0.0.1:1"
+	if err := p.register(q); p.reason(err) != api.Unreachable || api.ReasonOf(err).With["url"] != q.Directory {
+		t.Errorf("a mistyped directory: %v", err)
+	}
+	link := ask(t, p.Invite, &p2pv1.InviteRequest{}).Link // so that the keys stay
+	q.Directory = w.directory
+	if err := p.register(q); err != nil {
+		t.Fatal(err)
+	}
+	me := p.me()
+	if me.Directory.Url != w.directory || !me.Directory.Connected || len(me.Trackers) != 1 || me.Trackers[0] != w.directory+"/announce" {
+		t.Errorf("whose link was %s is %v", link, me)
+	}
+	other := open(t, filepath.Join(t.TempDir(), "other"))
+	if err := other.register(&p2pv1.RegisterRequest{Name: "alice", Password: password, Directory: w.directory}); other.reason(err) != api.NameTaken {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	if err := other.register(&p2pv1.RegisterRequest{Name: "carol", Password: password}); err != nil {
+		t.Errorf("with the directory of the last time: %v", err)
+	}
+}
+
+// Many programs ask while one logs out and in; the race detector watches.
+func TestWhoeverAsksWhileAPersonLogsOutAndInDisturbsNobody(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	befriend(t, alice, bob, "alice", "bob")
+	ask(t, alice.Rename, &p2pv1.RenameRequest{Name: "alicia"})
+	ctx, stop := context.WithCancel(t.Context())
+	var askers sync.WaitGroup
+	for range 4 {
+		askers.Go(func() {
+			for ctx.Err() == nil { // what they are answered depends on the moment
+				_, _ = alice.Whoami(ctx, connect.NewRequest(&p2pv1.WhoamiRequest{}))
+				_, _ = alice.Send(ctx, connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "x"}))
+				_, _ = alice.ListConversations(ctx, connect.NewRequest(&p2pv1.ListConversationsRequest{}))
+				_, _ = alice.ListDevices(ctx, connect.NewRequest(&p2pv1.ListDevicesRequest{}))
+				_, _ = alice.Rename(ctx, connect.NewRequest(&p2pv1.RenameRequest{Name: "alicia"}))
+				_, _ = alice.SetPresence(ctx, connect.NewRequest(&p2pv1.SetPresenceRequest{Presence: absent.Enum()}))
+			}
+		})
+	}
+	ask(t, alice.Logout, &p2pv1.LogoutRequest{})
+	if err := alice.login("alicia"); err != nil {
+		t.Error(err)
+	}
+	ask(t, alice.Logout, &p2pv1.LogoutRequest{Forget: true})
+	stop()
+	askers.Wait()
+	if me := alice.me(); me.LoggedIn {
+		t.Errorf("she is still %v", me)
+	}
+	if got := ask(t, alice.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations; len(got) > 0 {
+		t.Errorf("of what was forgotten there is %v", got)
+	}
+	if err := alice.login("bob"); err != nil || alice.me().Name != "bob" {
+		t.Errorf("as somebody else: %v", err)
+	}
+}
