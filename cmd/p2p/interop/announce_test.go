@@ -123,26 +123,31 @@ func TestLibtorrentAnnouncesAndScrapes(t *testing.T) {
 func TestTransmissionAnnouncesAndScrapes(t *testing.T) {
 	need(t, transmission{}.programs()...)
 	for _, k := range trackerKinds[:2] {
-		t.Run(k.scheme, func(t *testing.T) {
-			t.Parallel()
-			at := newAddr()
-			s := newSwarm(t, contents[0], k, at)
-			d := transmission{}.start(t, "transmission seed", job{torrent: s.torrent, dir: s.source, at: newAddr()})
-			type stats struct {
-				Announced bool `json:"lastAnnounceSucceeded"`
-				Scraped   bool `json:"lastScrapeSucceeded"`
-				Seeders   int  `json:"seederCount"`
-			}
-			var answer struct {
-				Torrents []struct {
-					Trackers []stats `json:"trackerStats"`
-				} `json:"torrents"`
-			}
-			drive.Eventually(t, patience, "transmission has not announced and scraped", func() bool {
-				err := d.call("torrent-get", map[string]any{"fields": []string{"trackerStats"}}, &answer)
-				return err == nil && len(answer.Torrents) == 1 && len(answer.Torrents[0].Trackers) == 1 &&
-					answer.Torrents[0].Trackers[0] == stats{true, true, 1}
+		for _, family := range families {
+			t.Run(k.scheme+" "+family.name, func(t *testing.T) {
+				t.Parallel()
+				at := family.addr()
+				if at.Is6() {
+					k = k.byName()
+				}
+				s := newSwarm(t, contents[0], k, at)
+				d := transmission{}.start(t, "transmission seed", job{torrent: s.torrent, dir: s.source, at: family.addr()})
+				type stats struct {
+					Announced bool `json:"lastAnnounceSucceeded"`
+					Scraped   bool `json:"lastScrapeSucceeded"`
+					Seeders   int  `json:"seederCount"`
+				}
+				var answer struct {
+					Torrents []struct {
+						Trackers []stats `json:"trackerStats"`
+					} `json:"torrents"`
+				}
+				drive.Eventually(t, patience, "transmission has not announced and scraped", func() bool {
+					err := d.call("torrent-get", map[string]any{"fields": []string{"trackerStats"}}, &answer)
+					return err == nil && len(answer.Torrents) == 1 && len(answer.Torrents[0].Trackers) == 1 &&
+						answer.Torrents[0].Trackers[0] == stats{true, true, 1}
+				})
 			})
-		})
+		}
 	}
 }

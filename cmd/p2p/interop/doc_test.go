@@ -11,6 +11,6 @@
 //
 // The suite runs in namespaces of its own for network, processes and mounts.
 // They end with it, however it ends, and all that it started ends with them.
-// There are no addresses but 10.77.0.0/16 and fd00:77::/64, on the loopback
+// There are no addresses but 10.77.0.0/16 and 2001:db8:77::/64, on the loopback
 // interface: Transmission does not connect to 127.0.0.1.
 package interop

@@ -8,8 +8,9 @@ import (
 )
 
 // TestSwarmsOverIPv6 has no IPv4 at all: tracker, seeder and leecher have nothing
-// but addresses of IPv6. Transmission is bound to one of IPv4 here, and aria2
-// does not ask UDP trackers over IPv6.
+// but addresses of IPv6. aria2 does not ask UDP trackers over IPv6, and scrapes
+// none over anything. Transmission 3.00 does, and takes each address that it is told
+// of for three of IPv4: so others are told of it.
 func TestSwarmsOverIPv6(t *testing.T) {
 	overHTTP, overUDP := trackerKinds[0], trackerKinds[1]
 	for _, test := range []struct {
@@ -20,6 +21,7 @@ func TestSwarmsOverIPv6(t *testing.T) {
 		{ours{}, libtorrent{}, overHTTP}, {ours{}, libtorrent{}, overUDP},
 		{libtorrent{}, ours{}, overHTTP}, {libtorrent{}, ours{}, overUDP},
 		{ours{}, aria2{}, overHTTP}, {aria2{}, ours{}, overHTTP},
+		{ours{}, transmission{}, overHTTP.byName()}, {transmission{}, ours{}, overUDP.byName()},
 	} {
 		t.Run(fmt.Sprintf("%v to %v, %v", test.from, test.to, test.over), func(t *testing.T) {
 			t.Parallel()

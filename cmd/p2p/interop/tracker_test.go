@@ -23,16 +23,23 @@ import (
 type trackerKind struct {
 	program string // p2p or opentracker
 	scheme  string // http or udp
+	named   bool   // by a name for its IPv6 address
 }
 
 func (k trackerKind) String() string { return k.program + " over " + k.scheme }
 
-var trackerKinds = []trackerKind{{"p2p", "http"}, {"p2p", "udp"}, {"opentracker", "http"}, {"opentracker", "udp"}}
+var trackerKinds = []trackerKind{{"p2p", "http", false}, {"p2p", "udp", false}, {"opentracker", "http", false}, {"opentracker", "udp", false}}
+
+// byName returns k for clients that understand no IPv6 address in a URL.
+func (k trackerKind) byName() trackerKind { k.named = true; return k }
 
 const trackerPort = 6969
 
 // announceURL is what goes into torrents for a tracker of kind k at addr.
 func (k trackerKind) announceURL(addr netip.Addr) string {
+	if k.named {
+		return fmt.Sprintf("%s://%s:%d/announce", k.scheme, nameOf(addr), trackerPort)
+	}
 	return fmt.Sprintf("%s://%v/announce", k.scheme, netip.AddrPortFrom(addr, trackerPort))
 }
 

@@ -45,10 +45,15 @@ type daemon struct {
 
 func (transmission) start(t *testing.T, name string, j job) *daemon {
 	t.Helper()
-	home := t.TempDir()
+	home, rpc := t.TempDir(), newAddr()
+	bind, port := "bind-address-ipv4", peerPort
+	if j.at.Is6() {
+		// It asks trackers over IPv6 only where it may use any address of IPv4, so the port is its own.
+		bind, port = "bind-address-ipv6", peerPort+100+int(last8(j.at))
+	}
 	settings, err := json.Marshal(map[string]any{
-		"bind-address-ipv4": j.at.String(), "peer-port": peerPort,
-		"rpc-bind-address": j.at.String(), "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false,
+		bind: j.at.String(), "peer-port": port,
+		"rpc-bind-address": rpc.String(), "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false,
 		"dht-enabled": false, "lpd-enabled": false, "port-forwarding-enabled": false,
 		// Transmission 3.00 tries µTP first, and when that is refused opens a TCP
 		// connection that it closes at once; the next try is many minutes off.
@@ -62,7 +67,7 @@ func (transmission) start(t *testing.T, name string, j job) *daemon {
 	if err := os.WriteFile(filepath.Join(home, "settings.json"), settings, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{url: fmt.Sprintf("http://%v:9091/transmission/rpc", j.at)}
+	d := &daemon{url: fmt.Sprintf("http://%v:9091/transmission/rpc", rpc)}
 	d.process = drive.Start(t, drive.Command{Name: name, Path: "transmission-daemon", Args: []string{
 		"--foreground", "--config-dir", home, "--log-debug"}})
 	drive.Eventually(t, 20*time.Second, name+" does not answer", func() bool {

@@ -96,8 +96,19 @@ func furnish() error {
 		ip("link", "set", "lo", "up"),
 		ip("addr", "add", "10.77.0.1/16", "dev", "lo"), // which makes all of 10.77.0.0/16 local
 	}
-	for i := range addrs6 {
+	hosts := "127.0.0.1 localhost\n"
+	for i := range addrs6 + 1 {
 		errs = append(errs, ip("addr", "add", address6(i).String()+"/64", "dev", "lo", "nodad"))
+		hosts += fmt.Sprintln(address6(i), nameOf(address6(i)))
+	}
+	// Transmission has IPv6 only where there is a way to this one, which it never asks.
+	errs = append(errs, ip("-6", "route", "add", "2001:1890:1112:1::20", "dev", "lo"))
+	file := filepath.Join(os.Getenv("HOME"), "hosts") // in the folder of this run
+	if err := os.WriteFile(file, []byte(hosts), 0o644); err != nil {
+		return err
+	}
+	if err := syscall.Mount(file, "/etc/hosts", "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount /etc/hosts: %w", err)
 	}
 	return errors.Join(errs...)
 }
@@ -138,7 +149,14 @@ func newAddr() netip.Addr {
 // newAddr6 does the same for IPv6.
 func newAddr6() netip.Addr { return address6(int(last6.Add(1))) }
 
+// address6 returns an address for examples: Transmission takes those that are
+// private for none.
 func address6(n int) netip.Addr {
-	b := [16]byte{0: 0xfd, 3: 0x77, 15: byte(n + 1)}
+	b := [16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 0x77, 15: byte(n + 1)}
 	return netip.AddrFrom16(b)
 }
+
+// nameOf returns the name of an IPv6 address, which ends as it does.
+func nameOf(addr netip.Addr) string { return fmt.Sprintf("n%d.test", last8(addr)) }
+
+func last8(addr netip.Addr) byte { return addr.As16()[15] }
