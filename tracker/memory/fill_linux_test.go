@@ -35,9 +35,10 @@ const filled = 10_000_000
 //
 // heap-B/peer and rss-B/peer are what the heap in use and the resident memory of the process have
 // grown by, charged-B/peer what the budget says. gc-pause is the longest
-// that the collector stopped the world; on a machine that has other work to do this
-// is how long a thread waits for a processor, and gc-median, beside gc-median-empty
-// from before the store was filled, says more. cpu-0.001% is the time of the processor
+// that the collector stopped the world, and gc-stopping the longest that it waited
+// until all others stood still, which is part of it: on a machine that has other work to do
+// this is how long a thread waits for a processor. gc-median, beside gc-median-empty
+// from before the store was filled, says more then. cpu-0.001% is the time of the processor
 // that one announce in 100,000 takes at least while the store grows: those split
 // something. While half of the peers expire, announces go on: late-0.1% is what one
 // in a thousand waits for at least, with all that the machine does besides.
@@ -96,20 +97,20 @@ func crowd(n, torrent int, family wire.Family) tracker.Announce {
 
 func fill(b *testing.B, peers int, announce func(n int) tracker.Announce) {
 	debug.FreeOSMemory()
-	pause0 := medianPause()
-	heap0, rss0, pauses0 := heapInUse(), resident(b), pauses()
+	pause0, took := medianPause(), newTimes()
+	heap0, rss0 := heapInUse(), resident(b)
+	pauses0, stops0 := pauses("total"), pauses("stopping")
 	s := memory.New(memory.Options{MaxMemory: 4 << 30, Seed: 1})
 	charged0 := s.Pressure().Memory
 
 	runtime.LockOSThread()
-	var took [1 << 12]int // announces by microseconds
 	cpu := processor()
 	for n := range peers {
 		if _, err := s.Announce(context.Background(), announce(n), 0); err != nil {
 			b.Fatal(err)
 		}
 		now := processor()
-		took[min((now-cpu).Microseconds(), int64(len(took)-1))]++
+		took.add(now - cpu)
 		cpu = now
 	}
 	runtime.UnlockOSThread()
@@ -122,23 +123,19 @@ func fill(b *testing.B, peers int, announce func(n int) tracker.Announce) {
 	b.ReportMetric(float64(s.Pressure().Memory-charged0)/n, "charged-B/peer")
 	b.ReportMetric(float64(heapInUse()-heap0)/n, "heap-B/peer")
 	b.ReportMetric(float64(resident(b)-rss0)/n, "rss-B/peer")
-	slowest, µs := 0, len(took)
-	for slowest <= peers/100_000 {
-		µs--
-		slowest += took[µs]
-	}
-	b.ReportMetric(float64(µs), "cpu-0.001%-µs")
+	b.ReportMetric(took.slowest(peers/100_000), "cpu-0.001%-µs")
 	late := expireUnder(b, s, peers, announce)
-	b.ReportMetric(float64(late.Nanoseconds())/1000, "late-0.1%-µs")
+	b.ReportMetric(late, "late-0.1%-µs")
 	b.ReportMetric(snapshotCost(b, s), "snapshot-B/peer")
-	b.ReportMetric(longest(pauses0, pauses())*1e6, "gc-pause-µs")
+	b.ReportMetric(longest(pauses0, pauses("total"))*1e6, "gc-pause-µs")
+	b.ReportMetric(longest(stops0, pauses("stopping"))*1e6, "gc-stopping-µs")
 	b.ReportMetric(0, "ns/op")
 	runtime.KeepAlive(s)
 }
 
 // expireUnder lets half of the peers expire while others are renewed, and returns
-// how long the slowest thousandth of these announces took at least.
-func expireUnder(b *testing.B, s *memory.Store, peers int, announce func(n int) tracker.Announce) time.Duration {
+// how many microseconds the slowest thousandth of these announces took at least.
+func expireUnder(b *testing.B, s *memory.Store, peers int, announce func(n int) tracker.Announce) float64 {
 	done := make(chan int)
 	go func() {
 		removed, err := s.Expire(context.Background(), storetest.Start.Add(time.Hour))
@@ -147,7 +144,7 @@ func expireUnder(b *testing.B, s *memory.Store, peers int, announce func(n int) 
 		}
 		done <- removed
 	}()
-	var took []time.Duration
+	took, count := newTimes(), 0
 	into := wire.Peers{V4: make([]byte, 0, 6*50), V6: make([]byte, 0, 18*50)}
 	rng := rand.New(rand.NewPCG(1, 1))
 	for {
@@ -156,8 +153,7 @@ func expireUnder(b *testing.B, s *memory.Store, peers int, announce func(n int) 
 			if removed < peers/3 {
 				b.Errorf("%d of %d peers expired", removed, peers)
 			}
-			slices.Sort(took)
-			return took[len(took)-1-len(took)/1000]
+			return took.slowest(count / 1000)
 		default:
 		}
 		a := announce(rng.IntN(peers/2)*2 + 1)
@@ -166,8 +162,27 @@ func expireUnder(b *testing.B, s *memory.Store, peers int, announce func(n int) 
 		if _, err := s.Announce(context.Background(), a, 50); err != nil {
 			b.Fatal(err)
 		}
-		took = append(took, time.Since(began))
+		took.add(time.Since(began))
+		count++
 	}
+}
+
+// times counts by microseconds, up to 65 ms. A slice of durations would be
+// copied as it grows, tens of megabytes at a stretch in which no collector can stop the
+// goroutine: what was measured then was that.
+type times []int
+
+func newTimes() times { return make(times, 1<<16) }
+
+func (t times) add(d time.Duration) { t[min(d.Microseconds(), int64(len(t)-1))]++ }
+
+// slowest returns how many microseconds the n slowest took at least.
+func (t times) slowest(n int) float64 {
+	µs := len(t)
+	for sum := 0; sum <= n && µs > 0; sum += t[µs] {
+		µs--
+	}
+	return float64(µs)
 }
 
 // snapshotCost returns the size of a snapshot per peer.
@@ -242,9 +257,10 @@ func processor() time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// pauses returns how often the collector stopped the world, by length.
-func pauses() *metrics.Float64Histogram {
-	sample := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
+// pauses returns how often the collector stopped the world, by length: the "total"
+// or the part for "stopping" it.
+func pauses(what string) *metrics.Float64Histogram {
+	sample := []metrics.Sample{{Name: "/sched/pauses/" + what + "/gc:seconds"}}
 	metrics.Read(sample)
 	h := sample[0].Value.Float64Histogram()
 	return &metrics.Float64Histogram{Counts: slices.Clone(h.Counts), Buckets: slices.Clone(h.Buckets)}
