@@ -124,7 +124,7 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 	if d := me.Directory; d.GetUrl() != "" {
 		directory = a.text.Say("directory.connected", d.Url)
 		if !d.Connected {
-			directory = a.text.Say("directory.lost", d.Url, d.Problem)
+			directory = a.directoryLost(d)
 		}
 	}
 	rows := [][2]string{

@@ -46,7 +46,7 @@ func (a *app) printTransfers(all []*p2pv1.Transfer) error {
 			}
 			continue
 		}
-		note := t.Problem
+		note := api.ExplainProblem(a.text, t.Problem)
 		if note == "" && t.DownRate+t.UpRate > 0 {
 			note = units.FormatRates(t.DownRate, t.UpRate)
 		}
@@ -165,7 +165,7 @@ func (a *app) transferEnd(t *p2pv1.Transfer) error {
 	a.display.Clear()
 	switch t.State {
 	case p2pv1.Transfer_STATE_FAILED:
-		return a.fail(exitOther, "transfer.has_failed", t.Problem)
+		return a.fail(exitOther, "transfer.has_failed", api.ExplainProblem(a.text, t.Problem))
 	case p2pv1.Transfer_STATE_CANCELLED:
 		return a.fail(exitOther, "transfer.was_cancelled")
 	}

@@ -8,6 +8,8 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/progress"
+	"p2p/cmd/p2p/units"
 )
 
 func (a *app) chatListenCommand(p *profileFlags) *cobra.Command {
@@ -89,7 +91,7 @@ func (l *listener) print(e *p2pv1.Event) error {
 	case *p2pv1.Event_Directory:
 		return l.directory(what.Directory)
 	case *p2pv1.Event_Alert:
-		return l.line("listen.alert", what.Alert.Text)
+		return l.alert(what.Alert)
 	}
 	return nil // who types, and how transfers stand, is for programs
 }
@@ -110,7 +112,25 @@ func (l *listener) directory(d *p2pv1.Directory) error {
 	if d.Connected {
 		return l.line("directory.connected", d.Url)
 	}
-	return l.line("directory.lost", d.Url, d.Problem)
+	_, err := l.app.out.Write([]byte(oneLine(l.app.directoryLost(d)) + "\n"))
+	return err
+}
+
+// alert prints what must not be overlooked. A request, and an answer to one, is told as a contact too.
+func (l *listener) alert(a *p2pv1.Alert) error {
+	switch a.Kind {
+	case p2pv1.Alert_KIND_KEY_CHANGED:
+		return l.line("listen.alert.key", a.Name, a.Text)
+	case p2pv1.Alert_KIND_NEW_DEVICE:
+		return l.line("listen.alert.device", a.Name, a.Text)
+	case p2pv1.Alert_KIND_DEVICE_LIES:
+		return l.line("listen.alert.lies", a.Name, a.Text)
+	case p2pv1.Alert_KIND_DISK_FULL:
+		return l.line("listen.alert.disk")
+	case p2pv1.Alert_KIND_CLOCK:
+		return l.line("listen.alert.clock", units.FormatDuration((time.Duration(a.ByMillis)*time.Millisecond).Abs(), progress.Words(l.app.text)))
+	}
+	return nil
 }
 
 // line prints one line of the catalogue.

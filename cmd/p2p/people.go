@@ -110,7 +110,7 @@ func (a *app) nodeFailure(ctx context.Context, err error) error {
 		return nil
 	}
 	if e, ok := errors.AsType[*api.StartError](err); ok {
-		return a.fail(exitOther, "serve.not_started", e.Err, e.Tail, e.Log)
+		return &failure{code: exitOther, text: api.Explain(a.text, e), err: e}
 	}
 	e, ok := errors.AsType[*connect.Error](err)
 	if !ok {

@@ -314,17 +314,21 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 		{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: "1", Number: 10, Mine: true, Name: "alice", File: &p2pv1.File{Name: "a\x1b.bin", Size: 2048}}}},
 		{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{Name: "bob", Presence: p2pv1.Presence_PRESENCE_AWAY}}},
 		{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d.test", Connected: true}}},
-		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Text: "another key"}}},
+		{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d.test", Problem: api.Problem(api.Rejected, "detail", "dial tcp: refused")}}},
+		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_REQUEST, Name: "eve", Text: "let me in"}}},
+		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: -3600_000}}},
+		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_NEW_DEVICE, Name: "bob", Text: "a\x1bphone"}}},
 	} {
 		f.events <- e
 	}
-	got := p.out.until(t, "another key")
-	for _, want := range []string{"[lab] ", "bob: hello  (arrived late)", "[den] ", "me: [file a\uFFFD.bin, 2.0 KiB]", "bob: away", "ATTENTION"} {
+	got := p.out.until(t, "phone")
+	for _, want := range []string{"[lab] ", "bob: hello  (arrived late)", "[den] ", "me: [file a\uFFFD.bin, 2.0 KiB]", "bob: away",
+		"http://d.test is not reached: nothing answers at this address", "set by 1h00m; the times", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it lacks %q:\n%s", want, got)
 		}
 	}
-	if strings.Contains(got, "again") || strings.Contains(got, "\x1b") {
+	if strings.Contains(got, "again") || strings.Contains(got, "let me in") || strings.Contains(got, "\x1b") {
 		t.Errorf("it prints:\n%q", got)
 	}
 }

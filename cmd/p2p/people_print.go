@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/text"
@@ -42,6 +43,14 @@ func (a *app) presence(p p2pv1.Presence, lastSeen int64, now time.Time) string {
 		return a.text.Say("presence.seen", clock(lastSeen, now))
 	}
 	return a.text.Say("presence.offline")
+}
+
+// directoryLost says why the directory is not there.
+func (a *app) directoryLost(d *p2pv1.Directory) string {
+	if problem := api.ExplainProblem(a.text, d.Problem); problem != "" {
+		return a.text.Say("directory.lost", d.Url, problem)
+	}
+	return a.text.Say("directory.not_asked", d.Url)
 }
 
 // paintPresence colours what presence returned.

@@ -59,7 +59,7 @@ func answer[T any](message *T) (*connect.Response[T], error) {
 func (f *fakePerson) Whoami(context.Context, *connect.Request[p2pv1.WhoamiRequest]) (*connect.Response[p2pv1.WhoamiResponse], error) {
 	return answer(&p2pv1.WhoamiResponse{
 		Name: "alice", Account: "abc", Device: "def", DeviceLabel: "laptop", Version: f.version,
-		Directory: &p2pv1.Directory{Url: "http://d.test", Problem: "no route \x1b[31m"},
+		Directory: &p2pv1.Directory{Url: "http://d.test", Problem: api.Problem(api.Other, "detail", "no route \x1b[31m")},
 	})
 }
 

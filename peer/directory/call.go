@@ -44,7 +44,7 @@ func (c *Client) call(ctx context.Context, m dirwire.Method, proof string, body 
 	}
 	f, err := dirwire.Parse[dirwire.Failure](answer)
 	if err != nil || f.Code == "" {
-		return nil, fmt.Errorf("%w: there is no directory at this tracker (status %d)", ErrUnavailable, r.StatusCode)
+		return nil, fmt.Errorf("%w: %w (status %d)", ErrUnavailable, ErrNone, r.StatusCode)
 	}
 	return nil, &f
 }

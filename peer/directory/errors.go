@@ -27,6 +27,8 @@ var (
 	// ErrUnavailable is that the service cannot be reached, has trouble, or does not serve people;
 	// or that Attend has no session at the moment.
 	ErrUnavailable = errors.New("the directory cannot be reached")
+	// ErrNone comes with ErrUnavailable: something answers, and it is no directory.
+	ErrNone = errors.New("there is no directory at this tracker")
 	// ErrUntrusted is that the answer cannot be right: a signature is wrong, or the
 	// password would be given away too cheaply.
 	ErrUntrusted = errors.New("the directory gave an answer that cannot be right")

@@ -32,7 +32,7 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(encoding.EncodeToSt
 func (t *Token) UnmarshalText(text []byte) error {
 	b, err := encoding.DecodeString(string(text))
 	if err != nil || len(b) != TokenSize {
-		return fmt.Errorf("%w: its token is damaged", ErrLink)
+		return linkError(LinkDamaged, "its token is damaged")
 	}
 	*t = Token(b)
 	return nil
@@ -47,6 +47,32 @@ type Link struct {
 	Addrs    []netip.AddrPort
 	Token    Token
 	Room     infohash.T // the room that the link leads to, zero for none
+}
+
+// LinkFault is what is wrong with a link.
+type LinkFault int
+
+// The faults. Most are that it was not copied whole.
+const (
+	LinkDamaged LinkFault = iota
+	LinkStart             // it does not begin with p2p:, or is too long
+	LinkCrowded           // it names more trackers or addresses than a link does
+)
+
+// LinkError is that a text is no link; it is an ErrLink.
+type LinkError struct {
+	Fault  LinkFault
+	reason string
+}
+
+// Error implements error.
+func (e *LinkError) Error() string { return ErrLink.Error() + ": " + e.reason }
+
+// Unwrap makes it an ErrLink.
+func (e *LinkError) Unwrap() error { return ErrLink }
+
+func linkError(f LinkFault, format string, args ...any) error {
+	return &LinkError{f, fmt.Sprintf(format, args...)}
 }
 
 // String returns the link as text.
@@ -75,25 +101,25 @@ func (l Link) String() string {
 }
 
 // ParseLink reads what String returns, and refuses whatever is longer or holds more
-// than a link has. Keys that it does not know are left to newer versions.
+// than a link has: *LinkError. Keys that it does not know are left to newer versions.
 func ParseLink(s string) (Link, error) {
 	s = strings.TrimSpace(s)
 	rest, ok := cutScheme(s)
 	if !ok || len(s) > maxLink {
-		return Link{}, fmt.Errorf("%w: it begins with p2p: and has at most %d characters", ErrLink, maxLink)
+		return Link{}, linkError(LinkStart, "it begins with p2p: and has at most %d characters", maxLink)
 	}
 	head, query, _ := strings.Cut(rest, "?")
 	account, err := ParseKey(head)
 	if err != nil {
-		return Link{}, fmt.Errorf("%w: %w", ErrLink, err)
+		return Link{}, linkError(LinkDamaged, "%v", err)
 	}
 	q, err := url.ParseQuery(query)
 	if err != nil {
-		return Link{}, fmt.Errorf("%w: what follows the key cannot be read", ErrLink)
+		return Link{}, linkError(LinkDamaged, "what follows the key cannot be read")
 	}
 	l := Link{Account: account, Name: q.Get("n")}
 	if len(l.Name) > maxName || !utf8.ValidString(l.Name) {
-		return Link{}, fmt.Errorf("%w: its name is too long, or no text", ErrLink)
+		return Link{}, linkError(LinkDamaged, "its name is too long, or no text")
 	}
 	if err := l.reach(q); err != nil {
 		return Link{}, err
@@ -112,19 +138,19 @@ func cutScheme(s string) (rest string, ok bool) {
 // reach reads where the owner is to be found.
 func (l *Link) reach(q url.Values) error {
 	if len(q["t"]) > maxTrackers || len(q["a"]) > maxAddrs {
-		return fmt.Errorf("%w: it names more than %d trackers or %d addresses", ErrLink, maxTrackers, maxAddrs)
+		return linkError(LinkCrowded, "it names more than %d trackers or %d addresses", maxTrackers, maxAddrs)
 	}
 	for _, t := range q["t"] {
 		u, err := url.Parse(t)
 		if err != nil || u.Host == "" || len(t) > maxTracker || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "udp") {
-			return fmt.Errorf("%w: it names a tracker that is none", ErrLink)
+			return linkError(LinkDamaged, "it names a tracker that is none")
 		}
 		l.Trackers = append(l.Trackers, t)
 	}
 	for _, s := range q["a"] {
 		a, err := netip.ParseAddrPort(s)
 		if err != nil || a.Port() == 0 || a.Addr().Zone() != "" || a.Addr().IsUnspecified() || a.Addr().IsMulticast() {
-			return fmt.Errorf("%w: it names an address that is none", ErrLink)
+			return linkError(LinkDamaged, "it names an address that is none")
 		}
 		l.Addrs = append(l.Addrs, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
 	}
@@ -136,14 +162,14 @@ func (l *Link) secrets(q url.Values) error {
 	if k := q.Get("k"); k != "" {
 		b, err := encoding.DecodeString(strings.ToLower(k))
 		if err != nil || len(b) != TokenSize {
-			return fmt.Errorf("%w: its token is damaged", ErrLink)
+			return linkError(LinkDamaged, "its token is damaged")
 		}
 		l.Token = Token(b)
 	}
 	if r := q.Get("r"); r != "" {
 		room, err := infohash.Parse(r)
 		if err != nil {
-			return fmt.Errorf("%w: its room is damaged", ErrLink)
+			return linkError(LinkDamaged, "its room is damaged")
 		}
 		l.Room = room
 	}

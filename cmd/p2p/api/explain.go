@@ -9,6 +9,7 @@ import (
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
+	"p2p/tracker/dirwire"
 )
 
 // explained are the reasons for people: the message of the catalogue, and what of the reason fills it, in order.
@@ -49,6 +50,8 @@ var explained = map[string]struct {
 	NotAllowed:         {"reason.not_allowed", nil},
 	RoomFull:           {"reason.room_full", []string{"limit"}},
 	Removed:            {"reason.removed", nil},
+	BadRoomName:        {"reason.bad_room_name", []string{"limit"}},
+	BadRoomLimit:       {"reason.bad_room_limit", []string{"limit"}},
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	NotYours:           {"reason.not_yours", nil},
@@ -57,6 +60,44 @@ var explained = map[string]struct {
 	NoFile:             {"reason.no_file", []string{"message"}},
 	NoSuchPath:         {"reason.no_such_path", []string{"path"}},
 	DiskFull:           {"reason.disk_full", nil},
+	BeingSent:          {"reason.being_sent", nil},
+	BadFileName:        {"reason.bad_file_name", []string{"path"}},
+	NotContact:         {"reason.not_contact", []string{"who"}},
+	DevicesFull:        {"reason.devices_full", nil},
+	BadDirectory:       {"reason.bad_directory", []string{"url"}},
+
+	Rejected:       {"problem.rejected", nil},
+	TimedOut:       {"problem.timed_out", nil},
+	UnknownHost:    {"problem.unknown_host", nil},
+	NoNetwork:      {"problem.no_network", nil},
+	BrokenOff:      {"problem.broken_off", nil},
+	BadCertificate: {"problem.bad_certificate", nil},
+	NotDirectory:   {"problem.not_directory", nil},
+	Trouble:        {"problem.trouble", nil},
+	Untrusted:      {"problem.untrusted", nil},
+	DeviceRevoked:  {"problem.device_revoked", nil},
+	Other:          {"problem.other", []string{"detail"}},
+	NobodyHasIt:    {"problem.nobody_has_it", nil},
+	FileChanged:    {"problem.file_changed", nil},
+	RoomClosed:     {"problem.room_closed", nil},
+	NotAsOffered:   {"problem.not_as_offered", nil},
+	NotPermitted:   {"problem.not_permitted", nil},
+	FileBusy:       {"problem.file_busy", nil},
+	FileInTheWay:   {"problem.file_in_the_way", nil},
+	TrackerSilent:  {"problem.tracker_silent", nil},
+	NobodyAnswers:  {"problem.nobody_answers", nil},
+	LinkStart:      {"problem.link_start", nil},
+	LinkDamaged:    {"problem.link_damaged", nil},
+	LinkCrowded:    {"problem.link_crowded", nil},
+	LinkToRoom:     {"problem.link_to_room", nil},
+	LinkToPerson:   {"problem.link_to_person", nil},
+
+	rulePrefix + string(dirwire.NameLength):     {"rule.length", []string{"min", "max"}},
+	rulePrefix + string(dirwire.NameCharacters): {"rule.characters", nil},
+	rulePrefix + string(dirwire.NameSeparators): {"rule.separators", nil},
+	rulePrefix + string(dirwire.NameScripts):    {"rule.scripts", nil},
+	rulePrefix + string(dirwire.NameDirection):  {"rule.direction", nil},
+	rulePrefix + string(dirwire.NameReserved):   {"rule.reserved", nil},
 }
 
 // Reasons returns the keys of all reasons.
@@ -71,15 +112,35 @@ func Reasons() []string {
 
 // ExplainReason is Explain for a reason that stands by itself. It is false for none, and one that is not known.
 func ExplainReason(c *text.Catalogue, reason *p2pv1.Reason) (string, bool) {
-	e, ok := explained[reason.GetKey()]
+	return explain(c, reason.GetKey(), reason.GetWith())
+}
+
+// explain says what a key means. What fills its sentence may be a key itself: of the problem behind a reason, or of
+// the rule that a name has broken.
+func explain(c *text.Catalogue, key string, with map[string]string) (string, bool) {
+	e, ok := explained[key]
 	if !ok {
 		return "", false
 	}
 	args := make([]any, len(e.with))
 	for i, name := range e.with {
-		args[i] = cmp.Or(reason.GetWith()[name], "…")
+		said := with[name]
+		if (name == "problem" || name == "rule") && said != key {
+			if deeper, known := explain(c, said, with); known {
+				said = deeper
+			}
+		}
+		args[i] = cmp.Or(said, "…")
 	}
 	return c.Say(e.message, args...), true
+}
+
+// ExplainProblem is ExplainReason, and "" for none; of one that is not known it says the key.
+func ExplainProblem(c *text.Catalogue, problem *p2pv1.Reason) string {
+	if said, known := ExplainReason(c, problem); known {
+		return said
+	}
+	return problem.GetKey()
 }
 
 // Explain says what the error of a call means, in the language of c. What it quotes comes from strangers: it is not
@@ -88,11 +149,18 @@ func Explain(c *text.Catalogue, err error) string {
 	if said, ok := ExplainReason(c, ReasonOf(err)); ok {
 		return said
 	}
+	if e, ok := errors.AsType[*StartError](err); ok {
+		message := "serve.not_started"
+		if errors.Is(e, errSlow) {
+			message = "serve.slow"
+		}
+		return c.Say(message, cmp.Or(e.Tail, e.Err.Error()), e.Log)
+	}
 	if e, ok := errors.AsType[*connect.Error](err); ok {
 		if e.Code() == connect.CodeUnavailable || e.Code() == connect.CodeCanceled { // as a node that dies leaves it
 			return c.Say("reason.gone")
 		}
-		return e.Message()
+		return c.Say("problem.other", e.Message())
 	}
-	return err.Error()
+	return c.Say("problem.other", err.Error())
 }

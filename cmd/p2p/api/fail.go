@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"connectrpc.com/connect"
 
@@ -24,21 +23,24 @@ const (
 	LoggedOut      = "logged_out"      // somebody was, and has to log in again
 	NoDirectory    = "no_directory"    // none is set
 	Unreachable    = "unreachable"     // the directory: url, problem
+	BadDirectory   = "bad_directory"   // it is none: url
 	NameTaken      = "name_taken"      // at the directory: name
-	BadName        = "bad_name"        // the directory does not take it: name, rule
+	BadName        = "bad_name"        // the directory does not take it: name, rule; and min, max (characters)
 	WrongPassword  = "wrong_password"  // or no such account, which the directory does not tell apart
 	WeakPassword   = "weak_password"   // at least: min (characters)
 	TooManyTries   = "too_many_tries"  // with the password: seconds
 	NoSuchDevice   = "no_such_device"  // of this account: device
+	DevicesFull    = "devices_full"    // the account has as many as it may have
 	NoSuchPerson   = "no_such_person"  // at the directory or among the contacts: who
 	Ambiguous      = "ambiguous"       // the start of a name or key: who
 	Yourself       = "yourself"        // that is you
 	AlreadyContact = "already_contact" // who
 	NotAsked       = "not_asked"       // he has sent no request: who
+	NotContact     = "not_contact"     // he is none, or not yet: who
 	Blocked        = "blocked"         // by this person: who
 	KeyChanged     = "key_changed"     // his name has another key at the directory now: who
-	MailboxFull    = "mailbox_full"    // too many requests wait for him: who
-	TooMany        = "too_many"        // requests in a short time
+	MailboxFull    = "mailbox_full"    // too many requests wait for him; this one is kept and sent again: who
+	TooMany        = "too_many"        // requests of this account are on their way; this one is kept and sent again
 	BadLink        = "bad_link"        // problem
 
 	// Why a link does not lead into a room, besides RoomFull and Removed; in Conversation.reason.
@@ -52,23 +54,26 @@ const (
 	NotAllowed         = "not_allowed"          // by the role of this person
 	RoomFull           = "room_full"            // limit
 	Removed            = "removed"              // this person, from a room
+	BadRoomName        = "bad_room_name"        // limit (bytes)
+	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
 	NotYours           = "not_yours"            // the message is another's
 	TooLong            = "too_long"             // limit (bytes)
 	Empty              = "empty"                // nothing to send
+	BeingSent          = "being_sent"           // the message with that key, at this moment
 	NoFile             = "no_file"              // the message offers none: message
 	NoSuchPath         = "no_such_path"         // on this machine: path
+	BadFileName        = "bad_file_name"        // no torrent can have it: path
 	DiskFull           = "disk_full"            //
 )
 
 // Fail returns the error of a call: code, and a Reason with key. with is what the reason comes with, as
 // pairs of a name and a value.
 func Fail(code connect.Code, key string, with ...string) error {
-	reason := &p2pv1.Reason{Key: key, With: map[string]string{}}
+	reason := Problem(key, with...)
 	message := key
 	for i := 0; i+1 < len(with); i += 2 {
-		reason.With[with[i]] = strings.ToValidUTF8(with[i+1], "\uFFFD") // else protobuf could not carry it
 		message += fmt.Sprintf(" %s=%q", with[i], with[i+1])
 	}
 	err := connect.NewError(code, errors.New(message))

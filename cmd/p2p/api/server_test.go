@@ -19,6 +19,8 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
+	"p2p/peer/identity"
+	"p2p/tracker/dirwire"
 )
 
 func TestAProgramAsksTheNodeThroughItsSocket(t *testing.T) {
@@ -163,6 +165,28 @@ func TestEveryReasonIsExplainedInBothLanguages(t *testing.T) {
 				t.Errorf("%s in %s: %q", key, c.Lang(), said)
 			}
 		}
+	}
+}
+
+func TestTheProblemBehindAReasonAndTheRuleThatANameBreaksAreSaidInWords(t *testing.T) {
+	for _, c := range []struct{ want, chinese, key, with, is string }{
+		{"http://d cannot be reached: nothing answers at this address", "该地址没有应答", api.Unreachable, "problem", api.Rejected},
+		{"a b cannot be a name: a name is made of letters", "只能由字母", api.BadName, "rule", api.RuleOf(dirwire.NameCharacters)},
+		{"a b cannot be a name: a name has 2 to 32 characters", "2 到 32", api.BadName, "rule", api.RuleOf(dirwire.NameLength)},
+		{"this link is not right: a part of it is missing", "缺了一部分", api.BadLink, "problem", api.FaultOf(identity.LinkDamaged)},
+		{"not right: of_another_version", "of_another_version", api.BadLink, "problem", "of_another_version"},
+		{"not right: bad_link", "bad_link", api.BadLink, "problem", api.BadLink},
+	} {
+		err := api.Fail(connect.CodeInvalidArgument, c.key, "url", "http://d", "name", "a b", "min", "2", "max", "32", c.with, c.is)
+		if said := api.Explain(text.English(), err); !strings.Contains(said, c.want) {
+			t.Errorf("%s: %q", c.is, said)
+		}
+		if said := api.Explain(text.Chinese(), err); !strings.Contains(said, c.chinese) {
+			t.Errorf("%s: %q", c.is, said)
+		}
+	}
+	if said := api.ExplainProblem(text.English(), nil); said != "" {
+		t.Errorf("of no problem it is said %q", said)
 	}
 }
 

@@ -30,7 +30,7 @@ type attendance struct {
 
 	mu        sync.Mutex
 	connected bool
-	problem   string
+	problem   *p2pv1.Reason
 	next      time.Time
 }
 
@@ -59,7 +59,7 @@ func (n *Node) attend() {
 	a.group.Go(func() {
 		err := a.client.Attend(ctx, directory.Attendance{Certificate: s.certificate, Tell: a.tell})
 		if err != nil {
-			a.note(false, err.Error(), time.Time{})
+			a.note(false, problemOf(err), time.Time{})
 			n.log.Error("the directory has ended the session", zap.Error(err))
 		}
 	})
@@ -97,7 +97,7 @@ func (a *attendance) show(p p2pv1.Presence) {
 }
 
 // note remembers how the session stands, and tells programs.
-func (a *attendance) note(connected bool, problem string, next time.Time) {
+func (a *attendance) note(connected bool, problem *p2pv1.Reason, next time.Time) {
 	a.mu.Lock()
 	a.connected, a.problem, a.next = connected, problem, next
 	a.mu.Unlock()
@@ -110,10 +110,10 @@ func (a *attendance) tell(e directory.Event) {
 	n := a.node
 	switch e := e.(type) {
 	case directory.Connected:
-		a.note(true, "", time.Time{})
+		a.note(true, nil, time.Time{})
 		n.clerk.do(n.resend)
 	case directory.Lost:
-		a.note(false, e.Err.Error(), e.NextTry)
+		a.note(false, problemOf(e.Err), e.NextTry)
 		for _, k := range n.faces.blind() {
 			n.clerk.do(func(ctx context.Context) { n.looks(ctx, k) })
 		}

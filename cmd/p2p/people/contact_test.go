@@ -151,3 +151,34 @@ func TestANodeOfNobodySaysWhatToDo(t *testing.T) {
 }
 
 func second[A any](_ A, err error) error { return err }
+
+func TestALinkThatLeadsElsewhereSaysWhere(t *testing.T) {
+	alice, bob, link := strangers(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	room := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "lab"}).Link
+	problem := func(err error) string { return api.ReasonOf(err).GetWith()["problem"] }
+	for wrong, want := range map[string]string{room: api.LinkToRoom, link[:30]: api.LinkDamaged} {
+		if _, err := bob.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: wrong})); bob.reason(err) != api.BadLink || problem(err) != want {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+	for wrong, want := range map[string]string{link: api.LinkToPerson, "http://x": api.LinkStart} {
+		if _, err := bob.JoinRoom(t.Context(), connect.NewRequest(&p2pv1.JoinRoomRequest{Link: wrong})); bob.reason(err) != api.BadLink || problem(err) != want {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}
+
+func TestWhoHasNotAnsweredYetIsNoContactToBringIntoARoom(t *testing.T) {
+	_, bob, link := strangers(t)
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link, Name: "alice"})
+	q := &p2pv1.CreateRoomRequest{Name: "lab", Invite: []string{"alice"}}
+	if _, err := bob.CreateRoom(t.Context(), connect.NewRequest(q)); bob.reason(err) != api.NotContact {
+		t.Errorf("a room with her: %v", err)
+	}
+	ask(t, bob.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	add := &p2pv1.ChangeMemberRequest{Where: "lab", Who: "alice", Change: p2pv1.ChangeMemberRequest_CHANGE_ADD}
+	if _, err := bob.ChangeMember(t.Context(), connect.NewRequest(add)); bob.reason(err) != api.NotContact {
+		t.Errorf("to bring her in: %v", err)
+	}
+}

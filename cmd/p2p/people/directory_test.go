@@ -133,7 +133,7 @@ func TestANameIsOnePersons(t *testing.T) {
 	}
 	for name, want := range map[string]string{"a": api.BadName, "a b": api.BadName} {
 		_, err := other.Register(t.Context(), connect.NewRequest(&p2pv1.RegisterRequest{Name: name, Password: password}))
-		if other.reason(err) != want {
+		if with := api.ReasonOf(err).GetWith(); other.reason(err) != want || with["name"] != name || with["rule"] == "" || with["max"] != "32" {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -28,15 +28,18 @@ type door struct {
 
 func (d *door) close(ctx context.Context) { d.swarm.Close(ctx) }
 
-// problem says why nobody has answered, for people.
-func (d *door) problem() string {
+// problem says why nobody has answered.
+func (d *door) problem() *p2pv1.Reason {
 	st := d.swarm.Stats()
 	for _, t := range st.Trackers {
 		if t.Err != "" {
-			return t.Err
+			return api.Problem(api.TrackerSilent, "detail", t.Err)
 		}
 	}
-	return st.LastError
+	if st.LastError == "" {
+		return nil
+	}
+	return api.Problem(api.NobodyAnswers, "detail", st.LastError)
 }
 
 // errand is a reason to ring somebody's bell.

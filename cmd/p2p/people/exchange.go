@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer"
 	"p2p/peer/announce"
@@ -37,7 +38,7 @@ type exchange struct {
 type transfer struct {
 	deal
 	state   p2pv1.Transfer_State
-	problem string
+	problem *p2pv1.Reason
 	done    int64 // while it is hashed or checked
 	info    []byte
 	store   *store.Store
@@ -138,7 +139,7 @@ func (x *exchange) begin(d deal, info []byte) *transfer {
 	if x.closed || t.swarm != nil || t.cancel != nil {
 		return t
 	}
-	t.info, t.problem = info, ""
+	t.info, t.problem = info, nil
 	t.state = p2pv1.Transfer_STATE_CHECKING
 	ctx, cancel := context.WithCancel(x.node.ctx)
 	t.cancel = cancel
@@ -154,7 +155,7 @@ func (x *exchange) begin(d deal, info []byte) *transfer {
 func (x *exchange) fail(t *transfer, err error) {
 	x.node.log.Info("a file cannot be exchanged", zap.String("path", t.Path), zap.Error(err))
 	x.mu.Lock()
-	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, err.Error(), nil
+	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problemOf(err), nil
 	s := t.swarm
 	t.swarm = nil
 	x.mu.Unlock()
@@ -412,7 +413,7 @@ func (t *transfer) view() *p2pv1.Transfer {
 	if left := t.Size - v.Done; t.state == p2pv1.Transfer_STATE_DOWNLOADING {
 		switch {
 		case st.Connected == 0:
-			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, "nobody who has it is connected"
+			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, api.Problem(api.NobodyHasIt)
 		case st.DownRate > 0:
 			v.EtaSeconds = (left + st.DownRate - 1) / st.DownRate
 		}
@@ -428,7 +429,7 @@ func (x *exchange) tell() {
 	x.mu.Lock()
 	var news []*p2pv1.Transfer
 	for _, t := range x.all {
-		if v := t.view(); v.State != t.told.state || v.Done != t.told.done || v.Uploaded != t.told.uploaded || v.Problem != t.told.problem || v.Sources != t.told.sources {
+		if v := t.view(); v.State != t.told.state || v.Done != t.told.done || v.Uploaded != t.told.uploaded || v.Problem.GetKey() != t.told.problem || v.Sources != t.told.sources {
 			t.told = toldOf(v)
 			news = append(news, v)
 		}
@@ -447,7 +448,9 @@ type told struct {
 	sources        int32
 }
 
-func toldOf(v *p2pv1.Transfer) told { return told{v.State, v.Done, v.Uploaded, v.Problem, v.Sources} }
+func toldOf(v *p2pv1.Transfer) told {
+	return told{v.State, v.Done, v.Uploaded, v.Problem.GetKey(), v.Sources}
+}
 
 // freePath returns where something of that name can lie in a folder without touching what is there.
 func freePath(folder, name string, taken func(string) bool) (string, error) {

@@ -34,7 +34,7 @@ func fail(code connect.Code, key string, with ...string) error { return api.Fail
 
 // failure turns an error of the packages below into that of a call.
 func failure(err error) error {
-	slow, name := (*directory.SlowError)(nil), (*directory.NameError)(nil)
+	slow := (*directory.SlowError)(nil)
 	switch {
 	case err == nil:
 		return nil
@@ -52,8 +52,6 @@ func failure(err error) error {
 		return fail(failed, api.NotMember)
 	case errors.As(err, &slow):
 		return fail(full, api.TooManyTries, "seconds", strconv.Itoa(int(slow.RetryIn.Seconds())+1))
-	case errors.As(err, &name):
-		return fail(invalid, api.BadName, "rule", name.Error())
 	case errors.Is(err, directory.ErrTaken):
 		return fail(exists, api.NameTaken)
 	case errors.Is(err, directory.ErrNoPerson):
@@ -66,12 +64,18 @@ func failure(err error) error {
 		return fail(full, api.MailboxFull)
 	case errors.Is(err, directory.ErrTooMany):
 		return fail(full, api.TooMany)
+	case errors.Is(err, errNoDirectory):
+		return fail(failed, api.NoDirectory)
 	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, directory.ErrUntrusted):
-		return fail(away, api.Unreachable, "problem", err.Error())
+		return unreachable("", err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return fail(invalid, api.NoSuchPath, "path", err.Error())
+		path := ""
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			path = e.Path
+		}
+		return fail(invalid, api.NoSuchPath, "path", path)
 	}
-	return connect.NewError(connect.CodeInternal, err)
+	return fail(connect.CodeInternal, causeOf(err), "detail", err.Error())
 }
 
 // stored turns an error of a write into that of a call.

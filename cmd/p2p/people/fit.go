@@ -215,7 +215,7 @@ func (n *Node) warn(c *conversation, change chat.Change) {
 		n.alert(p2pv1.Alert_KIND_DEVICE_LIES, account, p.A.Author.Short())
 	}
 	if change.Trouble != nil {
-		n.alert(p2pv1.Alert_KIND_DISK_FULL, identity.Key{}, change.Trouble.Error())
+		n.alert(p2pv1.Alert_KIND_DISK_FULL, identity.Key{}, "")
 	}
 }
 
@@ -271,7 +271,7 @@ func (n *Node) beat(ctx context.Context) {
 		}
 		now := time.Now()
 		if by := jump(last, now); by.Abs() >= clockJump {
-			n.alert(p2pv1.Alert_KIND_CLOCK, identity.Key{}, by.Round(time.Second).String())
+			n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: by.Milliseconds()}}})
 		}
 		last = now
 		n.files.tell()

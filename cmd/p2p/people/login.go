@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"connectrpc.com/connect"
@@ -13,6 +14,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/directory"
 	"p2p/peer/identity"
+	"p2p/tracker/dirwire"
 )
 
 // Register implements p2pv1connect.PeopleHandler.
@@ -23,7 +25,7 @@ func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 		return nil, err
 	}
 	if err := directory.CheckName(r.Msg.Name); err != nil {
-		return nil, failure(err)
+		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	if s, err := n.me(); err == nil && s.name != "" {
 		return nil, fail(failed, api.LoggedIn, "name", s.name)
@@ -37,7 +39,7 @@ func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 	}
 	client, err := directory.New(directory.Options{URL: url, Device: s.device, Log: n.log})
 	if err != nil {
-		return nil, failure(err)
+		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	extra, err := n.heirloom(ctx, s)
 	if err != nil {
@@ -66,14 +68,14 @@ func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 	}
 	client, err := directory.New(directory.Options{URL: url, Device: device, Log: n.log})
 	if err != nil {
-		return nil, failure(err)
+		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	got, err := client.Login(ctx, r.Msg.Name, []byte(r.Msg.Password))
 	if err != nil {
 		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	if old, none := n.me(); none == nil && old.accountKey() == got.Account.Key() {
-		if err = client.Certify(ctx, old.certificate); err == nil {
+		if err = certify(ctx, client, old.certificate); err == nil {
 			err = n.loggedIn(ctx, old, got.Name, url)
 		}
 	} else {
@@ -198,7 +200,7 @@ func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directo
 	if err := n.mayVacate(); err != nil {
 		return err
 	}
-	if err := client.Certify(ctx, s.certificate); err != nil {
+	if err := certify(ctx, client, s.certificate); err != nil {
 		return err
 	}
 	if err := n.vacate(ctx); err != nil {
@@ -212,6 +214,15 @@ func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directo
 		return err
 	}
 	return n.begin(ctx, s)
+}
+
+// certify tells the directory of a device.
+func certify(ctx context.Context, client *directory.Client, cert identity.Certificate) error {
+	err := client.Certify(ctx, cert)
+	if errors.Is(err, directory.ErrFull) {
+		return fail(full, api.DevicesFull)
+	}
+	return err
 }
 
 // mayVacate returns an error unless the profile is free for another account: it is nobody's, or of keys
@@ -302,16 +313,23 @@ func (n *Node) loggedOut(ctx context.Context, s *self, forget bool) error {
 // named is failure for an error about a name, or of the directory, which it names.
 func (n *Node) named(err error, name string) error { return namedAt(n.directoryView().Url, err, name) }
 
+// namedAt is named for a directory that may be another than that of the session.
 func namedAt(url string, err error, name string) error {
+	broken, _ := errors.AsType[*directory.NameError](err)
 	switch {
+	case broken != nil:
+		return fail(invalid, api.BadName, "name", name, "rule", api.RuleOf(broken.Rule),
+			"min", strconv.Itoa(dirwire.MinName), "max", strconv.Itoa(dirwire.MaxName))
 	case errors.Is(err, directory.ErrTaken):
 		return fail(exists, api.NameTaken, "name", name)
 	case errors.Is(err, directory.ErrNoPerson):
 		return fail(missing, api.NoSuchPerson, "who", name)
 	case errors.Is(err, directory.ErrFull):
 		return fail(full, api.MailboxFull, "who", name)
-	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, directory.ErrUntrusted):
-		return fail(away, api.Unreachable, "url", url, "problem", err.Error())
+	case errors.Is(err, directory.ErrURL):
+		return fail(invalid, api.BadDirectory, "url", url)
+	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, directory.ErrUntrusted), errors.Is(err, errHeirloom):
+		return unreachable(url, err)
 	}
 	return failure(err)
 }

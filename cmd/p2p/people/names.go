@@ -143,7 +143,7 @@ func (n *Node) somebody(c *conversation, s string) (identity.Key, error) {
 	case none:
 		found, err := n.who(s)
 		if err == nil && found.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
-			err = fail(failed, api.NotAsked, "who", s)
+			err = fail(failed, api.NotContact, "who", s)
 		}
 		return found.Account, err
 	}

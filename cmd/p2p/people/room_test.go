@@ -217,7 +217,7 @@ func TestAFileThatIsOfferedArrivesAndNeverReplacesAnother(t *testing.T) {
 	eventually(t, "bob has the file", func() bool {
 		got = ask(t, bob.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers[0]
 		if got.State == p2pv1.Transfer_STATE_FAILED {
-			t.Fatal(got.Problem)
+			t.Fatal(got.Problem.GetKey(), got.Problem.GetWith())
 		}
 		return got.State == p2pv1.Transfer_STATE_DONE
 	})

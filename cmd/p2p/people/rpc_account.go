@@ -137,7 +137,7 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 			return nil, err
 		}
 	}
-	return connect.NewResponse(&p2pv1.RevokeDeviceResponse{}), failure(n.revoke(ctx, client, device))
+	return connect.NewResponse(&p2pv1.RevokeDeviceResponse{}), n.named(n.revoke(ctx, client, device), s.name)
 }
 
 // revoke takes a device's certificate back: at the directory, and in every room that it has joined, where
@@ -152,7 +152,7 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 		return err
 	}
 	if client != nil {
-		if err := client.Certify(ctx, cert); err != nil {
+		if err := certify(ctx, client, cert); err != nil {
 			return err
 		}
 	}

@@ -61,9 +61,9 @@ func (n *Node) whom(ctx context.Context, who string) (contact, error) {
 		l, err := identity.ParseLink(who)
 		switch {
 		case err != nil:
-			return contact{}, fail(invalid, api.BadLink, "problem", err.Error())
+			return contact{}, badLink(err)
 		case !l.Room.IsZero():
-			return contact{}, fail(invalid, api.BadLink, "problem", "it leads into a room: join it")
+			return contact{}, fail(invalid, api.BadLink, "problem", api.LinkToRoom)
 		}
 		if err := n.ensure(ctx); err != nil {
 			return contact{}, failure(err)

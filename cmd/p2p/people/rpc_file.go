@@ -39,7 +39,7 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	case errors.Is(err, torrentfile.ErrEmpty):
 		return nil, fail(invalid, api.Empty)
 	case errors.As(err, new(*torrentfile.InvalidError)): // a name that no torrent can have
-		return nil, fail(invalid, api.Invalid, "what", err.Error())
+		return nil, fail(invalid, api.BadFileName, "path", path)
 	case err != nil:
 		return nil, failure(err)
 	}
@@ -163,7 +163,7 @@ func (x *exchange) seek(c *conversation, t *transfer, f body.File) {
 	if x.closed {
 		return
 	}
-	t.state, t.problem = p2pv1.Transfer_STATE_WAITING, ""
+	t.state, t.problem = p2pv1.Transfer_STATE_WAITING, nil
 	ctx, cancel := context.WithCancel(x.node.ctx)
 	t.cancel = cancel
 	x.group.Go(func() {

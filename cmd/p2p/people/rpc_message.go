@@ -55,7 +55,7 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 // sentBefore answers for a message that a program sends a second time, since it has not heard the answer.
 func (n *Node) sentBefore(ctx context.Context, id room.ID) (*connect.Response[p2pv1.SendResponse], error) {
 	if id.IsZero() {
-		return nil, fail(away, api.Invalid, "what", "the message is being sent")
+		return nil, fail(away, api.BeingSent)
 	}
 	m, err := n.viewEvent(ctx, id)
 	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err

@@ -41,11 +41,8 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 	if o.Limit == 0 {
 		o.Limit = defaultLimit
 	}
-	switch {
-	case o.Name == "" || !plain(o.Name, room.MaxName):
-		return nil, fail(invalid, api.TooLong, "limit", strconv.Itoa(room.MaxName))
-	case o.Limit < 1 || o.Limit > room.MaxMembers:
-		return nil, fail(invalid, api.Invalid, "what", "limit")
+	if err := possible(o); err != nil {
+		return nil, err
 	}
 	if err := n.ensure(ctx); err != nil {
 		return nil, failure(err)
@@ -57,7 +54,7 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 			return nil, err
 		}
 		if k.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
-			return nil, fail(failed, api.NotAsked, "who", who)
+			return nil, fail(failed, api.NotContact, "who", who)
 		}
 		guests = append(guests, k)
 	}
@@ -76,6 +73,17 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 	}
 	out, err := n.viewRoom(ctx, id)
 	return connect.NewResponse(&p2pv1.CreateRoomResponse{Conversation: out}), err
+}
+
+// possible reports what no room can have.
+func possible(o room.Options) error {
+	switch {
+	case o.Name == "" || !plain(o.Name, room.MaxName):
+		return fail(invalid, api.BadRoomName, "limit", strconv.Itoa(room.MaxName))
+	case o.Limit < 1 || o.Limit > room.MaxMembers:
+		return fail(invalid, api.BadRoomLimit, "limit", strconv.Itoa(room.MaxMembers))
+	}
+	return nil
 }
 
 // historyOf turns what a program says of the history that a joiner gets into what a room says.
@@ -136,9 +144,9 @@ func (n *Node) JoinRoom(ctx context.Context, r *connect.Request[p2pv1.JoinRoomRe
 	l, err := identity.ParseLink(r.Msg.Link)
 	switch {
 	case err != nil:
-		return nil, fail(invalid, api.BadLink, "problem", err.Error())
+		return nil, badLink(err)
 	case l.Room.IsZero():
-		return nil, fail(invalid, api.BadLink, "problem", "it leads to a person: add the contact")
+		return nil, fail(invalid, api.BadLink, "problem", api.LinkToPerson)
 	}
 	if err := n.ensure(ctx); err != nil {
 		return nil, failure(err)
@@ -283,8 +291,8 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 	if r.Msg.Open != nil {
 		o.Open = *r.Msg.Open
 	}
-	if o.Name == "" || !plain(o.Name, room.MaxName) || o.Limit < 1 || o.Limit > room.MaxMembers {
-		return nil, fail(invalid, api.Invalid, "what", "name or limit")
+	if err := possible(o); err != nil {
+		return nil, err
 	}
 	if o != was {
 		if err := n.change(ctx, c, room.Change{Op: room.SetRoom, Options: o}); err != nil {

@@ -160,16 +160,16 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 }
 
 // problem says why nothing has come of a request yet.
-func (v *viewer) problem(k contact) string {
+func (v *viewer) problem(k contact) *p2pv1.Reason {
 	if k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
-		return ""
+		return nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if d := v.doors[doorOf(k.Account)]; d != nil {
 		return d.problem()
 	}
-	return ""
+	return nil
 }
 
 // typers returns who is typing in a room.

@@ -217,7 +217,7 @@ func (p *person) transferred(message string) (path string) {
 	drive.Eventually(p.t, soon, p.name+" does not get the file", func() bool {
 		x := p.transfer(message)
 		if x.State == p2pv1.Transfer_STATE_FAILED {
-			p.t.Fatal(x.Problem)
+			p.t.Fatal(x.Problem.GetKey(), x.Problem.GetWith())
 		}
 		path = x.Path
 		return x.State == p2pv1.Transfer_STATE_DONE

@@ -161,5 +161,8 @@ func unreachable(err error) bool {
 	return !errors.As(err, &ce) || ce.Code() == connect.CodeUnavailable || ce.Code() == connect.CodeCanceled || ce.Code() == connect.CodeDeadlineExceeded
 }
 
+// problem says why something is not so, or nothing.
+func (s *session) problem(p *p2pv1.Reason) string { return clean(api.ExplainProblem(s.say, p)) }
+
 // reason puts an error into words.
 func (s *session) reason(err error) string { return clean(api.Explain(s.say, err)) }

@@ -213,7 +213,7 @@ func (s *session) transfer(t *p2pv1.Transfer) {
 			s.word("chat.file.done", name, clean(t.GetPath()))
 		}
 	case p2pv1.Transfer_STATE_FAILED:
-		s.complain("chat.file.failed", name, clean(t.GetProblem()))
+		s.complain("chat.file.failed", name, s.problem(t.GetProblem()))
 	}
 }
 
@@ -222,7 +222,7 @@ func (s *session) directory(d *p2pv1.Directory) {
 		if d.GetConnected() {
 			s.word("chat.directory.back")
 		} else {
-			s.complain("chat.directory.lost", clean(d.GetProblem()))
+			s.complain("chat.directory.lost", s.problem(d.GetProblem()))
 		}
 	}
 	s.me.Directory = d
@@ -231,17 +231,18 @@ func (s *session) directory(d *p2pv1.Directory) {
 
 // alert takes in what must not be overlooked: it stays until the person says that he has seen it.
 func (s *session) alert(a *p2pv1.Alert) {
-	what := clean(a.GetText())
 	switch a.GetKind() {
 	case p2pv1.Alert_KIND_ANSWERED: // the contact, which comes too, says it
 		return
-	case p2pv1.Alert_KIND_REQUEST:
-		s.tell(what, false)
-		s.do(ring{s.say.Say("chat.title"), what})
+	case p2pv1.Alert_KIND_REQUEST: // so it does here, but for the note
+		if a.GetText() != "" {
+			s.tell(a.GetText(), false)
+		}
 		return
 	}
 	s.alerts = append(s.alerts, a)
-	s.told = append(s.told, plainly(s.alertText(a), style{role: failure}))
+	what := s.alertText(a)
+	s.told = append(s.told, plainly(what, style{role: failure}))
 	s.do(ring{s.say.Say("chat.title"), what})
 }
 
@@ -259,9 +260,9 @@ func (s *session) alertText(a *p2pv1.Alert) string {
 	case p2pv1.Alert_KIND_DEVICE_LIES:
 		return s.say.Say("chat.alert.lies", name, what)
 	case p2pv1.Alert_KIND_DISK_FULL:
-		return s.say.Say("chat.alert.disk", what)
+		return s.say.Say("chat.alert.disk")
 	case p2pv1.Alert_KIND_CLOCK:
-		return s.say.Say("chat.alert.clock", what)
+		return s.say.Say("chat.alert.clock", s.duration((time.Duration(a.GetByMillis()) * time.Millisecond).Abs()))
 	}
 	return s.say.Say("chat.alert.other", what)
 }

@@ -236,8 +236,8 @@ func (s *session) transferState(m *p2pv1.Message, t *p2pv1.Transfer) string {
 	case p2pv1.Transfer_STATE_SHARING:
 		return s.say.Say("chat.file.sharing", units.FormatBytes(t.GetUploaded()), units.FormatRate(t.GetUpRate()))
 	case p2pv1.Transfer_STATE_WAITING:
-		if t.GetProblem() != "" {
-			return s.say.Say("chat.file.waiting_for", percent(t.GetDone(), size), clean(t.GetProblem()))
+		if p := s.problem(t.GetProblem()); p != "" {
+			return s.say.Say("chat.file.waiting_for", percent(t.GetDone(), size), p)
 		}
 		return s.say.Say("chat.file.waiting", percent(t.GetDone(), size))
 	case p2pv1.Transfer_STATE_DOWNLOADING:
@@ -245,7 +245,7 @@ func (s *session) transferState(m *p2pv1.Message, t *p2pv1.Transfer) string {
 	case p2pv1.Transfer_STATE_DONE:
 		return s.say.Say("chat.file.saved", clean(t.GetPath()))
 	case p2pv1.Transfer_STATE_FAILED:
-		return s.say.Say("chat.file.broken", clean(t.GetProblem()))
+		return s.say.Say("chat.file.broken", s.problem(t.GetProblem()))
 	case p2pv1.Transfer_STATE_CANCELLED:
 		return s.say.Say("chat.file.cancelled")
 	}

@@ -147,8 +147,8 @@ func (s *session) showWho(string) {
 		c := r.contact
 		l := line{presenceMark(c.GetPresence()), {" " + clean(c.GetName()), style{bold: true}}, {"  " + s.contactState(c), style{role: faint}}}
 		p.lines = append(p.lines, l)
-		if c.GetProblem() != "" {
-			p.lines = append(p.lines, plainly("    "+clean(c.GetProblem()), style{role: away}))
+		if problem := s.problem(c.GetProblem()); problem != "" {
+			p.lines = append(p.lines, plainly("    "+problem, style{role: away}))
 		}
 	}
 	s.show(p)

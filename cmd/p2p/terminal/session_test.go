@@ -394,19 +394,20 @@ var styling = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func TestNobodyWritesToTheTerminal(t *testing.T) {
 	st := newStage(t, text.English(), 100, 40)
 	evil := "\x1b]0;owned\x07\x1b[2J\u202egpj.exe\u009b31m\r\nnext"
+	bad := &p2pv1.Reason{Key: api.Other, With: map[string]string{"detail": evil}}
 	for _, c := range st.node.contacts {
-		c.Name, c.Note, c.Problem = c.Name+evil, evil, evil
+		c.Name, c.Note, c.Problem = c.Name+evil, evil, bad
 	}
 	m := st.node.add("c-anna", "anna", evil, at, func(m *p2pv1.Message) {
 		m.Name, m.ReplyTo, m.ReplyName, m.ReplyText = evil, "x", evil, evil
 		m.File = &p2pv1.File{Name: evil, Size: 5}
-		m.Transfer = &p2pv1.Transfer{State: p2pv1.Transfer_STATE_FAILED, Problem: evil, File: m.File}
+		m.Transfer = &p2pv1.Transfer{State: p2pv1.Transfer_STATE_FAILED, Problem: bad, File: m.File}
 		m.Reactions = []*p2pv1.Reaction{{Emoji: evil, Accounts: []string{evil}}}
 	})
 	notice := st.node.add("c-anna", "anna", "", at, func(m *p2pv1.Message) {
 		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_CHANGED, Name: evil, Text: evil}
 	})
-	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: &p2pv1.WhoamiResponse{DisplayName: evil, Directory: &p2pv1.Directory{Url: "x", Problem: evil}}}}},
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: &p2pv1.WhoamiResponse{DisplayName: evil, Directory: &p2pv1.Directory{Url: "x", Problem: bad}}}}},
 		&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}, &p2pv1.Event{What: &p2pv1.Event_Message{Message: notice}},
 		&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_NEW_DEVICE, Name: evil, Text: evil}}},
 		&p2pv1.Event{What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{Conversation: "c-anna", Account: evil, Typing: true}}})

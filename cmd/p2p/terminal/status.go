@@ -17,8 +17,8 @@ func (s *session) headerLine(width int) line {
 	left := line{{" ", style{role: bar}}}
 	if contact := s.contacts[c.GetWith()]; c.GetDirect() {
 		left = append(left, presenceMark(contact.GetPresence()), span{" " + s.title(c), style{role: bar, bold: true}}, span{"  " + s.contactState(contact), style{role: bar}})
-		if p := contact.GetProblem(); p != "" {
-			left = append(left, span{"  " + clean(p), style{role: bar, italic: true}})
+		if p := s.problem(contact.GetProblem()); p != "" {
+			left = append(left, span{"  " + p, style{role: bar, italic: true}})
 		}
 	} else {
 		here := 0
@@ -120,7 +120,7 @@ func (s *session) statusLine(width int) line {
 	case d.GetConnected():
 		part(s.say.Say("chat.status.directory"), bar)
 	default:
-		part(s.say.Say("chat.status.lost", clean(d.GetProblem()), s.until(d.GetNextTry())), shout)
+		part(s.say.Say("chat.status.lost", s.problem(d.GetProblem()), s.until(d.GetNextTry())), shout)
 	}
 	part(s.pathStatus(), bar)
 	part(s.transferStatus(), bar)

@@ -615,11 +615,11 @@ func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85, 0}
 }
 
-// Reason says in an error's details what is wrong, as a key that does not change.
+// Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
 type Reason struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"` // such as "no_such_person"
-	With          map[string]string      `protobuf:"bytes,2,rep,name=with,proto3" json:"with,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                                                                             // such as "no_such_person"
+	With          map[string]string      `protobuf:"bytes,2,rep,name=with,proto3" json:"with,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // what fills the sentence; "problem" and "rule" are keys again, "detail" is technical
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,8 +673,8 @@ type Directory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"` // empty: none is used
 	Connected     bool                   `protobuf:"varint,2,opt,name=connected,proto3" json:"connected,omitempty"`
-	Problem       string                 `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`                 // why not, for people
 	NextTry       int64                  `protobuf:"varint,4,opt,name=next_try,json=nextTry,proto3" json:"next_try,omitempty"` // when it is asked again, 0 when connected
+	Problem       *Reason                `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`                 // why it is not connected
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -723,18 +723,18 @@ func (x *Directory) GetConnected() bool {
 	return false
 }
 
-func (x *Directory) GetProblem() string {
-	if x != nil {
-		return x.Problem
-	}
-	return ""
-}
-
 func (x *Directory) GetNextTry() int64 {
 	if x != nil {
 		return x.NextTry
 	}
 	return 0
+}
+
+func (x *Directory) GetProblem() *Reason {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
 }
 
 type WhoamiRequest struct {
@@ -1732,9 +1732,9 @@ type Contact struct {
 	ChangedKey    string                 `protobuf:"bytes,10,opt,name=changed_key,json=changedKey,proto3" json:"changed_key,omitempty"` // the directory now names another key for his name: nothing is sent to that one
 	Note          string                 `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`                               // what he wrote with his request
 	Conversation  string                 `protobuf:"bytes,12,opt,name=conversation,proto3" json:"conversation,omitempty"`               // id of the conversation with him
-	Problem       string                 `protobuf:"bytes,13,opt,name=problem,proto3" json:"problem,omitempty"`                         // why he is not reached, for people
 	Devices       []*Device              `protobuf:"bytes,14,rep,name=devices,proto3" json:"devices,omitempty"`
 	AskedAt       int64                  `protobuf:"varint,15,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"` // why nothing has come of a request yet
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1853,13 +1853,6 @@ func (x *Contact) GetConversation() string {
 	return ""
 }
 
-func (x *Contact) GetProblem() string {
-	if x != nil {
-		return x.Problem
-	}
-	return ""
-}
-
 func (x *Contact) GetDevices() []*Device {
 	if x != nil {
 		return x.Devices
@@ -1872,6 +1865,13 @@ func (x *Contact) GetAskedAt() int64 {
 		return x.AskedAt
 	}
 	return 0
+}
+
+func (x *Contact) GetProblem() *Reason {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
 }
 
 type ListContactsRequest struct {
@@ -4854,9 +4854,9 @@ type Transfer struct {
 	UpRate        int64                  `protobuf:"varint,8,opt,name=up_rate,json=upRate,proto3" json:"up_rate,omitempty"`
 	Sources       int32                  `protobuf:"varint,9,opt,name=sources,proto3" json:"sources,omitempty"`
 	Path          string                 `protobuf:"bytes,10,opt,name=path,proto3" json:"path,omitempty"`
-	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"` // why it does not move or has failed, for people
 	Uploaded      int64                  `protobuf:"varint,12,opt,name=uploaded,proto3" json:"uploaded,omitempty"`
 	EtaSeconds    int64                  `protobuf:"varint,13,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"` // -1: not known
+	Problem       *Reason                `protobuf:"bytes,14,opt,name=problem,proto3" json:"problem,omitempty"`                          // why it does not move or has failed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4961,13 +4961,6 @@ func (x *Transfer) GetPath() string {
 	return ""
 }
 
-func (x *Transfer) GetProblem() string {
-	if x != nil {
-		return x.Problem
-	}
-	return ""
-}
-
 func (x *Transfer) GetUploaded() int64 {
 	if x != nil {
 		return x.Uploaded
@@ -4980,6 +4973,13 @@ func (x *Transfer) GetEtaSeconds() int64 {
 		return x.EtaSeconds
 	}
 	return 0
+}
+
+func (x *Transfer) GetProblem() *Reason {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
 }
 
 type OfferRequest struct {
@@ -5714,7 +5714,8 @@ type Alert struct {
 	Kind          Alert_Kind             `protobuf:"varint,1,opt,name=kind,proto3,enum=p2p.v1.Alert_Kind" json:"kind,omitempty"`
 	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"` // for people
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
+	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5777,6 +5778,13 @@ func (x *Alert) GetText() string {
 	return ""
 }
 
+func (x *Alert) GetByMillis() int64 {
+	if x != nil {
+		return x.ByMillis
+	}
+	return 0
+}
+
 var File_cmd_p2p_api_p2pv1_people_proto protoreflect.FileDescriptor
 
 const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
@@ -5787,12 +5795,12 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04with\x18\x02 \x03(\v2\x18.p2p.v1.Reason.WithEntryR\x04with\x1a7\n" +
 	"\tWithEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"p\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
 	"\tDirectory\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1c\n" +
-	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\x12\x19\n" +
-	"\bnext_try\x18\x04 \x01(\x03R\anextTry\"\x0f\n" +
+	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x19\n" +
+	"\bnext_try\x18\x04 \x01(\x03R\anextTry\x12(\n" +
+	"\aproblem\x18\x05 \x01(\v2\x0e.p2p.v1.ReasonR\aproblemJ\x04\b\x03\x10\x04\"\x0f\n" +
 	"\rWhoamiRequest\"\xbc\x03\n" +
 	"\x0eWhoamiResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -5851,7 +5859,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\xea\x03\n" +
+	"\x14RevokeDeviceResponse\"\x80\x04\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -5867,10 +5875,10 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	" \x01(\tR\n" +
 	"changedKey\x12\x12\n" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\"\n" +
-	"\fconversation\x18\f \x01(\tR\fconversation\x12\x18\n" +
-	"\aproblem\x18\r \x01(\tR\aproblem\x12(\n" +
+	"\fconversation\x18\f \x01(\tR\fconversation\x12(\n" +
 	"\adevices\x18\x0e \x03(\v2\x0e.p2p.v1.DeviceR\adevices\x12\x19\n" +
-	"\basked_at\x18\x0f \x01(\x03R\aaskedAt\"\x15\n" +
+	"\basked_at\x18\x0f \x01(\x03R\aaskedAt\x12(\n" +
+	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblemJ\x04\b\r\x10\x0e\"\x15\n" +
 	"\x13ListContactsRequest\"C\n" +
 	"\x14ListContactsResponse\x12+\n" +
 	"\bcontacts\x18\x01 \x03(\v2\x0f.p2p.v1.ContactR\bcontacts\"M\n" +
@@ -6105,7 +6113,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\bR\x04text\"$\n" +
 	"\x0eExportResponse\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"\xc0\x04\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\xd6\x04\n" +
 	"\bTransfer\x12\x1b\n" +
 	"\tinfo_hash\x18\x01 \x01(\tR\binfoHash\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\"\n" +
@@ -6117,11 +6125,11 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\aup_rate\x18\b \x01(\x03R\x06upRate\x12\x18\n" +
 	"\asources\x18\t \x01(\x05R\asources\x12\x12\n" +
 	"\x04path\x18\n" +
-	" \x01(\tR\x04path\x12\x18\n" +
-	"\aproblem\x18\v \x01(\tR\aproblem\x12\x1a\n" +
+	" \x01(\tR\x04path\x12\x1a\n" +
 	"\buploaded\x18\f \x01(\x03R\buploaded\x12\x1f\n" +
 	"\veta_seconds\x18\r \x01(\x03R\n" +
-	"etaSeconds\"\xb9\x01\n" +
+	"etaSeconds\x12(\n" +
+	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\xb9\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_HASHING\x10\x01\x12\x11\n" +
@@ -6132,7 +6140,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"STATE_DONE\x10\x05\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x06\x12\x13\n" +
 	"\x0fSTATE_CANCELLED\x10\a\x12\x12\n" +
-	"\x0eSTATE_CHECKING\x10\b\"L\n" +
+	"\x0eSTATE_CHECKING\x10\bJ\x04\b\v\x10\f\"L\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
@@ -6172,12 +6180,13 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\x9a\x02\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xb7\x02\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
-	"\x04text\x18\x04 \x01(\tR\x04text\"\xa6\x01\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
+	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\"\xa6\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -6374,140 +6383,143 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	96, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
-	11, // 1: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
-	0,  // 2: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
-	0,  // 3: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	13, // 4: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13, // 5: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13, // 6: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	26, // 7: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
-	3,  // 8: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
-	0,  // 9: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
-	1,  // 10: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	26, // 11: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	31, // 12: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	31, // 13: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
-	5,  // 14: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	31, // 15: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	31, // 16: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,  // 17: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,  // 18: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,  // 19: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	60, // 20: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	44, // 21: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,  // 22: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	10, // 23: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	45, // 24: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	45, // 25: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 26: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,  // 27: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,  // 28: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	45, // 29: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 30: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	58, // 31: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	59, // 32: p2p.v1.Message.file:type_name -> p2p.v1.File
-	61, // 33: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,  // 34: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	82, // 35: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	7,  // 36: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,  // 37: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	60, // 38: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	60, // 39: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	60, // 40: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	60, // 41: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	60, // 42: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	59, // 43: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	8,  // 44: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	60, // 45: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	82, // 46: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	82, // 47: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	93, // 48: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	60, // 49: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	31, // 50: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	45, // 51: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	94, // 52: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	82, // 53: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	11, // 54: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	95, // 55: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	13, // 56: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,  // 57: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12, // 58: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14, // 59: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16, // 60: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18, // 61: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20, // 62: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22, // 63: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24, // 64: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27, // 65: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29, // 66: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32, // 67: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34, // 68: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36, // 69: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38, // 70: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40, // 71: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42, // 72: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46, // 73: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48, // 74: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50, // 75: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52, // 76: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54, // 77: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56, // 78: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62, // 79: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64, // 80: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66, // 81: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68, // 82: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70, // 83: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72, // 84: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74, // 85: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76, // 86: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78, // 87: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80, // 88: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83, // 89: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85, // 90: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87, // 91: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89, // 92: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91, // 93: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13, // 94: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15, // 95: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17, // 96: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19, // 97: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21, // 98: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23, // 99: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25, // 100: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28, // 101: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30, // 102: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33, // 103: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35, // 104: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37, // 105: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39, // 106: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41, // 107: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43, // 108: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47, // 109: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49, // 110: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51, // 111: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53, // 112: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55, // 113: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57, // 114: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63, // 115: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65, // 116: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67, // 117: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69, // 118: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71, // 119: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73, // 120: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75, // 121: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77, // 122: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79, // 123: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81, // 124: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84, // 125: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86, // 126: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88, // 127: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90, // 128: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92, // 129: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	94, // [94:130] is the sub-list for method output_type
-	58, // [58:94] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	10, // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
+	11, // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
+	0,  // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
+	0,  // 4: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
+	13, // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13, // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13, // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	26, // 8: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	3,  // 9: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
+	0,  // 10: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
+	1,  // 11: p2p.v1.Contact.path:type_name -> p2p.v1.Path
+	26, // 12: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	10, // 13: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	31, // 14: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	31, // 15: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	5,  // 16: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
+	31, // 17: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	31, // 18: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,  // 19: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,  // 20: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,  // 21: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	60, // 22: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	44, // 23: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,  // 24: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	10, // 25: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	45, // 26: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	45, // 27: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 28: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,  // 29: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,  // 30: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	45, // 31: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 32: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	58, // 33: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	59, // 34: p2p.v1.Message.file:type_name -> p2p.v1.File
+	61, // 35: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,  // 36: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	82, // 37: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	7,  // 38: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,  // 39: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	60, // 40: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	60, // 41: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	60, // 42: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	60, // 43: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	60, // 44: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	59, // 45: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	8,  // 46: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	10, // 47: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	60, // 48: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	82, // 49: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	82, // 50: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	93, // 51: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	60, // 52: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	31, // 53: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	45, // 54: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	94, // 55: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	82, // 56: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	11, // 57: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	95, // 58: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	13, // 59: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	9,  // 60: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12, // 61: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14, // 62: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16, // 63: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18, // 64: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20, // 65: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22, // 66: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24, // 67: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27, // 68: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29, // 69: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32, // 70: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34, // 71: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36, // 72: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38, // 73: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40, // 74: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42, // 75: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46, // 76: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48, // 77: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50, // 78: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52, // 79: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54, // 80: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56, // 81: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62, // 82: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64, // 83: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66, // 84: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68, // 85: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70, // 86: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72, // 87: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74, // 88: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76, // 89: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78, // 90: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80, // 91: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83, // 92: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85, // 93: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87, // 94: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89, // 95: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91, // 96: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13, // 97: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15, // 98: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17, // 99: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19, // 100: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21, // 101: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23, // 102: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25, // 103: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28, // 104: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30, // 105: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33, // 106: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35, // 107: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37, // 108: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39, // 109: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41, // 110: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43, // 111: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47, // 112: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49, // 113: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51, // 114: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53, // 115: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55, // 116: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57, // 117: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63, // 118: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65, // 119: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67, // 120: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69, // 121: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71, // 122: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73, // 123: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75, // 124: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77, // 125: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79, // 126: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81, // 127: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84, // 128: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86, // 129: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88, // 130: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90, // 131: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92, // 132: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	97, // [97:133] is the sub-list for method output_type
+	61, // [61:97] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }

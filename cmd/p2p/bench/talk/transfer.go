@@ -136,7 +136,7 @@ func (t *Transfer) wait(ctx context.Context, offer string) error {
 				t.start.Do(func() { close(t.moving) })
 			}
 			if x.State == p2pv1.Transfer_STATE_FAILED {
-				return false, errors.New(x.Problem)
+				return false, fmt.Errorf("the transfer has failed: %s %v", x.Problem.GetKey(), x.Problem.GetWith())
 			}
 			return x.State == p2pv1.Transfer_STATE_DONE, nil
 		}
