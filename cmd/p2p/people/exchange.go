@@ -224,7 +224,12 @@ func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, piece
 		t.done = done
 		x.mu.Unlock()
 	})
-	if err == nil && t.Mine && have.Count() < have.Len() {
+	switch {
+	case err != nil:
+	case !t.Mine:
+		// A file of which only the name was missing when the last run ended gets it now: nothing more will come for it.
+		err = s.Checkpoint(have)
+	case have.Count() < have.Len():
 		err = errChanged
 	}
 	return have, err

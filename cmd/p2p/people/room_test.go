@@ -232,3 +232,30 @@ func TestAFileThatIsOfferedArrivesAndNeverReplacesAnother(t *testing.T) {
 		t.Errorf("the offer is %v", st)
 	}
 }
+
+// A node that is killed between the last byte and the name of a file has all of it under the name of a part.
+func TestAFileOfWhichOnlyTheNameIsMissingGetsIt(t *testing.T) {
+	alice, bob := two(t)
+	path := filepath.Join(t.TempDir(), "plan.bin")
+	if err := os.WriteFile(path, make([]byte, 100_000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := ask(t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: path, Text: "the plan"}).Message
+	eventually(t, "bob sees the offer", bob.has("alice", "the plan"))
+	ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m.Id, Folder: t.TempDir()})
+	transfer := func(p *person) *p2pv1.Transfer {
+		return ask(t, p.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers[0]
+	}
+	done := func() bool { return transfer(bob).State == p2pv1.Transfer_STATE_DONE }
+	eventually(t, "bob has the file", done)
+	got := transfer(bob).Path
+	bob.close()
+	if err := os.Rename(got, got+".part"); err != nil {
+		t.Fatal(err)
+	}
+	bob = open(t, bob.dir)
+	eventually(t, "bob has the file again", done)
+	if _, err := os.Stat(got); err != nil {
+		t.Error(err)
+	}
+}
