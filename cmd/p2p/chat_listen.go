@@ -130,6 +130,9 @@ func (l *listener) alert(a *p2pv1.Alert) error {
 	case p2pv1.Alert_KIND_CLOCK:
 		return l.line("listen.alert.clock", units.FormatDuration((time.Duration(a.ByMillis)*time.Millisecond).Abs(), progress.Words(l.app.text)))
 	}
+	if said, known := api.ExplainReason(l.app.text, a.Reason); known {
+		return l.line("listen.alert", said)
+	}
 	return nil
 }
 

@@ -79,6 +79,9 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if c.ChangedKey != "" {
 		words = append(words, a.text.Say("contact.changed_key"))
 	}
+	if known := c.DirectoryName; known != "" && !strings.EqualFold(known, c.Name) && c.ChangedKey == "" {
+		words = append(words, a.text.Say("contact.known_as", known))
+	}
 	if c.Note != "" {
 		words = append(words, a.text.Say("contact.note", c.Note))
 	}
@@ -178,13 +181,13 @@ func (a *app) contactRemoveCommand(p *profileFlags) *cobra.Command {
 }
 
 func (a *app) verifyContactCommand(p *profileFlags) *cobra.Command {
-	var same, differ bool
+	var same, differ, newKey bool
 	cmd := &cobra.Command{
 		Use: "verify WHO", Short: a.text.Say("contact.verify.short"), Long: a.text.Say("contact.verify.long"),
 		Example: "p2p contact verify bob\np2p contact verify bob --same", Args: a.one("WHO"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				r, err := c.VerifyContact(ctx, request(&p2pv1.VerifyContactRequest{Who: args[0], Same: same, Differ: differ}))
+				r, err := c.VerifyContact(ctx, request(&p2pv1.VerifyContactRequest{Who: args[0], Same: same, Differ: differ, NewKey: newKey}))
 				if err != nil {
 					return err
 				}
@@ -194,7 +197,8 @@ func (a *app) verifyContactCommand(p *profileFlags) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&same, "same", false, a.text.Say("contact.same"))
 	cmd.Flags().BoolVar(&differ, "differ", false, a.text.Say("contact.differ"))
-	cmd.MarkFlagsMutuallyExclusive("same", "differ")
+	cmd.Flags().BoolVar(&newKey, "new", false, a.text.Say("contact.new"))
+	cmd.MarkFlagsMutuallyExclusive("same", "differ", "new")
 	return cmd
 }
 
@@ -206,7 +210,12 @@ func (a *app) printVerified(r *p2pv1.VerifyContactResponse) error {
 	if r.Verified {
 		said = a.text.Say("contact.is_verified", safe(r.Contact.GetName()))
 	}
-	return a.printRows([][2]string{{a.text.Say("contact.safety_number"), r.SafetyNumber}, {"", said}})
+	rows := [][2]string{{a.text.Say("contact.safety_number"), r.SafetyNumber}}
+	if r.NewSafetyNumber != "" {
+		said = a.text.Say("contact.doubted", safe(r.Contact.GetName()))
+		rows = append(rows, [2]string{a.text.Say("contact.new_safety_number"), r.NewSafetyNumber})
+	}
+	return a.printRows(append(rows, [2]string{"", said}))
 }
 
 func (a *app) contactInviteCommand(p *profileFlags) *cobra.Command {

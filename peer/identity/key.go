@@ -31,6 +31,7 @@ var (
 	ErrKey         = errors.New("this is no key")
 	ErrSignature   = errors.New("the signature is wrong")
 	ErrCertificate = errors.New("this is no certificate")
+	ErrCard        = errors.New("this is no card with a name")
 	ErrLink        = errors.New("this is no p2p link")
 )
 

@@ -39,6 +39,9 @@ const (
 	NotContact     = "not_contact"     // he is none, or not yet: who
 	Blocked        = "blocked"         // by this person: who
 	KeyChanged     = "key_changed"     // his name has another key at the directory now: who
+	NoOtherKey     = "no_other_key"    // the directory names none for him: who
+	Renamed        = "renamed"         // a contact, at the directory: who, was, now
+	NameReassigned = "name_reassigned" // the same, and somebody else has the old name: who, was, now
 	MailboxFull    = "mailbox_full"    // too many requests wait for him; this one is kept and sent again: who
 	TooMany        = "too_many"        // requests of this account are on their way; this one is kept and sent again
 	BadLink        = "bad_link"        // problem

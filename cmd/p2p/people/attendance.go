@@ -32,6 +32,9 @@ type attendance struct {
 	connected bool
 	problem   *p2pv1.Reason
 	next      time.Time
+	news      []identity.Key // who is to be compared with the directory soon
+	heeded    map[identity.Key]time.Time
+	wake      chan struct{}
 }
 
 // attend begins the session with the directory, if there is an account at one. It does nothing when there is a
@@ -56,6 +59,7 @@ func (n *Node) attend() {
 	n.mu.Unlock()
 	a.show(n.presence())
 	n.befriend()
+	a.group.Go(func() { a.watch(ctx) })
 	a.group.Go(func() {
 		err := a.client.Attend(ctx, directory.Attendance{Certificate: s.certificate, Tell: a.tell})
 		if err != nil {
@@ -70,7 +74,9 @@ func (n *Node) newAttendance(s *self) (*attendance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &attendance{node: n, url: s.directory, client: client, first: make(chan struct{})}, nil
+	return &attendance{
+		node: n, url: s.directory, client: client, first: make(chan struct{}), heeded: map[identity.Key]time.Time{}, wake: make(chan struct{}, 1),
+	}, nil
 }
 
 // leave ends the session: others see it at once.

@@ -50,7 +50,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	if err != nil {
 		return nil, err
 	}
-	c.near = presence.New(presence.Options{Self: n.state, Welcome: c.welcome, Tell: c.sees})
+	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Tell: c.sees})
 	c.offers = offer.New(offer.Options{Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) }})
 	swarm, err := n.node.Gather(peer.Room{
 		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,
@@ -149,6 +149,9 @@ func (c *conversation) sees(s presence.Seen) {
 	if fresh {
 		c.talk.Review()
 	}
+	if card := s.State.Card; !card.IsZero() {
+		n.introduced(card)
+	}
 	g := glimpse{account: s.Account, away: s.State.Away, addr: s.Addr.Addr(), rtt: s.RTT}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
@@ -171,6 +174,19 @@ func (n *Node) state() presence.State {
 		}
 	}
 	return presence.State{Name: name, Away: away, Certificates: certs}
+}
+
+// state is what this device tells those of itself who are in the room. By which name a directory knows the account is for
+// contacts and its own devices alone.
+func (c *conversation) state() presence.State {
+	n := c.node
+	s := n.state()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p := n.book.places[swarmOf(c.id).String()]; n.self != nil && (c.own || p != nil && !p.With.IsZero()) {
+		s.Card = n.self.card
+	}
+	return s
 }
 
 // accountOf returns the key of the account, zero for nobody's.

@@ -260,6 +260,8 @@ func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		n.joined(ctx, v, a)
 		return
 	}
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	k, known := n.contact(v.Account)
 	if !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
 		return
@@ -327,9 +329,8 @@ func (r *refusal) view() *p2pv1.Reason {
 	if r == nil {
 		return nil
 	}
-	reason := &p2pv1.Reason{Key: r.Reason, With: map[string]string{}}
-	if r.Limit > 0 {
-		reason.With["limit"] = strconv.Itoa(r.Limit)
+	if r.Limit == 0 {
+		return api.Problem(r.Reason)
 	}
-	return reason
+	return api.Problem(r.Reason, "limit", strconv.Itoa(r.Limit))
 }

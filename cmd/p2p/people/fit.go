@@ -149,6 +149,8 @@ func (n *Node) settle(ctx context.Context, c *conversation) {
 	if p == nil || p.With.IsZero() {
 		return
 	}
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	k, known := n.contact(p.With)
 	if !known || k.Room != c.id {
 		return

@@ -50,8 +50,8 @@ func (n *Node) who(s string) (contact, error) {
 	var all []candidate[contact]
 	for _, c := range n.book.sorted() {
 		all = append(all, candidate[contact]{c.Name, textKey(c.Account), *c})
-		if c.Directory != "" {
-			all = append(all, candidate[contact]{c.Directory, textKey(c.Account), *c})
+		if name := c.knownAs(); name != "" {
+			all = append(all, candidate[contact]{name, textKey(c.Account), *c})
 		}
 	}
 	n.mu.Unlock()
@@ -84,8 +84,8 @@ func (n *Node) where(s string) (place, error) {
 			}
 			name = n.nameOf(p.With)
 			all = append(all, candidate[place]{name, textKey(p.With), p})
-			if k.Directory != "" {
-				all = append(all, candidate[place]{k.Directory, textID(p.Room), p})
+			if known := k.knownAs(); known != "" {
+				all = append(all, candidate[place]{known, textID(p.Room), p})
 			}
 		}
 		id := textID(p.Room)

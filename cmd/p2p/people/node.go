@@ -63,7 +63,7 @@ type Node struct {
 	done    chan struct{} // closed when somebody asks the Node to stop
 	stop    sync.Once
 
-	asking   sync.Mutex    // held by who decides on a request, this person's or another's; before changing
+	asking   sync.Mutex    // held by who makes another contact of one in the book; before changing
 	changing sync.Mutex    // held by who makes what runs fit the book; before mu
 	mu       sync.Mutex    // guards all that follows
 	self     *self         // nil while the profile belongs to nobody; it does not change, another takes its place (become)
@@ -73,7 +73,8 @@ type Node struct {
 	open     map[room.ID]*conversation // the others that are open
 	doors    map[infohash.T]*door      // where this person answers, or rings
 	known    *certificates
-	faces    *faces // what is known of people from their connections and the directory
+	cards    map[identity.Key]identity.Card // the last of each contact that was seen
+	faces    *faces                         // what is known of people from their connections and the directory
 	files    *exchange
 	attended *attendance // nil without a directory
 	away     manner
@@ -123,6 +124,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 func (n *Node) reset() {
 	n.self, n.node, n.own, n.attended, n.away = nil, nil, nil, nil, manner{}
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
+	n.cards = map[identity.Key]identity.Card{}
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
 	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}
 	n.known.forget()

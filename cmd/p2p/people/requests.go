@@ -27,6 +27,8 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 		}
 		return nil // that he has joined says it
 	}
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	k, known := n.contact(from)
 	if !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED || k.Room != l.Room {
 		return nil

@@ -86,7 +86,7 @@ func (n *Node) whom(ctx context.Context, who string) (contact, error) {
 	for _, c := range p.Certificates {
 		n.known.add(c)
 	}
-	if err := n.sameKey(ctx, p); err != nil {
+	if err := n.sameKey(ctx, client, p); err != nil {
 		return contact{}, err
 	}
 	k, _ := n.contact(p.Account)
@@ -102,33 +102,6 @@ func (n *Node) notMe(k identity.Key) error {
 		return fail(invalid, api.Yourself)
 	}
 	return nil
-}
-
-// sameKey warns when the directory names another key for somebody than it did before: he has a new account, or
-// somebody stands between.
-func (n *Node) sameKey(ctx context.Context, p directory.Person) error {
-	n.mu.Lock()
-	var was *contact
-	for _, c := range n.book.contacts {
-		if c.Directory != "" && strings.EqualFold(c.Directory, p.Name) && c.Account != p.Account &&
-			(c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND || c.State == p2pv1.ContactState_CONTACT_STATE_ASKED) {
-			k := *c
-			was = &k
-		}
-	}
-	n.mu.Unlock()
-	if was == nil {
-		return nil
-	}
-	if was.Changed != p.Account {
-		was.Changed, was.Verified = p.Account, false
-		if err := n.write(ctx, record{Contact: was}); err != nil {
-			return failure(err)
-		}
-		n.tellContact(was.Account)
-	}
-	n.alert(p2pv1.Alert_KIND_KEY_CHANGED, was.Account, p.Account.Short())
-	return fail(failed, api.KeyChanged, "who", p.Name)
 }
 
 // ask asks somebody to be a contact, and reports whether he is there to hear it.
@@ -211,6 +184,8 @@ func (n *Node) found(ctx context.Context, o room.Options, p place, first func(co
 
 // AnswerContact implements p2pv1connect.PeopleHandler.
 func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error) {
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	k, err := n.who(r.Msg.Who)
 	if err != nil {
 		return nil, err
@@ -277,6 +252,8 @@ func (n *Node) rewritten(ctx context.Context, k contact) error {
 
 // RemoveContact implements p2pv1connect.PeopleHandler.
 func (n *Node) RemoveContact(ctx context.Context, r *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error) {
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	k, err := n.who(r.Msg.Who)
 	if err != nil {
 		return nil, err
@@ -291,26 +268,6 @@ func (n *Node) RemoveContact(ctx context.Context, r *connect.Request[p2pv1.Remov
 	}
 	k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
 	return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.rewritten(ctx, k))
-}
-
-// VerifyContact implements p2pv1connect.PeopleHandler.
-func (n *Node) VerifyContact(ctx context.Context, r *connect.Request[p2pv1.VerifyContactRequest]) (*connect.Response[p2pv1.VerifyContactResponse], error) {
-	k, err := n.who(r.Msg.Who)
-	if err != nil {
-		return nil, err
-	}
-	if r.Msg.Same || r.Msg.Differ {
-		k.Verified = r.Msg.Same
-		if r.Msg.Same {
-			k.Changed = identity.Key{} // the two have made sure that this is the key
-		}
-		if err := n.rewritten(ctx, k); err != nil {
-			return nil, failure(err)
-		}
-	}
-	return connect.NewResponse(&p2pv1.VerifyContactResponse{
-		SafetyNumber: identity.SafetyNumber(n.accountOf(), k.Account), Verified: k.Verified, Contact: n.viewer(ctx).contactView(k),
-	}), nil
 }
 
 // inviteFor is how long a link is good when nobody says otherwise.

@@ -23,8 +23,11 @@ import (
 
 // Offer implements p2pv1connect.PeopleHandler.
 func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error) {
-	c, _, err := n.room(ctx, r.Msg.Where)
+	c, p, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
+		return nil, err
+	}
+	if err := n.undoubted(p.With); err != nil {
 		return nil, err
 	}
 	path := r.Msg.Path
@@ -111,7 +114,7 @@ func offered(e *history.Entry) (infohash.T, bool) {
 
 // Accept implements p2pv1connect.PeopleHandler. It returns as soon as the transfer has begun.
 func (n *Node) Accept(ctx context.Context, r *connect.Request[p2pv1.AcceptRequest]) (*connect.Response[p2pv1.AcceptResponse], error) {
-	e, c, err := n.mine(ctx, r.Msg.Message)
+	e, c, err := n.answerable(ctx, r.Msg.Message)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,8 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 		}
 		t.ReplyTo = e.Event.ID
 	}
-	if k, known := n.contact(p.With); known && !k.Changed.IsZero() {
-		return nil, fail(failed, api.KeyChanged, "who", k.Name)
+	if err := n.undoubted(p.With); err != nil {
+		return nil, err
 	}
 	t.Mentions = n.mentioned(c, t.Text)
 	id, again := n.sent.begin(r.Msg.Key)
@@ -90,6 +90,18 @@ func (n *Node) event(ctx context.Context, s string) (history.Entry, error) {
 	return e, nil
 }
 
+// answerable is mine for what others are to see of it, unless the other side is in doubt.
+func (n *Node) answerable(ctx context.Context, s string) (history.Entry, *conversation, error) {
+	e, c, err := n.mine(ctx, s)
+	if err != nil {
+		return e, nil, err
+	}
+	if p := n.place(c.id); p != nil {
+		err = n.undoubted(p.With)
+	}
+	return e, c, err
+}
+
 // mine is event for a message that this person may change.
 func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation, error) {
 	e, err := n.event(ctx, s)
@@ -120,7 +132,7 @@ var errGone = errors.New("the event is not in the history")
 
 // Edit implements p2pv1connect.PeopleHandler.
 func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
-	e, c, err := n.mine(ctx, r.Msg.Message)
+	e, c, err := n.answerable(ctx, r.Msg.Message)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +172,7 @@ func (n *Node) Delete(ctx context.Context, r *connect.Request[p2pv1.DeleteReques
 
 // React implements p2pv1connect.PeopleHandler.
 func (n *Node) React(ctx context.Context, r *connect.Request[p2pv1.ReactRequest]) (*connect.Response[p2pv1.ReactResponse], error) {
-	e, c, err := n.mine(ctx, r.Msg.Message)
+	e, c, err := n.answerable(ctx, r.Msg.Message)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +300,9 @@ func (n *Node) MarkRead(ctx context.Context, r *connect.Request[p2pv1.MarkReadRe
 	if err != nil {
 		return nil, err
 	}
+	if err := n.undoubted(p.With); err != nil {
+		return nil, err
+	}
 	c := n.conversation(p.Room)
 	if c == nil {
 		return connect.NewResponse(&p2pv1.MarkReadResponse{}), nil
@@ -316,8 +331,11 @@ func (n *Node) MarkRead(ctx context.Context, r *connect.Request[p2pv1.MarkReadRe
 
 // Typing implements p2pv1connect.PeopleHandler.
 func (n *Node) Typing(ctx context.Context, r *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error) {
-	c, _, err := n.room(ctx, r.Msg.Where)
+	c, p, err := n.room(ctx, r.Msg.Where)
 	if err != nil {
+		return nil, err
+	}
+	if err := n.undoubted(p.With); err != nil {
 		return nil, err
 	}
 	c.talk.Typing(r.Msg.Typing)

@@ -56,6 +56,9 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 		if k.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
 			return nil, fail(failed, api.NotContact, "who", who)
 		}
+		if err := n.undoubted(k.Account); err != nil {
+			return nil, err
+		}
 		guests = append(guests, k)
 	}
 	if len(guests) >= o.Limit {
@@ -109,6 +112,9 @@ func (n *Node) viewRoom(ctx context.Context, id room.ID) (*p2pv1.Conversation, e
 
 // bring adds a contact to a room, and tells him in the conversation with him.
 func (n *Node) bring(ctx context.Context, c *conversation, account identity.Key) error {
+	if err := n.undoubted(account); err != nil {
+		return err
+	}
 	if c.talk.Role(account) == room.Nobody {
 		if err := n.change(ctx, c, room.Change{Op: room.Add, Account: account, Role: room.Member}); err != nil {
 			return err

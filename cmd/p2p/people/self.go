@@ -20,11 +20,12 @@ type self struct {
 	device      identity.Secret
 	account     identity.Secret
 	certificate identity.Certificate
-	own         room.ID // the room of the account's devices; zero while it is not known
-	name        string  // at the directory; empty without an account there
-	directory   string  // URL; empty for none
-	loggedOut   bool    // at the directory, until the next login
-	port        uint16  // where peers reached this device last
+	own         room.ID       // the room of the account's devices; zero while it is not known
+	name        string        // at the directory; empty without an account there
+	directory   string        // URL; empty for none
+	loggedOut   bool          // at the directory, until the next login
+	port        uint16        // where peers reached this device last
+	card        identity.Card // says name to contacts; zero without one
 }
 
 // setting is the name under which self is kept.
@@ -40,6 +41,7 @@ type keptSelf struct {
 	Directory   string `json:"directory,omitempty"`
 	LoggedOut   bool   `json:"logged_out,omitempty"`
 	Port        uint16 `json:"port,omitempty"`
+	Card        []byte `json:"card,omitempty"`
 }
 
 // loadSelf returns who the profile belongs to, nil when nobody has used it.
@@ -67,11 +69,18 @@ func loadSelf(ctx context.Context, a *history.Archive) (*self, error) {
 			return nil, fmt.Errorf("read own room: %w", err)
 		}
 	}
+	if k.Card != nil {
+		if s.card, err = identity.ParseCard(k.Card); err != nil {
+			return nil, fmt.Errorf("read card: %w", err)
+		}
+	}
+	s.introduce(time.Now())
 	return s, nil
 }
 
 // save keeps s. It is on the disk when save returns.
 func (s *self) save(a *history.Archive) error {
+	s.introduce(time.Now())
 	k := keptSelf{
 		Device: s.device.Seed(), Account: s.account.Seed(), Certificate: s.certificate.AppendTo(nil),
 		Name: s.name, Directory: s.directory, LoggedOut: s.loggedOut, Port: s.port,
@@ -79,11 +88,28 @@ func (s *self) save(a *history.Archive) error {
 	if !s.own.IsZero() {
 		k.Own = hex.EncodeToString(s.own[:])
 	}
+	if !s.card.IsZero() {
+		k.Card = s.card.AppendTo(nil)
+	}
 	b, err := json.Marshal(k)
 	if err != nil {
 		return fmt.Errorf("keep keys: %w", err)
 	}
 	return a.SaveSetting(selfSetting, b)
+}
+
+// introduce makes the card that says the name, if that is another than before: later than the last, whatever the clock
+// says, since the later one counts. A name that no card can have goes without.
+func (s *self) introduce(now time.Time) {
+	if s.name == "" || s.name == s.card.Name {
+		return
+	}
+	if next := s.card.Issued.Add(time.Millisecond); now.Before(next) {
+		now = next
+	}
+	if card, err := identity.Introduce(s.account, s.name, now); err == nil {
+		s.card = card
+	}
 }
 
 // randomness is where keys come from.

@@ -232,8 +232,13 @@ func (n *Node) tellMarks(ctx context.Context, c *conversation, change chat.Chang
 
 // alert tells what must not be overlooked.
 func (n *Node) alert(kind p2pv1.Alert_Kind, account identity.Key, text string) {
+	n.shout(kind, account, text, nil)
+}
+
+// shout is alert with a reason that says all of it.
+func (n *Node) shout(kind p2pv1.Alert_Kind, account identity.Key, text string, reason *p2pv1.Reason) {
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
-		Kind: kind, Account: textKey(account), Name: n.nameOf(account), Text: text,
+		Kind: kind, Account: textKey(account), Name: n.nameOf(account), Text: text, Reason: reason,
 	}}})
 }
 

@@ -20,6 +20,7 @@ func (s *session) answer(a answer) {
 		s.contacts = map[string]*p2pv1.Contact{}
 		for _, c := range got.GetContacts() {
 			s.contacts[c.GetAccount()] = c
+			s.suspect(c)
 		}
 	case *p2pv1.ListConversationsResponse:
 		s.listed(a.ask.(*p2pv1.ListConversationsRequest), got)

@@ -28,7 +28,7 @@ func init() { // and not above: the help reads the list itself
 		{"block", "[NAME]", "chat.help.block", 0, answering(p2pv1.AnswerContactRequest_ANSWER_BLOCK)},
 		{"unblock", "NAME", "chat.help.unblock", 1, answering(p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)},
 		{"remove", "NAME", "chat.help.remove", 1, (*session).remove},
-		{"verify", "[NAME] [same|differ]", "chat.help.verify", 0, (*session).verify},
+		{"verify", "[NAME] [same|differ|new]", "chat.help.verify", 0, (*session).verify},
 		{"invite", "[room]", "chat.help.invite", 0, (*session).invite},
 		{"devices", "", "chat.help.devices", 0, func(s *session, _ string) { s.ask(&p2pv1.ListDevicesRequest{}) }},
 		{"room", "NAME [LIMIT]", "chat.help.room", 1, (*session).createRoom},

@@ -191,6 +191,9 @@ func (s *session) send(text string) {
 	case len(text) > maxMessage:
 		s.complain("chat.error.long", len(text), maxMessage)
 		return
+	case conv.GetDirect() && s.contacts[conv.GetWith()].GetChangedKey() != "":
+		s.complain("chat.error.doubted", s.title(conv))
+		return
 	case s.doubted(conv):
 		s.complain("chat.error.alert")
 		return

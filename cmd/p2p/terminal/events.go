@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"slices"
 	"time"
 
 	"p2p/cmd/p2p/api"
@@ -105,6 +106,7 @@ func (s *session) message(m *p2pv1.Message) {
 func (s *session) contact(c *p2pv1.Contact) {
 	before := s.contacts[c.GetAccount()]
 	s.contacts[c.GetAccount()] = c
+	s.suspect(c)
 	if before == nil || before.GetState() != c.GetState() {
 		switch c.GetState() {
 		case p2pv1.ContactState_CONTACT_STATE_ASKS:
@@ -240,13 +242,41 @@ func (s *session) alert(a *p2pv1.Alert) {
 		}
 		return
 	}
+	s.alerts = slices.DeleteFunc(s.alerts, func(o *p2pv1.Alert) bool { // it says no more than this one
+		return o.GetKind() == a.GetKind() && o.GetAccount() == a.GetAccount() && a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED
+	})
 	s.alerts = append(s.alerts, a)
 	what := s.alertText(a)
 	s.told = append(s.told, plainly(what, style{role: failure}))
 	s.do(ring{s.say.Say("chat.title"), what})
 }
 
+// suspect has a contact whose key has changed stand there as long as nobody has decided which one is right, also
+// when it was found out before this program began.
+func (s *session) suspect(c *p2pv1.Contact) {
+	is := func(a *p2pv1.Alert) bool {
+		return a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED && a.GetAccount() == c.GetAccount()
+	}
+	switch key := c.GetChangedKey(); {
+	case key == "":
+		if s.doubts[c.GetAccount()] != "" {
+			s.alerts = slices.DeleteFunc(s.alerts, is)
+			delete(s.doubts, c.GetAccount())
+		}
+	case s.doubts[c.GetAccount()] != key:
+		s.doubts[c.GetAccount()] = key
+		if !slices.ContainsFunc(s.alerts, is) {
+			s.alert(&p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: c.GetAccount(), Name: c.GetName(), Text: shortKey(key)})
+		}
+	}
+}
+
 func (s *session) alertText(a *p2pv1.Alert) string {
+	if a.GetKind() != p2pv1.Alert_KIND_KEY_CHANGED {
+		if why, known := api.ExplainReason(s.say, a.GetReason()); known {
+			return clean(why)
+		}
+	}
 	name := clean(a.GetName())
 	if name == "" {
 		name = s.nameOf(a.GetAccount())

@@ -175,6 +175,9 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 	if path := s.pathWord(c.GetPath(), c.GetRttMicros()); path != "" {
 		words = s.say.Say("chat.pair", words, path)
 	}
+	if c.GetChangedKey() != "" {
+		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.changed"))
+	}
 	if c.GetVerified() {
 		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.verified"))
 	}
@@ -183,15 +186,21 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 
 func (s *session) showSafety(v *p2pv1.VerifyContactResponse) {
 	c := v.GetContact()
-	s.contacts[c.GetAccount()] = c
+	s.contact(c)
 	name := clean(c.GetName())
 	state, r := "chat.verify.open", away
 	if v.GetVerified() {
 		state, r = "chat.verify.done", online
 	}
 	p := &panel{title: s.say.Say("chat.verify.title", name)}
-	p.lines = append(p.lines, plainly(clean(v.GetSafetyNumber()), style{bold: true}), nil,
-		plainly(s.say.Say(state, name), style{role: r}), plainly(s.say.Say("chat.verify.how", name), style{role: faint}))
+	p.lines = append(p.lines, plainly(clean(v.GetSafetyNumber()), style{bold: true}), nil)
+	if v.GetNewSafetyNumber() != "" {
+		p.lines = append(p.lines, plainly(s.say.Say("chat.verify.two", name), style{role: failure}), plainly(clean(v.GetNewSafetyNumber()), style{bold: true}), nil,
+			plainly(s.say.Say("chat.verify.choose", name), style{role: faint}))
+		s.show(p)
+		return
+	}
+	p.lines = append(p.lines, plainly(s.say.Say(state, name), style{role: r}), plainly(s.say.Say("chat.verify.how", name), style{role: faint}))
 	s.show(p)
 }
 

@@ -65,8 +65,8 @@ func (s *session) remove(name string) { s.ask(&p2pv1.RemoveContactRequest{Who: s
 func (s *session) verify(args string) {
 	words := strings.Fields(args)
 	q := &p2pv1.VerifyContactRequest{}
-	if n := len(words); n > 0 && (words[n-1] == "same" || words[n-1] == "differ") {
-		q.Same, q.Differ = words[n-1] == "same", words[n-1] == "differ"
+	if n := len(words); n > 0 && slices.Contains([]string{"same", "differ", "new"}, words[n-1]) {
+		q.Same, q.Differ, q.NewKey = words[n-1] == "same", words[n-1] == "differ", words[n-1] == "new"
 		words = words[:n-1]
 	}
 	name := strings.Join(words, " ")

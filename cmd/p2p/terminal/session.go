@@ -26,7 +26,8 @@ type session struct {
 	linked        bool   // the node answers
 	lostErr       error
 	retryAt       time.Time
-	alerts        []*p2pv1.Alert // not acknowledged yet, oldest first
+	alerts        []*p2pv1.Alert    // not acknowledged yet, oldest first
+	doubts        map[string]string // the other keys of contacts, by account, of which the person was warned
 
 	current  *conversation
 	focused  bool // the window; true until the terminal says otherwise
@@ -98,7 +99,7 @@ func newSession(o Options, key func() string) *session {
 	s := &session{
 		say: o.Text, newKey: key, wanted: o.Where, focused: true, loc: time.Local, scheme: o.Colour,
 		contacts: map[string]*p2pv1.Contact{}, conversations: map[string]*conversation{},
-		transfers: map[string]*p2pv1.Transfer{}, muted: map[string]bool{},
+		transfers: map[string]*p2pv1.Transfer{}, muted: map[string]bool{}, doubts: map[string]string{},
 		me: &p2pv1.WhoamiResponse{}, width: 80, height: 24,
 	}
 	s.composer.typedAt = -1

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -181,6 +182,46 @@ func TestAKeyThatChangedStopsSendingUntilItWasSeen(t *testing.T) {
 	if len(asked[*p2pv1.SendRequest](st)) != 1 {
 		t.Error("not sent after it was seen")
 	}
+}
+
+// Also when the node found it out while no program was open.
+func TestWhoseKeyIsInDoubtIsShownUntilThePersonHasDecided(t *testing.T) {
+	st := usual(t)
+	anna := func(changed string) *p2pv1.Contact {
+		c := proto.CloneOf(st.s.contacts[account("anna")])
+		c.ChangedKey = changed
+		return c
+	}
+	st.in(answer{request: request{ask: &p2pv1.ListContactsRequest{}}, got: &p2pv1.ListContactsResponse{Contacts: []*p2pv1.Contact{anna("another")}}})
+	st.shows("THE KEY OF Anna HAS CHANGED", "1 warning", "ANOTHER KEY").keys("ctrl+y", "'secret", "enter")
+	if len(asked[*p2pv1.SendRequest](st)) != 0 {
+		t.Fatal("that it was seen is not enough")
+	}
+	st.shows("> secret", "nothing is sent: whose key is it? /verify Anna")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: anna("another")}}).shows("nothing is sent: whose key is it? /verify Anna")
+	if len(st.s.alerts) != 0 {
+		t.Error("it is told again")
+	}
+	st.in(answer{request: request{ask: &p2pv1.VerifyContactRequest{}}, got: &p2pv1.VerifyContactResponse{
+		SafetyNumber: "11111", NewSafetyNumber: "22222", Contact: anna("another"),
+	}}).shows("11111", "22222", "/verify Anna new").keys("esc")
+	st.keys("ctrl+u", "'/verify Anna new", "enter")
+	if q := asked[*p2pv1.VerifyContactRequest](st); len(q) != 1 || !q[0].NewKey || q[0].Same || q[0].Who != account("anna") {
+		t.Errorf("asked %v", q)
+	}
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: anna("")}}).keys("esc", "'public", "enter")
+	if len(asked[*p2pv1.SendRequest](st)) != 1 {
+		t.Error("not sent after it was decided")
+	}
+}
+
+func TestANameThatMovedIsTold(t *testing.T) {
+	st := usual(t)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
+		Kind: p2pv1.Alert_KIND_RENAMED, Account: account("anna"), Name: "Anna",
+		Reason: &p2pv1.Reason{Key: api.NameReassigned, With: map[string]string{"who": "Anna", "was": "anna", "now": "anna-maria"}},
+	}}})
+	st.shows("anna belongs to somebody else at the directory now; your", "goes by anna-maria")
 }
 
 func TestWhoDoesNotGetIntoARoomIsToldWhy(t *testing.T) {

@@ -6,7 +6,7 @@
 //
 // The first byte of a message is its kind; one of another kind is passed over.
 //
-//	0 state   a bencoded dictionary: "a" 1 when away, "c" list of certificates, "n" name
+//	0 state   a bencoded dictionary: "a" 1 when away, "c" list of certificates, "n" name, "d" card
 //	1 ping    8 bytes that mean nothing
 //	2 pong    the bytes of the ping
 //
@@ -19,7 +19,8 @@
 // A certificate is an account's word (package identity), wherever it comes from; a revoked one
 // is passed on like any other, and the later of two about a device counts. A peer must show one for the device
 // that its connection has proven, not revoked, and none of another account: who could speak for two
-// could pass one's devices off as the other's. A forged certificate, a name that would harm a
+// could pass one's devices off as the other's. A card is an account's word as well, and must be that one's. A forged
+// certificate or card, a name that would harm a
 // terminal, or more messages than an honest peer sends break a rule, and end the connection. Whether the
 // account has any business in the room is for the caller to say, who is told of it, and then calls
 // peer.Gathering.Review.

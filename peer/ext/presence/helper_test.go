@@ -117,6 +117,7 @@ func (p *player) heard() (names []string, pings []string) {
 type state struct {
 	Away         int      `bencode:"a,omitempty"`
 	Certificates []string `bencode:"c"`
+	Card         string   `bencode:"d,omitempty"`
 	Name         string   `bencode:"n,omitempty"`
 }
 
@@ -137,6 +138,22 @@ func tells(t testing.TB, name string, certs ...identity.Certificate) string {
 		s.Certificates = append(s.Certificates, string(c.AppendTo(nil)))
 	}
 	return s.payload(t)
+}
+
+// card is an account's word for its name.
+func card(t testing.TB, account byte, name string) identity.Card {
+	t.Helper()
+	c, err := identity.Introduce(secret(t, account), name, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// shows is tells with a card.
+func shows(t testing.TB, c string, cert identity.Certificate) string {
+	t.Helper()
+	return state{Certificates: []string{string(cert.AppendTo(nil))}, Card: c}.payload(t)
 }
 
 // present returns the names of those who are there.

@@ -24,6 +24,8 @@ type State struct {
 	// Certificates are those of the account, at most MaxCertificates: the newest about each device, that of
 	// the device itself first.
 	Certificates []identity.Certificate
+	// Card is how a directory knows the account; zero for none, or for nothing that these peers are to hear.
+	Card identity.Card
 }
 
 // The kinds of messages.
@@ -39,13 +41,14 @@ const nonceSize = 8
 // errState is a state that breaks a rule.
 var errState = errors.New("a state that is none")
 
-// stateLimits bounds the dictionary of a state: 16 certificates are 3.5 KiB.
+// stateLimits bounds the dictionary of a state: 16 certificates and a card are 3.7 KiB.
 var stateLimits = benc.Limits{Size: 4 << 10, Depth: 4, Tokens: 64}
 
 // state is a State on the wire.
 type state struct {
 	Away         int      `bencode:"a,omitempty"`
 	Certificates []string `bencode:"c"`
+	Card         string   `bencode:"d,omitempty"`
 	Name         string   `bencode:"n,omitempty"`
 }
 
@@ -58,6 +61,9 @@ func appendState(dst []byte, s State) []byte {
 	certs := newest(s.Certificates)
 	for _, c := range certs[:min(len(certs), MaxCertificates)] {
 		m.Certificates = append(m.Certificates, string(c.AppendTo(nil)))
+	}
+	if !s.Card.IsZero() {
+		m.Card = string(s.Card.AppendTo(nil))
 	}
 	b, err := benc.Marshal(m)
 	if err != nil {
@@ -87,11 +93,17 @@ func parseState(b []byte) (State, error) {
 		s.Certificates = append(s.Certificates, c)
 	}
 	s.Certificates = newest(s.Certificates)
+	if m.Card != "" {
+		var err error
+		if s.Card, err = identity.ParseCard([]byte(m.Card)); err != nil {
+			return State{}, fmt.Errorf("%w: %w", errState, err)
+		}
+	}
 	return s, nil
 }
 
 // accountOf returns the account that s proves a device to be of: it names the device, it is not
-// revoked, and all the certificates are of that account.
+// revoked, and all the certificates, and the card, are of that account.
 func accountOf(s State, device identity.Key) (account identity.Key, err error) {
 	for _, c := range s.Certificates {
 		if c.Device == device && !c.Revoked {
@@ -105,6 +117,9 @@ func accountOf(s State, device identity.Key) (account identity.Key, err error) {
 		if c.Account != account {
 			return identity.Key{}, fmt.Errorf("%w: certificates of two accounts", errState)
 		}
+	}
+	if !s.Card.IsZero() && s.Card.Account != account {
+		return identity.Key{}, fmt.Errorf("%w: the card of another account", errState)
 	}
 	return account, nil
 }

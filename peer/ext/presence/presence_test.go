@@ -106,6 +106,9 @@ func TestWhatProvesNothingBreaksARule(t *testing.T) {
 		"a name that is no text":          tells(t, "\xff", own),
 		"a name that moves the cursor":    tells(t, "\x1b[2J", own),
 		"a name that turns writing round": tells(t, "a\u202eb", own),
+		"a card of another account":       shows(t, string(card(t, 3, "carol").AppendTo(nil)), own),
+		"a card that nobody has signed":   shows(t, strings.Replace(string(card(t, 2, "alice").AppendTo(nil)), "alice", "carol", 1), own),
+		"no card":                         shows(t, "alice", own),
 		"far too much":                    "\x00d1:n5000:" + strings.Repeat("x", 5000) + "e",
 		"very many tokens":                "\x00d1:cl" + strings.Repeat("0:", 200) + "ee",
 	} {
@@ -117,6 +120,19 @@ func TestWhatProvesNothingBreaksARule(t *testing.T) {
 		if r.expect(); len(r.told) > 0 {
 			t.Errorf("%s: %+v", what, r.told)
 		}
+	}
+}
+
+func TestACardIsToldAsItIs(t *testing.T) {
+	r, other := newRig(t), newRig(t)
+	r.self.Card = card(t, 1, "alice")
+	for _, payload := range r.joins(101).Take() {
+		if payload[0] == 0 {
+			other.joins(100).must(payload)
+		}
+	}
+	if s := other.told[0].State; s.Card != r.self.Card {
+		t.Errorf("told %+v", s.Card)
 	}
 }
 
@@ -237,6 +253,7 @@ func TestWhatWeTellKeepsTheBoundsWhateverItIs(t *testing.T) {
 		r.self.Certificates = append(r.self.Certificates, certify(t, 1, 150+i, time.Hour, i%2 == 0))
 	}
 	r.self.Certificates = append(r.self.Certificates, r.self.Certificates...)
+	r.self.Card = card(t, 1, strings.Repeat("x", identity.MaxCardName))
 	for _, payload := range r.joins(101).Take() {
 		if payload[0] == 0 {
 			other.joins(100).must(payload)

@@ -562,6 +562,8 @@ const (
 	Alert_KIND_CLOCK       Alert_Kind = 5
 	Alert_KIND_REQUEST     Alert_Kind = 6
 	Alert_KIND_ANSWERED    Alert_Kind = 7
+	Alert_KIND_RENAMED     Alert_Kind = 8
+	Alert_KIND_REMOVED     Alert_Kind = 9
 )
 
 // Enum value maps for Alert_Kind.
@@ -575,6 +577,8 @@ var (
 		5: "KIND_CLOCK",
 		6: "KIND_REQUEST",
 		7: "KIND_ANSWERED",
+		8: "KIND_RENAMED",
+		9: "KIND_REMOVED",
 	}
 	Alert_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -585,6 +589,8 @@ var (
 		"KIND_CLOCK":       5,
 		"KIND_REQUEST":     6,
 		"KIND_ANSWERED":    7,
+		"KIND_RENAMED":     8,
+		"KIND_REMOVED":     9,
 	}
 )
 
@@ -1729,7 +1735,7 @@ type Contact struct {
 	Path          Path                   `protobuf:"varint,7,opt,name=path,proto3,enum=p2p.v1.Path" json:"path,omitempty"`
 	RttMicros     int64                  `protobuf:"varint,8,opt,name=rtt_micros,json=rttMicros,proto3" json:"rtt_micros,omitempty"`
 	Verified      bool                   `protobuf:"varint,9,opt,name=verified,proto3" json:"verified,omitempty"`                       // the safety numbers were compared
-	ChangedKey    string                 `protobuf:"bytes,10,opt,name=changed_key,json=changedKey,proto3" json:"changed_key,omitempty"` // the directory now names another key for his name: nothing is sent to that one
+	ChangedKey    string                 `protobuf:"bytes,10,opt,name=changed_key,json=changedKey,proto3" json:"changed_key,omitempty"` // the directory now names another key for his name: nothing is sent to either until VerifyContact
 	Note          string                 `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`                               // what he wrote with his request
 	Conversation  string                 `protobuf:"bytes,12,opt,name=conversation,proto3" json:"conversation,omitempty"`               // id of the conversation with him
 	Devices       []*Device              `protobuf:"bytes,14,rep,name=devices,proto3" json:"devices,omitempty"`
@@ -2250,11 +2256,15 @@ func (*RemoveContactResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29}
 }
 
+// Same: the number is the same on both sides; of two keys the one that is known here is his. New key: it is the new
+// number that is the same; the contact with the old key ends, and the new one is asked to be a contact. Without any
+// of them it is only shown.
 type VerifyContactRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Who           string                 `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
 	Same          bool                   `protobuf:"varint,2,opt,name=same,proto3" json:"same,omitempty"`
 	Differ        bool                   `protobuf:"varint,3,opt,name=differ,proto3" json:"differ,omitempty"`
+	NewKey        bool                   `protobuf:"varint,4,opt,name=new_key,json=newKey,proto3" json:"new_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2310,13 +2320,21 @@ func (x *VerifyContactRequest) GetDiffer() bool {
 	return false
 }
 
+func (x *VerifyContactRequest) GetNewKey() bool {
+	if x != nil {
+		return x.NewKey
+	}
+	return false
+}
+
 type VerifyContactResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SafetyNumber  string                 `protobuf:"bytes,1,opt,name=safety_number,json=safetyNumber,proto3" json:"safety_number,omitempty"`
-	Verified      bool                   `protobuf:"varint,2,opt,name=verified,proto3" json:"verified,omitempty"`
-	Contact       *Contact               `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	SafetyNumber    string                 `protobuf:"bytes,1,opt,name=safety_number,json=safetyNumber,proto3" json:"safety_number,omitempty"`
+	Verified        bool                   `protobuf:"varint,2,opt,name=verified,proto3" json:"verified,omitempty"`
+	Contact         *Contact               `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
+	NewSafetyNumber string                 `protobuf:"bytes,4,opt,name=new_safety_number,json=newSafetyNumber,proto3" json:"new_safety_number,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *VerifyContactResponse) Reset() {
@@ -2368,6 +2386,13 @@ func (x *VerifyContactResponse) GetContact() *Contact {
 		return x.Contact
 	}
 	return nil
+}
+
+func (x *VerifyContactResponse) GetNewSafetyNumber() string {
+	if x != nil {
+		return x.NewSafetyNumber
+	}
+	return ""
 }
 
 type InviteRequest struct {
@@ -5716,6 +5741,7 @@ type Alert struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
 	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
+	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, REMOVED
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5783,6 +5809,13 @@ func (x *Alert) GetByMillis() int64 {
 		return x.ByMillis
 	}
 	return 0
+}
+
+func (x *Alert) GetReason() *Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return nil
 }
 
 var File_cmd_p2p_api_p2pv1_people_proto protoreflect.FileDescriptor
@@ -5903,15 +5936,17 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\acontact\x18\x01 \x01(\v2\x0f.p2p.v1.ContactR\acontact\"(\n" +
 	"\x14RemoveContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\"\x17\n" +
-	"\x15RemoveContactResponse\"T\n" +
+	"\x15RemoveContactResponse\"m\n" +
 	"\x14VerifyContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\x12\x12\n" +
 	"\x04same\x18\x02 \x01(\bR\x04same\x12\x16\n" +
-	"\x06differ\x18\x03 \x01(\bR\x06differ\"\x83\x01\n" +
+	"\x06differ\x18\x03 \x01(\bR\x06differ\x12\x17\n" +
+	"\anew_key\x18\x04 \x01(\bR\x06newKey\"\xaf\x01\n" +
 	"\x15VerifyContactResponse\x12#\n" +
 	"\rsafety_number\x18\x01 \x01(\tR\fsafetyNumber\x12\x1a\n" +
 	"\bverified\x18\x02 \x01(\bR\bverified\x12)\n" +
-	"\acontact\x18\x03 \x01(\v2\x0f.p2p.v1.ContactR\acontact\"H\n" +
+	"\acontact\x18\x03 \x01(\v2\x0f.p2p.v1.ContactR\acontact\x12*\n" +
+	"\x11new_safety_number\x18\x04 \x01(\tR\x0fnewSafetyNumber\"H\n" +
 	"\rInviteRequest\x12!\n" +
 	"\fvalid_millis\x18\x01 \x01(\x03R\vvalidMillis\x12\x14\n" +
 	"\x05where\x18\x02 \x01(\tR\x05where\"J\n" +
@@ -6180,13 +6215,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xb7\x02\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\x83\x03\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
-	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\"\xa6\x01\n" +
+	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xca\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -6196,7 +6232,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\n" +
 	"KIND_CLOCK\x10\x05\x12\x10\n" +
 	"\fKIND_REQUEST\x10\x06\x12\x11\n" +
-	"\rKIND_ANSWERED\x10\a*b\n" +
+	"\rKIND_ANSWERED\x10\a\x12\x10\n" +
+	"\fKIND_RENAMED\x10\b\x12\x10\n" +
+	"\fKIND_REMOVED\x10\t*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +
@@ -6443,83 +6481,84 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	95, // 58: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
 	13, // 59: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
 	9,  // 60: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12, // 61: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14, // 62: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16, // 63: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18, // 64: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20, // 65: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22, // 66: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24, // 67: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27, // 68: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29, // 69: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32, // 70: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34, // 71: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36, // 72: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38, // 73: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40, // 74: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42, // 75: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46, // 76: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48, // 77: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50, // 78: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52, // 79: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54, // 80: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56, // 81: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62, // 82: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64, // 83: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66, // 84: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68, // 85: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70, // 86: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72, // 87: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74, // 88: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76, // 89: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78, // 90: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80, // 91: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83, // 92: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85, // 93: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87, // 94: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89, // 95: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91, // 96: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13, // 97: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15, // 98: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17, // 99: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19, // 100: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21, // 101: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23, // 102: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25, // 103: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28, // 104: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30, // 105: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33, // 106: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35, // 107: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37, // 108: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39, // 109: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41, // 110: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43, // 111: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47, // 112: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49, // 113: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51, // 114: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53, // 115: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55, // 116: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57, // 117: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63, // 118: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65, // 119: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67, // 120: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69, // 121: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71, // 122: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73, // 123: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75, // 124: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77, // 125: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79, // 126: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81, // 127: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84, // 128: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86, // 129: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88, // 130: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90, // 131: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92, // 132: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	97, // [97:133] is the sub-list for method output_type
-	61, // [61:97] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	10, // 61: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	12, // 62: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14, // 63: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16, // 64: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18, // 65: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20, // 66: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22, // 67: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24, // 68: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27, // 69: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29, // 70: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32, // 71: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34, // 72: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36, // 73: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38, // 74: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40, // 75: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42, // 76: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46, // 77: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48, // 78: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50, // 79: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52, // 80: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54, // 81: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56, // 82: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62, // 83: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64, // 84: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66, // 85: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68, // 86: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70, // 87: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72, // 88: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74, // 89: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76, // 90: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78, // 91: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80, // 92: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83, // 93: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85, // 94: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87, // 95: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89, // 96: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91, // 97: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13, // 98: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15, // 99: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17, // 100: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19, // 101: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21, // 102: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23, // 103: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25, // 104: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28, // 105: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30, // 106: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33, // 107: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35, // 108: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37, // 109: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39, // 110: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41, // 111: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43, // 112: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47, // 113: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49, // 114: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51, // 115: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53, // 116: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55, // 117: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57, // 118: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63, // 119: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65, // 120: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67, // 121: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69, // 122: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71, // 123: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73, // 124: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75, // 125: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77, // 126: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79, // 127: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81, // 128: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84, // 129: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86, // 130: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88, // 131: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90, // 132: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92, // 133: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	98, // [98:134] is the sub-list for method output_type
+	62, // [62:98] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }

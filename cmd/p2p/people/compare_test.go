@@ -1,0 +1,258 @@
+package people_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/tracker/dirwire"
+)
+
+// lie stands before the directory of a town, and while it is told to passes one person off as another.
+func (w *town) lie(t *testing.T) (lies *atomic.Bool) {
+	to, err := url.Parse(w.directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lies = new(atomic.Bool)
+	honest := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !lies.Load() || r.URL.Path != dirwire.Prefix+string(dirwire.MethodFind) {
+			honest.ServeHTTP(rw, r)
+			return
+		}
+		asked, _ := io.ReadAll(r.Body)
+		asked = bytes.ReplaceAll(asked, []byte(`"bob"`), []byte(`"mallory"`))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(asked)), int64(len(asked))
+		answer := httptest.NewRecorder()
+		honest.ServeHTTP(answer, r)
+		rw.WriteHeader(answer.Code)
+		_, _ = rw.Write(bytes.ReplaceAll(answer.Body.Bytes(), []byte(`"mallory"`), []byte(`"bob"`)))
+	}))
+	t.Cleanup(s.Close)
+	w.directory = s.URL
+	return lies
+}
+
+// listens returns the alerts of a kind that somebody is told from now on.
+func (p *person) listens() func(p2pv1.Alert_Kind) []*p2pv1.Alert {
+	p.t.Helper()
+	path, handler := p2pv1connect.NewPeopleHandler(p.Node)
+	mux := http.NewServeMux()
+	mux.Handle(path, handler)
+	server := httptest.NewServer(mux)
+	ctx, cancel := context.WithCancel(p.t.Context())
+	stream, err := p2pv1connect.NewPeopleClient(server.Client(), server.URL).Events(ctx, connect.NewRequest(&p2pv1.EventsRequest{}))
+	if err != nil || !stream.Receive() {
+		p.t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var all []*p2pv1.Alert
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for stream.Receive() {
+			if a := stream.Msg().GetAlert(); a != nil {
+				mu.Lock()
+				all = append(all, a)
+				mu.Unlock()
+			}
+		}
+	}()
+	p.t.Cleanup(func() {
+		cancel()
+		<-ended
+		server.Close()
+	})
+	return func(kind p2pv1.Alert_Kind) (some []*p2pv1.Alert) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, a := range all {
+			if a.Kind == kind {
+				some = append(some, a)
+			}
+		}
+		return some
+	}
+}
+
+// acquaint makes contacts of two by name.
+func acquaint(t *testing.T, a, b *person, nameOfA, nameOfB string) {
+	t.Helper()
+	for _, p := range []*person{a, b} {
+		eventually(t, "there is a session", func() bool { return ask(t, p.Whoami, &p2pv1.WhoamiRequest{}).Directory.Connected })
+	}
+	ask(t, a.AddContact, &p2pv1.AddContactRequest{Who: nameOfB})
+	eventually(t, "he is asked", func() bool { return b.contact(nameOfA).State == asks })
+	b.answer(nameOfA, p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "both have each other", func() bool { return a.contact(nameOfB).State == friend && b.contact(nameOfA).State == friend })
+}
+
+// nothingGoes reports every way to tell somebody something, in a conversation whose other side is in doubt.
+func (p *person) nothingGoes(who string, m *p2pv1.Message) (open []string) {
+	path := filepath.Join(p.t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	ctx := p.t.Context()
+	for what, err := range map[string]error{
+		"send":   second(p.Send(ctx, connect.NewRequest(&p2pv1.SendRequest{Where: who, Text: "secret"}))),
+		"offer":  second(p.Offer(ctx, connect.NewRequest(&p2pv1.OfferRequest{Where: who, Path: path}))),
+		"edit":   second(p.Edit(ctx, connect.NewRequest(&p2pv1.EditRequest{Message: m.Id, Text: "secret"}))),
+		"react":  second(p.React(ctx, connect.NewRequest(&p2pv1.ReactRequest{Message: m.Id, Emoji: "👍"}))),
+		"type":   second(p.Typing(ctx, connect.NewRequest(&p2pv1.TypingRequest{Where: who, Typing: true}))),
+		"read":   second(p.MarkRead(ctx, connect.NewRequest(&p2pv1.MarkReadRequest{Where: who}))),
+		"accept": second(p.Accept(ctx, connect.NewRequest(&p2pv1.AcceptRequest{Message: m.Id}))),
+		"make":   second(p.CreateRoom(ctx, connect.NewRequest(&p2pv1.CreateRoomRequest{Name: "x", Invite: []string{who}}))),
+		"invite": second(p.ChangeMember(ctx, connect.NewRequest(&p2pv1.ChangeMemberRequest{Where: "garden", Who: who, Change: p2pv1.ChangeMemberRequest_CHANGE_ADD}))),
+		"add":    second(p.AddContact(ctx, connect.NewRequest(&p2pv1.AddContactRequest{Who: "bob"}))),
+	} {
+		if p.reason(err) != api.KeyChanged {
+			open = append(open, what)
+		}
+	}
+	return open
+}
+
+func TestAKeyThatChangesIsNoticedWithoutBeingAskedForAndNothingGoesThere(t *testing.T) {
+	w := newTown(t)
+	lies := w.lie(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	mallory := w.settle("mallory")
+	acquaint(t, alice, bob, "alice", "bob")
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden"})
+	m := alice.say("bob", "before")
+
+	lies.Store(true)
+	alice.close()
+	alice = w.open(alice.dir) // it compares at the start
+	eventually(t, "alice is warned", func() bool { return alice.contact("bob").ChangedKey != "" })
+	if c := alice.contact("bob"); c.Verified || c.Account != ask(t, bob.Whoami, &p2pv1.WhoamiRequest{}).Account {
+		t.Errorf("bob is %v", c)
+	}
+	if open := alice.nothingGoes("bob", m); len(open) > 0 {
+		t.Errorf("in doubt alice can %v", open)
+	}
+	v := ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob"})
+	if v.NewSafetyNumber == "" || v.NewSafetyNumber == v.SafetyNumber {
+		t.Errorf("she is shown %v", v)
+	}
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	alice.say("bob", "it is you")
+	eventually(t, "bob has it", bob.has("alice", "before", "it is you"))
+
+	// The key is known to be another's now: that is no news at the next start, and alice may get to know who that is.
+	alice.close()
+	alice = w.open(alice.dir)
+	r := ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: "bob"})
+	if r.Contact.Account != ask(t, mallory.Whoami, &p2pv1.WhoamiRequest{}).Account || r.Contact.Name == "bob" {
+		t.Errorf("alice asks %v", r.Contact)
+	}
+	if c := alice.contact("bob"); c.ChangedKey != "" || !c.Verified {
+		t.Errorf("bob is %v", c)
+	}
+}
+
+func TestANewKeyIsTakenWhenThePersonSaysSo(t *testing.T) {
+	w := newTown(t)
+	lies := w.lie(t)
+	alice, bob, mallory := w.settle("alice"), w.settle("bob"), w.settle("mallory") // whom bob is from now on, with another account
+	acquaint(t, alice, bob, "alice", "bob")
+	old := alice.contact("bob").Account
+	if _, err := alice.VerifyContact(t.Context(), connect.NewRequest(&p2pv1.VerifyContactRequest{Who: "bob", NewKey: true})); alice.reason(err) != api.NoOtherKey {
+		t.Errorf("there is no other key: %v", err)
+	}
+	lies.Store(true)
+	if _, err := alice.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: "bob"})); alice.reason(err) != api.KeyChanged {
+		t.Fatalf("another key: %v", err)
+	}
+	shown := ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob"}).NewSafetyNumber
+	taken := ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", NewKey: true})
+	if taken.SafetyNumber != shown || !taken.Verified || taken.Contact.Name != "bob" || taken.Contact.Account == old {
+		t.Errorf("she has %v", taken)
+	}
+	eventually(t, "the new bob is asked", func() bool { return mallory.contact("alice").State == asks })
+	mallory.answer("alice", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "they have each other", func() bool { return alice.contact("bob").State == friend })
+	alice.say("bob", "new key, old friend")
+	eventually(t, "he has it", mallory.has("alice", "new key, old friend"))
+	eventually(t, "the old one is none any more", func() bool { return bob.contact("alice").State == removed })
+}
+
+func TestAContactWithAnotherNameIsNotTakenForAnotherPerson(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	acquaint(t, alice, bob, "alice", "bob")
+	eventually(t, "bob knows alice by name", func() bool { return bob.contact("alice").DirectoryName == "alice" })
+	ask(t, bob.Rename, &p2pv1.RenameRequest{Name: "robert"})
+	stranger := w.open(filepath.Join(t.TempDir(), "stranger"))
+	ask(t, stranger.Register, &p2pv1.RegisterRequest{Name: "bob", Password: password})
+	eventually(t, "alice learns his new name", func() bool { return alice.contact("bob").DirectoryName == "robert" })
+	if c := alice.contact("bob"); c.ChangedKey != "" || c.Account != ask(t, bob.Whoami, &p2pv1.WhoamiRequest{}).Account {
+		t.Errorf("bob is %v", c)
+	}
+	alice.say("robert", "a new name?")
+	eventually(t, "he has it", bob.has("alice", "a new name?"))
+	if r := ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: "bob"}); r.Contact.Name != "bob-2" {
+		t.Errorf("the stranger is %v", r.Contact)
+	}
+}
+
+// Alice hears that the name has another key before she hears why: the alarm ends when she does.
+func TestAnAlarmForARenamingEndsWhenTheContactSaysSo(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	acquaint(t, alice, bob, "alice", "bob")
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	alice.close()
+	ask(t, bob.Rename, &p2pv1.RenameRequest{Name: "robert"})
+	bob.close()
+	stranger := w.open(filepath.Join(t.TempDir(), "stranger"))
+	ask(t, stranger.Register, &p2pv1.RegisterRequest{Name: "bob", Password: password})
+	alice = w.open(alice.dir)
+	eventually(t, "alice is warned", func() bool { return alice.contact("bob").ChangedKey != "" })
+	events := alice.listens()
+	bob = w.open(bob.dir)
+	eventually(t, "the alarm ends", func() bool {
+		c := alice.contact("bob")
+		return c.ChangedKey == "" && c.DirectoryName == "robert" && c.Verified
+	})
+	eventually(t, "alice is told", func() bool { return len(events(p2pv1.Alert_KIND_RENAMED)) > 0 })
+	if said := events(p2pv1.Alert_KIND_RENAMED); len(said) != 1 || said[0].Reason.Key != api.NameReassigned ||
+		said[0].Reason.With["was"] != "bob" || said[0].Reason.With["now"] != "robert" {
+		t.Errorf("alice is told %v", said)
+	}
+	alice.say("bob", "there you are")
+	eventually(t, "he has it", bob.has("alice", "there you are"))
+}
+
+// The second device of an account learns from the first by which name it is known.
+func TestAllDevicesKnowTheNewName(t *testing.T) {
+	w := newTown(t)
+	desk := w.settle("alice")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	ask(t, phone.Login, &p2pv1.LoginRequest{Name: "alice", Password: password})
+	ask(t, desk.Rename, &p2pv1.RenameRequest{Name: "alicia"})
+	eventually(t, "the phone knows", func() bool { return ask(t, phone.Whoami, &p2pv1.WhoamiRequest{}).Name == "alicia" })
+	phone.close()
+	if me := ask(t, w.open(phone.dir).Whoami, &p2pv1.WhoamiRequest{}); me.Name != "alicia" || strings.Contains(me.DisplayName, "phone") {
+		t.Errorf("after a restart it is %v", me)
+	}
+}
