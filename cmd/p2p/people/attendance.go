@@ -32,7 +32,7 @@ type attendance struct {
 	connected bool
 	problem   *p2pv1.Reason
 	next      time.Time
-	news      []identity.Key // who is to be compared with the directory soon
+	news      map[identity.Key]time.Time // who is to be compared with the directory, and when
 	heeded    map[identity.Key]time.Time
 	wake      chan struct{}
 }
@@ -75,7 +75,7 @@ func (n *Node) newAttendance(s *self) (*attendance, error) {
 		return nil, err
 	}
 	return &attendance{
-		node: n, url: s.directory, client: client, first: make(chan struct{}), heeded: map[identity.Key]time.Time{}, wake: make(chan struct{}, 1),
+		node: n, url: s.directory, client: client, first: make(chan struct{}), news: map[identity.Key]time.Time{}, heeded: map[identity.Key]time.Time{}, wake: make(chan struct{}, 1),
 	}, nil
 }
 

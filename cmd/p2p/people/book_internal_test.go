@@ -133,13 +133,16 @@ func TestNamesOfFilesAreSafe(t *testing.T) {
 }
 
 func TestWhatANameMeans(t *testing.T) {
-	all := []candidate[int]{{"Ann", "abcdef11", 1}, {"Anna", "abcdef22", 2}, {"bob", "cafe0033", 3}, {"bob", "cafe0033", 3}}
+	all := []candidate[int]{
+		{"Ann", "abcdef11", 1, false}, {"Anna", "abcdef22", 2, false}, {"bob", "cafe0033", 3, false}, {"bob", "cafe0033", 3, false},
+		{"eve", "eeee0044", 4, false}, {"eve-2", "eeee0055", 5, false}, {"eve", "eeee0055", 5, true}, {"Eva", "eeee0044", 4, true},
+	}
 	for _, test := range []struct {
 		s             string
 		want          int
 		none, several bool
 	}{
-		{"ann", 1, false, false}, {"ANNA", 2, false, false}, {"an", 1, false, true}, {"b", 3, false, false}, {"cafe0033", 3, false, false},
+		{"ann", 1, false, false}, {"ANNA", 2, false, false}, {"an", 1, false, true}, {"b", 3, false, false}, {"eve", 4, false, false}, {"eva", 4, false, false}, {"cafe0033", 3, false, false},
 		{"cafe00", 3, false, false}, {"abcdef", 1, false, true}, {"cafe", 0, true, false}, {"zoe", 0, true, false}, {" ", 0, true, false},
 	} {
 		got, none, several := pick(test.s, all)

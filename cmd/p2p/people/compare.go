@@ -212,26 +212,39 @@ func (n *Node) adopt(card identity.Card) {
 	n.appear()
 }
 
-// heed has somebody looked up soon, of whom there is news. It never waits.
+// heed has somebody looked up of whom there is news: soon, but not more often than every heedEvery. It never waits.
 func (a *attendance) heed(account identity.Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now := time.Now(); now.Sub(a.heeded[account]) >= heedEvery {
-		a.heeded[account] = now
-		a.news = append(a.news, account)
-		select {
-		case a.wake <- struct{}{}:
-		default:
-		}
+	if _, waits := a.news[account]; waits {
+		return
+	}
+	at := time.Now()
+	if next := a.heeded[account].Add(heedEvery); at.Before(next) {
+		at = next
+	}
+	a.news[account] = at
+	select {
+	case a.wake <- struct{}{}:
+	default:
 	}
 }
 
-func (a *attendance) takeNews() []identity.Key {
+// takeNews returns those of whom there is news and whose time has come, and when that of the next one does; zero for
+// no other.
+func (a *attendance) takeNews(now time.Time) (due []identity.Key, next time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	news := a.news
-	a.news = nil
-	return news
+	for account, at := range a.news {
+		switch {
+		case !now.Before(at):
+			due, a.heeded[account] = append(due, account), now
+			delete(a.news, account)
+		case next.IsZero() || at.Before(next):
+			next = at
+		}
+	}
+	return due, next
 }
 
 // watch compares the contacts with the directory until ctx ends: all of them soon after the start and then every few
@@ -241,21 +254,21 @@ func (a *attendance) watch(ctx context.Context) {
 	var queue []identity.Key
 	round := time.Now().Add(around(firstLook))
 	for {
-		wait := time.Duration(0)
-		if len(queue) == 0 {
-			wait = time.Until(round)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.wake:
-		case <-time.After(wait):
-		}
-		queue = append(a.takeNews(), queue...)
+		due, next := a.takeNews(time.Now())
+		queue = append(due, queue...)
 		if len(queue) == 0 && !time.Now().Before(round) {
 			queue, round = a.node.watchedContacts(), time.Now().Add(around(lookEvery))
 		}
 		if len(queue) == 0 {
+			if next.IsZero() || round.Before(next) {
+				next = round
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-a.wake:
+			case <-time.After(time.Until(next)):
+			}
 			continue
 		}
 		if pace.Wait(ctx) != nil {

@@ -12,19 +12,21 @@ import (
 
 // candidate is something that a name may mean.
 type candidate[T any] struct {
-	name, id string
-	is       T
+	name, id  string
+	is        T
+	elsewhere bool // it is what others call it, at the directory
 }
 
 // pick returns what s means: a name as it stands, an id or the start of one, or the start of a name that
-// no other has. None and several are told apart.
+// no other has. What this person calls somebody comes before what others do. None and several are told apart.
 func pick[T any](s string, all []candidate[T]) (found T, none, several bool) {
 	lower := strings.ToLower(strings.TrimSpace(s))
 	if lower == "" {
 		return found, true, false
 	}
 	for _, fits := range []func(candidate[T]) bool{
-		func(c candidate[T]) bool { return strings.ToLower(c.name) == lower || c.id == lower },
+		func(c candidate[T]) bool { return !c.elsewhere && strings.ToLower(c.name) == lower || c.id == lower },
+		func(c candidate[T]) bool { return strings.ToLower(c.name) == lower },
 		func(c candidate[T]) bool { return len(lower) >= 6 && strings.HasPrefix(c.id, lower) },
 		func(c candidate[T]) bool { return strings.HasPrefix(strings.ToLower(c.name), lower) },
 	} {
@@ -49,9 +51,9 @@ func (n *Node) who(s string) (contact, error) {
 	n.mu.Lock()
 	var all []candidate[contact]
 	for _, c := range n.book.sorted() {
-		all = append(all, candidate[contact]{c.Name, textKey(c.Account), *c})
+		all = append(all, candidate[contact]{c.Name, textKey(c.Account), *c, false})
 		if name := c.knownAs(); name != "" {
-			all = append(all, candidate[contact]{name, textKey(c.Account), *c})
+			all = append(all, candidate[contact]{name, textKey(c.Account), *c, true})
 		}
 	}
 	n.mu.Unlock()
@@ -83,16 +85,16 @@ func (n *Node) where(s string) (place, error) {
 				continue // an older one with the same person
 			}
 			name = n.nameOf(p.With)
-			all = append(all, candidate[place]{name, textKey(p.With), p})
+			all = append(all, candidate[place]{name, textKey(p.With), p, false})
 			if known := k.knownAs(); known != "" {
-				all = append(all, candidate[place]{known, textID(p.Room), p})
+				all = append(all, candidate[place]{known, textID(p.Room), p, true})
 			}
 		}
 		id := textID(p.Room)
 		if p.Room.IsZero() {
 			id = p.Swarm
 		}
-		all = append(all, candidate[place]{name, id, p})
+		all = append(all, candidate[place]{name, id, p, false})
 	}
 	p, none, several := pick(strings.TrimLeft(s, "@#"), same(all))
 	switch {
@@ -107,7 +109,7 @@ func (n *Node) where(s string) (place, error) {
 // same gives the candidates that mean one place one id to be counted by, and keeps their other ids as names.
 func same(all []candidate[place]) (list []candidate[place]) {
 	for _, c := range all {
-		list = append(list, candidate[place]{c.name, c.is.Swarm, c.is}, candidate[place]{c.id, c.is.Swarm, c.is})
+		list = append(list, candidate[place]{c.name, c.is.Swarm, c.is, c.elsewhere}, candidate[place]{c.id, c.is.Swarm, c.is, false})
 	}
 	return list
 }
@@ -133,7 +135,7 @@ func (n *Node) somebody(c *conversation, s string) (identity.Key, error) {
 	var all []candidate[identity.Key]
 	if c != nil {
 		for _, p := range c.talk.Members() {
-			all = append(all, candidate[identity.Key]{n.nameOf(p.Account), textKey(p.Account), p.Account})
+			all = append(all, candidate[identity.Key]{n.nameOf(p.Account), textKey(p.Account), p.Account, false})
 		}
 	}
 	k, none, several := pick(strings.TrimPrefix(s, "@"), all)

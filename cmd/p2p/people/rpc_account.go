@@ -120,7 +120,7 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 	}
 	var all []candidate[identity.Key]
 	for _, c := range n.known.all(s.accountKey()) {
-		all = append(all, candidate[identity.Key]{c.Label, textKey(c.Device), c.Device})
+		all = append(all, candidate[identity.Key]{c.Label, textKey(c.Device), c.Device, false})
 	}
 	device, none, several := pick(r.Msg.Device, all)
 	switch {
