@@ -7,6 +7,10 @@ import (
 	"unicode/utf8"
 )
 
+// MaxInfo is the longest info dictionary, in bytes, that people tell each other of: of what is offered, promised, fetched
+// and given.
+const MaxInfo = 16 << 20
+
 // Allowance is how much a peer may do: Most at once, and one more each Every. Every extension bounds
 // strangers with one for each thing that costs us something. The zero value allows nothing.
 type Allowance struct {

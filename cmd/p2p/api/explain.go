@@ -64,6 +64,8 @@ var explained = map[string]struct {
 	NoSuchPath:         {"reason.no_such_path", []string{"path"}},
 	DiskFull:           {"reason.disk_full", nil},
 	BeingSent:          {"reason.being_sent", nil},
+	AmbiguousMessage:   {"reason.ambiguous_message", []string{"message"}},
+	TooManyFiles:       {"reason.too_many_files", []string{"path"}},
 	BadFileName:        {"reason.bad_file_name", []string{"path"}},
 	NotContact:         {"reason.not_contact", []string{"who"}},
 	DevicesFull:        {"reason.devices_full", nil},

@@ -61,13 +61,15 @@ const (
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
+	AmbiguousMessage   = "ambiguous_message"    // several ids begin so: message
 	NotYours           = "not_yours"            // the message is another's
 	TooLong            = "too_long"             // limit (bytes)
 	Empty              = "empty"                // nothing to send
 	BeingSent          = "being_sent"           // the message with that key, at this moment
 	NoFile             = "no_file"              // the message offers none: message
 	NoSuchPath         = "no_such_path"         // on this machine: path
-	BadFileName        = "bad_file_name"        // no torrent can have it: path
+	BadFileName        = "bad_file_name"        // it would lead out of a folder, or is too long: path
+	TooManyFiles       = "too_many_files"       // for one offer: path
 	DiskFull           = "disk_full"            //
 )
 

@@ -14,9 +14,9 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
-	"p2p/peer/ext/offer"
 	"p2p/torrentfile"
 	"p2p/torrentfile/infohash"
 )
@@ -41,10 +41,13 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	switch {
 	case errors.Is(err, torrentfile.ErrEmpty):
 		return nil, fail(invalid, api.Empty)
-	case errors.As(err, new(*torrentfile.InvalidError)): // a name that no torrent can have
+	case errors.As(err, new(*torrentfile.InvalidError)): // a name that every receiver would refuse
 		return nil, fail(invalid, api.BadFileName, "path", path)
 	case err != nil:
 		return nil, failure(err)
+	}
+	if len(meta.InfoBytes) > ext.MaxInfo {
+		return nil, fail(invalid, api.TooManyFiles, "path", path)
 	}
 	f := body.File{
 		InfoHash: meta.InfoHash, Name: meta.Info.Name, Size: meta.Info.Total(), Files: len(meta.Info.Files), InfoSize: int64(len(meta.InfoBytes)), Text: r.Msg.Text,
@@ -221,7 +224,7 @@ func (x *exchange) fetch(ctx context.Context, c *conversation, t *transfer, f bo
 	if t.info != nil {
 		return t.info, nil
 	}
-	if f.InfoSize > offer.MaxInfo {
+	if f.InfoSize > ext.MaxInfo {
 		return nil, errOffer
 	}
 	info, err := c.offers.Fetch(ctx, f.InfoHash, f.InfoSize)

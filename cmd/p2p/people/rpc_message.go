@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -74,11 +75,11 @@ func sayable(text string) error {
 	return nil
 }
 
-// event returns the message that a program means by its id.
+// event returns the message that a program means by its id, or the start of it.
 func (n *Node) event(ctx context.Context, s string) (history.Entry, error) {
 	id, err := parseID(s)
 	if err != nil {
-		return history.Entry{}, fail(missing, api.NoSuchMessage, "message", s)
+		return n.starting(ctx, s)
 	}
 	e, found, err := n.archive.Event(ctx, id)
 	switch {
@@ -100,6 +101,29 @@ func (n *Node) answerable(ctx context.Context, s string) (history.Entry, *conver
 		err = n.undoubted(p.With)
 	}
 	return e, c, err
+}
+
+// The start of an id that is looked for has shortID digits at the least, as with git. Lines of the own room, which nobody
+// sees, may begin with it too.
+const shortID, sameStart = 4, 64
+
+// starting is event for the start of an id.
+func (n *Node) starting(ctx context.Context, s string) (history.Entry, error) {
+	if len(s) < shortID {
+		return history.Entry{}, fail(missing, api.NoSuchMessage, "message", s)
+	}
+	all, err := n.archive.Starting(ctx, s, sameStart)
+	if err != nil {
+		return history.Entry{}, failure(err)
+	}
+	all = slices.DeleteFunc(all, func(e history.Entry) bool { return n.isOwn(roomOf(&e.Event)) })
+	switch len(all) {
+	case 0:
+		return history.Entry{}, fail(missing, api.NoSuchMessage, "message", s)
+	case 1:
+		return all[0], nil
+	}
+	return history.Entry{}, fail(invalid, api.AmbiguousMessage, "message", s)
 }
 
 // mine is event for a message that this person may change.

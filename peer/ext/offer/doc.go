@@ -20,7 +20,7 @@
 // Nothing before the whole has the hash that it should have. Chunks come from all members that claim the same
 // length; when the whole is wrong, one member alone is asked at a time, so that a liar is found out,
 // which is a broken rule, and cannot spoil what the others have. A member is asked for no more than the event has
-// promised, and for MaxInfo at the most; memory is used for what has come, not for what was claimed.
+// promised, and for ext.MaxInfo at the most; memory is used for what has come, not for what was claimed.
 //
 // # What a member can ask
 //

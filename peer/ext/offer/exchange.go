@@ -18,7 +18,7 @@ const (
 	wantBurst, wantEvery   = 64, 250 * time.Millisecond
 	askedBurst, askedEvery = 128, 100 * time.Millisecond
 	// Chunks that a member gets: the longest dictionary twice at once, and 800 KiB/s after that.
-	givenBurst, givenEvery = 2 * MaxInfo / ChunkSize, 20 * time.Millisecond
+	givenBurst, givenEvery = 2 * ext.MaxInfo / ChunkSize, 20 * time.Millisecond
 	// queueMost is how many chunks a member may wait for; those that it asks for beyond that are forgotten.
 	queueMost = 64
 )
@@ -168,7 +168,7 @@ func (l *line) say(hash Hash) bool {
 
 // info returns the dictionary of a file that may be given, nil for none.
 func (x *exchange) info(hash Hash) []byte {
-	if info := x.ext.opt.Info(hash); len(info) <= MaxInfo {
+	if info := x.ext.opt.Info(hash); len(info) <= ext.MaxInfo {
 		return info
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"p2p/peer/ext"
 	"p2p/peer/ext/offer"
 	"p2p/torrentfile/infohash"
 )
@@ -230,7 +231,7 @@ func TestNoMoreIsFetchedThanWasPromised(t *testing.T) {
 		if !g.got(info) || !errors.Is(f.err, offer.ErrSize) {
 			t.Errorf("%v, the other %v", g.err, f.err)
 		}
-		for _, size := range []int{0, -1, offer.MaxInfo + 1} {
+		for _, size := range []int{0, -1, ext.MaxInfo + 1} {
 			if f := r.fetch(infohash.Of(info), size); !errors.Is(f.err, offer.ErrSize) {
 				t.Errorf("%d bytes: %v", size, f.err)
 			}

@@ -50,7 +50,7 @@ func TestWhatWasOfferedHereIsGivenInChunks(t *testing.T) {
 				t.Errorf("%.30q is answered %.30q", c.says, got)
 			}
 		}
-		r.files[h] = dictionary(offer.MaxInfo+1, 1) // which nobody would take
+		r.files[h] = dictionary(ext.MaxInfo+1, 1) // which nobody would take
 		m.Handle(r.now, []byte(want(h)))
 		if got := m.Take(); !slices.Equal(got, []string{have(h, 0)}) {
 			t.Errorf("%q", got)

@@ -14,12 +14,8 @@ import (
 // Hash names a file: the SHA-1 of its info dictionary.
 type Hash = infohash.T
 
-const (
-	// MaxInfo is the longest dictionary that is fetched or given, in bytes.
-	MaxInfo = 16 << 20
-	// ChunkSize is the length of all chunks but the last, in bytes.
-	ChunkSize = 16 << 10
-)
+// ChunkSize is the length of all chunks but the last, in bytes.
+const ChunkSize = 16 << 10
 
 // ErrSize is that a dictionary is longer than it may be.
 var ErrSize = errors.New("the info dictionary is longer than it may be")
@@ -84,9 +80,9 @@ func (e *Extension) Open(t ext.Torrent) ext.Instance {
 // until somebody who has it is connected, and tries again until ctx ends. It may be called by any
 // goroutine, also before the room is open and while it is closed. The slice is shared among all who fetch the same
 // hash, and not to be changed. The error wraps ErrSize when size is not within 1 and
-// MaxInfo, or the dictionary is longer than size; otherwise that of ctx.
+// ext.MaxInfo, or the dictionary is longer than size; otherwise that of ctx.
 func (e *Extension) Fetch(ctx context.Context, hash Hash, size int64) ([]byte, error) {
-	if size < 1 || size > MaxInfo {
+	if size < 1 || size > ext.MaxInfo {
 		return nil, fmt.Errorf("fetch info dictionary %v: %w: %d bytes", hash, ErrSize, size)
 	}
 	o := &order{hash: hash, limit: int(size), done: make(chan result, 1)}

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"p2p/peer/ext"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
@@ -89,6 +90,7 @@ func TestWhatIsTooMuchOrTooLittleIsRefused(t *testing.T) {
 		{body.KindReaction, &body.Reaction{Target: room.ID{1}, Emoji: strings.Repeat("x", body.MaxEmoji+1)}},
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1}},
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1, InfoSize: 1, Size: 1 << 62}},
+		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1, InfoSize: ext.MaxInfo + 1}}, // nobody could fetch it
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: strings.Repeat("x", body.MaxFileName+1), Files: 1, InfoSize: 1}},
 		{body.KindInvitation, &body.Invitation{Name: "nowhere"}},
 		{body.KindInvitation, &body.Invitation{Room: room.ID{1}, Trackers: trackers}},

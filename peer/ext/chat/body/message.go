@@ -1,6 +1,7 @@
 package body
 
 import (
+	"p2p/peer/ext"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 	"p2p/torrentfile/infohash"
@@ -122,15 +123,14 @@ type File struct {
 	Size     int64  // bytes in all
 	Files    int    // 1 for a file, else those in the folder
 	Folder   bool
-	InfoSize int64  // bytes of the info dictionary, which is fetched first
+	InfoSize int64  // bytes of the info dictionary, which is fetched first; at most ext.MaxInfo
 	Text     string // that goes with it
 }
 
 // Bounds of what a File says.
 const (
-	maxSize     = 1 << 53
-	maxFiles    = 1 << 20
-	maxInfoSize = 64 << 20
+	maxSize  = 1 << 53
+	maxFiles = 1 << 20
 )
 
 // AppendTo appends the body of a KindFile event.
@@ -161,7 +161,7 @@ func ParseFile(b []byte) (File, error) {
 		case 5:
 			f.Folder = r.flag()
 		case 6:
-			f.InfoSize = int64(r.number(maxInfoSize))
+			f.InfoSize = int64(r.number(ext.MaxInfo))
 		case 7:
 			f.Text = r.text(MaxText)
 		}

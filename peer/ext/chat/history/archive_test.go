@@ -3,6 +3,7 @@ package history_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -375,6 +376,44 @@ func TestDraftsAndSettingsAreKept(t *testing.T) {
 		}
 		if x, err := k.Setting(ctx, "x"); x != nil || err != nil {
 			t.Errorf("x is %q: %v", x, err)
+		}
+	})
+}
+
+func TestALineIsFoundByTheStartOfItsID(t *testing.T) {
+	both(t, func(t *testing.T, o history.Options) {
+		rng := seeded(41)
+		ann, birth := founder(t, rng)
+		k := keep(t, ann.room.ID(), o)
+		k.take(birth)
+		first := map[string][]room.ID{}
+		for i := range 100 {
+			x := ann.say(fmt.Sprint("number ", i))
+			k.take(x, ann.edit(x.event.ID, "an edit is no line"))
+			start := hex.EncodeToString(x.event.ID[:1])[:1]
+			first[start] = append(first[start], x.event.ID)
+		}
+		for start, ids := range first {
+			all, err := k.Starting(ctx, strings.ToUpper(start), 1000)
+			if must(t, err); len(all) < len(ids) || len(all) > len(ids)+1 { // the birth is a line too
+				t.Errorf("with %s begin %d of %d", start, len(all), len(ids))
+			}
+			if all, err := k.Starting(ctx, start, 2); err != nil || len(all) > 2 {
+				t.Errorf("of two %d are found: %v", len(all), err)
+			}
+			for _, id := range ids {
+				for _, n := range []int{12, 13, 64} {
+					all, err := k.Starting(ctx, hex.EncodeToString(id[:])[:n], 2)
+					if must(t, err); len(all) != 1 || all[0].Event.ID != id {
+						t.Errorf("by %d digits %d are found", n, len(all))
+					}
+				}
+			}
+		}
+		for _, no := range []string{"xyz", strings.Repeat("0", 65), "0123456789abcdef"} {
+			if all, err := k.Starting(ctx, no, 2); err != nil || len(all) > 0 {
+				t.Errorf("%s finds %d: %v", no, len(all), err)
+			}
 		}
 	})
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"strings"
 
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
@@ -35,6 +38,64 @@ func (a *Archive) OfKind(ctx context.Context, id room.ID, kind room.Kind) ([]Ent
 		WHERE d.room = ? AND e.kind = ? AND e.counts ORDER BY e.lamport, d.device`, number, int64(kind))
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
+	}
+	return all, nil
+}
+
+// Starting returns up to n lines that count and whose ids begin with the hexadecimal digits of start, in any order. Where an
+// archive has a passphrase, ids cannot be looked up by a part, and all headers are read: some microseconds for each.
+func (a *Archive) Starting(ctx context.Context, start string, n int) (all []Entry, err error) {
+	start = strings.ToLower(start)
+	var low, high room.ID
+	rest := 2*len(low) - len(start)
+	if rest < 0 {
+		return nil, nil
+	}
+	if _, err := hex.Decode(low[:], []byte(start+strings.Repeat("0", rest))); err != nil {
+		return nil, nil // no id begins so
+	}
+	hex.Decode(high[:], []byte(start+strings.Repeat("f", rest))) //nolint:errcheck // as low could be
+	if a.box.plain() {
+		all, err = a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.key BETWEEN ? AND ? AND e.line AND e.counts LIMIT 0+?", low[:], high[:], n)
+	} else {
+		all, err = a.startingSealed(ctx, low, high, n)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for an id: %w", err)
+	}
+	return all, nil
+}
+
+// errEnough ends a search.
+var errEnough = errors.New("enough was found")
+
+func (a *Archive) startingSealed(ctx context.Context, low, high room.ID, n int) (all []Entry, err error) {
+	var ids []room.ID
+	err = a.read.rows(ctx, "SELECT "+metaColumns+" FROM events e WHERE e.line AND e.counts", nil, func(scan func(...any) error) error {
+		var s stored
+		if err := scan(s.fields()...); err != nil {
+			return err
+		}
+		e, err := a.event(&s)
+		if err == nil && bytes.Compare(low[:], e.ID[:]) <= 0 && bytes.Compare(e.ID[:], high[:]) <= 0 {
+			ids = append(ids, e.ID)
+		}
+		if err == nil && len(ids) >= n {
+			return errEnough
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	for _, id := range ids {
+		e, found, err := a.Event(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			all = append(all, e)
+		}
 	}
 	return all, nil
 }

@@ -2,7 +2,7 @@
 // over a socket that only that person can open, to gRPC, gRPC-Web and plain HTTP with JSON alike.
 //
 // Forms: the key of an account or device is its 52 letters and digits; the id of a conversation or a message is
-// 64 hexadecimal digits; times are milliseconds since 1970; sizes are bytes. Where a request names a person
+// 64 hexadecimal digits, of which a message needs only the first that no other has, but 4 at the least; times are milliseconds since 1970; sizes are bytes. Where a request names a person
 // or a conversation ("who", "where"), the name that this profile has for it, its key or id, or the unambiguous start of
 // one will do.
 //
