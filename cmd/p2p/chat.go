@@ -9,6 +9,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 	"p2p/cmd/p2p/terminal"
 )
 
@@ -59,8 +60,19 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 		scheme = terminal.None
 	}
 	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+		last := c
+		defer func() { last.Close() }()
 		o := terminal.Options{
-			Client: c, Where: where, In: a.in, Out: a.out, Text: a.text, Plain: f.plain, Colour: scheme, Bell: !f.quiet, Notify: notify,
+			Client: c, Attach: func(ctx context.Context) (p2pv1connect.PeopleClient, error) {
+				again, err := a.attach(ctx, p)
+				if err != nil {
+					return nil, err
+				}
+				last.Close()
+				last = again
+				return again, nil
+			},
+			Where: where, In: a.in, Out: a.out, Text: a.text, Plain: f.plain, Colour: scheme, Bell: !f.quiet, Notify: notify,
 			State: filepath.Join(c.Node.Profile, "terminal.json"),
 		}
 		for _, name := range []string{"TERM", "TERM_PROGRAM", "COLORTERM", "NO_COLOR"} {

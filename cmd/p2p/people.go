@@ -72,21 +72,26 @@ func (a *app) profileDir(profile string) (string, error) {
 	return filepath.Join(dir, profile), nil
 }
 
-// withNode runs do with the node of the profile, which it starts if there is none.
-func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.Context, c *api.Client) error) error {
+// attach returns a client of the node of the profile, which it starts if there is none.
+func (a *app) attach(ctx context.Context, p *profileFlags) (*api.Client, error) {
 	profile, err := a.profileDir(p.profile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, release, _ := a.interruptible(cmd.Context())
-	defer release()
-	c, err := api.Attach(ctx, profile, []string{
+	return api.Attach(ctx, profile, []string{
 		self, "serve", "--profile", profile, "--linger", p.linger.String(), "--lang", a.text.Lang(), "--log-level", "info", "--json=false",
 	})
+}
+
+// withNode runs do with the node of the profile, which it starts if there is none.
+func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.Context, c *api.Client) error) error {
+	ctx, release, _ := a.interruptible(cmd.Context())
+	defer release()
+	c, err := a.attach(ctx, p)
 	if err != nil {
 		return a.nodeFailure(ctx, err)
 	}

@@ -210,6 +210,9 @@ func (s *session) send(text string) {
 	s.toEnd()
 	s.sendPending(conv)
 	s.rescue()
+	if !s.linked {
+		s.do(wake{})
+	}
 }
 
 // doubted reports whether the key of the person in a conversation has changed and nobody has said

@@ -41,7 +41,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 	if s.me.GetAccount() == "" { // the first one
 		s.since = h.GetCursor()
 	}
-	s.linked, s.lostErr = true, nil
+	s.linked, s.starting, s.lostErr = true, false, nil
 	s.me = h.GetMe()
 	s.ask(&p2pv1.ListContactsRequest{})
 	s.ask(&p2pv1.ListConversationsRequest{})

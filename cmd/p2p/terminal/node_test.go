@@ -16,6 +16,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 )
@@ -93,6 +94,16 @@ func (n *fakeNode) add(where, who, text string, written time.Time, edit func(*p2
 	return m
 }
 
+// stopStreams ends all streams as a node does that is asked to stop.
+func (n *fakeNode) stopStreams() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s := range n.streams {
+		delete(n.streams, s)
+		close(s)
+	}
+}
+
 // tell sends an event to all who listen; n.mu is held.
 func (n *fakeNode) tell(e *p2pv1.Event) {
 	for s := range n.streams {
@@ -127,7 +138,7 @@ func (n *fakeNode) Events(ctx context.Context, q *connect.Request[p2pv1.EventsRe
 			return ctx.Err()
 		case e, open := <-events:
 			if !open {
-				return connect.NewError(connect.CodeUnavailable, errors.New("the node stops"))
+				return api.Fail(connect.CodeUnavailable, api.Stopping)
 			}
 			if err := s.Send(e); err != nil {
 				return err

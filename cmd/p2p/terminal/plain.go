@@ -22,10 +22,10 @@ func runPlain(ctx context.Context, o Options) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
-	p := &plain{ctx: ctx, o: o, session: newSession(o, randomKey), inputs: make(chan any, 64), theme: newTheme(None)}
+	p := &plain{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), inputs: make(chan any, 64), theme: newTheme(None)}
 	p.session.width = 1 << 16 // lines are wrapped by whoever shows them
 	lines := make(chan string)
-	workers.Go(func() { follow(ctx, o.Client, p.send) })
+	workers.Go(func() { follow(ctx, p.way, p.send) })
 	go readLines(ctx, o.In, lines) // not waited for: nothing ends a read of a terminal
 	if o.State != "" {
 		p.handle(loadMemory(o.State))
@@ -37,6 +37,7 @@ func runPlain(ctx context.Context, o Options) error {
 type plain struct {
 	ctx     context.Context
 	o       Options
+	way     *way
 	session *session
 	theme   *theme
 	inputs  chan any
@@ -149,12 +150,12 @@ func (p *plain) do(e effect) {
 		p.asked++
 		if ordered(e.ask) {
 			p.session.out = nil
-			a := call(p.ctx, p.o, e) // nothing is read meanwhile, so nothing overtakes it
+			a := call(p.ctx, p.way, e) // nothing is read meanwhile, so nothing overtakes it
 			p.asked--
 			p.handle(a)
 			return
 		}
-		go func() { p.send(call(p.ctx, p.o, e)) }()
+		go func() { p.send(call(p.ctx, p.way, e)) }()
 	case after:
 		if _, fades := e.in.(fade); !fades {
 			time.AfterFunc(e.wait, func() { p.send(e.in) })
@@ -167,6 +168,8 @@ func (p *plain) do(e effect) {
 		if p.o.State != "" {
 			p.handle(saved{e.save(p.o.State)})
 		}
+	case wake:
+		p.way.want()
 	case quit:
 		p.left = true
 	}

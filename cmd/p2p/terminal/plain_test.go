@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -140,6 +141,74 @@ func TestTheStreamGoesOnWhereItWasWhenTheNodeComesBack(t *testing.T) {
 	if c := strings.Count(out.String(), "said meanwhile"); c != 1 {
 		t.Errorf("it is said %d times", c)
 	}
+}
+
+// mortal is a node that dies, and that attach starts again.
+type mortal struct {
+	handler http.Handler
+	mu      sync.Mutex
+	server  *httptest.Server // nil while it is dead
+	starts  int
+}
+
+func (m *mortal) die() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.server.CloseClientConnections()
+	m.server.Listener.Close()
+	m.server = nil
+}
+
+// stop ends it as one ends that was asked to: nobody comes in any more, and who listens is told.
+func (m *mortal) stop(n *fakeNode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.server.Listener.Close()
+	m.server.Config.SetKeepAlivesEnabled(false)
+	n.stopStreams()
+	m.server = nil
+}
+
+func (m *mortal) attach(context.Context) (p2pv1connect.PeopleClient, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.server == nil {
+		m.server = httptest.NewServer(m.handler)
+		m.starts++
+	}
+	return p2pv1connect.NewPeopleClient(m.server.Client(), m.server.URL), nil
+}
+
+func TestANodeThatDiesIsStartedAndOneThatWasStoppedOnlyWhenThePersonNeedsIt(t *testing.T) {
+	n := newFakeNode()
+	story(n)
+	m := &mortal{}
+	_, m.handler = p2pv1connect.NewPeopleHandler(n)
+	client, _ := m.attach(t.Context())
+	out := newOutput()
+	in, typing := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- Run(ctx, Options{Client: client, Attach: m.attach, Where: "Anna", Text: text.English(), In: in, Out: out})
+	}()
+	defer func() { stop(); <-done; m.die() }()
+	out.waitFor(t, "Conversation: Anna")
+	m.die()
+	out.waitFor(t, "it is started again")
+	out.waitFor(t, "the node answers again")
+	io.WriteString(typing, "after its death\n")
+	out.waitFor(t, "mia: after its death")
+	if m.starts != 2 {
+		t.Errorf("it was started %d times", m.starts)
+	}
+	m.stop(n)
+	out.waitFor(t, "the node does not answer")
+	if m.starts != 2 {
+		t.Error("it is started though somebody has stopped it")
+	}
+	io.WriteString(typing, "after it was stopped\n")
+	out.waitFor(t, "mia: after it was stopped")
 }
 
 func TestWhatWasChosenIsRememberedOrForgottenWhole(t *testing.T) {

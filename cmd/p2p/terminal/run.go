@@ -14,6 +14,9 @@ import (
 // Options says what a session talks to, and how it looks. Client and Text are needed.
 type Options struct {
 	Client p2pv1connect.PeopleClient
+	// Attach finds the node that runs, or starts one, and returns a client of it; nil: a node that is gone is only waited for.
+	// One call at a time; it may be any goroutine's.
+	Attach func(context.Context) (p2pv1connect.PeopleClient, error)
 	Where  string // the person or room to begin with; empty: the one that was active last
 
 	In  io.Reader // default os.Stdin

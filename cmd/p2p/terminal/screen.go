@@ -16,11 +16,11 @@ func runScreen(ctx context.Context, o Options) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
-	s := &screen{ctx: ctx, o: o, session: newSession(o, randomKey), queue: make(chan request, 256)}
+	s := &screen{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), queue: make(chan request, 256)}
 	s.background = Dark
 	s.theme = newTheme(s.scheme())
 	program := tea.NewProgram(s, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env))
-	workers.Go(func() { follow(ctx, o.Client, func(in any) { program.Send(in) }) })
+	workers.Go(func() { follow(ctx, s.way, func(in any) { program.Send(in) }) })
 	workers.Go(func() { s.callInOrder(program.Send) })
 	_, err := program.Run()
 	close(s.queue)
@@ -52,6 +52,7 @@ func (s *screen) saveLast() {
 type screen struct {
 	ctx        context.Context
 	o          Options
+	way        *way
 	session    *session
 	theme      *theme
 	drawn      Colour // the scheme of theme
@@ -141,7 +142,7 @@ func (s *screen) command(e effect) tea.Cmd {
 				s.last.Done()
 			}
 		}
-		return func() tea.Msg { return call(s.ctx, s.o, e) }
+		return func() tea.Msg { return call(s.ctx, s.way, e) }
 	case after:
 		return tea.Tick(e.wait, func(time.Time) tea.Msg { return e.in })
 	case ring:
@@ -155,6 +156,8 @@ func (s *screen) command(e effect) tea.Cmd {
 			err := e.save(s.o.State) // at once: of two the later must stay
 			return func() tea.Msg { return saved{err} }
 		}
+	case wake:
+		s.way.want()
 	case lookUp:
 		return func() tea.Msg { return e.look() }
 	case quit:
@@ -166,7 +169,7 @@ func (s *screen) command(e effect) tea.Cmd {
 // callInOrder does the requests that must not overtake each other.
 func (s *screen) callInOrder(tell func(tea.Msg)) {
 	for r := range s.queue {
-		tell(call(s.ctx, s.o, r))
+		tell(call(s.ctx, s.way, r))
 		s.last.Done()
 	}
 }

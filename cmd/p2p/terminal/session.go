@@ -1,10 +1,12 @@
 package terminal
 
 import (
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
 )
@@ -25,6 +27,7 @@ type session struct {
 	wanted        string // conversation to open when it is known
 	linked        bool   // the node answers
 	lostErr       error
+	starting      bool // another node is being started
 	retryAt       time.Time
 	alerts        []*p2pv1.Alert    // not acknowledged yet, oldest first
 	doubts        map[string]string // the other keys of contacts, by account, of which the person was warned
@@ -48,7 +51,7 @@ type session struct {
 	told []line // for the plain mode: what happened since it was last printed
 }
 
-// An effect is what the shell is to do: a request, an after, a ring, a copyText, a remember or a quit.
+// An effect is what the shell is to do: a request, an after, a ring, a copyText, a remember, a wake or a quit.
 type effect any
 
 // request asks the node; the answer comes back with it.
@@ -75,6 +78,9 @@ type ring struct{ title, body string }
 
 // copyText puts text into the clipboard.
 type copyText struct{ text string }
+
+// wake says that the person needs the node, which is away.
+type wake struct{}
 
 // quit ends the session.
 type quit struct{}
@@ -116,6 +122,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.answer(in)
 	case lost:
 		s.lose(in)
+	case revival:
+		s.restarting()
 	case key:
 		s.key(in)
 	case typed:
@@ -196,7 +204,22 @@ func (s *session) lose(l lost) {
 	if s.linked || s.lostErr == nil {
 		s.told = append(s.told, plainly(s.say.Say("chat.link.lost"), style{role: failure}))
 	}
-	s.linked, s.lostErr, s.retryAt = false, l.err, s.now.Add(l.in)
+	if e, ok := errors.AsType[*api.StartError](l.err); ok {
+		s.tell(api.Explain(s.say, e), true)
+	}
+	s.linked, s.starting, s.lostErr, s.retryAt = false, false, l.err, s.now.Add(l.in)
+	s.startTicking()
+}
+
+// errEnded is the loss of a node in whose place another one is started.
+var errEnded = errors.New("the node has ended")
+
+// restarting notes that the node is gone, and that another one is started.
+func (s *session) restarting() {
+	if s.linked || !s.starting {
+		s.told = append(s.told, plainly(s.say.Say("chat.link.starting"), style{role: failure}))
+	}
+	s.linked, s.starting, s.lostErr, s.retryAt = false, true, errEnded, s.now
 	s.startTicking()
 }
 

@@ -92,6 +92,25 @@ func TestAMessageSurvivesThatTheNodeIsAway(t *testing.T) {
 	st.shows("first ✓", "second ✓")
 }
 
+func TestANodeThatIsStartedAgainIsSaidAndWhatIsTypedWaitsForIt(t *testing.T) {
+	st := usual(t)
+	st.in(revival{}).shows("starting the node…")
+	if plain := st.s.told; len(plain) != 1 {
+		t.Errorf("told %v", plain)
+	}
+	st.in(revival{})
+	if len(st.s.told) != 0 {
+		t.Error("it is told twice")
+	}
+	st.keys("'hello", "enter")
+	if !has[wake](st) || len(asked[*p2pv1.SendRequest](st)) != 0 {
+		t.Error("nobody is told that the person needs the node, or it is asked before it is there")
+	}
+	st.in(lost{&api.StartError{Log: "/x/node.log", Tail: "wrong passphrase", Err: errors.New("exit status 24")}, time.Second})
+	st.shows("does not start: wrong passphras", "next try in 1s")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}}).shows("the node answers again", "hello ✓")
+}
+
 func TestAnAnswerThatWasLostIsAskedForWithTheSameKey(t *testing.T) {
 	st := usual(t)
 	c := st.s.current

@@ -14,21 +14,21 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
-// callTime is how long a request may take; offering a folder hashes it first.
+// callTime is how long a request may take, with the start of a node before it; offering a folder hashes it first.
 const (
-	callTime  = 30 * time.Second
+	callTime  = time.Minute
 	offerTime = 24 * time.Hour
 )
 
 // call does a request and returns the answer.
-func call(ctx context.Context, o Options, r request) answer {
+func call(ctx context.Context, w *way, r request) answer {
 	limit := callTime
 	if offer, ok := r.ask.(*p2pv1.OfferRequest); ok {
 		limit, offer.Path = offerTime, absolute(offer.Path)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	got, err := ask(ctx, o.Client, r.ask)
+	got, err := w.ask(ctx, r.ask)
 	return answer{r, got, err}
 }
 

@@ -111,6 +111,8 @@ func (s *session) statusLine(width int) line {
 	}
 	d := s.me.GetDirectory()
 	switch {
+	case !s.linked && s.starting:
+		part(s.say.Say("chat.status.starting"), shout)
 	case !s.linked && s.lostErr != nil:
 		part(s.say.Say("chat.status.no_node", s.until(s.retryAt.UnixMilli())), shout)
 	case !s.linked:

@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 )
@@ -25,25 +26,39 @@ type lost struct {
 	in  time.Duration
 }
 
+// revival says that the node is gone, and that another one is being started.
+type revival struct{}
+
 // follow keeps the stream of events open until ctx ends, and tells each event (a
-// *p2pv1.Event) and each loss of the node (a lost), one after the other. After a loss it goes
-// on behind the last event.
-func follow(ctx context.Context, c p2pv1connect.PeopleClient, tell func(any)) {
+// *p2pv1.Event), each loss of the node (a lost) and that one is being started (a revival), one after the other. After a loss
+// it goes on behind the last event. A node that has died is started at once. One that somebody has asked to stop, or that
+// cannot start, is left alone until the person needs it.
+func follow(ctx context.Context, w *way, tell func(any)) {
 	var cursor int64
-	wait := firstWait
+	wait, rests := firstWait, false
 	for ctx.Err() == nil {
-		err := stream(ctx, c, cursor, func(e *p2pv1.Event) {
-			cursor, wait = max(cursor, e.GetCursor()), firstWait
+		err := stream(ctx, w.node(), cursor, func(e *p2pv1.Event) {
+			cursor, wait, rests = max(cursor, e.GetCursor()), firstWait, false
 			tell(e)
 		})
 		if ctx.Err() != nil {
 			return
 		}
+		rests = rests || api.ReasonOf(err).GetKey() == api.Stopping
+		if !rests && w.attach != nil {
+			tell(revival{})
+			err = w.restore(ctx)
+			rests = err != nil
+		}
 		pause := wait/2 + rand.N(wait) // many terminals of one node do not come back at one moment
-		tell(lost{err, pause})
+		if rests || w.attach == nil {
+			tell(lost{err, pause})
+		}
 		wait = min(2*wait, lastWait)
 		select {
 		case <-ctx.Done():
+		case <-w.wanted:
+			rests = false
 		case <-time.After(pause):
 		}
 	}
