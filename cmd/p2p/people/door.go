@@ -305,7 +305,7 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		return
 	}
 	n.rewrite(ctx, record{Place: &p})
-	n.tellRoom(p.Room)
+	n.tellRoom(p.Room, false)
 	// Until now programs knew the place by its swarm.
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
 		Id: p.Swarm, Name: p.Name, Left: true, Reason: p.Refused.view(),

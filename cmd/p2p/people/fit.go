@@ -118,8 +118,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 	}
 	n.follow(ctx, c, change.Added)
 	n.recountUnread(c, &change)
-	n.tellMarks(ctx, c, change)
-	n.tellConversation(c)
+	n.tellRoom(c.id, len(change.Delivered) > 0 || len(change.Read) > 0)
 	if len(change.Delivered) > 0 {
 		n.tidy(ctx, c)
 	}
@@ -254,7 +253,7 @@ func (n *Node) looks(_ context.Context, account identity.Key) {
 	}
 	for _, c := range n.every() {
 		if c.talk.Role(account) != room.Nobody {
-			n.tellConversation(c)
+			n.tellRoom(c.id, false)
 			n.files.meets(c)
 		}
 	}

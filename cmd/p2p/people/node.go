@@ -81,7 +81,7 @@ type Node struct {
 	typing   map[room.ID]map[identity.Key]bool
 	drafts   map[room.ID]string
 	sent     sent
-	stale    map[room.ID]bool              // conversations of which programs are to be told
+	stale    map[room.ID]bool              // conversations of which programs are to be told, with or without marks
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
 	anew     int // how often something was taken out of unread, to be counted anew

@@ -112,7 +112,7 @@ func (n *Node) accept(ctx context.Context, k contact) error {
 	n.tellVisitor(k.Account, knock.Answer{Verdict: knock.Accepted})
 	_, _ = n.post(ctx, k.Account, letter{Kind: accepts, Room: k.Room}) // that this person joins the room says it too
 	n.tellContact(k.Account)
-	n.tellRoom(k.Room)
+	n.tellRoom(k.Room, false)
 	return nil
 }
 

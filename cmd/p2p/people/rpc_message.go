@@ -349,7 +349,7 @@ func (n *Node) MarkRead(ctx context.Context, r *connect.Request[p2pv1.MarkReadRe
 		return nil, stored(err)
 	}
 	n.forgetUnread(p.Room)
-	n.tellConversation(c)
+	n.tellRoom(c.id, false)
 	return connect.NewResponse(&p2pv1.MarkReadResponse{}), nil
 }
 

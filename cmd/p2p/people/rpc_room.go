@@ -105,7 +105,7 @@ func (n *Node) viewRoom(ctx context.Context, id room.ID) (*p2pv1.Conversation, e
 	if p == nil {
 		return nil, fail(missing, api.NoSuchConversation, "where", textID(id))
 	}
-	n.tellRoom(id)
+	n.tellRoom(id, false)
 	c, err := n.viewer(ctx).conversationView(*p)
 	return c, failure(err)
 }
@@ -230,7 +230,7 @@ func (n *Node) depart(ctx context.Context, p place) error {
 	if err := n.write(ctx, record{Place: &p}); err != nil {
 		return err
 	}
-	n.tellRoom(p.Room)
+	n.tellRoom(p.Room, false)
 	return nil
 }
 

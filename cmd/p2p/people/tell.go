@@ -111,19 +111,18 @@ func (n *Node) isOwn(id room.ID) bool {
 	return n.self != nil && n.self.own == id
 }
 
-// tellConversation tells programs of a conversation soon: many messages at once are told as one change.
-func (n *Node) tellConversation(c *conversation) { n.tellRoom(c.id) }
-
 // gather is how long changes of a conversation wait for others.
 const gather = 50 * time.Millisecond
 
-func (n *Node) tellRoom(id room.ID) {
+// tellRoom tells programs of a conversation soon, and with marks also of who has, or has read, this person's messages: many
+// changes at once are told as one.
+func (n *Node) tellRoom(id room.ID, marks bool) {
 	if _, listeners := n.hub.watched(); listeners == 0 {
 		return
 	}
 	n.mu.Lock()
 	first := len(n.stale) == 0
-	n.stale[id] = true
+	n.stale[id] = n.stale[id] || marks
 	n.mu.Unlock()
 	if first {
 		time.AfterFunc(gather, func() { n.clerk.do(n.tellStale) })
@@ -132,10 +131,13 @@ func (n *Node) tellRoom(id room.ID) {
 
 func (n *Node) tellStale(ctx context.Context) {
 	n.mu.Lock()
-	stale := slices.Collect(maps.Keys(n.stale))
+	stale := maps.Clone(n.stale)
 	clear(n.stale)
 	n.mu.Unlock()
-	for _, id := range stale {
+	for id, marks := range stale {
+		if c := n.conversation(id); c != nil && marks {
+			n.tellMarks(ctx, c)
+		}
 		p := n.place(id)
 		if p == nil {
 			continue
@@ -152,7 +154,7 @@ func (n *Node) tellStale(ctx context.Context) {
 // tellConversations tells of all of them: the book has changed.
 func (n *Node) tellConversations() {
 	for _, p := range n.places() {
-		n.tellRoom(p.Room)
+		n.tellRoom(p.Room, false)
 	}
 }
 
@@ -196,10 +198,7 @@ type ticks struct{ delivered, read int }
 
 // tellMarks tells those of the last messages of this person again that more people have, or have read, than
 // programs were told.
-func (n *Node) tellMarks(ctx context.Context, c *conversation, change chat.Change) {
-	if _, listeners := n.hub.watched(); listeners == 0 || len(change.Delivered) == 0 && len(change.Read) == 0 {
-		return
-	}
+func (n *Node) tellMarks(ctx context.Context, c *conversation) {
 	all, err := n.archive.Before(ctx, c.id, history.End, marked)
 	if err != nil {
 		n.log.Debug("cannot read a conversation", zap.Error(err))

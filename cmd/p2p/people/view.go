@@ -172,7 +172,7 @@ func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
 
 // about fills in what others, and the author, have added to a message since.
 func (v *viewer) about(m *p2pv1.Message, e *history.Entry) error {
-	if m.Deleted || m.Withheld || e.Event.Kind < room.Content {
+	if e.Alone || m.Deleted || m.Withheld || e.Event.Kind < room.Content {
 		return nil
 	}
 	all, err := v.archive.About(v.ctx, e.Event.ID)

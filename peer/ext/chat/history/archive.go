@@ -67,6 +67,8 @@ type Archive struct {
 	read    *reader
 	index   *wordIndex
 	ink     *drain
+	recent  recent
+	numbers sync.Map // of rooms, by room.ID
 }
 
 // readers is how many queries run at the same time; more only wait.
@@ -122,7 +124,7 @@ func (a *Archive) open() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if a.write, err = openWriter(a.source("synchronous(NORMAL)", "wal_autocheckpoint(0)", "secure_delete(ON)")); err != nil {
+	if a.write, err = openWriter(a.source("synchronous(NORMAL)", "wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", keepLog), "secure_delete(ON)")); err != nil {
 		if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_NOTADB {
 			err = fmt.Errorf("%w: %w", ErrForeign, err)
 		}
@@ -179,19 +181,29 @@ func (a *Archive) close() error {
 	return err
 }
 
-// drain is the goroutine that copies the write-ahead log into the database.
+// drain is the goroutine that copies the write-ahead log into the database. The copy is on the disk before the log is
+// used again, and whoever has to wait for the disk meanwhile waits for that too: tens of milliseconds. So it is made
+// when nobody has written for a while, or when the log has become long.
 type drain struct {
 	db   *sql.DB
 	wake chan struct{}
+	quit chan struct{}
 	done sync.WaitGroup
 
-	mu   sync.Mutex
-	debt int  // rows written since it ran
-	wipe bool // what was deleted is still in the log
+	mu    sync.Mutex
+	debt  int  // rows written since it ran
+	wipe  bool // what was deleted is still in the log
+	quiet *time.Timer
 }
 
-// drainEvery is after how many rows it runs: the log is some 4 MiB then.
-const drainEvery = 2000
+// When it runs: after so many rows and nothing more for drainPause, or after drainMost rows, when the log is some 40 MiB.
+const (
+	drainSome  = 1000
+	drainPause = time.Second
+	drainMost  = 20_000
+	// keepLog is how many bytes of the log's file are kept for the next time.
+	keepLog = 8 << 20
+)
 
 func startDrain(source string) (*drain, error) {
 	db, err := sql.Open("sqlite", source)
@@ -199,27 +211,33 @@ func startDrain(source string) (*drain, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	d := &drain{db: db, wake: make(chan struct{}, 1)}
+	d := &drain{db: db, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	d.quiet = time.AfterFunc(drainPause, d.poke)
+	d.quiet.Stop()
 	d.done.Add(1)
 	go d.run()
 	return d, nil
 }
 
+// poke has it run.
+func (d *drain) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default: // it will see this too
+	}
+}
+
 // wrote is called after each transaction, and never waits.
 func (d *drain) wrote(rows int, deleted bool) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.debt += rows + 8 // pages that any transaction writes
 	d.wipe = d.wipe || deleted
-	due := d.debt >= drainEvery || d.wipe
-	if due {
-		d.debt = 0
-	}
-	d.mu.Unlock()
-	if due {
-		select {
-		case d.wake <- struct{}{}:
-		default: // it will see this too
-		}
+	switch {
+	case d.wipe || d.debt >= drainMost:
+		d.poke()
+	case d.debt >= drainSome:
+		d.quiet.Reset(drainPause)
 	}
 }
 
@@ -227,10 +245,15 @@ func (d *drain) wrote(rows int, deleted bool) {
 // tried again after the next transactions, or at Close: the log holds all of it.
 func (d *drain) run() {
 	defer d.done.Done()
-	for range d.wake {
+	for {
+		select {
+		case <-d.quit:
+			return
+		case <-d.wake:
+		}
 		d.mu.Lock()
 		wipe := d.wipe
-		d.wipe = false
+		d.wipe, d.debt = false, 0
 		d.mu.Unlock()
 		if !wipe {
 			_, _ = d.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
@@ -247,7 +270,8 @@ func (d *drain) run() {
 }
 
 func (d *drain) stop() error {
-	close(d.wake)
+	close(d.quit)
 	d.done.Wait()
+	d.quiet.Stop()
 	return d.db.Close()
 }

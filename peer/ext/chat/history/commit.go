@@ -1,8 +1,11 @@
 package history
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
 	"p2p/peer/ext/chat/room"
 )
@@ -28,19 +31,13 @@ func (l *Log) Commit(out room.Outcome) error {
 		own = own || l.pending[i].meta.Author == device
 	}
 	c := commit{Log: l, w: l.archive.write}
-	err := c.w.transaction(own, func() error { return c.run(out) })
+	err := c.w.transaction(own, func() error { return c.run(out) }, func() { c.publish(out) })
 	if err == nil {
 		err = l.err // what Counts asked for could not be read
 	}
 	if err != nil {
 		l.err = fmt.Errorf("commit to room %v: %w", l.id, err)
 		return l.err
-	}
-	l.committed = l.committed[:0]
-	for i := range l.pending {
-		e := &l.pending[i].entry
-		e.N = l.pending[i].n
-		l.committed = append(l.committed, *e)
 	}
 	l.archive.index.commit(c.words)
 	l.archive.ink.wrote(len(l.pending), c.deleted)
@@ -55,6 +52,17 @@ func (l *Log) Commit(out room.Outcome) error {
 	clear(l.pending) // lets go of the bodies
 	l.pending = l.pending[:0]
 	return nil
+}
+
+// publish is called as soon as the transaction is there for those who read.
+func (c *commit) publish(out room.Outcome) {
+	c.committed = c.committed[:0]
+	for i := range c.pending {
+		e := &c.pending[i].entry
+		e.N = c.pending[i].n
+		c.committed = append(c.committed, *e)
+	}
+	c.archive.recent.add(c.committed, c.deleted || out.Recount || len(out.Proofs) > 0)
 }
 
 // Committed returns the entries that the last Commit has written, in the order of their causes. The slice is
@@ -88,7 +96,7 @@ func (c *commit) run(out room.Outcome) error {
 			return err
 		}
 	}
-	if err := c.saveLogs(); err != nil {
+	if err := errors.Join(c.saveHeads(), c.saveLogs()); err != nil {
 		return err
 	}
 	deletes, err := c.count(out.Recount)
@@ -122,7 +130,7 @@ func (c *commit) event(p *pending) error {
 	}
 	key := c.archive.box.key(m.ID)
 	late := content.Line && c.mark.covers(m)
-	arrived := c.archive.options.Clock()
+	arrived := time.UnixMilli(c.archive.options.Clock().UnixMilli()) // as it will be read
 	p.entry = Entry{Event: m.Event, Account: m.Account, Body: p.body, Arrived: arrived, Target: content.Target, Line: content.Line, Counts: counts, Late: late}
 	p.n, err = c.w.insert(`INSERT INTO events (room, key, author, seq, lamport, kind, view, header, wall, arrived, target, line, counts, late)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -141,24 +149,36 @@ func (c *commit) event(p *pending) error {
 	}
 	p.first = m.Seq > d.last
 	d.last = max(d.last, m.Seq)
-	return c.head(p)
+	return nil
 }
 
-// head takes an event into the heads, and its causes out.
-func (c *commit) head(p *pending) error {
-	if err := c.w.exec("INSERT INTO heads VALUES (?, ?)", c.n, p.n); err != nil {
-		return err
+// saveHeads takes the new events into the heads, and their causes out. Of many events that came one upon the other only
+// the last is ever written.
+func (c *commit) saveHeads() error {
+	was := maps.Clone(c.heads)
+	for i := range c.pending {
+		m := &c.pending[i].meta
+		c.heads[m.ID] = c.pending[i].n
+		delete(c.heads, m.Prev)
+		for _, id := range m.Deps {
+			delete(c.heads, id)
+		}
 	}
-	c.heads[p.meta.ID] = p.n
-	for _, id := range append([]room.ID{p.meta.Prev}, p.meta.Deps...) {
-		n, ok := c.heads[id]
-		if !ok {
+	for id, n := range was {
+		if _, still := c.heads[id]; still {
 			continue
 		}
 		if err := c.w.exec("DELETE FROM heads WHERE room = ? AND event = ?", c.n, n); err != nil {
 			return err
 		}
-		delete(c.heads, id)
+	}
+	for id, n := range c.heads {
+		if _, old := was[id]; old {
+			continue
+		}
+		if err := c.w.exec("INSERT INTO heads VALUES (?, ?)", c.n, n); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -223,19 +243,30 @@ func (c *commit) delete(deletions []deletion) error {
 	return nil
 }
 
-// deletionsOf returns the Delete events about p, or about what p is about, that came before it.
+// deletionsOf returns the Delete events about p, or about what p is about, that came before it. It also sees whether
+// anything at all is about p.
 func (c *commit) deletionsOf(p *pending) ([]deletion, error) {
+	key := c.archive.box.key(p.meta.ID)
 	var found []deletion
-	err := c.w.rows("SELECT "+metaColumns+" FROM events e WHERE e.target IN (?, ?) AND e.kind = 4 AND e.counts AND e.room = ? AND e.n < ?",
-		[]any{c.archive.box.key(p.meta.ID), p.target, c.n, p.n}, func(scan func(...any) error) error {
-			var s stored
-			if err := scan(s.fields()...); err != nil {
-				return err
-			}
-			m, err := c.metaOf(&s)
-			found = append(found, deletion{s.n, m})
+	p.entry.Alone = true
+	err := c.w.rows("SELECT "+metaColumns+`, e.target, e.kind = 4 AND e.counts AND e.n < ?1 FROM events e
+		WHERE e.target IN (?2, ?3) AND (e.target = ?2 OR e.kind = 4) AND e.room = ?4`, []any{p.n, key, p.target, c.n}, func(scan func(...any) error) error {
+		var s stored
+		var target []byte
+		var deletes bool
+		if err := scan(append(s.fields(), &target, &deletes)...); err != nil {
 			return err
-		})
+		}
+		if bytes.Equal(target, key) {
+			p.entry.Alone = false
+		}
+		if !deletes {
+			return nil
+		}
+		m, err := c.metaOf(&s)
+		found = append(found, deletion{s.n, m})
+		return err
+	})
 	return found, err
 }
 

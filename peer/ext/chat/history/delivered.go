@@ -28,7 +28,7 @@ func (a *Archive) SaveDelivered(id room.ID, all []Delivery) error {
 			}
 		}
 		return nil
-	})
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("save what was delivered: %w", err)
 	}

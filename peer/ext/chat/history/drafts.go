@@ -23,7 +23,7 @@ func (a *Archive) SaveDraft(place, text string) error {
 		}
 		return a.write.exec("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)", key, a.box.seal(sealedPlace, key, []byte(place)),
 			a.box.seal(sealedDraft, key, []byte(text)), a.options.Clock().UnixMilli())
-	})
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("save draft: %w", err)
 	}
@@ -62,7 +62,7 @@ func (a *Archive) SaveSetting(name string, value []byte) error {
 			return a.write.exec("DELETE FROM settings WHERE name = ?", name)
 		}
 		return a.write.exec("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, a.box.seal(sealedSetting, []byte(name), value))
-	})
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("save setting %s: %w", name, err)
 	}

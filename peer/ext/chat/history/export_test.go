@@ -68,7 +68,7 @@ func Multiply(a *Archive, n int, text func(i int) string) error {
 			return err
 		}
 		return a.write.exec("UPDATE runs SET last = ?1, counted = ?1 WHERE view = ?2", seq+int64(n), view)
-	})
+	}, nil)
 	a.ink.wrote(n, true)
 	return err
 }

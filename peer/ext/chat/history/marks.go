@@ -69,7 +69,7 @@ func (a *Archive) MarkRead(account identity.Key, id room.ID) (moved bool, err er
 		}
 		moved = from.position != to.position
 		return a.write.exec("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", in, account[:], n, to.seen)
-	})
+	}, nil)
 	if err != nil {
 		return false, fmt.Errorf("mark as read: %w", err)
 	}

@@ -47,7 +47,7 @@ func (w *writer) migrate(steps []string) error {
 		}
 		_, err := w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, len(steps)))
 		return err
-	})
+	}, nil)
 }
 
 // version returns how many migrations the archive has seen: 0 for a file that is empty.

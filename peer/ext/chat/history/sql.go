@@ -139,8 +139,8 @@ func (w *writer) close() error {
 }
 
 // transaction calls f, and commits what it has written; all or nothing. With full it is on the
-// disk when transaction returns.
-func (w *writer) transaction(full bool, f func() error) error {
+// disk when transaction returns. When it is committed, done is called, if not nil, before the next transaction begins.
+func (w *writer) transaction(full bool, f func() error, done func()) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if full != w.full {
@@ -166,8 +166,12 @@ func (w *writer) transaction(full bool, f func() error) error {
 	if err != nil {
 		// Some errors, such as that of a full disk, have rolled back by themselves.
 		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
+		return err
 	}
-	return err
+	if done != nil {
+		done()
+	}
+	return nil
 }
 
 // exec runs a statement. Like insert, row and rows it is called within a transaction.

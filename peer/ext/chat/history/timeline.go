@@ -23,6 +23,7 @@ type Entry struct {
 	Counts  bool
 	Late    bool // it came after later ones had been read
 	Gone    bool // its body was deleted
+	Alone   bool // nothing is about it; false when that was not looked at
 }
 
 // Position is a place in the order of a room. It does not need an id: of events that count,
@@ -82,10 +83,16 @@ func (a *Archive) entry(scan func(...any) error) (Entry, error) {
 	return e, nil
 }
 
-// roomNumber returns the number of a room, 0 when it is not there.
+// roomNumber returns the number of a room, 0 when it is not there. A room keeps its number for ever.
 func (a *Archive) roomNumber(ctx context.Context, id room.ID) (int64, error) {
+	if n, known := a.numbers.Load(id); known {
+		return n.(int64), nil
+	}
 	var n int64
-	_, err := a.read.row(ctx, "SELECT n FROM rooms WHERE key = ?", []any{a.box.key(id)}, &n)
+	found, err := a.read.row(ctx, "SELECT n FROM rooms WHERE key = ?", []any{a.box.key(id)}, &n)
+	if found && err == nil {
+		a.numbers.Store(id, n)
+	}
 	return n, err
 }
 
@@ -154,6 +161,9 @@ func (a *Archive) Around(ctx context.Context, id room.ID, n int) ([]Entry, error
 
 // Event returns the event of that id.
 func (a *Archive) Event(ctx context.Context, id room.ID) (Entry, bool, error) {
+	if e, found := a.recent.event(id); found {
+		return e, true, nil
+	}
 	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.key = ?", a.box.key(id))
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("read %v: %w", id, err)
@@ -179,6 +189,9 @@ func (a *Archive) About(ctx context.Context, id room.ID) ([]Entry, error) {
 // Arrived returns up to n events of all rooms that arrived after the event numbered
 // after, whether they count or not, by arrival: a cursor for who wants all of it.
 func (a *Archive) Arrived(ctx context.Context, after int64, n int) ([]Entry, error) {
+	if all, enough := a.recent.after(after, min(n, maxPage)); enough {
+		return all, nil
+	}
 	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n > ? ORDER BY e.n LIMIT 0+?", after, min(n, maxPage))
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)

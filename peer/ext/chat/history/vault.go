@@ -129,7 +129,7 @@ func (a *Archive) unlock(passphrase []byte) (box, error) {
 			return err
 		}
 		return a.write.exec("INSERT INTO vault VALUES (1, ?, ?, ?, ?, ?)", v.salt, v.passes, v.memory, v.lanes, v.secret)
-	})
+	}, nil)
 	return made, err
 }
 
@@ -205,7 +205,7 @@ func (a *Archive) ChangePassphrase(old, passphrase []byte) error {
 			return err
 		}
 		return a.write.exec("UPDATE vault SET salt = ?, passes = ?, memory = ?, lanes = ?, secret = ?", v.salt, v.passes, v.memory, v.lanes, v.secret)
-	})
+	}, nil)
 	if err != nil {
 		return fmt.Errorf("change passphrase: %w", err)
 	}

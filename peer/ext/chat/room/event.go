@@ -175,11 +175,16 @@ func Parse(b []byte) (Event, error) {
 		return Event{}, err
 	}
 	head := b[:len(b)-ed25519.SignatureSize]
-	if !ed25519.Verify(e.Author[:], append([]byte(purpose), head...), e.Signature[:]) {
+	if !e.signs(head) {
 		return Event{}, ErrForged
 	}
 	e.ID = sha256.Sum256(head)
 	return e, nil
+}
+
+// signs reports whether the signature of an event is one of its header, encoded.
+func (e *Event) signs(head []byte) bool {
+	return ed25519.Verify(e.Author[:], append([]byte(purpose), head...), e.Signature[:])
 }
 
 // parse reads an event and leaves its signature and id to the caller.
@@ -219,6 +224,8 @@ type parser struct {
 	rest  []byte
 	bad   bool
 	known func(ID) bool // of a message
+
+	unsure []unsure
 }
 
 func (p *parser) take(n int) []byte {
