@@ -16,7 +16,8 @@ import (
 const (
 	startTimeout = 60 * time.Second      // for a seeder or server to be ready
 	farewell     = 5 * time.Second       // for a process to end when it is asked to
-	sampleEvery  = 20 * time.Millisecond // how often the memory of a process is looked at
+	sampleEvery  = 20 * time.Millisecond // how often the memory of a young process is looked at
+	sampleSeldom = time.Second           // and that of an old one
 	keptErrors   = 4 << 10               // bytes of a process's stderr
 	maxLine      = 1 << 20               // of a process's stdout
 )
@@ -95,7 +96,7 @@ func environment(added []string) []string {
 // What the system tells at the end would do, but on Linux it includes the peak
 // of the parent, which the child was for a moment.
 func samplePeak(pid int, exited <-chan struct{}) int64 {
-	again := time.NewTicker(sampleEvery)
+	begin, again := time.Now(), time.NewTimer(sampleEvery)
 	defer again.Stop()
 	peak := int64(0)
 	for {
@@ -106,6 +107,8 @@ func samplePeak(pid int, exited <-chan struct{}) int64 {
 			if u, ok := liveUsage(pid); ok {
 				peak = max(peak, u.Peak)
 			}
+			// What is read is the highest so far. Who looks at many processes often has them wait for that.
+			again.Reset(min(max(sampleEvery, time.Since(begin)/20), sampleSeldom))
 		}
 	}
 }
