@@ -139,10 +139,10 @@ func (a *Archive) open() error {
 	if a.read, err = openReader(a.source("query_only(ON)")); err != nil {
 		return err
 	}
-	if a.index, err = a.openWords(); err != nil {
+	if a.ink, err = startDrain(a.source("synchronous(NORMAL)")); err != nil {
 		return err
 	}
-	a.ink, err = startDrain(a.source("synchronous(NORMAL)"))
+	a.index, err = a.openWords()
 	return err
 }
 
@@ -166,6 +166,9 @@ func (a *Archive) Close() error {
 // close closes what has been opened.
 func (a *Archive) close() error {
 	var err error
+	if a.index != nil {
+		a.index.stop()
+	}
 	if a.ink != nil {
 		err = a.ink.stop()
 	}

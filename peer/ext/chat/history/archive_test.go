@@ -496,3 +496,80 @@ func TestADeleteThatComesToCountDeletes(t *testing.T) {
 		}
 	})
 }
+
+// TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce: the index of words follows at some distance, which nobody who searches
+// sees; neither after a close in between, nor when a text is deleted before it came in.
+func TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, o history.Options) {
+		rng := seeded(11)
+		ann, birth := founder(t, rng)
+		k := keep(t, ann.room.ID(), o)
+		k.take(birth)
+		const n = 200 // more than come in at once
+		var fleeting parcel
+		for i := range n {
+			p := ann.say(fmt.Sprintf("word%d common", i))
+			k.take(p)
+			if i == n/2 {
+				fleeting = p
+			}
+		}
+		k.take(ann.write(room.Delete, fleeting.event.ID[:]))
+		count := func(text string, want int) {
+			t.Helper()
+			if found, err := k.Search(ctx, history.Query{Text: text, Limit: 1000}); err != nil || len(found) != want {
+				t.Errorf("%s is found %d times, not %d: %v", text, len(found), want, err)
+			}
+		}
+		k.shut()
+		k.open(ann.room.ID())
+		count("common", n-1)
+		k.take(ann.say("and one more in common"))
+		count("common", n)
+		count(fmt.Sprintf("word%d", n/2), 0)
+		k.shut()
+		k.open(ann.room.ID())
+		count("common", n)
+		must(t, history.Intact(k.Archive))
+	})
+}
+
+// TestWhatWasJustCommittedIsToldAsItIsOnDisk compares what is kept in memory of the last commits with what is read.
+func TestWhatWasJustCommittedIsToldAsItIsOnDisk(t *testing.T) {
+	both(t, func(t *testing.T, o history.Options) {
+		rng := seeded(12)
+		ann, birth := founder(t, rng)
+		k := keep(t, ann.room.ID(), o)
+		k.take(birth)
+		said := ann.say("first")
+		k.take(said, ann.say("second"))
+		k.take(ann.say("third"))
+		told, err := k.Arrived(ctx, 1, 10)
+		must(t, err)
+		k.shut()
+		k.open(ann.room.ID())
+		read, err := k.Arrived(ctx, 1, 10)
+		must(t, err)
+		if len(told) != 3 || len(read) != 3 {
+			t.Fatalf("%d are told, %d are read", len(told), len(read))
+		}
+		for i := range told {
+			if !told[i].Alone {
+				t.Errorf("%q is not known to be alone", told[i].Body)
+			}
+			told[i].Alone = false
+			if fmt.Sprint(told[i]) != fmt.Sprint(read[i]) {
+				t.Errorf("event %d is told otherwise than it is read", told[i].N)
+			}
+		}
+		// What becomes of it is seen too.
+		k.take(ann.say("fourth"))
+		k.take(ann.write(room.Delete, said.event.ID[:]))
+		if e, found, err := k.Event(ctx, said.event.ID); err != nil || !found || !e.Gone || e.Body != nil {
+			t.Errorf("what was deleted is told as %+v, %v: %v", e, found, err)
+		}
+		if all, err := k.Arrived(ctx, 1, 10); err != nil || len(all) != 5 {
+			t.Errorf("%d are told: %v", len(all), err)
+		}
+	})
+}

@@ -109,7 +109,14 @@ func (c *commit) run(out room.Outcome) error {
 	if c.archive.index.memory() {
 		return nil
 	}
-	return c.archive.index.write(c.w, c.words)
+	for i := range c.words {
+		if c.words[i].gone {
+			if err := c.archive.index.forget(c.w, &c.words[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // event writes one event.

@@ -33,6 +33,7 @@ func Intact(a *Archive) error {
 
 // Multiply writes n copies of the last event, with their own texts, numbers and keys.
 func Multiply(a *Archive, n int, text func(i int) string) error {
+	var newest int64
 	err := a.write.transaction(false, func() error {
 		var last, in, author, view, seq, lamport, wall int64
 		var header, key []byte
@@ -58,17 +59,16 @@ func Multiply(a *Archive, n int, text func(i int) string) error {
 			if err := a.write.exec("INSERT INTO bodies VALUES (?, ?)", last+at, a.box.seal(sealedBody, copyKey[:], []byte(text(i)))); err != nil {
 				return err
 			}
-			if !a.index.memory() {
-				if err := a.index.write(a.write, []wordChange{{n: last + at, room: in, text: text(i)}}); err != nil {
-					return err
-				}
-			}
+			newest = last + at
 		}
 		if err := a.write.exec("UPDATE devices SET last = ?, log = ?", seq+int64(n), last+int64(n)); err != nil {
 			return err
 		}
 		return a.write.exec("UPDATE runs SET last = ?1, counted = ?1 WHERE view = ?2", seq+int64(n), view)
 	}, nil)
+	if !a.index.memory() {
+		a.index.commit([]wordChange{{n: newest}})
+	}
 	a.ink.wrote(n, true)
 	return err
 }

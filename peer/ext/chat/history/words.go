@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"p2p/peer/ext/chat/room"
 )
@@ -21,12 +23,19 @@ type wordChange struct {
 	gone    bool
 }
 
-// wordIndex finds events by their words. Without a passphrase it is a table of the archive, and
-// changes in the transaction that changes the events. With one it is a database in memory, which is
-// made when somebody searches for the first time.
+// wordIndex finds events by their words. Without a passphrase it is a table of the archive, which follows the events at
+// some distance: a goroutine of its own takes many texts in at once, and a search takes in those that are missing first.
+// With one it is a database in memory, which is made when somebody searches for the first time.
 type wordIndex struct {
 	archive *Archive
 	db      *sql.DB // in memory
+
+	// Of the table. All texts up to the event numbered upto are in it, which changes within transactions alone; the last
+	// one that there is belongs to the event numbered newest.
+	upto, newest atomic.Int64
+	wake chan struct{}
+	quit chan struct{}
+	done sync.WaitGroup
 
 	build sync.Mutex // of one build
 	mu    sync.Mutex
@@ -42,9 +51,9 @@ type wordIndex struct {
 const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
 
 func (a *Archive) openWords() (*wordIndex, error) {
-	x := &wordIndex{archive: a}
+	x := &wordIndex{archive: a, wake: make(chan struct{}, 1), quit: make(chan struct{})}
 	if a.box.plain() {
-		return x, nil
+		return x, x.follow()
 	}
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
@@ -59,28 +68,132 @@ func (a *Archive) openWords() (*wordIndex, error) {
 
 func (x *wordIndex) memory() bool { return x.db != nil }
 
-// write changes the table of the archive, in a transaction.
-func (x *wordIndex) write(w *writer, changes []wordChange) error {
-	for i := range changes {
-		c := &changes[i]
-		text := "INSERT INTO words (rowid, text, room) VALUES (?, ?, ?)"
-		if c.gone { // the text must be the one that was inserted
-			text = "INSERT INTO words (words, rowid, text, room) VALUES ('delete', ?, ?, ?)"
-		}
-		if err := w.exec(text, c.n, terms(c.text), scope(c.room)); err != nil {
-			return err
-		}
+// follow starts the goroutine that keeps the table up to date.
+func (x *wordIndex) follow() error {
+	// Of each text that is in the table, this one of its own tables has a row. What comes after the last was not taken in.
+	var upto, newest int64
+	_, err := x.archive.write.row("SELECT (SELECT coalesce(max(id), 0) FROM words_docsize), (SELECT coalesce(max(event), 0) FROM bodies)", nil, &upto, &newest)
+	if err != nil {
+		return err
 	}
+	x.upto.Store(upto)
+	x.newest.Store(newest)
+	x.poke()
+	x.done.Add(1)
+	go x.run()
 	return nil
 }
 
-// commit takes what has been committed into the index in memory.
+// poke has the table brought up to date soon. It never waits.
+func (x *wordIndex) poke() {
+	select {
+	case x.wake <- struct{}{}:
+	default: // it will see this too
+	}
+}
+
+// indexPause is how long texts wait for more, unless somebody searches.
+const indexPause = 300 * time.Millisecond
+
+func (x *wordIndex) run() {
+	defer x.done.Done()
+	for {
+		select {
+		case <-x.quit:
+			return
+		case <-x.wake:
+		}
+		select {
+		case <-x.quit:
+			return
+		case <-time.After(indexPause):
+		}
+		for more := true; more; {
+			select {
+			case <-x.quit:
+				return
+			default:
+			}
+			var err error
+			if more, err = x.take(); err != nil {
+				break // a search tries it again, and tells
+			}
+		}
+	}
+}
+
+// takeAtOnce is how many events the table takes in at a time: a message that is written meanwhile waits for that, a
+// millisecond or two.
+const takeAtOnce = 64
+
+// take takes the next texts into the table, and reports whether there may be more.
+func (x *wordIndex) take() (more bool, err error) {
+	w, upto, texts := x.archive.write, int64(0), 0
+	err = w.transaction(false, func() error {
+		changes, last, err := x.texts(w.rows, x.upto.Load(), takeAtOnce)
+		if err != nil {
+			return err
+		}
+		upto, texts = last, len(changes)
+		for i := range changes {
+			if c := &changes[i]; c.text != "" {
+				if err := w.exec("INSERT INTO words (rowid, text, room) VALUES (?, ?, ?)", c.n, terms(c.text), scope(c.room)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, func() { x.upto.Store(max(x.upto.Load(), upto)) })
+	if texts > 0 {
+		x.archive.ink.wrote(texts, false)
+	}
+	return err == nil && texts == takeAtOnce, err
+}
+
+// texts reads the next texts after the event numbered from, and the number of the last one; some are empty.
+func (x *wordIndex) texts(rows func(text string, args []any, each func(scan func(...any) error) error) error, from int64, n int) ([]wordChange, int64, error) {
+	var changes []wordChange
+	a := x.archive
+	err := rows("SELECT e.n, e.room, e.kind, e.key, b.body FROM bodies b JOIN events e ON e.n = b.event WHERE b.event > ? ORDER BY b.event LIMIT 0+?",
+		[]any{from, n}, func(scan func(...any) error) error {
+			var c wordChange
+			var kind int64
+			var key, sealed []byte
+			if err := scan(&c.n, &c.room, &kind, &key, &sealed); err != nil {
+				return err
+			}
+			body, err := a.box.open(sealedBody, key, sealed)
+			if err == nil && kind >= int64(room.Delete) {
+				c.text = a.options.Read(room.Kind(kind), body).Text
+			}
+			changes, from = append(changes, c), c.n
+			return err
+		})
+	return changes, from, err
+}
+
+// forget takes a text out of the table again, in a transaction. The text must be the one that was taken in.
+func (x *wordIndex) forget(w *writer, c *wordChange) error {
+	if c.n > x.upto.Load() {
+		return nil // it never was in
+	}
+	return w.exec("INSERT INTO words (words, rowid, text, room) VALUES ('delete', ?, ?, ?)", c.n, terms(c.text), scope(c.room))
+}
+
+// commit is told of what has been committed.
 func (x *wordIndex) commit(changes []wordChange) {
-	if !x.memory() || len(changes) == 0 {
+	if len(changes) == 0 {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if !x.memory() {
+		for i := range changes {
+			x.newest.Store(max(x.newest.Load(), changes[i].n))
+		}
+		x.poke()
+		return
+	}
 	for i := range changes {
 		if changes[i].gone {
 			// What is kept has words that somebody took back.
@@ -138,9 +251,15 @@ func (x *wordIndex) put(changes []wordChange) error {
 	return errors.Join(insert.Close(), tx.Commit())
 }
 
-// prepare makes the index in memory if it is not there.
+// prepare makes the index in memory if it is not there, and brings the table up to date.
 func (x *wordIndex) prepare(ctx context.Context) error {
 	if !x.memory() {
+		for more := x.upto.Load() < x.newest.Load(); more; {
+			var err error
+			if more, err = x.take(); err != nil || ctx.Err() != nil {
+				return errors.Join(err, ctx.Err())
+			}
+		}
 		return nil
 	}
 	x.build.Lock()
@@ -182,26 +301,12 @@ const fillAtOnce = 500
 
 // fill takes the next texts of the archive in. When there are no more, the index is ready.
 func (x *wordIndex) fill(ctx context.Context) (more bool, err error) {
-	var changes []wordChange
-	a := x.archive
 	x.mu.Lock()
 	from := x.built
 	x.mu.Unlock()
-	err = a.read.rows(ctx, "SELECT e.n, e.room, e.kind, e.key, b.body FROM bodies b JOIN events e ON e.n = b.event WHERE b.event > ? ORDER BY b.event LIMIT 0+?",
-		[]any{from, fillAtOnce}, func(scan func(...any) error) error {
-			var c wordChange
-			var kind int64
-			var key, sealed []byte
-			if err := scan(&c.n, &c.room, &kind, &key, &sealed); err != nil {
-				return err
-			}
-			body, err := a.box.open(sealedBody, key, sealed)
-			if err == nil && kind >= int64(room.Delete) {
-				c.text = a.options.Read(room.Kind(kind), body).Text
-			}
-			changes = append(changes, c)
-			return err
-		})
+	changes, _, err := x.texts(func(text string, args []any, each func(scan func(...any) error) error) error {
+		return x.archive.read.rows(ctx, text, args, each)
+	}, from, fillAtOnce)
 	if err != nil {
 		return false, err
 	}
@@ -296,6 +401,12 @@ func (x *wordIndex) keep() error {
 		return fmt.Errorf("keep the index of words: %w", errors.Join(err, os.Remove(whole)))
 	}
 	return os.Rename(whole, x.path())
+}
+
+// stop ends the goroutine, before anything that it uses is closed.
+func (x *wordIndex) stop() {
+	close(x.quit)
+	x.done.Wait()
 }
 
 func (x *wordIndex) close() error {
