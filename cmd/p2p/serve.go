@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -70,6 +72,10 @@ func (a *app) serveCommand() *cobra.Command {
 	return cmd
 }
 
+// nodeGrowth is by how many per cent a node's memory may grow between two collections of garbage. It lives on a few
+// megabytes, which Go would collect anew every few dozen messages, while people wait for them.
+const nodeGrowth = 200
+
 // serve is the node of a profile, until somebody stops it, which is how it is meant to end.
 func (a *app) serve(parent context.Context, f serveFlags) error {
 	doors, options, err := a.serveOptions(f)
@@ -82,6 +88,9 @@ func (a *app) serve(parent context.Context, f serveFlags) error {
 	}
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(nodeGrowth))
 	}
 	ctx, release, stop := a.interruptible(parent)
 	defer release()

@@ -205,13 +205,13 @@ func (n *Node) remember() {
 	if certs, changed := n.known.keep(); changed {
 		b, err := json.Marshal(certs)
 		if err == nil {
-			err = n.archive.SaveSetting(certificatesSetting, b)
+			err = n.archive.NoteSetting(certificatesSetting, b)
 		}
 		n.lost("certificates", err)
 	}
 	if b, changed, err := n.faces.keep(); changed {
 		if err == nil {
-			err = n.archive.SaveSetting(facesSetting, b)
+			err = n.archive.NoteSetting(facesSetting, b)
 		}
 		n.lost("names", err)
 	}

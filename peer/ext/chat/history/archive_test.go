@@ -472,6 +472,14 @@ func TestOnlyOwnEventsWaitForTheDisk(t *testing.T) {
 	if history.WaitsForDisk(k.Archive) {
 		t.Error("another's event waits for the disk")
 	}
+	must(t, k.SaveSetting("x", []byte("1")))
+	if !history.WaitsForDisk(k.Archive) {
+		t.Error("a setting can be lost")
+	}
+	must(t, k.NoteSetting("x", []byte("2")))
+	if history.WaitsForDisk(k.Archive) {
+		t.Error("what comes back by itself waits for the disk")
+	}
 }
 
 func TestADeleteThatComesToCountDeletes(t *testing.T) {

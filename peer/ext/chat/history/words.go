@@ -33,9 +33,10 @@ type wordIndex struct {
 	// Of the table. All texts up to the event numbered upto are in it, which changes within transactions alone; the last
 	// one that there is belongs to the event numbered newest.
 	upto, newest atomic.Int64
-	wake chan struct{}
-	quit chan struct{}
-	done sync.WaitGroup
+	quiet        *time.Timer
+	wake         chan struct{}
+	quit         chan struct{}
+	done         sync.WaitGroup
 
 	build sync.Mutex // of one build
 	mu    sync.Mutex
@@ -78,13 +79,13 @@ func (x *wordIndex) follow() error {
 	}
 	x.upto.Store(upto)
 	x.newest.Store(newest)
-	x.poke()
+	x.quiet = time.AfterFunc(indexPause, x.poke)
 	x.done.Add(1)
 	go x.run()
 	return nil
 }
 
-// poke has the table brought up to date soon. It never waits.
+// poke has the table brought up to date. It never waits.
 func (x *wordIndex) poke() {
 	select {
 	case x.wake <- struct{}{}:
@@ -92,9 +93,14 @@ func (x *wordIndex) poke() {
 	}
 }
 
-// indexPause is how long texts wait for more, unless somebody searches.
-const indexPause = 300 * time.Millisecond
+// When the table is brought up to date: after indexPause without new texts, since it takes as long as what it waits for, or
+// after indexMost of them, as whoever searches then has to wait for it.
+const (
+	indexPause = time.Second
+	indexMost  = 16_384
+)
 
+// run takes in what there is whenever it is woken.
 func (x *wordIndex) run() {
 	defer x.done.Done()
 	for {
@@ -103,11 +109,6 @@ func (x *wordIndex) run() {
 			return
 		case <-x.wake:
 		}
-		select {
-		case <-x.quit:
-			return
-		case <-time.After(indexPause):
-		}
 		for more := true; more; {
 			select {
 			case <-x.quit:
@@ -115,22 +116,22 @@ func (x *wordIndex) run() {
 			default:
 			}
 			var err error
-			if more, err = x.take(); err != nil {
+			if more, err = x.take(takeAtOnce); err != nil {
 				break // a search tries it again, and tells
 			}
 		}
 	}
 }
 
-// takeAtOnce is how many events the table takes in at a time: a message that is written meanwhile waits for that, a
-// millisecond or two.
+// takeAtOnce is how many texts the table takes in at a time: a message that is written meanwhile waits for that, a
+// millisecond or two. A search, for which somebody waits, takes more.
 const takeAtOnce = 64
 
-// take takes the next texts into the table, and reports whether there may be more.
-func (x *wordIndex) take() (more bool, err error) {
+// take takes the next texts into the table, n at most, and reports whether there may be more.
+func (x *wordIndex) take(n int) (more bool, err error) {
 	w, upto, texts := x.archive.write, int64(0), 0
 	err = w.transaction(false, func() error {
-		changes, last, err := x.texts(w.rows, x.upto.Load(), takeAtOnce)
+		changes, last, err := x.texts(w.rows, x.upto.Load(), n)
 		if err != nil {
 			return err
 		}
@@ -147,7 +148,7 @@ func (x *wordIndex) take() (more bool, err error) {
 	if texts > 0 {
 		x.archive.ink.wrote(texts, false)
 	}
-	return err == nil && texts == takeAtOnce, err
+	return err == nil && texts == n, err
 }
 
 // texts reads the next texts after the event numbered from, and the number of the last one; some are empty.
@@ -191,7 +192,11 @@ func (x *wordIndex) commit(changes []wordChange) {
 		for i := range changes {
 			x.newest.Store(max(x.newest.Load(), changes[i].n))
 		}
-		x.poke()
+		if x.newest.Load()-x.upto.Load() >= indexMost {
+			x.poke()
+		} else {
+			x.quiet.Reset(indexPause)
+		}
 		return
 	}
 	for i := range changes {
@@ -256,7 +261,7 @@ func (x *wordIndex) prepare(ctx context.Context) error {
 	if !x.memory() {
 		for more := x.upto.Load() < x.newest.Load(); more; {
 			var err error
-			if more, err = x.take(); err != nil || ctx.Err() != nil {
+			if more, err = x.take(fillAtOnce); err != nil || ctx.Err() != nil {
 				return errors.Join(err, ctx.Err())
 			}
 		}
@@ -407,6 +412,9 @@ func (x *wordIndex) keep() error {
 func (x *wordIndex) stop() {
 	close(x.quit)
 	x.done.Wait()
+	if x.quiet != nil {
+		x.quiet.Stop()
+	}
 }
 
 func (x *wordIndex) close() error {
