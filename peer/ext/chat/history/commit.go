@@ -111,7 +111,7 @@ func (c *commit) run(out room.Outcome) error {
 	}
 	for i := range c.words {
 		if c.words[i].gone {
-			if err := c.archive.index.forget(c.w, &c.words[i]); err != nil {
+			if err := c.archive.index.takeBack(c.w, &c.words[i]); err != nil {
 				return err
 			}
 		}

@@ -56,10 +56,14 @@ func (a *Archive) Drafts(ctx context.Context) ([]Draft, error) {
 
 // SaveSetting keeps a value under a name, which is not a secret; nil forgets it. It is on the disk
 // when SaveSetting returns.
-func (a *Archive) SaveSetting(name string, value []byte) error { return a.saveSetting(name, value, true) }
+func (a *Archive) SaveSetting(name string, value []byte) error {
+	return a.saveSetting(name, value, true)
+}
 
 // NoteSetting is SaveSetting for what comes back by itself: it survives the program, but does not wait for the disk.
-func (a *Archive) NoteSetting(name string, value []byte) error { return a.saveSetting(name, value, false) }
+func (a *Archive) NoteSetting(name string, value []byte) error {
+	return a.saveSetting(name, value, false)
+}
 
 func (a *Archive) saveSetting(name string, value []byte, full bool) error {
 	err := a.write.transaction(full, func() error {

@@ -10,7 +10,7 @@ var erased = []string{
 // Erase takes everything away that the archive holds, in one transaction: a program that is killed meanwhile leaves all or
 // nothing. Numbers begin anew. The passphrase stays. No Log may be open.
 func (a *Archive) Erase() error {
-	if err := a.write.erase(a.box.plain()); err != nil {
+	if err := a.write.erase(a.box.plain(), a.forgetRecent); err != nil {
 		return fmt.Errorf("erase history: %w", err)
 	}
 	if err := a.index.forget(); err != nil {
@@ -20,10 +20,18 @@ func (a *Archive) Erase() error {
 	return nil
 }
 
+// forgetRecent lets go of what memory has of the events, whose numbers will be those of others.
+func (a *Archive) forgetRecent() {
+	a.recent.add(nil, true)
+	a.numbers.Clear()
+	a.index.upto.Store(0)
+	a.index.newest.Store(0)
+}
+
 // erase empties the tables whole. That is done without looking at one row, so nobody asks whether another table refers to
 // it; and pages that are free are not overwritten, which would write as much again as there was: the file is made anew
 // without them.
-func (w *writer) erase(words bool) error {
+func (w *writer) erase(words bool, done func()) error {
 	if err := w.outside("PRAGMA foreign_keys=OFF", "PRAGMA secure_delete=FAST"); err != nil {
 		return err
 	}
@@ -38,7 +46,7 @@ func (w *writer) erase(words bool) error {
 			return nil
 		}
 		return w.exec("INSERT INTO words (words) VALUES ('delete-all')")
-	})
+	}, done)
 	if err != nil {
 		return err
 	}

@@ -173,8 +173,8 @@ func (x *wordIndex) texts(rows func(text string, args []any, each func(scan func
 	return changes, from, err
 }
 
-// forget takes a text out of the table again, in a transaction. The text must be the one that was taken in.
-func (x *wordIndex) forget(w *writer, c *wordChange) error {
+// takeBack takes a text out of the table again, in a transaction. The text must be the one that was taken in.
+func (x *wordIndex) takeBack(w *writer, c *wordChange) error {
 	if c.n > x.upto.Load() {
 		return nil // it never was in
 	}
