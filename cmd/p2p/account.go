@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -83,6 +86,11 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				_, err := c.Logout(ctx, request(&p2pv1.LogoutRequest{Forget: forget}))
+				if err == nil && forget { // with what was typed and not sent
+					if err = os.Remove(terminalState(c.Node.Profile)); errors.Is(err, fs.ErrNotExist) {
+						err = nil
+					}
+				}
 				return err
 			})
 		},

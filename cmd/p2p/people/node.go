@@ -63,6 +63,7 @@ type Node struct {
 	done    chan struct{} // closed when somebody asks the Node to stop
 	stop    sync.Once
 
+	sealing  sync.Mutex    // held by who makes the key of programs
 	asking   sync.Mutex    // held by who makes another contact of one in the book; before changing
 	changing sync.Mutex    // held by who makes what runs fit the book; before mu
 	mu       sync.Mutex    // guards all that follows

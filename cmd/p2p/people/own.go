@@ -158,6 +158,7 @@ const (
 	certificatesSetting = "certificates"
 	facesSetting        = "faces"
 	mannerSetting       = "manner"
+	sealSetting         = "seal"
 )
 
 // load reads what is remembered of others, and of this person: how he appears, and what he has typed and not sent.

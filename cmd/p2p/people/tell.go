@@ -27,6 +27,10 @@ const page = 200
 func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
 	l := n.hub.listen(r.Msg.PresenceFollows)
 	defer n.hub.leave(l)
+	seal, err := n.seal(ctx)
+	if err != nil {
+		return failure(err)
+	}
 	cursor := r.Msg.Cursor
 	last, err := n.archive.Last(ctx)
 	if err != nil {
@@ -35,7 +39,7 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 	if cursor <= 0 || cursor > last {
 		cursor = last
 	}
-	hello := &p2pv1.Hello{Cursor: cursor, Resumed: r.Msg.Cursor > 0 && cursor == r.Msg.Cursor, Me: n.whoami()}
+	hello := &p2pv1.Hello{Cursor: cursor, Resumed: r.Msg.Cursor > 0 && cursor == r.Msg.Cursor, Me: n.whoami(), Seal: seal}
 	if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
 		return err
 	}

@@ -43,6 +43,11 @@ func (s *session) hello(h *p2pv1.Hello) {
 	}
 	s.linked, s.starting, s.lostErr = true, false, nil
 	s.me = h.GetMe()
+	if known := s.seal != nil; len(h.GetSeal()) > 0 {
+		if s.seal = h.GetSeal(); !known {
+			s.unseal()
+		}
+	}
 	s.ask(&p2pv1.ListContactsRequest{})
 	s.ask(&p2pv1.ListConversationsRequest{})
 	s.ask(&p2pv1.ListTransfersRequest{})

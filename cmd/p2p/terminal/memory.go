@@ -1,22 +1,67 @@
 package terminal
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // remembered is what this program keeps from one session to the next. It is an input when it
 // was read, and an effect when it is to be written.
 type remembered struct {
-	Muted  []string `json:"muted,omitempty"`  // ids of conversations
-	Colour string   `json:"colour,omitempty"` // the scheme that was chosen here
+	Colour string `json:"colour,omitempty"` // the scheme that was chosen here
+	private
+	Sealed []byte `json:"sealed,omitempty"` // private, where the profile has a passphrase: what was typed is as secret as what was sent
+
+	seal []byte // key to seal private with when it is written; nil: it is not
+}
+
+// private is what is not for everybody who can read the file.
+type private struct {
+	Muted []string `json:"muted,omitempty"` // ids of conversations
 
 	// What was typed while the node was away, by conversation: nothing else holds it until the node is back.
 	Drafts map[string]string `json:"drafts,omitempty"`
 	Unsent map[string][]kept `json:"unsent,omitempty"`
+}
+
+func (p *private) empty() bool { return len(p.Muted)+len(p.Drafts)+len(p.Unsent) == 0 }
+
+// sealPurpose is bound to what is sealed.
+var sealPurpose = []byte("p2p terminal 1\x00")
+
+// sealed returns r as it may lie in the file.
+func (r remembered) sealed() (remembered, error) {
+	if r.seal == nil || r.private.empty() {
+		return r, nil
+	}
+	aead, err := chacha20poly1305.NewX(r.seal)
+	if err != nil {
+		return r, err
+	}
+	text, err := json.Marshal(r.private)
+	if err != nil {
+		return r, err
+	}
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+	rand.Read(nonce)
+	r.private, r.Sealed = private{}, aead.Seal(nonce, nonce, text, sealPurpose)
+	return r, nil
+}
+
+// open returns what was sealed with a key, and whether it was.
+func (r remembered) open(key []byte) (p private, ok bool) {
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil || len(r.Sealed) < aead.NonceSize() {
+		return p, false
+	}
+	text, err := aead.Open(nil, r.Sealed[:aead.NonceSize()], r.Sealed[aead.NonceSize():], sealPurpose)
+	return p, err == nil && json.Unmarshal(text, &p) == nil
 }
 
 // kept is a message that was not sent yet. With its key it is sent once, whoever sends it.
@@ -27,7 +72,10 @@ type kept struct {
 }
 
 func (s *session) memory() remembered {
-	var r remembered
+	r := remembered{seal: s.seal}
+	if s.seal == nil {
+		r.Sealed = s.before.Sealed // it is not known yet what is in it
+	}
 	for id := range s.muted {
 		r.Muted = append(r.Muted, id)
 	}
@@ -78,6 +126,9 @@ func (s *session) restore(c *conversation) {
 	if draft, ok := s.before.Drafts[c.GetId()]; ok {
 		c.draft = draft
 		delete(s.before.Drafts, c.GetId())
+		if c == s.current && s.composer.mode <= replying && s.composer.editor.empty() {
+			s.composer.editor.set(draft)
+		}
 	}
 	for _, k := range s.before.Unsent[c.GetId()] {
 		c.pending = append(c.pending, outgoing{key: k.Key, text: k.Text, replyTo: k.ReplyTo})
@@ -87,14 +138,40 @@ func (s *session) restore(c *conversation) {
 }
 
 func (s *session) recall(r remembered) {
-	for _, id := range r.Muted {
-		s.muted[id] = true
-	}
 	if s.scheme == Auto {
 		s.scheme = Colours[r.Colour]
 	}
-	s.before = remembered{Drafts: maps.Clone(r.Drafts), Unsent: maps.Clone(r.Unsent)}
-	s.rescued = len(r.Drafts)+len(r.Unsent) > 0
+	s.before = remembered{Sealed: r.Sealed}
+	s.remind(r.private)
+	s.unseal()
+}
+
+// unseal takes in what was sealed, when the node has told the key; and has it sealed if it was not.
+func (s *session) unseal() {
+	if s.seal == nil {
+		return
+	}
+	bare := s.before.Sealed == nil && (len(s.muted) > 0 || s.rescued)
+	p, _ := s.before.open(s.seal) // what cannot be opened belonged to a history that is no more
+	s.before.Sealed = nil
+	s.remind(p)
+	if bare {
+		s.do(s.memory())
+	}
+}
+
+// remind takes in what an earlier session has kept.
+func (s *session) remind(p private) {
+	for _, id := range p.Muted {
+		s.muted[id] = true
+	}
+	for id, draft := range p.Drafts {
+		put(&s.before.Drafts, id, draft)
+	}
+	for id, unsent := range p.Unsent {
+		put(&s.before.Unsent, id, unsent)
+	}
+	s.rescued = s.rescued || len(p.Drafts)+len(p.Unsent) > 0
 	for _, c := range s.conversations {
 		s.restore(c)
 		s.sendPending(c)
@@ -114,6 +191,10 @@ func loadMemory(path string) remembered {
 
 // save writes the file, the whole or nothing.
 func (r remembered) save(path string) error {
+	r, err := r.sealed()
+	if err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

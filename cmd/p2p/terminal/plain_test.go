@@ -216,7 +216,7 @@ func TestWhatWasChosenIsRememberedOrForgottenWhole(t *testing.T) {
 	if r := loadMemory(path); r.Muted != nil || r.Colour != "" {
 		t.Errorf("without a file there is %v", r)
 	}
-	want := remembered{Muted: []string{"a", "b"}, Colour: "light"}
+	want := remembered{private: private{Muted: []string{"a", "b"}}, Colour: "light"}
 	if err := want.save(path); err != nil {
 		t.Fatal(err)
 	}

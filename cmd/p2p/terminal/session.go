@@ -43,6 +43,7 @@ type session struct {
 	scheme   Colour     // asked for by the person, Auto: none
 	before   remembered // of an earlier session, for conversations that are not known yet
 	rescued  bool       // the file holds something that the node does not
+	seal     []byte     // key of the file; nil without a passphrase, and before the first hello
 
 	width, height int
 	m             measure

@@ -5610,6 +5610,7 @@ type Hello struct {
 	Cursor        int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	Resumed       bool                   `protobuf:"varint,2,opt,name=resumed,proto3" json:"resumed,omitempty"`
 	Me            *WhoamiResponse        `protobuf:"bytes,3,opt,name=me,proto3" json:"me,omitempty"`
+	Seal          []byte                 `protobuf:"bytes,4,opt,name=seal,proto3" json:"seal,omitempty"` // key of 32 bytes with which programs seal files of their own; empty when the history has no passphrase
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5661,6 +5662,13 @@ func (x *Hello) GetResumed() bool {
 func (x *Hello) GetMe() *WhoamiResponse {
 	if x != nil {
 		return x.Me
+	}
+	return nil
+}
+
+func (x *Hello) GetSeal() []byte {
+	if x != nil {
+		return x.Seal
 	}
 	return nil
 }
@@ -6206,11 +6214,12 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\btransfer\x18\a \x01(\v2\x10.p2p.v1.TransferH\x00R\btransfer\x121\n" +
 	"\tdirectory\x18\b \x01(\v2\x11.p2p.v1.DirectoryH\x00R\tdirectory\x12%\n" +
 	"\x05alert\x18\t \x01(\v2\r.p2p.v1.AlertH\x00R\x05alertB\x06\n" +
-	"\x04what\"a\n" +
+	"\x04what\"u\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12\x18\n" +
 	"\aresumed\x18\x02 \x01(\bR\aresumed\x12&\n" +
-	"\x02me\x18\x03 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\"r\n" +
+	"\x02me\x18\x03 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\x12\x12\n" +
+	"\x04seal\x18\x04 \x01(\fR\x04seal\"r\n" +
 	"\x06Typing\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +

@@ -1,0 +1,28 @@
+package people
+
+import (
+	"context"
+	"io"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// seal returns the key with which programs seal what they keep in files of their own, beside the history: who has the
+// passphrase reads both, and nobody else either. It lasts as long as what the history holds, and is nil where that has no
+// passphrase.
+func (n *Node) seal(ctx context.Context) ([]byte, error) {
+	if len(n.opt.Passphrase) == 0 {
+		return nil, nil
+	}
+	n.sealing.Lock()
+	defer n.sealing.Unlock()
+	key, err := n.archive.Setting(ctx, sealSetting)
+	if err != nil || len(key) == chacha20poly1305.KeySize {
+		return key, err
+	}
+	key = make([]byte, chacha20poly1305.KeySize)
+	if _, err := io.ReadFull(randomness, key); err != nil {
+		return nil, err
+	}
+	return key, n.archive.SaveSetting(sealSetting, key)
+}

@@ -1,0 +1,72 @@
+package terminal
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/text"
+)
+
+// sealedHello is that of a node whose history has a passphrase.
+func sealedHello(st *stage, key byte) *p2pv1.Event {
+	return &p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true, Seal: bytes.Repeat([]byte{key}, 32)}}}
+}
+
+// kept saves the file as the session last wanted it, and returns its bytes and what is read from it.
+func (st *stage) kept(path string) (string, remembered) {
+	st.t.Helper()
+	for _, e := range slices.Backward(st.did) {
+		if r, ok := e.(remembered); ok {
+			if err := r.save(path); err != nil {
+				st.t.Fatal(err)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				st.t.Fatal(err)
+			}
+			return string(b), loadMemory(path)
+		}
+	}
+	st.t.Fatal("nothing was to be kept")
+	return "", remembered{}
+}
+
+func TestWhatIsTypedWhileTheNodeIsAwayIsSealedAndOpenedWithItsKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "terminal.json")
+	st := usual(t)
+	st.in(sealedHello(st, 7), lost{errors.New("gone"), time.Second})
+	st.keys("'/colour light", "enter", "'/mute", "enter", "'a secret plan", "enter", "'half a secret").in(pause{"c-anna", "half a secret"})
+	file, r := st.kept(path)
+	if strings.Contains(file, "secret") || strings.Contains(file, "c-anna") || !strings.Contains(file, "light") {
+		t.Errorf("in the file is %s", file)
+	}
+	again := usual(t).in(r)
+	again.keys("'/colour dark", "enter") // before the key is known
+	if _, r = again.kept(path); len(r.Sealed) == 0 || r.Colour != "dark" {
+		t.Errorf("what was sealed is lost: %v", r)
+	}
+	again.in(sealedHello(again, 7)).shows("a secret plan ✓", "> half a secret")
+	if !again.s.muted["c-anna"] {
+		t.Error("what was muted is not")
+	}
+	if other := usual(t).in(r); other.in(sealedHello(other, 8)) == nil || len(asked[*p2pv1.SendRequest](other)) > 0 {
+		t.Error("with another key something is sent")
+	}
+}
+
+func TestAFileFromBeforeThePassphraseWasAskedForIsSealed(t *testing.T) {
+	st := stageOf(t, newFakeNode(), text.English(), 80, 24)
+	st.in(remembered{private: private{Drafts: map[string]string{"c-elsewhere": "a secret"}}})
+	st.in(sealedHello(st, 7))
+	file, r := st.kept(filepath.Join(t.TempDir(), "terminal.json"))
+	if p, ok := r.open(bytes.Repeat([]byte{7}, 32)); strings.Contains(file, "secret") || !ok || p.Drafts["c-elsewhere"] != "a secret" {
+		t.Errorf("in the file is %s, with %v", file, p)
+	}
+}
