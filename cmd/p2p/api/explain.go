@@ -53,6 +53,7 @@ var explained = map[string]struct {
 	NotAllowed:         {"reason.not_allowed", nil},
 	RoomFull:           {"reason.room_full", []string{"limit"}},
 	Removed:            {"reason.removed", nil},
+	RemovedBy:          {"reason.removed_by", []string{"who"}},
 	BadRoomName:        {"reason.bad_room_name", []string{"limit"}},
 	BadRoomLimit:       {"reason.bad_room_limit", []string{"limit"}},
 	LastOwner:          {"reason.last_owner", nil},

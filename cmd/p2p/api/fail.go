@@ -57,6 +57,7 @@ const (
 	NotAllowed         = "not_allowed"          // by the role of this person
 	RoomFull           = "room_full"            // limit
 	Removed            = "removed"              // this person, from a room
+	RemovedBy          = "removed_by"           // the same: who
 	BadRoomName        = "bad_room_name"        // limit (bytes)
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
 	LastOwner          = "last_owner"           // the room would have no owner

@@ -50,7 +50,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	if err != nil {
 		return nil, err
 	}
-	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Tell: c.sees})
+	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Linger: c.mayHear, Tell: c.sees})
 	c.offers = offer.New(offer.Options{Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) }})
 	swarm, err := n.node.Gather(peer.Room{
 		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,
@@ -79,9 +79,16 @@ func (c *conversation) close(ctx context.Context) {
 }
 
 // admits reports whether a device may connect. One of which nobody knows whose it is may, to show that: it is told
-// nothing before (welcome), and sent away when it does not. Any goroutine may call it.
+// nothing before (welcome), and sent away when it does not. So may one of somebody who was removed: it is told that,
+// and sent away. Any goroutine may call it.
 func (c *conversation) admits(device identity.Key) bool {
-	return c.owner(device).IsZero() || c.trusts(device)
+	account := c.owner(device)
+	return account.IsZero() || c.belongs(account) || c.mayHear(account)
+}
+
+// mayHear reports whether somebody is no member any more, and is to know. Who was blocked hears nothing.
+func (c *conversation) mayHear(account identity.Key) bool {
+	return !c.own && c.talk.Removed(account) && !c.node.isBlocked(account)
 }
 
 // trusts reports whether a device is that of somebody who belongs here. Any goroutine may call it.
@@ -109,7 +116,7 @@ func (c *conversation) belongs(account identity.Key) bool {
 	case !c.talk.Known():
 		return c.node.expects(c.id, account)
 	}
-	// Who was removed is told so by those who know, if he has asked himself or not.
+	// Two who were both removed may tell each other.
 	return c.talk.Role(account) != room.Nobody || c.talk.Removed(account) && c.talk.Removed(me)
 }
 

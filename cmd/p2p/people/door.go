@@ -216,6 +216,18 @@ func (c *conversation) expelled(account identity.Key) bool {
 	return !by.IsZero() && by != account
 }
 
+// out says why somebody is not in the room who was added to it, nil for by his own will.
+func (c *conversation) out(account identity.Key) *p2pv1.Reason {
+	switch by := c.talk.RemovedBy(account); {
+	case by == account:
+		return nil
+	case by.IsZero():
+		return api.Problem(api.RoomFull, "limit", strconv.Itoa(c.talk.Options().Limit))
+	default:
+		return api.Problem(api.RemovedBy, "who", c.node.nameOf(by))
+	}
+}
+
 // isFull refuses the one too many.
 func (c *conversation) isFull() knock.Answer {
 	return knock.Answer{Verdict: knock.Refused, Why: knock.Full, Limit: c.talk.Options().Limit}

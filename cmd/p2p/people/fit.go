@@ -113,6 +113,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.settle(ctx, c)
 	}
 	n.warn(c, change)
+	n.regret(c, change)
 	for _, t := range change.Typing {
 		n.tellTyping(c, t)
 	}
@@ -217,6 +218,30 @@ func (n *Node) warn(c *conversation, change chat.Change) {
 	}
 	if change.Trouble != nil {
 		n.alert(p2pv1.Alert_KIND_DISK_FULL, identity.Key{}, "")
+	}
+}
+
+// regret tells that this person was removed from a room, or that there never was a place for him: it may have happened
+// while he was away.
+func (n *Node) regret(c *conversation, change chat.Change) {
+	me := n.accountOf()
+	if !change.Recount || !c.talk.Removed(me) {
+		return
+	}
+	p := n.place(c.id)
+	if p == nil || p.Left || !p.With.IsZero() {
+		return
+	}
+	for i := range change.Added {
+		e := &change.Added[i]
+		if e.Event.Kind != room.Admin {
+			continue
+		}
+		about, err := room.ParseChange(e.Body)
+		if reason := c.out(me); err == nil && about.Account == me && reason != nil {
+			n.shout(p2pv1.Alert_KIND_REMOVED, c.talk.RemovedBy(me), c.talk.Options().Name, reason)
+			return
+		}
 	}
 }
 

@@ -124,6 +124,10 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 	if c == nil {
 		return nil, p, fail(failed, api.NotMember, "where", s)
 	}
+	me := n.accountOf()
+	if reason := c.out(me); c.talk.Removed(me) && p.With.IsZero() && reason != nil {
+		return nil, p, api.Refused(reason)
+	}
 	if c.join(ctx); !c.talk.Joined() {
 		return nil, p, fail(failed, api.NotMember, "where", s)
 	}

@@ -162,6 +162,71 @@ func TestWhoWasThrownOutHearsNothingMore(t *testing.T) {
 	}
 }
 
+func TestWhoWasThrownOutWhileHeWasAwayIsToldWhenHeComesBack(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	eventually(t, "all are members", func() bool {
+		return slices.Contains(bob.rooms(), "garden") && slices.Contains(carol.rooms(), "garden") && len(carol.conversation("garden").Members) == 3
+	})
+	bob.say("garden", "back on monday")
+	eventually(t, "carol has it", carol.has("garden", "back on monday"))
+	dir, trackers := bob.dir, bob.conversationTrackers()
+	bob.close()
+	carol.say("garden", "is he gone?")
+	eventually(t, "alice has it", alice.has("garden", "back on monday", "is he gone?"))
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "garden", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
+	eventually(t, "carol knows", func() bool { return len(carol.conversation("garden").Members) == 2 })
+	carol.say("garden", "peace")
+	alice.close() // it is carol who tells him, whom he does not even have as a contact
+
+	bob = open(t, dir, trackers...)
+	events := bob.listens()
+	eventually(t, "bob is told", func() bool { return len(events(p2pv1.Alert_KIND_REMOVED)) == 1 })
+	c := bob.conversation("garden")
+	if !c.Left || c.Reason.GetKey() != api.RemovedBy || c.Reason.With["who"] != "alice" {
+		t.Errorf("bob sees %v", c)
+	}
+	for _, m := range bob.messages("garden") {
+		if m.Text == "peace" || m.Text == "is he gone?" {
+			t.Errorf("bob hears %q", m.Text)
+		}
+	}
+	if _, err := bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "garden", Text: "?"})); bob.reason(err) != api.RemovedBy {
+		t.Errorf("bob writes: %v", err)
+	}
+	if c := carol.contact("bob"); c.Account != "" {
+		t.Errorf("carol has %v", c)
+	}
+	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "garden"})
+	if c := bob.conversation("garden"); !c.Left || c.Reason != nil {
+		t.Errorf("after he has put up with it he sees %v", c)
+	}
+}
+
+// Two who may invite fill the last place at the same moment: one of the two guests is told that it is full.
+func TestOfTwoWhoGetTheLastPlaceOneIsToldThatTheRoomIsFull(t *testing.T) {
+	alice, bob, carol := three(t)
+	dave := open(t, filepath.Join(t.TempDir(), "dave"), alice.conversationTrackers()...)
+	dave.name("dave")
+	befriend(t, bob, dave, "bob", "dave")
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "bench", Limit: 3, Open: true, Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "bench") })
+	dir, trackers := alice.dir, alice.conversationTrackers()
+	bobs := bob.dir
+	add := p2pv1.ChangeMemberRequest_CHANGE_ADD
+	bob.close()
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "bench", Who: "carol", Change: add})
+	alice.close()
+	bob = open(t, bobs, trackers...)
+	ask(t, bob.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "bench", Who: "dave", Change: add})
+	alice = open(t, dir, trackers...)
+	in, out := func(p *person) bool { return slices.Contains(p.rooms(), "bench") }, func(p *person) bool { return p.refused(api.RoomFull, "3")() }
+	eventually(t, "one is in and the other told", func() bool { return in(carol) && out(dave) || in(dave) && out(carol) })
+	for _, p := range []*person{alice, bob} {
+		eventually(t, "there are three", func() bool { return len(p.conversation("bench").Members) == 3 })
+	}
+}
+
 func TestEditsReactionsAndDeletesReachTheOtherSide(t *testing.T) {
 	alice, bob := two(t)
 	m := alice.say("bob", "helo")

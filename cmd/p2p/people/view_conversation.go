@@ -44,7 +44,9 @@ func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 	}
 	out.Limit, out.History, out.Open = int32(o.Limit), int32(o.History), o.Open
 	out.Role = p2pv1.Role(c.talk.Role(v.me))
-	out.Left = out.Left || c.talk.Removed(v.me)
+	if c.talk.Removed(v.me) && !p.Left { // else the person has put up with it
+		out.Left, out.Reason = true, c.out(v.me)
+	}
 	for _, person := range c.talk.Members() {
 		out.Members = append(out.Members, v.member(c, person))
 	}

@@ -138,6 +138,9 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 		c = newConversation(n)
 		s.conversations[n.GetId()] = c
 		s.restore(c)
+		if n.GetReason() != nil && !n.GetDirect() { // while nobody was looking, and not left with /leave since
+			s.expelled(n)
+		}
 	} else {
 		if n.GetReason() != nil && c.GetReason() == nil {
 			s.expelled(n)
@@ -239,7 +242,7 @@ func (s *session) directory(d *p2pv1.Directory) {
 // alert takes in what must not be overlooked: it stays until the person says that he has seen it.
 func (s *session) alert(a *p2pv1.Alert) {
 	switch a.GetKind() {
-	case p2pv1.Alert_KIND_ANSWERED: // the contact, which comes too, says it
+	case p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
 		return
 	case p2pv1.Alert_KIND_REQUEST: // so it does here, but for the note
 		if a.GetText() != "" {

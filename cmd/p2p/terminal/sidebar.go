@@ -55,7 +55,7 @@ func (s *session) rows() []listed {
 		}
 	}
 	for _, c := range s.conversations {
-		if !c.GetDirect() && (!c.GetLeft() || c == s.current) {
+		if !c.GetDirect() && (!c.GetLeft() || c == s.current || c.GetReason() != nil) {
 			rooms = append(rooms, listed{conv: c})
 		}
 	}

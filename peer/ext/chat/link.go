@@ -57,11 +57,13 @@ type link struct {
 	typing  time.Time      // until when its person counts as typing, zero for not
 	news    ext.Allowance
 	check   check
-	until   time.Time // it waits for somebody to know whose it is; zero for not
-	haveAt  time.Time // when it is told what is here, zero when there is nothing to tell
-	sendAt  time.Time // when it is sent what others have not sent, zero when nothing is left to others
-	ended   bool      // nothing more is heard of it, or said to it
-	gone    bool      // the connection has ended
+	until   time.Time                  // it waits for somebody to know whose it is; zero for not
+	haveAt  time.Time                  // when it is told what is here, zero when there is nothing to tell
+	sendAt  time.Time                  // when it is sent what others have not sent, zero when nothing is left to others
+	leave   time.Time                  // until when it may say how far it is, to hear that its account was removed; zero for not
+	has     map[identity.Key]room.Mark // what it has said of that
+	ended   bool                       // nothing more is heard of it, or said to it
+	gone    bool                       // the connection has ended
 }
 
 // Handle implements ext.Handler.

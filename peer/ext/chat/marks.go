@@ -168,6 +168,7 @@ func (t *Talk) deadline() time.Time {
 		sooner(l.typing)
 		if t.store != nil {
 			sooner(l.until)
+			sooner(l.leave)
 		}
 		sooner(l.haveAt)
 		sooner(l.sendAt)

@@ -62,17 +62,18 @@ type Talk struct {
 	mail     mailbox
 
 	// For the goroutine alone.
-	store   *history.Log // nil while it cannot be written
-	trouble trouble
-	links   []*link // in the order in which they came
-	limits  map[identity.Key]limit
-	fresh   map[room.ID][]byte // bodies of the last commit
-	marks   ownMarks
-	typing  ownTyping
-	typers  map[identity.Key]bool // that Tell was told
-	clock   clock
-	covered map[room.ID]uint64 // how much of this device's log recent events stand upon
-	told    Change             // at the next turn
+	store     *history.Log // nil while it cannot be written
+	trouble   trouble
+	links     []*link // in the order in which they came
+	limits    map[identity.Key]limit
+	fresh     map[room.ID][]byte // bodies of the last commit
+	marks     ownMarks
+	typing    ownTyping
+	typers    map[identity.Key]bool // that Tell was told
+	clock     clock
+	farewells map[identity.Key]time.Time // devices of former members, and when they were told that they are
+	covered   map[room.ID]uint64         // how much of this device's log recent events stand upon
+	told      Change                     // at the next turn
 }
 
 // mailbox is what other goroutines leave for that of the Talk. It does not grow with what they
@@ -144,6 +145,7 @@ func prepare(archive *history.Archive, o Options) *Talk {
 		archive: archive, o: o, log: o.Log,
 		requests: make(chan *request), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{},
+		farewells: map[identity.Key]time.Time{},
 	}
 }
 

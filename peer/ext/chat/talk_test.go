@@ -3,6 +3,7 @@ package chat_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/exttest"
 )
 
 // bubble runs a test in virtual time.
@@ -172,6 +174,80 @@ func TestWhoIsRemovedLearnsThatAndNothingMore(t *testing.T) {
 		w.settle()
 		if w.link(ann, bob) != nil || bob.lines() != "" {
 			t.Errorf("he comes back, and hears %q", bob.lines())
+		}
+	})
+}
+
+// Bob was away when ann removed him, and she is away when he comes back: carl tells him, as the signed history has it.
+func TestWhoWasRemovedWhileHeWasAwayIsToldByWhoeverIsThere(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.invite(carl)
+		w.connect(ann, carl)
+		w.connect(bob, carl)
+		w.settle()
+		bob.say("hello")
+		w.settle()
+		w.cut(ann, bob)
+		w.cut(carl, bob)
+		carl.say("he has gone")
+		w.settle()
+		_, err := ann.talk.Change(context.Background(), room.Change{Op: room.Remove, Account: bob.account.Key()})
+		w.must(err)
+		ann.say("without bob")
+		w.settle()
+		bob.say("where are you all?")
+		w.settle()
+		ann.close()
+
+		w.connect(carl, bob)
+		w.settle()
+		if by := bob.talk.RemovedBy(bob.account.Key()); by != ann.account.Key() || bob.talk.Joined() {
+			t.Errorf("bob believes that he was removed by %v", by)
+		}
+		if bob.lines() != "hello -" || carl.lines() != "hello he has gone without bob" {
+			t.Errorf("bob has %q, carl %q", bob.lines(), carl.lines())
+		}
+		if w.link(carl, bob) != nil {
+			t.Error("he is still connected")
+		}
+	})
+}
+
+func TestWhoWasRemovedIsToldSeldomAndHearsNothingByStaying(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		w.cut(ann, bob)
+		_, err := ann.talk.Change(context.Background(), room.Change{Op: room.Remove, Account: bob.account.Key()})
+		w.must(err)
+		ann.say("without bob")
+		w.settle()
+
+		mute := &exttest.Peer{Number: 99, Who: bob.secret.Key(), From: netip.MustParseAddrPort("10.9.9.9:1")}
+		ann.swarm.Attach(time.Now(), mute)
+		w.pass(4 * time.Second)
+		if mute.Closed != nil || len(mute.Take()) > 0 {
+			t.Errorf("who says nothing yet is told something, or parted with: %v", mute.Closed)
+		}
+		w.pass(2 * time.Second)
+		if mute.Closed == nil {
+			t.Error("who says nothing may stay")
+		}
+		w.connect(ann, bob) // at once again
+		w.settle()
+		if bob.talk.Removed(bob.account.Key()) {
+			t.Error("he is told as often as he likes")
+		}
+		w.pass(11 * time.Minute)
+		w.cut(ann, bob)
+		w.connect(ann, bob)
+		w.settle()
+		if !bob.talk.Removed(bob.account.Key()) || bob.lines() != "" {
+			t.Errorf("he does not know, or hears %q", bob.lines())
 		}
 	})
 }

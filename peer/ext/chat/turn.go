@@ -58,7 +58,7 @@ func (t *Talk) welcome(n *turn) {
 	t.mail.arrived, t.mail.review = nil, false
 	t.mail.mu.Unlock()
 	for _, l := range t.links {
-		if review || !l.until.IsZero() && !n.now.Before(l.until) {
+		if review || !l.until.IsZero() && !n.now.Before(l.until) || !l.leave.IsZero() && !n.now.Before(l.leave) {
 			t.review(n.now, l)
 		}
 	}
@@ -116,7 +116,7 @@ func (t *Talk) part(l *link, why error) {
 		l.session.Close()
 		l.session = nil
 	}
-	l.answers, l.ended, l.typing = nil, true, time.Time{}
+	l.answers, l.ended, l.typing, l.leave = nil, true, time.Time{}, time.Time{}
 	if why != nil {
 		l.end(why)
 	}
@@ -126,6 +126,9 @@ func (t *Talk) part(l *link, why error) {
 func (t *Talk) frame(n *turn, l *link, f []byte) error {
 	if len(f) == 0 {
 		return errFrame
+	}
+	if !l.leave.IsZero() && f[0] != frameMessage {
+		return nil
 	}
 	switch f[0] {
 	case frameMessage:
@@ -163,6 +166,9 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 
 // message takes a message of a session.
 func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
+	if !l.leave.IsZero() && t.store != nil {
+		return t.farewell(l, b)
+	}
 	if l.session == nil {
 		return nil // nothing can be stored; it is begun anew when it can
 	}
@@ -372,12 +378,16 @@ func (t *Talk) review(now time.Time, l *link) {
 	member := !v.known || v.roles[account] != room.Nobody && !v.ended[device]
 	switch {
 	case member && l.session == nil:
+		l.leave = time.Time{}
 		t.start(l, false)
 		t.tellRead(l)
 	case !member && l.session != nil:
 		t.flow(l, nil, true) // he is to know that he was removed
 		t.part(l, errStranger)
-	case !member:
+	case member, !l.leave.IsZero() && now.Before(l.leave):
+	case l.leave.IsZero() && t.owesFarewell(now, account, device):
+		l.leave = now.Add(farewellWait)
+	default:
 		t.part(l, errStranger)
 	}
 }

@@ -154,6 +154,9 @@ func (l *line) heard(now time.Time, b []byte) error {
 		return errState // a device does not change hands while it is connected
 	}
 	if !l.known() && !l.company.ext.opt.Welcome(l.peer.Device(), account) {
+		if l.stranger && l.company.ext.opt.Linger(account) {
+			return nil
+		}
 		return errStranger
 	}
 	l.seen.Account, l.seen.State, l.seen.Listen = account, s, l.peer.Listen()

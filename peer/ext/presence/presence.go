@@ -22,6 +22,10 @@ type Options struct {
 	// then no means that it is to show first whose it is; and again, with the account, when it has, and then no
 	// ends the connection. It is called as Self is. Nil welcomes everybody.
 	Welcome func(device, account identity.Key) bool
+	// Linger reports whether an account that is not welcome may stay for as long as one that says nothing may, since
+	// another extension has something to tell it. It is told nothing of us, and the caller nothing of it. It is
+	// called as Self is. Nil for none.
+	Linger func(account identity.Key) bool
 	// Tell is told of everybody who says or changes his State, whose distance was measured for
 	// the first time, and, with Gone, who is connected no more. It is called by the goroutine that owns the
 	// room, and must not block. Nil for nobody.
@@ -58,6 +62,9 @@ func New(o Options) *Extension {
 	}
 	if o.Welcome == nil {
 		o.Welcome = func(identity.Key, identity.Key) bool { return true }
+	}
+	if o.Linger == nil {
+		o.Linger = func(identity.Key) bool { return false }
 	}
 	return &Extension{opt: o}
 }

@@ -311,6 +311,31 @@ func TestAPeerThatDoesNotAnswerIsAskedAgainWithoutHaste(t *testing.T) {
 	}
 }
 
+// Another extension has something to tell him.
+func TestWhoIsNotWelcomeLingersOnlyIfHeMayAndIsToldNothing(t *testing.T) {
+	for _, lingers := range []bool{true, false} {
+		var told int
+		e := presence.New(presence.Options{
+			Self: func() presence.State {
+				return presence.State{Certificates: []identity.Certificate{certify(t, 1, 100, time.Hour, false)}}
+			},
+			Welcome: func(identity.Key, identity.Key) bool { return false },
+			Linger:  func(account identity.Key) bool { return lingers && account == secret(t, 2).Key() },
+			Tell:    func(presence.Seen) { told++ },
+		})
+		p := &exttest.Peer{Who: secret(t, 101).Key()}
+		i := e.Open(ext.Torrent{Room: true, Do: new(exttest.Loop).Do})
+		h := i.Attach(noon, p)
+		err := h.Handle(noon, []byte(tells(t, "A", certify(t, 2, 101, time.Hour, false))))
+		if (err == nil) != lingers || told > 0 || len(p.Take()) > 0 {
+			t.Errorf("%v: %v, told %d times", lingers, err, told)
+		}
+		if i.(ext.Ticker).Tick(noon.Add(5 * time.Second)); p.Closed == nil {
+			t.Error("he stays")
+		}
+	}
+}
+
 func TestAPeerThatFloodsIsCutOff(t *testing.T) {
 	own := certify(t, 2, 101, time.Hour, false)
 	for what, payload := range map[string]string{"states": tells(t, "A", own), "pings": "\x01abcdefgh", "pongs": "\x02abcdefgh", "others": "\x09"} {

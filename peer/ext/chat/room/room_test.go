@@ -109,6 +109,31 @@ func TestARoomKnowsWhoEndedAMembership(t *testing.T) {
 	}
 }
 
+func TestAFarewellIsWhatLeadsToARemovalAndNothingElse(t *testing.T) {
+	w := company(t, room.Member, room.Member)
+	owner, gone, other := w.people[0], w.people[1], w.people[2]
+	have := gone.room.Clock()
+	missed := w.say(other, "he was a member still")
+	w.heal()
+	w.change(owner, room.Change{Op: room.Remove, Account: gone.account.Key(), Cuts: owner.room.Cuts(gone.account.Key())})
+	removal := owner.wrote[len(owner.wrote)-1]
+	w.say(owner, "he was none any more")
+	lacks, ok := owner.room.Farewell(gone.account.Key(), have, 100)
+	var ids []room.ID
+	for i := range lacks {
+		ids = append(ids, lacks[i].ID)
+	}
+	if !ok || !slices.Equal(ids, []room.ID{missed, removal}) {
+		t.Errorf("he is told %d events, %v", len(ids), ok)
+	}
+	if _, ok := owner.room.Farewell(gone.account.Key(), have, 1); ok {
+		t.Error("more than there may be are told")
+	}
+	if lacks, ok := owner.room.Farewell(gone.account.Key(), owner.room.Clock(), 0); !ok || len(lacks) > 0 {
+		t.Errorf("who has it all is told %d events, %v", len(lacks), ok)
+	}
+}
+
 func TestWhoWasRemovedCannotWriteIntoThePast(t *testing.T) {
 	w := company(t, room.Member)
 	owner, gone := w.people[0], w.people[1]
