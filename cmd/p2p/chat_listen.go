@@ -20,7 +20,7 @@ func (a *app) chatListenCommand(p *profileFlags) *cobra.Command {
 		Example: "p2p chat listen\np2p chat listen -j --cursor 4711 | jq 'select(.kind==\"message\").detail.text'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				l := listener{app: a, names: map[string]string{}}
+				l := listener{app: a, names: map[string]string{}, out: map[string]string{}}
 				return l.run(ctx, c, &p2pv1.EventsRequest{Cursor: cursor, PresenceFollows: attend})
 			})
 		},
@@ -34,6 +34,7 @@ func (a *app) chatListenCommand(p *profileFlags) *cobra.Command {
 type listener struct {
 	app   *app
 	names map[string]string // of conversations, by id
+	out   map[string]string // why this person is not in them, by id, as it was printed
 	seen  int64             // number of the last message that was printed, or was there before
 }
 
@@ -48,7 +49,9 @@ func (l *listener) run(ctx context.Context, c *api.Client, what *p2pv1.EventsReq
 		return err
 	}
 	for _, conversation := range r.Msg.Conversations {
-		l.names[conversation.Id] = conversation.Name
+		if err := l.conversation(conversation); err != nil {
+			return err
+		}
 	}
 	l.seen = what.Cursor
 	for stream.Receive() {
@@ -84,7 +87,7 @@ func (l *listener) print(e *p2pv1.Event) error {
 	case *p2pv1.Event_Message:
 		return l.message(what.Message)
 	case *p2pv1.Event_Conversation:
-		l.names[what.Conversation.Id] = what.Conversation.Name
+		return l.conversation(what.Conversation)
 	case *p2pv1.Event_Contact:
 		c := what.Contact
 		return l.line("listen.contact", c.Name, l.app.presence(c.Presence, c.LastSeen, time.Now()), l.app.contactState(c))
@@ -108,6 +111,20 @@ func (l *listener) message(m *p2pv1.Message) error {
 	return l.app.printMessage(m, time.Now())
 }
 
+// conversation takes in how a conversation stands, and prints why this person is not let in, or not in it any more.
+func (l *listener) conversation(c *p2pv1.Conversation) error {
+	l.names[c.Id] = c.Name
+	why, known := api.ExplainReason(l.app.text, c.Reason)
+	if !known || l.app.globals.json || l.out[c.Id] == why {
+		return nil
+	}
+	l.out[c.Id] = why
+	if c.Name != "" {
+		why = l.app.text.Say("chat.out", c.Name, why)
+	}
+	return l.line("listen.alert", why)
+}
+
 func (l *listener) directory(d *p2pv1.Directory) error {
 	if d.Connected {
 		return l.line("directory.connected", d.Url)
@@ -116,7 +133,8 @@ func (l *listener) directory(d *p2pv1.Directory) error {
 	return err
 }
 
-// alert prints what must not be overlooked. A request, and an answer to one, is told as a contact too.
+// alert prints what must not be overlooked. A request, and an answer to one, is told as a contact too, and that
+// somebody was removed from a room as a conversation.
 func (l *listener) alert(a *p2pv1.Alert) error {
 	switch a.Kind {
 	case p2pv1.Alert_KIND_KEY_CHANGED:
@@ -127,6 +145,8 @@ func (l *listener) alert(a *p2pv1.Alert) error {
 		return l.line("listen.alert.lies", a.Name, a.Text)
 	case p2pv1.Alert_KIND_DISK_FULL:
 		return l.line("listen.alert.disk")
+	case p2pv1.Alert_KIND_REMOVED:
+		return nil
 	case p2pv1.Alert_KIND_CLOCK:
 		return l.line("listen.alert.clock", units.FormatDuration((time.Duration(a.ByMillis)*time.Millisecond).Abs(), progress.Words(l.app.text)))
 	}

@@ -316,6 +316,10 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 		{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d.test", Connected: true}}},
 		{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d.test", Problem: api.Problem(api.Rejected, "detail", "dial tcp: refused")}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_REQUEST, Name: "eve", Text: "let me in"}}},
+		{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "2", Name: "garden", Left: true, Reason: api.Problem(api.RemovedBy, "who", "mallory")}}},
+		{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "2", Name: "garden", Left: true, Reason: api.Problem(api.RemovedBy, "who", "mallory")}}},
+		{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "3", Left: true, Reason: api.Problem(api.RoomFull, "limit", "7")}}},
+		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_RENAMED, Reason: api.Problem(api.NameReassigned, "who", "bob", "was", "bob", "now", "bobby")}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: -3600_000}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_NEW_DEVICE, Name: "bob", Text: "a\x1bphone"}}},
 	} {
@@ -323,12 +327,13 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 	}
 	got := p.out.until(t, "phone")
 	for _, want := range []string{"[lab] ", "bob: hello  (arrived late)", "[den] ", "me: [file a\uFFFD.bin, 2.0 KiB]", "bob: away",
-		"http://d.test is not reached: nothing answers at this address", "set by 1h00m; the times", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
+		"http://d.test is not reached: nothing answers at this address", "set by 1h00m; the times", "ATTENTION: garden: mallory has removed you from the room\n",
+		"ATTENTION: the room is full: it takes 7 members\n", "your contact bob goes by bobby", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it lacks %q:\n%s", want, got)
 		}
 	}
-	if strings.Contains(got, "again") || strings.Contains(got, "let me in") || strings.Contains(got, "\x1b") {
+	if strings.Count(got, "mallory") != 1 || strings.Contains(got, "again") || strings.Contains(got, "let me in") || strings.Contains(got, "\x1b") {
 		t.Errorf("it prints:\n%q", got)
 	}
 }

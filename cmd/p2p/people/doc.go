@@ -7,7 +7,7 @@
 //	book            contacts, conversations and invites, as the account's devices agree on them
 //	conversation    one room: its chat.Talk, its swarm (peer.Gathering), its files
 //	door            where strangers ring, and the bells that this person rings
-//	attendance      the session with the directory
+//	attendance      the session with the directory; compare looks contacts up there
 //	hub             what is told to programs that listen
 //
 // # The life of a message
@@ -26,6 +26,9 @@
 // certified. The request is signed by the device, so nobody between can make one up. Who
 // accepts enters that room; seeing him join it is what tells the other that he was accepted. A refusal is a letter
 // back. All of it is in the book before it is sent, and is sent again until it was answered.
+//
+// A contact is a key. What the directory says of his name is compared with it (compare.go says what a directory that lies
+// can do), and a difference stops all that goes to him until the person has decided (verify.go).
 //
 // # The book
 //
