@@ -81,6 +81,7 @@ var explained = map[string]struct {
 	NotDirectory:   {"problem.not_directory", nil},
 	Trouble:        {"problem.trouble", nil},
 	Untrusted:      {"problem.untrusted", nil},
+	AccountUnknown: {"problem.account_unknown", nil},
 	DeviceRevoked:  {"problem.device_revoked", nil},
 	Other:          {"problem.other", []string{"detail"}},
 	NobodyHasIt:    {"problem.nobody_has_it", nil},

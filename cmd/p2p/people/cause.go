@@ -29,6 +29,9 @@ var causes = []struct {
 	{is(directory.ErrUntrusted), api.Untrusted},
 	{is(errHeirloom), api.Untrusted},
 	{is(directory.ErrNone), api.NotDirectory},
+	{is(directory.ErrNoPerson), api.AccountUnknown},
+	{is(directory.ErrFull), api.DevicesFull},
+	{is(directory.ErrSlow), api.Trouble},
 	{as[*dirwire.Failure], api.Trouble},
 	{is(syscall.ENOSPC), api.DiskFull},
 
@@ -60,6 +63,7 @@ var causes = []struct {
 	{is(fs.ErrNotExist), api.FileChanged},
 	{is(fs.ErrPermission), api.NotPermitted},
 	{is(syscall.EROFS), api.NotPermitted},
+	{is(directory.ErrUnavailable), api.Trouble},
 }
 
 func is(target error) func(error) bool {

@@ -35,6 +35,8 @@ func TestWhatIsBehindAnErrorHasWordsInBothLanguages(t *testing.T) {
 		{fmt.Errorf("%w: %w (status 404)", directory.ErrUnavailable, directory.ErrNone), api.NotDirectory},
 		{fmt.Errorf("%w: %w", directory.ErrUnavailable, &dirwire.Failure{Code: dirwire.CodeTrouble}), api.Trouble},
 		{fmt.Errorf("attend: %w", directory.ErrRevoked), api.DeviceRevoked},
+		{directory.ErrNoPerson, api.AccountUnknown},
+		{fmt.Errorf("%w: the answer is too long", directory.ErrUnavailable), api.Trouble},
 		{fmt.Errorf("log in: %w", errHeirloom), api.Untrusted},
 		{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, api.DiskFull},
 		{errChanged, api.FileChanged},
