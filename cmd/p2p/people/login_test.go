@@ -2,8 +2,12 @@ package people_test
 
 import (
 	"context"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -94,6 +98,34 @@ func TestTheDirectoryThatWasNamedLastCounts(t *testing.T) {
 	}
 	if err := other.register(&p2pv1.RegisterRequest{Name: "carol", Password: password}); err != nil {
 		t.Errorf("with the directory of the last time: %v", err)
+	}
+}
+
+func TestWhatADirectoryHasLostCanBeForgotten(t *testing.T) {
+	w := newTown(t)
+	other, err := url.Parse(startDirectory(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := url.Parse(w.directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at atomic.Pointer[url.URL] // the directory that answers
+	at.Store(first)
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at.Load()) }})
+	t.Cleanup(func() {
+		proxy.CloseClientConnections()
+		proxy.Close()
+	})
+	w.directory = proxy.URL
+	alice := w.settle("alice")
+	at.Store(other)
+	proxy.CloseClientConnections()
+	eventually(t, "she is told", func() bool { return alice.me().Directory.Problem.GetKey() == api.AccountUnknown })
+	ask(t, alice.Logout, &p2pv1.LogoutRequest{Forget: true})
+	if me := alice.me(); me.LoggedIn {
+		t.Errorf("she is still %v", me)
 	}
 }
 

@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"connectrpc.com/connect"
@@ -152,7 +153,8 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 		return err
 	}
 	if client != nil {
-		if err := certify(ctx, client, cert); err != nil {
+		// One that has lost the account has nothing to take back.
+		if err := certify(ctx, client, cert); err != nil && !errors.Is(err, directory.ErrNoPerson) {
 			return err
 		}
 	}
