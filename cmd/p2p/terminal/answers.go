@@ -75,6 +75,8 @@ func (s *session) peopleAnswer(a answer) {
 		s.showInvite(got)
 	case *p2pv1.ListDevicesResponse:
 		s.showDevices(got)
+	case *p2pv1.WhoamiResponse:
+		s.me = got
 	case *p2pv1.SetPresenceResponse:
 		s.me = got.GetMe()
 		s.word("chat.presence.set", s.me.GetDisplayName(), s.presenceWord(s.me.GetPresence()))
@@ -149,7 +151,7 @@ func (s *session) refused(a answer) {
 			s.rescue()
 		}
 		return
-	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest:
+	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest, *p2pv1.WhoamiRequest:
 		return
 	}
 	s.tell(s.reason(a.err), true)

@@ -41,6 +41,9 @@ func (s *session) hello(h *p2pv1.Hello) {
 	if s.me.GetAccount() == "" { // the first one
 		s.since = h.GetCursor()
 	}
+	if was := s.me.GetAccount(); was != "" && was != h.GetMe().GetAccount() {
+		s.forget()
+	}
 	s.linked, s.starting, s.lostErr = true, false, nil
 	s.me = h.GetMe()
 	if known := s.seal != nil; len(h.GetSeal()) > 0 {
@@ -64,6 +67,16 @@ func (s *session) hello(h *p2pv1.Hello) {
 		s.sendPending(c)
 	}
 	s.startTicking()
+}
+
+// forget takes all away that was of another person: the profile is somebody else's now, or nobody's.
+func (s *session) forget() {
+	s.contacts, s.conversations, s.transfers = map[string]*p2pv1.Contact{}, map[string]*conversation{}, map[string]*p2pv1.Transfer{}
+	s.me, s.current, s.panel, s.choice, s.alerts = &p2pv1.WhoamiResponse{}, nil, nil, choice{}, nil
+	s.composer.leaveMode()
+	s.composer.editor.set("")
+	s.before = remembered{}
+	clear(s.muted)
 }
 
 func (s *session) message(m *p2pv1.Message) {
@@ -236,6 +249,9 @@ func (s *session) directory(d *p2pv1.Directory) {
 		}
 	}
 	s.me.Directory = d
+	if s.me.GetName() == "" && d.GetUrl() != "" { // somebody has registered, or logged in
+		s.ask(&p2pv1.WhoamiRequest{})
+	}
 	s.startTicking()
 }
 

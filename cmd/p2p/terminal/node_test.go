@@ -216,6 +216,12 @@ func (n *fakeNode) SaveDraft(_ context.Context, q *connect.Request[p2pv1.SaveDra
 	return connect.NewResponse(&p2pv1.SaveDraftResponse{}), nil
 }
 
+func (n *fakeNode) Whoami(context.Context, *connect.Request[p2pv1.WhoamiRequest]) (*connect.Response[p2pv1.WhoamiResponse], error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return connect.NewResponse(proto.Clone(n.me).(*p2pv1.WhoamiResponse)), nil
+}
+
 func (n *fakeNode) SetPresence(_ context.Context, q *connect.Request[p2pv1.SetPresenceRequest]) (*connect.Response[p2pv1.SetPresenceResponse], error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -111,6 +111,18 @@ func TestANodeThatIsStartedAgainIsSaidAndWhatIsTypedWaitsForIt(t *testing.T) {
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}}).shows("the node answers again", "hello ✓")
 }
 
+func TestOfAPersonWhoWasForgottenNothingStaysOnTheScreen(t *testing.T) {
+	st := usual(t).keys("'half a thought")
+	st.node.me, st.node.contacts, st.node.convs = &p2pv1.WhoamiResponse{}, nil, nil
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me}}})
+	if screen := st.text(); strings.Contains(screen, "Anna") || strings.Contains(screen, "half a thought") || strings.Contains(screen, "mia") {
+		t.Errorf("it shows\n%s", screen)
+	}
+	st.node.me = &p2pv1.WhoamiResponse{Name: "zed", Account: account("zed")}
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d", Connected: true}}})
+	st.shows("zed")
+}
+
 func TestAnAnswerThatWasLostIsAskedForWithTheSameKey(t *testing.T) {
 	st := usual(t)
 	c := st.s.current

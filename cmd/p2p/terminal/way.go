@@ -79,7 +79,7 @@ func gone(err error) bool {
 // wantedOf reports whether a request is the person's, and not one that the program makes by itself.
 func wantedOf(r proto.Message) bool {
 	switch r := r.(type) {
-	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.SaveDraftRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest, *p2pv1.ListMessagesRequest:
+	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.SaveDraftRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest, *p2pv1.ListMessagesRequest, *p2pv1.WhoamiRequest:
 		return false
 	case *p2pv1.ListConversationsRequest:
 		return r.GetWhere() != ""
