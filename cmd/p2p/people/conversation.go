@@ -50,7 +50,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	if err != nil {
 		return nil, err
 	}
-	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Linger: c.mayHear, Tell: c.sees})
+	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Secret: c.id[:], Linger: c.mayHear, Tell: c.sees})
 	c.offers = offer.New(offer.Options{Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) }})
 	swarm, err := n.node.Gather(peer.Room{
 		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -40,9 +41,9 @@ var errStranger = errors.New("it is nobody who is welcome")
 // strangerWait is how long a peer may be connected without showing whose it is.
 const strangerWait = 5 * time.Second
 
-// hurry ends the connection of a stranger who has had his time.
+// hurry ends the connection of one who has had his time and has not shown whose it is.
 func (l *line) hurry(now time.Time) {
-	if now.Sub(l.seen.Since) >= strangerWait {
+	if !l.known() && now.Sub(l.seen.Since) >= strangerWait {
 		l.peer.Close(errStranger)
 	}
 }
@@ -53,7 +54,8 @@ type line struct {
 	peer    ext.Peer
 	seen    Seen
 
-	stranger bool // it is told nothing before it has shown whose it is
+	stranger bool // it is told nothing before it has shown whose it is, or a pass
+	doubtful bool // it was one when it came
 
 	told ext.Allowance // ours
 	owed bool          // the peer has an old state of us
@@ -131,6 +133,8 @@ func (l *line) Handle(now time.Time, payload []byte) error {
 		return errFlood
 	}
 	switch {
+	case kind == kindPass:
+		l.takePass(now, rest)
 	case kind == kindPing && len(rest) == nonceSize:
 		// One that cannot be sent would be late anyway.
 		l.peer.Send(ext.Chat, append([]byte{kindPong}, rest...))
@@ -154,7 +158,7 @@ func (l *line) heard(now time.Time, b []byte) error {
 		return errState // a device does not change hands while it is connected
 	}
 	if !l.known() && !l.company.ext.opt.Welcome(l.peer.Device(), account) {
-		if l.stranger && l.company.ext.opt.Linger(account) {
+		if l.doubtful && l.company.ext.opt.Linger(account) {
 			return nil
 		}
 		return errStranger
@@ -162,12 +166,33 @@ func (l *line) heard(now time.Time, b []byte) error {
 	l.seen.Account, l.seen.State, l.seen.Listen = account, s, l.peer.Listen()
 	l.company.publish()
 	l.company.ext.opt.Tell(l.seen)
+	l.open(now)
+	return nil
+}
+
+// open tells a stranger what it was not told before.
+func (l *line) open(now time.Time) {
 	if l.stranger {
 		l.stranger = false
 		l.tell(now, l.company.ext.opt.Self())
 		l.ping(now)
 	}
-	return nil
+}
+
+// showPass shows a device that we do not know that we belong here, and not who we are.
+func (l *line) showPass() {
+	o := l.company.ext.opt
+	if certs := o.Self().Certificates; o.Secret != nil && len(certs) > 0 {
+		l.peer.Send(ext.Chat, append([]byte{kindPass}, pass(o.Secret, certs[0].Device, l.peer.Device())...))
+	}
+}
+
+// takePass begins to talk to a device that shows that it belongs here.
+func (l *line) takePass(now time.Time, b []byte) {
+	o := l.company.ext.opt
+	if certs := o.Self().Certificates; o.Secret != nil && len(certs) > 0 && hmac.Equal(b, pass(o.Secret, l.peer.Device(), certs[0].Device)) {
+		l.open(now)
+	}
 }
 
 // measured notes that the answer to our ping is here.

@@ -22,6 +22,10 @@ type Options struct {
 	// then no means that it is to show first whose it is; and again, with the account, when it has, and then no
 	// ends the connection. It is called as Self is. Nil welcomes everybody.
 	Welcome func(device, account identity.Key) bool
+	// Secret is what only those know who belong to the room. Of two devices that do not know each other, who are to show
+	// themselves to none but members, one would wait for the other for ever: that both know Secret is enough to begin.
+	// Nil for none.
+	Secret []byte
 	// Linger reports whether an account that is not welcome may stay for as long as one that says nothing may, since
 	// another extension has something to tell it. It is told nothing of us, and the caller nothing of it. It is
 	// called as Self is. Nil for none.
@@ -134,6 +138,8 @@ func (c *company) Attach(now time.Time, p ext.Peer) ext.Handler {
 	l := newLine(c, now, p)
 	c.lines = append(c.lines, l)
 	if l.stranger = !c.ext.opt.Welcome(p.Device(), identity.Key{}); l.stranger {
+		l.doubtful = true
+		l.showPass()
 		return l
 	}
 	l.tell(now, c.ext.opt.Self())
@@ -145,8 +151,10 @@ func (c *company) Attach(now time.Time, p ext.Peer) ext.Handler {
 func (c *company) Tick(now time.Time) {
 	c.spread(now)
 	for _, l := range c.lines {
-		if l.stranger {
+		if l.doubtful {
 			l.hurry(now)
+		}
+		if l.stranger {
 			continue
 		}
 		if l.owed {

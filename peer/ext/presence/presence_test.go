@@ -311,6 +311,55 @@ func TestAPeerThatDoesNotAnswerIsAskedAgainWithoutHaste(t *testing.T) {
 	}
 }
 
+// Neither knows the other's device, and both show themselves to members alone.
+func TestTwoStrangersWhoKnowTheRoomMeetAndOthersLearnNothing(t *testing.T) {
+	type side struct {
+		peer    *exttest.Peer
+		handler ext.Handler
+		told    []presence.Seen
+	}
+	meet := func(ours, theirs string) (a, b side) {
+		sides := []*side{&a, &b}
+		for i, secretOf := range []string{ours, theirs} {
+			own, account := byte(100+i), byte(1+i)
+			s := sides[i]
+			s.peer = &exttest.Peer{Who: secret(t, byte(101-i)).Key()}
+			s.handler = presence.New(presence.Options{
+				Self: func() presence.State {
+					return presence.State{Certificates: []identity.Certificate{certify(t, account, own, time.Hour, false)}}
+				},
+				Welcome: func(_, account identity.Key) bool { return !account.IsZero() },
+				Secret:  []byte(secretOf),
+				Tell:    func(seen presence.Seen) { s.told = append(s.told, seen) },
+			}).Open(ext.Torrent{Room: true, Do: new(exttest.Loop).Do}).Attach(noon, s.peer)
+		}
+		for range 4 {
+			for i, s := range sides {
+				for _, payload := range s.peer.Take() {
+					if payload[0] == 0 && ours != theirs {
+						t.Errorf("a stranger is told %q", payload)
+					}
+					if err := sides[1-i].handler.Handle(noon, []byte(payload)); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+		return a, b
+	}
+	if a, b := meet("room", "room"); len(a.told) == 0 || len(b.told) == 0 || a.told[0].Account != secret(t, 2).Key() || b.told[0].Account != secret(t, 1).Key() {
+		t.Errorf("they see %+v and %+v", a.told, b.told)
+	}
+	if a, b := meet("room", "another"); len(a.told)+len(b.told) > 0 {
+		t.Errorf("they see %+v and %+v", a.told, b.told)
+	}
+	a, _ := meet("room", "another")
+	shown := append([]byte{3}, make([]byte, 32)...)
+	if err := a.handler.Handle(noon, shown); err != nil || len(a.peer.Take()) > 0 {
+		t.Errorf("a pass that is none: %v", err)
+	}
+}
+
 // Another extension has something to tell him.
 func TestWhoIsNotWelcomeLingersOnlyIfHeMayAndIsToldNothing(t *testing.T) {
 	for _, lingers := range []bool{true, false} {
