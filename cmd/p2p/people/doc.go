@@ -3,7 +3,8 @@
 // reads no flags.
 //
 //	Node            opens a profile and answers programs; one per profile
-//	self            who this is: the keys of device and account
+//	self            who this is: the keys of device and account; it does not change, another one takes its place (become)
+//	manner          what the person has said about being there
 //	book            contacts, conversations and invites, as the account's devices agree on them
 //	conversation    one room: its chat.Talk, its swarm (peer.Gathering), its files
 //	door            where strangers ring, and the bells that this person rings

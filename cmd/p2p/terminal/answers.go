@@ -112,6 +112,10 @@ func (s *session) page(a answer, got *p2pv1.ListMessagesResponse) {
 	if c == nil {
 		return
 	}
+	if n, ok := a.note.(settle); ok {
+		s.settled(c, n, got)
+		return
+	}
 	c.loading = false
 	switch {
 	case q.GetBefore() != "":
@@ -142,7 +146,12 @@ func (s *session) refused(a answer) {
 		s.unsent(q, a.err)
 		return
 	case *p2pv1.ListMessagesRequest:
-		if c := s.conversations[q.GetWhere()]; c != nil {
+		c := s.conversations[q.GetWhere()]
+		if n, ok := a.note.(settle); ok && c != nil {
+			s.settled(c, n, nil)
+			return
+		}
+		if c != nil {
 			c.loading = false
 		}
 	case *p2pv1.SaveDraftRequest:

@@ -233,6 +233,16 @@ func (s *session) sendPending(c *conversation) {
 		return
 	}
 	p := &c.pending[0]
+	if p.doubt {
+		if !p.asking {
+			p.asking = true
+			s.askFor(settle{p.key}, &p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+		}
+		return
+	}
+	if p.after == 0 {
+		p.after = max(c.newest, c.GetLast().GetNumber())
+	}
 	p.sending = true
 	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key})
 }
@@ -271,6 +281,7 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 	}
 	c.pending[0].sending = false
 	if unreachable(err) {
+		c.pending[0].doubt = c.pending[0].doubt || !gone(err)
 		s.in(time.Second, retry{c.GetId()})
 		return
 	}
@@ -285,6 +296,30 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 		s.composer.editor.set(back)
 	}
 	s.tell(s.say.Say("chat.error.unsent", s.reason(err)), true)
+	s.sendPending(c)
+}
+
+// settle is the note of the last messages of a conversation that are asked for to see whether a message is among them.
+type settle struct{ key string }
+
+// settled ends the doubt whether the node has a message: it has, or it is sent again. Without an answer it is asked again.
+func (s *session) settled(c *conversation, n settle, got *p2pv1.ListMessagesResponse) {
+	if len(c.pending) == 0 || c.pending[0].key != n.key {
+		return
+	}
+	p := &c.pending[0]
+	p.asking = false
+	if got == nil {
+		s.in(time.Second, retry{c.GetId()})
+		return
+	}
+	p.doubt = false
+	for _, m := range got.GetMessages() {
+		if m.GetMine() && m.GetNumber() > p.after && m.GetText() == p.text && m.GetReplyTo() == p.replyTo {
+			s.sent(&p2pv1.SendRequest{Where: c.GetId(), Key: p.key}, m)
+			return
+		}
+	}
 	s.sendPending(c)
 }
 

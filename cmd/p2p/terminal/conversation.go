@@ -22,6 +22,7 @@ type conversation struct {
 	told                  map[int64]bool // numbers of the messages that came while this program ran
 	pending               []outgoing
 	typing                map[string]time.Time // account -> until when
+	newest                int64                // the largest number of a message that was seen here
 	unreadFrom            string               // the message above which the unread line stands
 	scroll                scroll
 
@@ -40,7 +41,11 @@ type item struct {
 // until the node says what became of it.
 type outgoing struct {
 	key, text, replyTo string
+	after              int64 // number of the last message when it was sent first
 	sending            bool
+	// doubt is that the node went away before it answered: one that is started again does not know the key any more, so
+	// the history is looked into (asking) before the message is sent again.
+	doubt, asking bool
 }
 
 func newConversation(c *p2pv1.Conversation) *conversation {
@@ -57,6 +62,7 @@ func order(a, b *item) int {
 
 // put takes in a message that is new, or an old one as it is now. It reports whether it was added.
 func (c *conversation) put(m *p2pv1.Message) bool {
+	c.newest = max(c.newest, m.GetNumber())
 	if known := c.byID[m.GetId()]; known != nil {
 		if m.GetTransfer() == nil && known.GetTransfer() != nil {
 			m.Transfer = known.Transfer
@@ -99,6 +105,7 @@ func (c *conversation) replace(page *p2pv1.ListMessagesResponse) {
 func (c *conversation) extend(page []*p2pv1.Message, before bool) {
 	fresh := make([]*item, 0, len(page))
 	for _, m := range page {
+		c.newest = max(c.newest, m.GetNumber())
 		if c.byID[m.GetId()] == nil {
 			it := &item{Message: m}
 			c.byID[m.GetId()] = it

@@ -14,7 +14,7 @@
 //     a hundred thousand messages.
 //   - the shells do effects and bring inputs: screen with bubbletea for a terminal, plain line by line
 //     for screen readers and pipes. Both share follow, which keeps the stream of events open over
-//     restarts of the node.
+//     restarts of the node, and way, which has a node started again that has died.
 //
 // Text that others wrote is cleaned where it is drawn (clean, package text): no control sequence and
 // no mark that turns the direction of writing reaches the terminal, and a link is shown with where it leads.

@@ -69,6 +69,8 @@ type kept struct {
 	Key     string `json:"key"`
 	Text    string `json:"text"`
 	ReplyTo string `json:"reply_to,omitempty"`
+	After   int64  `json:"after,omitempty"` // as in outgoing
+	Doubt   bool   `json:"doubt,omitempty"`
 }
 
 func (s *session) memory() remembered {
@@ -91,7 +93,7 @@ func (s *session) memory() remembered {
 			put(&r.Drafts, id, c.draft)
 		}
 		for _, p := range c.pending {
-			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo}))
+			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo, p.after, p.doubt || p.sending}))
 		}
 	}
 	return r
@@ -131,7 +133,7 @@ func (s *session) restore(c *conversation) {
 		}
 	}
 	for _, k := range s.before.Unsent[c.GetId()] {
-		c.pending = append(c.pending, outgoing{key: k.Key, text: k.Text, replyTo: k.ReplyTo})
+		c.pending = append(c.pending, outgoing{key: k.Key, text: k.Text, replyTo: k.ReplyTo, after: k.After, doubt: k.Doubt})
 	}
 	delete(s.before.Unsent, c.GetId())
 	s.saveDraft(pause{c.GetId(), c.draft})

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -123,18 +124,42 @@ func TestOfAPersonWhoWasForgottenNothingStaysOnTheScreen(t *testing.T) {
 	st.shows("zed")
 }
 
-func TestAnAnswerThatWasLostIsAskedForWithTheSameKey(t *testing.T) {
-	st := usual(t)
-	c := st.s.current
-	c.pending = []outgoing{{key: "k1", text: "once", sending: true}}
-	q := &p2pv1.SendRequest{Where: c.GetId(), Text: "once", Key: "k1"}
-	st.node.keys["k1"] = st.node.add("c-anna", "mia", "once", at, nil) // it was committed, the answer was not seen
-	st.in(answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, errors.New("broken pipe"))}, retry{c.GetId()})
-	if sent := asked[*p2pv1.SendRequest](st); len(sent) != 1 || sent[0].Key != "k1" {
-		t.Fatalf("sent %v", sent)
+// The node dies between the commit and the answer, and the next one does not know the key.
+func TestAMessageWhoseAnswerWasLostIsLookedForBeforeItIsSentAgain(t *testing.T) {
+	for _, committed := range []bool{true, false} {
+		st := usual(t)
+		st.node.add("c-anna", "mia", "once", at, nil) // the same was said before
+		st.s.current.Last = st.node.messages["c-anna"][len(st.node.messages["c-anna"])-1]
+		st.s.current.pending = []outgoing{{key: "k1", text: "once", after: st.s.current.Last.GetNumber(), sending: true}}
+		q := &p2pv1.SendRequest{Where: "c-anna", Text: "once", Key: "k1"}
+		if committed {
+			st.node.add("c-anna", "mia", "once", at, nil)
+		}
+		st.in(lost{errors.New("gone"), time.Second}, answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, errors.New("broken pipe"))})
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}}, retry{"c-anna"})
+		sent := asked[*p2pv1.SendRequest](st)
+		if committed && len(sent) > 0 || !committed && (len(sent) != 1 || sent[0].Key != "k1") {
+			t.Errorf("committed: %v, sent again: %v", committed, sent)
+		}
+		said := 0
+		for _, m := range st.node.messages["c-anna"] {
+			if m.GetText() == "once" {
+				said++
+			}
+		}
+		if said != 2 || len(st.s.current.pending) != 0 {
+			t.Errorf("it is said %d times, and %d wait", said, len(st.s.current.pending))
+		}
 	}
-	if n := strings.Count(st.text(), "once"); n != 1 {
-		t.Errorf("it is shown %d times", n)
+}
+
+func TestAMessageThatReachedNobodyIsSentAgainAtOnce(t *testing.T) {
+	st := usual(t)
+	st.s.current.pending = []outgoing{{key: "k1", text: "once", sending: true}}
+	q := &p2pv1.SendRequest{Where: "c-anna", Text: "once", Key: "k1"}
+	st.in(answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, &net.OpError{Op: "dial", Err: errors.New("refused")})}, retry{"c-anna"})
+	if sent := asked[*p2pv1.SendRequest](st); len(sent) != 1 || sent[0].Key != "k1" {
+		t.Errorf("sent %v", sent)
 	}
 }
 
