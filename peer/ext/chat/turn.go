@@ -178,13 +178,7 @@ func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 		}
 		t.start(l, false)
 	}
-	m, err := room.ParseNews(b, func(id room.ID) bool {
-		if len(b) > maxLive {
-			return false // history, most of which is not here: looking would cost more than it saves
-		}
-		_, here := t.store.Find(id)
-		return here
-	})
+	m, err := room.ParseNews(b, t.store.Room.Knows)
 	if err != nil {
 		return err
 	}
@@ -293,9 +287,6 @@ func (t *Talk) answer(n *turn) {
 		}
 	}
 }
-
-// maxLive is about the longest message with what was just written.
-const maxLive = 4 << 10
 
 // What reaches a member on a shorter way is left to that for a while: so long that he, and everybody between, has
 // told by then what is here.

@@ -7,6 +7,9 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
+// settled is how long after many messages a node has nothing more to do for them.
+const settled = 4 * time.Second
+
 // CatchUp stops the node of the second person, has the first one write messages to him, and returns how long it takes
 // from the start of that node until all of them are in its history.
 func (c *Crowd) CatchUp(ctx context.Context, messages, outstanding int) (time.Duration, error) {
@@ -29,11 +32,16 @@ func (c *Crowd) CatchUp(ctx context.Context, messages, outstanding int) (time.Du
 	if err != nil {
 		return 0, err
 	}
+	select { // what the writer does afterwards, such as indexing, is not part of it
+	case <-time.After(settled):
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 	begin := time.Now()
 	if err := c.start(ctx, absent); err != nil {
 		return 0, err
 	}
-	err = until(ctx, "all messages were caught up on", 5*time.Millisecond, func() (bool, error) {
+	err = until(ctx, "all messages were caught up on", 20*time.Millisecond, func() (bool, error) {
 		newest, err := ask(ctx, absent.client.ListMessages, &p2pv1.ListMessagesRequest{Where: at.Conversation, Limit: 1})
 		return err == nil && len(newest.Messages) == 1 && newest.Messages[0].Id == last, err
 	})

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,6 +47,7 @@ func (l *Log) Commit(out room.Outcome) error {
 			l.cache.add(&m)
 		}
 	}
+	l.read = nil // some of them may be deleted
 	clear(l.waiting)
 	clear(l.pending) // lets go of the bodies
 	l.pending = l.pending[:0]
@@ -229,13 +229,20 @@ type deletion struct {
 
 // delete drops what the deletions take back, and what is pending and was taken back before it came.
 func (c *commit) delete(deletions []deletion) error {
+	if len(c.pending) > 0 {
+		before, err := c.foretold()
+		if err != nil {
+			return err
+		}
+		deletions = append(deletions, before...)
+	}
 	for i := range c.pending {
 		p := &c.pending[i]
 		if p.meta.Kind == room.Delete {
 			deletions = append(deletions, deletion{p.n, p.meta})
 		}
-		if p.meta.Kind >= room.Content {
-			before, err := c.deletionsOf(p)
+		if p.meta.Kind >= room.Content && p.target != nil {
+			before, err := c.deletions(p.n, p.target)
 			if err != nil {
 				return err
 			}
@@ -250,30 +257,47 @@ func (c *commit) delete(deletions []deletion) error {
 	return nil
 }
 
-// deletionsOf returns the Delete events about p, or about what p is about, that came before it. It also sees whether
-// anything at all is about p.
-func (c *commit) deletionsOf(p *pending) ([]deletion, error) {
-	key := c.archive.box.key(p.meta.ID)
+// foretold returns the Delete events about what is pending that came before it. It also sees what of it is alone.
+func (c *commit) foretold() ([]deletion, error) {
+	first := c.pending[0].n
+	for i := range c.pending {
+		c.pending[i].entry.Alone = c.pending[i].meta.Kind >= room.Content
+	}
 	var found []deletion
-	p.entry.Alone = true
-	err := c.w.rows("SELECT "+metaColumns+`, e.target, e.kind = 4 AND e.counts AND e.n < ?1 FROM events e
-		WHERE e.target IN (?2, ?3) AND (e.target = ?2 OR e.kind = 4) AND e.room = ?4`, []any{p.n, key, p.target, c.n}, func(scan func(...any) error) error {
+	// What is pending has numbers one after the other.
+	err := c.w.rows("SELECT t.n, e.n < t.n AND e.kind = 4 AND e.counts, "+metaColumns+` FROM events t JOIN events e ON e.target = t.key AND e.room = t.room
+		WHERE t.n BETWEEN ? AND ?`, []any{first, first + int64(len(c.pending)) - 1}, func(scan func(...any) error) error {
 		var s stored
-		var target []byte
+		var n int64
 		var deletes bool
-		if err := scan(append(s.fields(), &target, &deletes)...); err != nil {
+		if err := scan(append([]any{&n, &deletes}, s.fields()...)...); err != nil {
 			return err
 		}
-		if bytes.Equal(target, key) {
-			p.entry.Alone = false
-		}
-		if !deletes {
+		p := &c.pending[n-first]
+		p.entry.Alone = false
+		if !deletes || p.meta.Kind < room.Content {
 			return nil
 		}
 		m, err := c.metaOf(&s)
 		found = append(found, deletion{s.n, m})
 		return err
 	})
+	return found, err
+}
+
+// deletions returns the Delete events about a target that came before the event numbered n.
+func (c *commit) deletions(n int64, target []byte) ([]deletion, error) {
+	var found []deletion
+	err := c.w.rows("SELECT "+metaColumns+" FROM events e WHERE e.target = ? AND e.kind = 4 AND e.counts AND e.room = ? AND e.n < ?",
+		[]any{target, c.n, n}, func(scan func(...any) error) error {
+			var s stored
+			if err := scan(s.fields()...); err != nil {
+				return err
+			}
+			m, err := c.metaOf(&s)
+			found = append(found, deletion{s.n, m})
+			return err
+		})
 	return found, err
 }
 

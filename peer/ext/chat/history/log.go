@@ -28,10 +28,11 @@ type Log struct {
 	committed []Entry         // by the last Commit
 	waiting   map[room.ID]int // place in pending
 	cache     cache
-	absent    room.ID      // is not there
-	ahead     identity.Key // whose log is read in order,
-	next      uint64       // up to here
-	err       error        // of a read or a commit: the log is at its end
+	absent    room.ID // is not there
+	metas     ahead
+	bodies    ahead
+	read      map[[32]byte][]byte // bodies that are asked for next, by the key of the event
+	err       error               // of a read or a commit: the log is at its end
 }
 
 // device is a row of that table.
@@ -132,6 +133,22 @@ func (l *Log) Find(id room.ID) (room.Meta, bool) {
 // readAhead is how many events of a log are read at once when they are asked for in order.
 const readAhead = 64
 
+// ahead sees that a log is read in order.
+type ahead struct {
+	key  identity.Key
+	next uint64
+}
+
+// rows returns how many to read, the one with that number and those after it.
+func (a *ahead) rows(key identity.Key, seq uint64) int {
+	rows := 1
+	if key == a.key && seq == a.next {
+		rows = readAhead
+	}
+	*a = ahead{key, seq + uint64(rows)}
+	return rows
+}
+
 // At implements room.Index.
 func (l *Log) At(key identity.Key, seq uint64) (room.Meta, bool) {
 	d := l.devices[key]
@@ -141,11 +158,7 @@ func (l *Log) At(key identity.Key, seq uint64) (room.Meta, bool) {
 	if m := l.cache.at(key, seq); m != nil {
 		return *m, true
 	}
-	rows := 1
-	if key == l.ahead && seq == l.next {
-		rows = readAhead
-	}
-	l.ahead, l.next = key, seq+uint64(rows)
+	rows := l.metas.rows(key, seq)
 	var first room.Meta
 	found, before := false, uint64(0)
 	err := l.archive.read.rows(context.Background(), "SELECT "+metaColumns+" FROM events e WHERE e.author = ? AND e.seq >= ? ORDER BY e.seq, e.n LIMIT 0+?",
@@ -200,9 +213,33 @@ func (l *Log) Body(m *room.Meta) []byte {
 	if i, ok := l.waiting[m.ID]; ok {
 		return l.pending[i].body
 	}
-	body, err := l.archive.body(context.Background(), m.ID)
-	l.fail(err)
-	return body
+	key := l.archive.box.key(m.ID)
+	if body, ok := l.read[[32]byte(key)]; ok {
+		return body
+	}
+	d, rows := l.devices[m.Author], l.bodies.rows(m.Author, m.Seq)
+	if d == nil || rows == 1 {
+		body, err := l.archive.body(context.Background(), m.ID)
+		l.fail(err)
+		return body
+	}
+	l.fail(l.readBodies(d.n, m.Seq, rows))
+	return l.read[[32]byte(key)]
+}
+
+// readBodies reads what a device wrote from some number on, into l.read.
+func (l *Log) readBodies(device int64, seq uint64, rows int) error {
+	l.read = make(map[[32]byte][]byte, rows)
+	return l.archive.read.rows(context.Background(), "SELECT e.key, b.body FROM events e JOIN bodies b ON b.event = e.n WHERE e.author = ? AND e.seq >= ? ORDER BY e.seq, e.n LIMIT 0+?",
+		[]any{device, int64(seq), rows}, func(scan func(...any) error) error {
+			var key, sealed []byte
+			if err := scan(&key, &sealed); err != nil {
+				return err
+			}
+			body, err := l.archive.box.open(sealedBody, key, sealed)
+			l.read[[32]byte(key)] = body
+			return err
+		})
 }
 
 // body returns the body of a committed event, or nil.

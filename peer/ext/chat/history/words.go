@@ -97,7 +97,7 @@ func (x *wordIndex) poke() {
 // after indexMost of them, as whoever searches then has to wait for it.
 const (
 	indexPause = time.Second
-	indexMost  = 16_384
+	indexMost  = 32_768
 )
 
 // run takes in what there is whenever it is woken.

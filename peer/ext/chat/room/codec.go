@@ -111,11 +111,11 @@ func sorted[V any](m map[identity.Key]V) []identity.Key {
 
 // ParseMessage reads what AppendTo has written, and verifies all events in it. b is not
 // kept. It allocates in proportion to b, whatever the counts in it say.
-func ParseMessage(b []byte) (Message, error) { return ParseNews(b, func(ID) bool { return false }) }
+func ParseMessage(b []byte) (Message, error) { return ParseNews(b, func(*Event) bool { return false }) }
 
 // ParseNews is ParseMessage for a member who has those events already that known reports: they are not verified
 // again, since an id is a hash and nothing that is said of the event beside it is looked at.
-func ParseNews(b []byte, known func(ID) bool) (Message, error) {
+func ParseNews(b []byte, known func(*Event) bool) (Message, error) {
 	var m Message
 	if len(b) > MaxMessage {
 		return m, fmt.Errorf("%w: the message is too long", ErrMalformed)
@@ -261,7 +261,7 @@ func (p *parser) sent(m *Message) error {
 	if err != nil {
 		return err
 	}
-	if !p.known(e.ID) {
+	if !p.known(&e) {
 		p.unsure = append(p.unsure, unsure{len(m.Events), b[:len(b)-ed25519.SignatureSize]})
 	}
 	var body []byte

@@ -223,7 +223,7 @@ func parse(b []byte) (Event, error) {
 type parser struct {
 	rest  []byte
 	bad   bool
-	known func(ID) bool // of a message
+	known func(*Event) bool // of a message
 
 	unsure []unsure
 }

@@ -130,7 +130,7 @@ func (r *Room) Receive(e Event, body []byte, from uint64) (Outcome, error) {
 	if err := r.belongs(&e, body); err != nil {
 		return Outcome{}, err
 	}
-	if _, known := r.index.Find(e.ID); known {
+	if r.Knows(&e) {
 		return Outcome{}, nil
 	}
 	var out Outcome
@@ -150,6 +150,17 @@ func (r *Room) Receive(e Event, body []byte, from uint64) (Outcome, error) {
 	return out, first
 }
 
+// Knows reports whether an event is in the room. An index knows how far each log goes: for an event that is new, it need
+// not look.
+func (r *Room) Knows(e *Event) bool {
+	other, taken := r.index.At(e.Author, e.Seq)
+	if !taken || other.ID == e.ID {
+		return taken
+	}
+	_, known := r.index.Find(e.ID) // another one of a liar
+	return known
+}
+
 // belongs checks what can be told from the event alone.
 func (r *Room) belongs(e *Event, body []byte) error {
 	switch {
@@ -166,7 +177,7 @@ func (r *Room) belongs(e *Event, body []byte) error {
 // take puts an event into the room if its causes are there, and holds it otherwise.
 func (r *Room) take(h held, out *Outcome) (added bool, err error) {
 	e := &h.event
-	if _, known := r.index.Find(e.ID); known {
+	if r.Knows(e) {
 		return false, nil
 	}
 	if other, taken := r.index.At(e.Author, e.Seq); taken && other.Prev == e.Prev {
