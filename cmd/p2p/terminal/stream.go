@@ -20,6 +20,9 @@ const (
 	lastWait  = 5 * time.Second
 )
 
+// starts is how often a node is started that does not come up: it may have died of the same again.
+const starts = 3
+
 // lost says that the node does not answer, and when it is asked again.
 type lost struct {
 	err error
@@ -35,30 +38,36 @@ type revival struct{}
 // cannot start, is left alone until the person needs it.
 func follow(ctx context.Context, w *way, tell func(any)) {
 	var cursor int64
-	wait, rests := firstWait, false
+	wait, rests, failures := firstWait, false, 0
 	for ctx.Err() == nil {
+		there := false
 		err := stream(ctx, w.node(), cursor, func(e *p2pv1.Event) {
-			cursor, wait, rests = max(cursor, e.GetCursor()), firstWait, false
+			cursor, wait, rests, failures, there = max(cursor, e.GetCursor()), firstWait, false, 0, true
 			tell(e)
 		})
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return
+		case there:
+			w.had() // what was wanted before this loss
 		}
 		rests = rests || api.ReasonOf(err).GetKey() == api.Stopping
 		if !rests && w.attach != nil {
 			tell(revival{})
-			err = w.restore(ctx)
-			rests = err != nil
+			if err = w.restore(ctx); err != nil {
+				failures++
+				rests = failures >= starts
+			}
 		}
 		pause := wait/2 + rand.N(wait) // many terminals of one node do not come back at one moment
-		if rests || w.attach == nil {
+		if err != nil {
 			tell(lost{err, pause})
 		}
 		wait = min(2*wait, lastWait)
 		select {
 		case <-ctx.Done():
 		case <-w.wanted:
-			rests = false
+			rests, failures = false, 0
 		case <-time.After(pause):
 		}
 	}

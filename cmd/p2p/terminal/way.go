@@ -42,6 +42,14 @@ func (w *way) want() {
 	}
 }
 
+// had takes back what want has said.
+func (w *way) had() {
+	select {
+	case <-w.wanted:
+	default:
+	}
+}
+
 // restore finds the node that runs, or starts one.
 func (w *way) restore(ctx context.Context) error {
 	w.starting.Lock()
