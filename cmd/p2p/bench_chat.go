@@ -26,12 +26,13 @@ type benchChatFlags struct {
 	messages, members, outstanding, missed, search, reps int
 	rate, roomRate                                       float64
 	size                                                 units.Size
+	line                                                 units.Rate
 	dir, svg                                             string
 }
 
 func (a *app) benchChatCommand() *cobra.Command {
 	say := a.text.Say
-	f := benchChatFlags{messages: 2000, rate: 50, members: 10, roomRate: 10, outstanding: 64, missed: 10_000, size: 1 << 30, reps: 1}
+	f := benchChatFlags{messages: 2000, rate: 50, members: 10, roomRate: 10, outstanding: 64, missed: 10_000, size: 1 << 30, line: 125_000_000, reps: 1}
 	cmd := &cobra.Command{
 		Use: "chat", Short: say("bench.chat.short"), Long: say("bench.chat.long"), Example: say("bench.chat.examples"), Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.benchChat(cmd.Context(), f) },
@@ -42,6 +43,7 @@ func (a *app) benchChatCommand() *cobra.Command {
 	flags.IntVar(&f.members, "members", f.members, say("bench.chat.members"))
 	flags.Float64Var(&f.roomRate, "room-rate", f.roomRate, say("bench.chat.room_rate"))
 	flags.Var(&f.size, "size", say("bench.chat.size"))
+	flags.Var(&f.line, "line", say("bench.chat.line"))
 	flags.IntVar(&f.outstanding, "outstanding", f.outstanding, say("bench.chat.outstanding"))
 	flags.IntVar(&f.missed, "missed", f.missed, say("bench.chat.missed"))
 	flags.IntVar(&f.search, "search", 0, say("bench.chat.search"))
@@ -98,6 +100,7 @@ type chatStart struct {
 	RoomRate    float64 `json:"room_rate"`
 	Members     int     `json:"members"`
 	SizeBytes   int64   `json:"size_bytes"`
+	Line        int64   `json:"line"` // bytes a second for transfers; 0 = no limit
 	Outstanding int     `json:"outstanding"`
 	Missed      int     `json:"missed"`
 	Search      int     `json:"search"`
@@ -172,14 +175,14 @@ func (a *app) benchChat(ctx context.Context, f benchChatFlags) error {
 		return err
 	}
 	err = a.emit(chatStart{
-		"start", schema, version, "bench chat", f.messages, f.rate, f.roomRate, f.members, int64(f.size), f.outstanding, f.missed, f.search, f.reps,
+		"start", schema, version, "bench chat", f.messages, f.rate, f.roomRate, f.members, int64(f.size), int64(f.line), f.outstanding, f.missed, f.search, f.reps,
 		dir, files, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
 	})
 	if err != nil {
 		return err
 	}
 	b := &chatBench{app: a, flags: f}
-	o := talk.Options{Self: self, Dir: dir, Files: files, People: 2}
+	o := talk.Options{Self: self, Dir: dir, Files: files, People: 2, Line: int64(f.line)}
 	err = b.with(ctx, o, b.two)
 	if o.People = f.members; err == nil {
 		err = b.with(ctx, o, b.many)

@@ -38,6 +38,8 @@ type Options struct {
 	Directory string
 	// Downloads is where accepted files go, Dir/files when empty.
 	Downloads string
+	// DownLimit and UpLimit bound what files take, in bytes per second; 0 = no limit.
+	DownLimit, UpLimit int64
 	// Passphrase opens the history, and seals a new one; empty = it is not encrypted.
 	Passphrase []byte
 	// Label is what a new device is called; empty = the name of the machine.
@@ -190,7 +192,9 @@ func (n *Node) begin(ctx context.Context, s *self) error {
 // listen opens the peer of s, if possible on the port of last time: who has kept the address finds
 // it again.
 func (n *Node) listen(s *self, device *secure.Device) (*peer.Node, error) {
-	o := peer.Options{Listen: n.opt.Listen, Log: n.log, Client: "p2p " + n.opt.Version, Device: device}
+	o := peer.Options{
+		Listen: n.opt.Listen, Log: n.log, Client: "p2p " + n.opt.Version, Device: device, DownLimit: n.opt.DownLimit, UpLimit: n.opt.UpLimit,
+	}
 	if !o.Listen.IsValid() {
 		o.Listen = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}

@@ -63,9 +63,12 @@ func StartPart(ctx context.Context, at Place, role string) (*Daemon, error) {
 }
 
 // StartNode starts the node of the profile in at.Dir, which finds others by a tracker. It returns when its socket is
-// open; Addr is not known.
-func StartNode(ctx context.Context, at Place, tracker string) (*Daemon, error) {
+// open; Addr is not known. upLimit is the most that it sends of files, in bytes a second; 0 = no limit.
+func StartNode(ctx context.Context, at Place, tracker string, upLimit int64) (*Daemon, error) {
 	args := []string{"serve", "--profile", at.Dir, "--listen", netip.AddrPortFrom(at.Host, 0).String(), "--tracker", tracker, "-j", "-q"}
+	if upLimit > 0 {
+		args = append(args, "--up-limit", strconv.FormatInt(upLimit, 10))
+	}
 	p, _, err := startReady(ctx, at.Cores, command{path: at.Self, args: args}, func(line []byte) (string, bool) {
 		var start struct {
 			Socket string `json:"socket"`

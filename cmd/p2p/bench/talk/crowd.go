@@ -30,6 +30,8 @@ type Options struct {
 	Files string // where the folder for transfers is made
 	// People is how many there are, at least 2. The first one has all others as contacts; the others have only him.
 	People int
+	// Line is how fast each of them may send files, in bytes a second; 0 = as fast as the machine can.
+	Line int64
 }
 
 // Crowd is people, each with a node, of whom the first does the talking. Its methods are for one goroutine.
@@ -97,7 +99,7 @@ func (c *Crowd) open(ctx context.Context) (err error) {
 // start starts the node of a person, and listens.
 func (c *Crowd) start(ctx context.Context, p *person) (err error) {
 	place := lab.Place{Self: c.o.Self, Host: netip.MustParseAddr("127.0.0.1"), Dir: p.dir}
-	if p.daemon, err = lab.StartNode(ctx, place, "http://"+c.tracker.Addr.String()+"/announce"); err != nil {
+	if p.daemon, err = lab.StartNode(ctx, place, "http://"+c.tracker.Addr.String()+"/announce", c.o.Line); err != nil {
 		return err
 	}
 	if p.client, err = api.Dial(ctx, p.dir); err != nil {
