@@ -150,8 +150,13 @@ func TestWhoWasThrownOutHearsNothingMore(t *testing.T) {
 	if r := api.ReasonOf(err); r == nil || r.Key != api.NotAllowed {
 		t.Errorf("a member throws out an owner: %v", err)
 	}
+	events := bob.listens()
 	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "garden", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
 	eventually(t, "bob knows", func() bool { return bob.conversation("garden").Left })
+	eventually(t, "bob is told", func() bool { return len(events(p2pv1.Alert_KIND_REMOVED)) == 1 })
+	if a := events(p2pv1.Alert_KIND_REMOVED)[0]; a.Text != "garden" || a.Reason.Key != api.RemovedBy || a.Name != "alice" {
+		t.Errorf("bob is told %v", a)
+	}
 	alice.say("garden", "peace")
 	eventually(t, "carol has it", carol.has("garden", "weeds!", "peace"))
 	if got := bob.texts("garden"); !slices.Equal(got, []string{"weeds!"}) {
@@ -180,8 +185,7 @@ func TestWhoWasThrownOutWhileHeWasAwayIsToldWhenHeComesBack(t *testing.T) {
 	alice.close() // it is carol who tells him, whom he does not even have as a contact
 
 	bob = open(t, dir, trackers...)
-	events := bob.listens()
-	eventually(t, "bob is told", func() bool { return len(events(p2pv1.Alert_KIND_REMOVED)) == 1 })
+	eventually(t, "bob is told", func() bool { return bob.conversation("garden").Left })
 	c := bob.conversation("garden")
 	if !c.Left || c.Reason.GetKey() != api.RemovedBy || c.Reason.With["who"] != "alice" {
 		t.Errorf("bob sees %v", c)

@@ -3,6 +3,7 @@ package chat
 import (
 	"time"
 
+	"p2p/peer/ext"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -13,28 +14,28 @@ import (
 // What this costs is bounded, for a former member may be an angry one.
 const (
 	farewellWait  = 5 * time.Second  // for him to say how far he is
-	farewellEvery = 10 * time.Minute // for one device
+	farewellEvery = 10 * time.Minute // for one device, in the long run
+	farewellBurst = 4                // for one of two connections is cut, when each side calls the other, or it breaks
 	maxFarewell   = 8 << 10          // events; who has missed more is not told
 	maxFarewells  = 1 << 10          // devices that are remembered
 )
 
-// owesFarewell reports whether a device may be told now that its account was removed, and counts it.
+// owesFarewell reports whether a device may be told now that its account was removed.
 func (t *Talk) owesFarewell(now time.Time, account, device identity.Key) bool {
 	if _, former := t.view.Load().former[account]; !former || account == t.o.Account || t.store.Room.Revoked(device) {
 		return false
 	}
-	if last, told := t.farewells[device]; told && now.Sub(last) < farewellEvery {
-		return false
+	if t.farewells[device] == nil {
+		if len(t.farewells) >= maxFarewells {
+			clear(t.farewells)
+		}
+		t.farewells[device] = &ext.Allowance{Most: farewellBurst, Every: farewellEvery}
 	}
-	if len(t.farewells) >= maxFarewells {
-		clear(t.farewells)
-	}
-	t.farewells[device] = now
-	return true
+	return t.farewells[device].Has(now)
 }
 
 // farewell takes how far a former member's device is, sends what it lacks, and parts.
-func (t *Talk) farewell(l *link, b []byte) error {
+func (t *Talk) farewell(now time.Time, l *link, b []byte) error {
 	m, err := room.ParseNews(b, func(*room.Event) bool { return true }) // no event of his is taken
 	if err != nil || !m.Hello {
 		return err
@@ -48,6 +49,10 @@ func (t *Talk) farewell(l *link, b []byte) error {
 		}
 	}
 	if m.More {
+		return nil
+	}
+	if told := t.farewells[l.state.Device]; told == nil || !told.Take(now) {
+		t.part(l, errStranger)
 		return nil
 	}
 	lacks, _ := t.store.Room.Farewell(l.whose(), l.has, maxFarewell)

@@ -71,9 +71,9 @@ type Talk struct {
 	typing    ownTyping
 	typers    map[identity.Key]bool // that Tell was told
 	clock     clock
-	farewells map[identity.Key]time.Time // devices of former members, and when they were told that they are
-	covered   map[room.ID]uint64         // how much of this device's log recent events stand upon
-	told      Change                     // at the next turn
+	farewells map[identity.Key]*ext.Allowance // how often devices of former members may still be told that they are
+	covered   map[room.ID]uint64              // how much of this device's log recent events stand upon
+	told      Change                          // at the next turn
 }
 
 // mailbox is what other goroutines leave for that of the Talk. It does not grow with what they
@@ -145,7 +145,7 @@ func prepare(archive *history.Archive, o Options) *Talk {
 		archive: archive, o: o, log: o.Log,
 		requests: make(chan *request), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{},
-		farewells: map[identity.Key]time.Time{},
+		farewells: map[identity.Key]*ext.Allowance{},
 	}
 }
 

@@ -167,7 +167,7 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 // message takes a message of a session.
 func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 	if !l.leave.IsZero() && t.store != nil {
-		return t.farewell(l, b)
+		return t.farewell(n.now, l, b)
 	}
 	if l.session == nil {
 		return nil // nothing can be stored; it is begun anew when it can
