@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"p2p/peer/wire"
 	"p2p/piece"
@@ -59,7 +60,11 @@ func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 	wg.Go(func() {
 		defer close(writing)
 		wr := &writer{link: l}
-		l.Close(fmt.Errorf("write: %w", wr.run()))
+		err := wr.run()
+		if half, ok := socket.(interface{ CloseWrite() error }); ok && l.outbox.isEnding() && half.CloseWrite() == nil {
+			return // the other end reads all of it, and closes
+		}
+		l.Close(fmt.Errorf("write: %w", err))
 	})
 	wg.Go(func() {
 		rd := newReader(l)
@@ -124,6 +129,19 @@ func (l *Link) Forget(b piece.Block) { l.expected.forget(b) }
 
 // Serve queues a block, behind all messages.
 func (l *Link) Serve(b piece.Block) { l.outbox.serve(b) }
+
+// partWait is how long the other end may take to read our last words.
+const partWait = 3 * time.Second
+
+// Part is Close for who has said something that the other end is to hear: the connection ends when all that was queued
+// before is written and the other end has closed it too, in partWait at the latest. If it ended at once, the kernel
+// would throw away what the other end has not taken yet.
+func (l *Link) Part(why error) {
+	l.expected.forgetAll()
+	l.outbox.end()
+	late := time.AfterFunc(partWait, func() { l.Close(why) })
+	context.AfterFunc(l.ctx, func() { late.Stop() })
+}
 
 // Close ends the connection and takes all expectations back: once it has
 // returned, the reader claims no place any more. The first reason counts.

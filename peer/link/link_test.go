@@ -433,3 +433,34 @@ func BenchmarkReadBlocks(b *testing.B) {
 		}
 	}
 }
+
+// TestWhatWasSaidBeforePartingIsHeard: a connection that is closed while the other end's bytes lie unread is reset, and what it
+// has not taken yet is lost.
+func TestWhatWasSaidBeforePartingIsHeard(t *testing.T) {
+	for range 20 {
+		r := newRig(t, piece.BlockSize, piece.BlockSize)
+		want := wire.Append(nil, wire.Message{ID: wire.Extended, ExtID: 2, Payload: make([]byte, 1000)})
+		whole := bytes.Repeat(want, 200)
+		for range 200 {
+			r.Send(Chat, wire.Message{ID: wire.Extended, ExtID: 2, Payload: make([]byte, 1000)})
+		}
+		if _, err := r.peer.Write(wire.Append(nil, wire.Message{ID: wire.KeepAlive})); err != nil {
+			t.Fatal(err)
+		}
+		r.Part(ErrSlow)
+		got, err := io.ReadAll(r.peer)
+		if err != nil || !bytes.Equal(got, whole) {
+			t.Fatalf("%d of %d bytes are heard: %v", len(got), len(whole), err)
+		}
+		r.peer.Close()
+		r.end()
+	}
+}
+
+func TestWhoDoesNotHangUpWhenWePartIsHungUpOn(t *testing.T) {
+	r := newRig(t, piece.BlockSize, piece.BlockSize)
+	r.Part(ErrSlow)
+	if err := r.end(); !errors.Is(err, ErrSlow) {
+		t.Errorf("it ends with %v", err)
+	}
+}

@@ -44,6 +44,7 @@ type outbox struct {
 	waiting  int                 // bytes in messages
 	blocks   []piece.Block
 	closed   bool
+	ending   bool          // it is closed when nothing is left
 	wake     chan struct{} // holds one token when there may be something new
 }
 
@@ -94,6 +95,20 @@ func (o *outbox) close() {
 	o.signal()
 }
 
+// end closes the outbox as soon as all messages were taken. No block goes any more.
+func (o *outbox) end() {
+	o.mu.Lock()
+	o.ending, o.blocks = true, nil
+	o.mu.Unlock()
+	o.signal()
+}
+
+func (o *outbox) isEnding() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ending
+}
+
 func (o *outbox) signal() {
 	select {
 	case o.wake <- struct{}{}:
@@ -124,9 +139,13 @@ func (o *outbox) take(l *load, max int) bool {
 		}
 		l.blocks = append(l.blocks, o.blocks[:n]...)
 		o.blocks = slices.Delete(o.blocks, 0, n)
+		ending := o.ending
 		o.mu.Unlock()
 		if len(l.frames)+len(l.blocks) > 0 {
 			return true
+		}
+		if ending {
+			return false
 		}
 		<-o.wake
 	}

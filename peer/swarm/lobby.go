@@ -70,6 +70,7 @@ type Lobby struct {
 	// owned by Run
 	ext      *ext.Registry
 	guests   map[piece.PeerKey]*guest
+	parting  map[piece.PeerKey]bool // guests no more, whose connections end when they have heard our last words
 	lastKey  piece.PeerKey
 	book     *book
 	dialing  int
@@ -113,7 +114,7 @@ func NewLobby(o LobbyOptions) *Lobby {
 	}
 	l := &Lobby{
 		opt: o, house: o.rules(), inbox: make(chan *link.Batch, inboxSize), mail: newMailbox(), found: make(chan []byte, 1),
-		guests: make(map[piece.PeerKey]*guest), book: newBook(o.Rand),
+		guests: make(map[piece.PeerKey]*guest), parting: make(map[piece.PeerKey]bool), book: newBook(o.Rand),
 	}
 	l.book.most = l.house.dialAgain
 	t := ext.Torrent{
@@ -236,7 +237,7 @@ func (l *Lobby) join(ctx context.Context, now time.Time, conn net.Conn, p Candid
 		Key: key, Addr: p.Addr, Device: p.Device, Dialled: p.Dialled,
 		Seed:  func() bool { return false }, // not known
 		Send:  offering(g.Link),
-		Close: func(why error) { l.mail.put(func(_ context.Context, now time.Time) { l.drop(now, g, why) }) },
+		Close: func(why error) { l.mail.put(func(_ context.Context, now time.Time) { l.part(now, g, why) }) },
 	})
 	if p.Fast { // BEP 6: one of the three MUST be sent, and this is the true one
 		g.Send(link.Control, wire.Message{ID: wire.HaveNone})
@@ -244,6 +245,9 @@ func (l *Lobby) join(ctx context.Context, now time.Time, conn net.Conn, p Candid
 	g.Send(link.Control, wire.Message{ID: wire.Extended, Payload: greeting(l.opt.Hello, l.ext, p)})
 	g.log.Debug("peer joined", zap.Bool("dialled", p.Dialled))
 }
+
+// crowd is how many connections there are.
+func (l *Lobby) crowd() int { return len(l.guests) + len(l.parting) }
 
 // byKey returns the guests in the order in which they came.
 func (l *Lobby) byKey() []*guest {
@@ -261,6 +265,9 @@ func (l *Lobby) take(now time.Time, b *link.Batch) {
 	defer b.Recycle()
 	g := l.guests[b.Key]
 	if g == nil {
+		if b.Err != nil {
+			delete(l.parting, b.Key)
+		}
 		return
 	}
 	for i := range b.Items {
@@ -293,6 +300,17 @@ func (l *Lobby) drop(now time.Time, g *guest, why error) {
 	l.shelve(now, g, why)
 }
 
+// part is drop for an extension, which may have said something last that the guest is to hear.
+func (l *Lobby) part(now time.Time, g *guest, why error) {
+	if l.guests[g.key] != g {
+		return
+	}
+	g.Part(why)
+	l.forget(g, why)
+	l.shelve(now, g, why)
+	l.parting[g.key] = true
+}
+
 func (l *Lobby) forget(g *guest, why error) {
 	delete(l.guests, g.key)
 	l.ext.Leave(g.key)
@@ -320,7 +338,7 @@ func (l *Lobby) tick(now time.Time) {
 
 // dial asks for connections while there is room.
 func (l *Lobby) dial(now time.Time) {
-	for l.dialing < l.house.dials && len(l.guests)+l.dialing < l.house.guests && l.mayDial(now) {
+	for l.dialing < l.house.dials && l.crowd()+l.dialing < l.house.guests && l.mayDial(now) {
 		addr, ok := l.book.pick(now)
 		if !ok {
 			return

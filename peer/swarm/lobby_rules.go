@@ -122,7 +122,7 @@ func (l *Lobby) admit(now time.Time, p Candidate) (home netip.AddrPort, err erro
 		}
 	}
 	l.queue(now, p.Device)
-	if len(l.guests) >= l.house.guests && !l.makeRoom(now) {
+	if l.crowd() >= l.house.guests && !l.makeRoom(now) {
 		l.book.rest(now, home, time.Minute)
 		return home, ErrFull
 	}
@@ -190,7 +190,7 @@ func (l *Lobby) queue(now time.Time, device identity.Key) {
 
 // makeRoom ends the oldest connection: it has had its chance.
 func (l *Lobby) makeRoom(now time.Time) bool {
-	if l.house.grace == 0 {
+	if l.house.grace == 0 || len(l.guests) == 0 {
 		return false
 	}
 	oldest := l.byKey()[0]
