@@ -78,7 +78,7 @@ func ParseRequest(b []byte) (Request, error) {
 	if err := benc.Unmarshal(b, &m, requestLimits); err != nil {
 		return Request{}, fmt.Errorf("%w: %w", errRequest, err)
 	}
-	r := Request{Name: m.Name, Note: m.Note, Trackers: m.Trackers}
+	r := Request{Name: m.Name, Note: m.Note, Trackers: append([]string(nil), m.Trackers...)}
 	switch {
 	case ext.Line(m.Name, MaxName) != m.Name || noteOf(m.Note) != m.Note:
 		return Request{}, fmt.Errorf("%w: its name or note is too long, or no line of text", errRequest)
