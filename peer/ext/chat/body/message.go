@@ -35,7 +35,9 @@ func ParseText(b []byte) (Text, error) {
 		case 2:
 			t.ReplyTo = r.id()
 		case 3:
-			t.Mentions = append(t.Mentions, r.key())
+			if k := r.key(); k != (identity.Key{}) { // which is nobody's, and is not written
+				t.Mentions = append(t.Mentions, k)
+			}
 		}
 	}
 	if err := r.err(t.Text != "" && len(t.Mentions) <= MaxMentions); err != nil {
