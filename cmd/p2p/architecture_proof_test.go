@@ -44,6 +44,8 @@ var offences = []offence{
 		"piece/x.go", comment + "package piece\n\nimport _ \"net\"\n", "piece/x.go imports net"},
 	{"a pure package imports sync/atomic", "pure code has no world",
 		"peer/session/x.go", comment + "package session\n\nimport _ \"sync/atomic\"\n", "sync/atomic"},
+	{"a pure package starts goroutines", "pure code has no world",
+		"piece/x.go", comment + "package piece\n\nimport _ \"golang.org/x/sync/errgroup\"\n", "errgroup"},
 	{"a pure package logs", "pure code has no world",
 		"peer/wire/x.go", comment + "package wire\n\nimport _ \"go.uber.org/zap/zapcore\"\n", "zapcore"},
 	{"a pure package asks what time it is", "pure code has no world",

@@ -66,7 +66,7 @@ var pure = []string{
 var (
 	impureImports = []string{
 		"net", "net/http", "os", "os/exec", "os/signal", "io/ioutil", "sync", "sync/atomic", "context", "crypto/rand",
-		"log", "log/slog", "syscall", "unsafe", "go.uber.org/zap",
+		"log", "log/slog", "syscall", "unsafe", "runtime", "go.uber.org/zap", "golang.org/x/sync/errgroup",
 	}
 	impureFuncs = map[string][]string{
 		"time": {"Now", "Since", "Until", "After", "AfterFunc", "Sleep", "Tick", "NewTimer", "NewTicker"},

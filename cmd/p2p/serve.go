@@ -85,20 +85,16 @@ const nodeGrowth = 200
 // has slept its turn sooner.
 const nodeThreads = 2
 
-// hasten has messages go before files in this process, and returns what undoes that.
-func hasten() (undo func()) {
-	growth, threads := -2, 0
+// cores is how many this process may use, by the limits of its container too.
+var cores = runtime.GOMAXPROCS(0)
+
+// hasten has messages go before files in this process, unless its environment says otherwise.
+func hasten() {
 	if os.Getenv("GOGC") == "" {
-		growth = debug.SetGCPercent(nodeGrowth)
+		debug.SetGCPercent(nodeGrowth)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
-		threads = runtime.GOMAXPROCS(nodeThreads * runtime.NumCPU())
-	}
-	return func() {
-		if growth > -2 {
-			debug.SetGCPercent(growth)
-		}
-		runtime.GOMAXPROCS(threads) // 0 changes nothing
+		runtime.GOMAXPROCS(nodeThreads * cores)
 	}
 }
 
@@ -115,7 +111,7 @@ func (a *app) serve(parent context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	defer hasten()()
+	hasten()
 	ctx, release, stop := a.interruptible(parent)
 	defer release()
 	node, err := a.openPerson(ctx, options)

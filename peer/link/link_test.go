@@ -457,10 +457,24 @@ func TestWhatWasSaidBeforePartingIsHeard(t *testing.T) {
 	}
 }
 
+// half is a connection of which one direction can be closed, as of TCP; the other end does not care.
+type half struct{ net.Conn }
+
+func (half) CloseWrite() error { return nil }
+
 func TestWhoDoesNotHangUpWhenWePartIsHungUpOn(t *testing.T) {
-	r := newRig(t, piece.BlockSize, piece.BlockSize)
-	r.Part(ErrSlow)
-	if err := r.end(); !errors.Is(err, ErrSlow) {
-		t.Errorf("it ends with %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		inbox := make(chan *Batch, 16)
+		var wg sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		l, begin := Start(ctx, Config{Conn: half{ours}, Key: 7, Inbox: inbox}, &wg), time.Now()
+		l.Part(ErrSlow)
+		if b := <-inbox; !errors.Is(b.Err, ErrSlow) || time.Since(begin) != partWait {
+			t.Errorf("it ends after %v with %v", time.Since(begin), b.Err)
+		}
+		cancel()
+		wg.Wait()
+	})
 }

@@ -291,24 +291,23 @@ func (l *Lobby) take(now time.Time, b *link.Batch) {
 }
 
 // drop ends the connection of a guest, if it is still there.
-func (l *Lobby) drop(now time.Time, g *guest, why error) {
-	if l.guests[g.key] != g {
-		return
-	}
-	g.Close(why)
-	l.forget(g, why)
-	l.shelve(now, g, why)
-}
+func (l *Lobby) drop(now time.Time, g *guest, why error) { l.end(now, g, why, g.Close) }
 
 // part is drop for an extension, which may have said something last that the guest is to hear.
 func (l *Lobby) part(now time.Time, g *guest, why error) {
-	if l.guests[g.key] != g {
-		return
+	if l.end(now, g, why, g.Part) {
+		l.parting[g.key] = true
 	}
-	g.Part(why)
+}
+
+func (l *Lobby) end(now time.Time, g *guest, why error, hangUp func(error)) bool {
+	if l.guests[g.key] != g {
+		return false
+	}
+	hangUp(why)
 	l.forget(g, why)
 	l.shelve(now, g, why)
-	l.parting[g.key] = true
+	return true
 }
 
 func (l *Lobby) forget(g *guest, why error) {

@@ -36,7 +36,7 @@ func (t *Talk) owesFarewell(now time.Time, account, device identity.Key) bool {
 
 // farewell takes how far a former member's device is, sends what it lacks, and parts.
 func (t *Talk) farewell(now time.Time, l *link, b []byte) error {
-	m, err := room.ParseNews(b, func(*room.Event) bool { return true }) // no event of his is taken
+	m, err := room.ParseNews(b, func(*room.Event) bool { return true }, room.InOrder) // no event of his is taken
 	if err != nil || !m.Hello {
 		return err
 	}

@@ -178,7 +178,7 @@ func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 		}
 		t.start(l, false)
 	}
-	m, err := room.ParseNews(b, t.store.Room.Knows)
+	m, err := room.ParseNews(b, t.store.Room.Knows, onAllCores)
 	if err != nil {
 		return err
 	}

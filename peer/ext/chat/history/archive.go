@@ -170,7 +170,7 @@ func (a *Archive) close() error {
 		a.index.stop()
 	}
 	if a.ink != nil {
-		err = a.ink.stop()
+		err = a.ink.close()
 	}
 	if a.index != nil {
 		err = errors.Join(err, a.index.close())
@@ -188,15 +188,12 @@ func (a *Archive) close() error {
 // used again, and whoever has to wait for the disk meanwhile waits for that too: tens of milliseconds. So it is made
 // when nobody has written for a while, or when the log has become long.
 type drain struct {
-	db   *sql.DB
-	wake chan struct{}
-	quit chan struct{}
-	done sync.WaitGroup
+	db *sql.DB
+	lull
 
-	mu    sync.Mutex
-	debt  int  // rows written since it ran
-	wipe  bool // what was deleted is still in the log
-	quiet *time.Timer
+	mu   sync.Mutex
+	debt int  // rows written since it ran
+	wipe bool // what was deleted is still in the log
 }
 
 // When it runs: after so many rows and nothing more for drainPause, or after drainMost rows, when the log is some 40 MiB.
@@ -214,20 +211,9 @@ func startDrain(source string) (*drain, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	d := &drain{db: db, wake: make(chan struct{}, 1), quit: make(chan struct{})}
-	d.quiet = time.AfterFunc(drainPause, d.poke)
-	d.quiet.Stop()
-	d.done.Add(1)
-	go d.run()
+	d := &drain{db: db}
+	d.start(drainPause, d.copy)
 	return d, nil
-}
-
-// poke has it run.
-func (d *drain) poke() {
-	select {
-	case d.wake <- struct{}{}:
-	default: // it will see this too
-	}
 }
 
 // wrote is called after each transaction, and never waits.
@@ -240,41 +226,31 @@ func (d *drain) wrote(rows int, deleted bool) {
 	case d.wipe || d.debt >= drainMost:
 		d.poke()
 	case d.debt >= drainSome:
-		d.quiet.Reset(drainPause)
+		d.later()
 	}
 }
 
-// run copies whenever it is woken. A copy that fails, since the disk is full or a reader is in the way, is
+// copy copies the log. A copy that fails, since the disk is full or a reader is in the way, is
 // tried again after the next transactions, or at Close: the log holds all of it.
-func (d *drain) run() {
-	defer d.done.Done()
-	for {
-		select {
-		case <-d.quit:
-			return
-		case <-d.wake:
-		}
+func (d *drain) copy() {
+	d.mu.Lock()
+	wipe := d.wipe
+	d.wipe, d.debt = false, 0
+	d.mu.Unlock()
+	if !wipe {
+		_, _ = d.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+		return
+	}
+	var busy, pages, copied int
+	err := d.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &copied)
+	if err != nil || busy != 0 {
 		d.mu.Lock()
-		wipe := d.wipe
-		d.wipe, d.debt = false, 0
+		d.wipe = true
 		d.mu.Unlock()
-		if !wipe {
-			_, _ = d.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-			continue
-		}
-		var busy, pages, copied int
-		err := d.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &copied)
-		if err != nil || busy != 0 {
-			d.mu.Lock()
-			d.wipe = true
-			d.mu.Unlock()
-		}
 	}
 }
 
-func (d *drain) stop() error {
-	close(d.quit)
-	d.done.Wait()
-	d.quiet.Stop()
+func (d *drain) close() error {
+	d.stop()
 	return d.db.Close()
 }

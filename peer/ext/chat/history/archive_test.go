@@ -419,10 +419,7 @@ func TestALineIsFoundByTheStartOfItsID(t *testing.T) {
 }
 
 func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
-	rng := seeded(7)
-	ann, birth := founder(t, rng)
-	k := keep(t, ann.room.ID(), history.Options{})
-	k.take(birth)
+	ann, k := begun(t, 7, history.Options{})
 	x := ann.say("committed")
 	k.take(x)
 	history.LimitPages(k.Archive, 64)
@@ -509,10 +506,7 @@ func TestADeleteThatComesToCountDeletes(t *testing.T) {
 // sees; neither after a close in between, nor when a text is deleted before it came in.
 func TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, o history.Options) {
-		rng := seeded(11)
-		ann, birth := founder(t, rng)
-		k := keep(t, ann.room.ID(), o)
-		k.take(birth)
+		ann, k := begun(t, 11, o)
 		const n = 200 // more than come in at once
 		var fleeting parcel
 		for i := range n {
@@ -535,6 +529,12 @@ func TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce(t *testing.T) {
 		k.take(ann.say("and one more in common"))
 		count("common", n)
 		count(fmt.Sprintf("word%d", n/2), 0)
+		last := ann.say("the last, fleeting")
+		k.take(last, ann.write(room.Delete, last.event.ID[:]))
+		count("fleeting", 0)
+		if history.Behind(k.Archive) {
+			t.Error("every search looks for a text that is gone")
+		}
 		k.shut()
 		k.open(ann.room.ID())
 		count("common", n)
@@ -545,10 +545,7 @@ func TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce(t *testing.T) {
 // TestWhatWasJustCommittedIsToldAsItIsOnDisk compares what is kept in memory of the last commits with what is read.
 func TestWhatWasJustCommittedIsToldAsItIsOnDisk(t *testing.T) {
 	both(t, func(t *testing.T, o history.Options) {
-		rng := seeded(12)
-		ann, birth := founder(t, rng)
-		k := keep(t, ann.room.ID(), o)
-		k.take(birth)
+		ann, k := begun(t, 12, o)
 		said := ann.say("first")
 		k.take(said, ann.say("second"))
 		k.take(ann.say("third"))

@@ -96,7 +96,10 @@ func (c *commit) run(out room.Outcome) error {
 			return err
 		}
 	}
-	if err := errors.Join(c.saveHeads(), c.saveLogs()); err != nil {
+	if err := c.saveHeads(); err != nil {
+		return err
+	}
+	if err := c.saveLogs(); err != nil {
 		return err
 	}
 	deletes, err := c.count(out.Recount)

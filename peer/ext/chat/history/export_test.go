@@ -73,6 +73,9 @@ func Multiply(a *Archive, n int, text func(i int) string) error {
 	return err
 }
 
+// Behind reports whether the next search has texts to take into the index first.
+func Behind(a *Archive) bool { return a.index.upto.Load() < a.index.newest.Load() }
+
 // WaitsForDisk reports whether the last transaction did.
 func WaitsForDisk(a *Archive) bool {
 	a.write.mu.Lock()

@@ -215,6 +215,7 @@ func (l *Log) Body(m *room.Meta) []byte {
 	}
 	key := l.archive.box.key(m.ID)
 	if body, ok := l.read[[32]byte(key)]; ok {
+		delete(l.read, [32]byte(key)) // so that nothing stays when all of it was asked for
 		return body
 	}
 	d, rows := l.devices[m.Author], l.bodies.rows(m.Author, m.Seq)

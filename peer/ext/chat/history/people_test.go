@@ -174,6 +174,15 @@ func keep(t testing.TB, id room.ID, o history.Options) *keeper {
 	return k
 }
 
+// begun returns somebody who has founded a room, and an archive that has that.
+func begun(t testing.TB, seed uint64, o history.Options) (*person, *keeper) {
+	t.Helper()
+	p, birth := founder(t, seeded(seed))
+	k := keep(t, p.room.ID(), o)
+	k.take(birth)
+	return p, k
+}
+
 func (k *keeper) open(id room.ID) {
 	k.t.Helper()
 	a, err := history.Open(k.path, k.options)

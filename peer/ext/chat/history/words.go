@@ -33,10 +33,7 @@ type wordIndex struct {
 	// Of the table. All texts up to the event numbered upto are in it, which changes within transactions alone; the last
 	// one that there is belongs to the event numbered newest.
 	upto, newest atomic.Int64
-	quiet        *time.Timer
-	wake         chan struct{}
-	quit         chan struct{}
-	done         sync.WaitGroup
+	lull
 
 	build sync.Mutex // of one build
 	mu    sync.Mutex
@@ -52,7 +49,7 @@ type wordIndex struct {
 const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
 
 func (a *Archive) openWords() (*wordIndex, error) {
-	x := &wordIndex{archive: a, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	x := &wordIndex{archive: a}
 	if a.box.plain() {
 		return x, x.follow()
 	}
@@ -79,18 +76,8 @@ func (x *wordIndex) follow() error {
 	}
 	x.upto.Store(upto)
 	x.newest.Store(newest)
-	x.quiet = time.AfterFunc(indexPause, x.poke)
-	x.done.Add(1)
-	go x.run()
+	x.start(indexPause, x.catchUp)
 	return nil
-}
-
-// poke has the table brought up to date. It never waits.
-func (x *wordIndex) poke() {
-	select {
-	case x.wake <- struct{}{}:
-	default: // it will see this too
-	}
 }
 
 // When the table is brought up to date: after indexPause without new texts, since it takes as long as what it waits for, or
@@ -100,25 +87,12 @@ const (
 	indexMost  = 32_768
 )
 
-// run takes in what there is whenever it is woken.
-func (x *wordIndex) run() {
-	defer x.done.Done()
-	for {
-		select {
-		case <-x.quit:
-			return
-		case <-x.wake:
-		}
-		for more := true; more; {
-			select {
-			case <-x.quit:
-				return
-			default:
-			}
-			var err error
-			if more, err = x.take(takeAtOnce); err != nil {
-				break // a search tries it again, and tells
-			}
+// catchUp takes in what there is.
+func (x *wordIndex) catchUp() {
+	for more := true; more && !x.stopping(); {
+		var err error
+		if more, err = x.take(takeAtOnce); err != nil {
+			return // a search tries it again, and tells
 		}
 	}
 }
@@ -131,11 +105,15 @@ const takeAtOnce = 64
 func (x *wordIndex) take(n int) (more bool, err error) {
 	w, upto, texts := x.archive.write, int64(0), 0
 	err = w.transaction(false, func() error {
+		newest := x.newest.Load()
 		changes, last, err := x.texts(w.rows, x.upto.Load(), n)
 		if err != nil {
 			return err
 		}
 		upto, texts = last, len(changes)
+		if texts < n { // of what is newer nothing is left
+			upto = max(upto, newest)
+		}
 		for i := range changes {
 			if c := &changes[i]; c.text != "" {
 				if err := w.exec("INSERT INTO words (rowid, text, room) VALUES (?, ?, ?)", c.n, terms(c.text), scope(c.room)); err != nil {
@@ -195,7 +173,7 @@ func (x *wordIndex) commit(changes []wordChange) {
 		if x.newest.Load()-x.upto.Load() >= indexMost {
 			x.poke()
 		} else {
-			x.quiet.Reset(indexPause)
+			x.later()
 		}
 		return
 	}
@@ -406,15 +384,6 @@ func (x *wordIndex) keep() error {
 		return fmt.Errorf("keep the index of words: %w", errors.Join(err, os.Remove(whole)))
 	}
 	return os.Rename(whole, x.path())
-}
-
-// stop ends the goroutine, before anything that it uses is closed.
-func (x *wordIndex) stop() {
-	close(x.quit)
-	x.done.Wait()
-	if x.quiet != nil {
-		x.quiet.Stop()
-	}
 }
 
 func (x *wordIndex) close() error {

@@ -4,10 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
-	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"p2p/peer/identity"
 )
@@ -111,11 +108,27 @@ func sorted[V any](m map[identity.Key]V) []identity.Key {
 
 // ParseMessage reads what AppendTo has written, and verifies all events in it. b is not
 // kept. It allocates in proportion to b, whatever the counts in it say.
-func ParseMessage(b []byte) (Message, error) { return ParseNews(b, func(*Event) bool { return false }) }
+func ParseMessage(b []byte) (Message, error) {
+	return ParseNews(b, func(*Event) bool { return false }, InOrder)
+}
+
+// Every calls holds with the numbers from 0 to n-1, in any order and on any goroutines, and reports whether all hold. It
+// is how who has several cores spreads the verification of a long message over them.
+type Every func(n int, holds func(i int) bool) bool
+
+// InOrder is the Every of one goroutine.
+func InOrder(n int, holds func(i int) bool) bool {
+	for i := range n {
+		if !holds(i) {
+			return false
+		}
+	}
+	return true
+}
 
 // ParseNews is ParseMessage for a member who has those events already that known reports: they are not verified
 // again, since an id is a hash and nothing that is said of the event beside it is looked at.
-func ParseNews(b []byte, known func(*Event) bool) (Message, error) {
+func ParseNews(b []byte, known func(*Event) bool, every Every) (Message, error) {
 	var m Message
 	if len(b) > MaxMessage {
 		return m, fmt.Errorf("%w: the message is too long", ErrMalformed)
@@ -135,8 +148,8 @@ func ParseNews(b []byte, known func(*Event) bool) (Message, error) {
 	if p.bad {
 		return Message{}, fmt.Errorf("%w: the message cannot be read", ErrMalformed)
 	}
-	if err := verify(m.Events, p.unsure); err != nil {
-		return Message{}, err
+	if !every(len(p.unsure), func(i int) bool { return m.Events[p.unsure[i].event].Event.signs(p.unsure[i].head) }) {
+		return Message{}, ErrForged
 	}
 	return m, nil
 }
@@ -145,30 +158,6 @@ func ParseNews(b []byte, known func(*Event) bool) (Message, error) {
 type unsure struct {
 	event int    // its place among the events
 	head  []byte // its header, encoded
-}
-
-// verifyAtOnce is how many signatures one goroutine verifies: a tenth of a millisecond each.
-const verifyAtOnce = 16
-
-// verify verifies events, those of a long message on all cores: it is what takes longest when somebody catches up.
-func verify(events []Sent, all []unsure) error {
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for part := range slices.Chunk(all, verifyAtOnce) {
-		check := func() error {
-			for _, u := range part {
-				if !events[u.event].Event.signs(u.head) {
-					return ErrForged
-				}
-			}
-			return nil
-		}
-		if len(all) <= verifyAtOnce {
-			return check()
-		}
-		group.Go(check)
-	}
-	return group.Wait()
 }
 
 // order is where a field stands in a message, 0 for what is no field.

@@ -63,14 +63,14 @@ func TestWhatIsKnownIsNotVerifiedAgainAndWhatIsNotIs(t *testing.T) {
 	m, _ := ann.shelf.Find(ann.wrote[0])
 	m.Signature[0] ^= 1
 	forged := (&room.Message{Events: []room.Sent{{Event: m.Event}}}).AppendTo(nil)
-	if _, err := room.ParseNews(forged, func(*room.Event) bool { return false }); err == nil {
+	if _, err := room.ParseNews(forged, func(*room.Event) bool { return false }, room.InOrder); err == nil {
 		t.Error("a forged event is taken for news")
 	}
-	if got, err := room.ParseNews(forged, func(e *room.Event) bool { return e.ID == m.ID }); err != nil || got.Events[0].Event.ID != m.ID {
+	if got, err := room.ParseNews(forged, func(e *room.Event) bool { return e.ID == m.ID }, room.InOrder); err != nil || got.Events[0].Event.ID != m.ID {
 		t.Errorf("a known event is %+v: %v", got, err)
 	}
 	proof := (&room.Message{Proofs: []room.Proof{{A: m.Event, B: m.Event}}}).AppendTo(nil)
-	if _, err := room.ParseNews(proof, func(*room.Event) bool { return true }); err == nil {
+	if _, err := room.ParseNews(proof, func(*room.Event) bool { return true }, room.InOrder); err == nil {
 		t.Error("a proof is not verified")
 	}
 }
