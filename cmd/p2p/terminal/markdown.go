@@ -167,7 +167,7 @@ func (w *writer) inlines(n ast.Node, st style, to *line, flush func()) {
 		inner := st
 		switch c := c.(type) {
 		case *ast.Text:
-			add(unescape(c, w.source), st)
+			add(clean(unescape(c, w.source)), st) // the line breaks within code are blanks (CommonMark 6.1)
 			if c.SoftLineBreak() || c.HardLineBreak() {
 				flush()
 			}

@@ -10,6 +10,16 @@ import (
 // settled is how long after many messages a node has nothing more to do for them.
 const settled = 4 * time.Second
 
+// settle waits for what a node does after many messages, such as indexing: it is no part of what is measured next.
+func settle(ctx context.Context) error {
+	select {
+	case <-time.After(settled):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // CatchUp stops the node of the second person, has the first one write messages to him, and returns how long it takes
 // from the start of that node until all of them are in its history.
 func (c *Crowd) CatchUp(ctx context.Context, messages, outstanding int) (time.Duration, error) {
@@ -32,10 +42,8 @@ func (c *Crowd) CatchUp(ctx context.Context, messages, outstanding int) (time.Du
 	if err != nil {
 		return 0, err
 	}
-	select { // what the writer does afterwards, such as indexing, is not part of it
-	case <-time.After(settled):
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	if err := settle(ctx); err != nil {
+		return 0, err
 	}
 	begin := time.Now()
 	if err := c.start(ctx, absent); err != nil {

@@ -50,6 +50,9 @@ func (c *Crowd) Search(ctx context.Context, messages, searches int, told func(in
 		return s, err
 	}
 	s.Filled = time.Since(begin).Seconds()
+	if err := settle(ctx); err != nil {
+		return s, err
+	}
 	rng := rand.New(rand.NewPCG(2, 2))
 	for i := range searches {
 		q := query(rng, i)
