@@ -85,18 +85,34 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 		Use: "logout", Short: a.text.Say("account.logout.short"), Example: "p2p account logout\np2p account logout --forget", Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				_, err := c.Logout(ctx, request(&p2pv1.LogoutRequest{Forget: forget}))
-				if err == nil && forget { // with what was typed and not sent
-					if err = os.Remove(terminalState(c.Node.Profile)); errors.Is(err, fs.ErrNotExist) {
-						err = nil
+				r, err := c.Logout(ctx, request(&p2pv1.LogoutRequest{Forget: forget}))
+				if err != nil {
+					return err
+				}
+				if forget { // with what was typed and not sent
+					if err := os.Remove(terminalState(c.Node.Profile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+						return err
 					}
 				}
-				return err
+				return a.printUntold(r.Msg, c.Node.DeviceLabel)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&forget, "forget", false, a.text.Say("account.forget"))
 	return cmd
+}
+
+// printUntold says what is left to be done when the directory could not be told that a device is gone.
+func (a *app) printUntold(r *p2pv1.LogoutResponse, device string) error {
+	if r.Untold == nil {
+		return nil
+	}
+	if a.globals.json {
+		return a.emitMessage("logout", r)
+	}
+	why, _ := api.ExplainReason(a.text, r.Untold)
+	a.say("account.untold", why, safe(device))
+	return nil
 }
 
 func (a *app) renameCommand(p *profileFlags) *cobra.Command {

@@ -52,7 +52,7 @@ func (a *app) printContacts(contacts []*p2pv1.Contact) error {
 			}
 			continue
 		}
-		rows = append(rows, []string{c.Name, a.presence(c.Presence, c.LastSeen, time.Now()), a.path(c.Path, c.RttMicros), a.contactState(c)})
+		rows = append(rows, []string{c.Name, a.contactPresence(c), a.path(c.Path, c.RttMicros), a.contactState(c)})
 	}
 	return a.printPainted(rows, func(row, column int, s string) string {
 		if row > 0 && column < 2 {
@@ -60,6 +60,14 @@ func (a *app) printContacts(contacts []*p2pv1.Contact) error {
 		}
 		return s
 	})
+}
+
+// contactPresence returns a contact's presence for people: who is none yet, or any more, is not seen.
+func (a *app) contactPresence(c *p2pv1.Contact) string {
+	if c.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
+		return "-"
+	}
+	return a.presence(c.Presence, c.LastSeen, time.Now())
 }
 
 // contactState says how things stand with a contact.
@@ -82,7 +90,10 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if known := c.DirectoryName; known != "" && !strings.EqualFold(known, c.Name) && c.ChangedKey == "" {
 		words = append(words, a.text.Say("contact.known_as", known))
 	}
-	if c.Note != "" {
+	if text := c.PresenceText; text != "" {
+		words = append(words, a.text.Say("contact.note", safe(text)))
+	}
+	if c.Note != "" && (c.State == p2pv1.ContactState_CONTACT_STATE_ASKED || c.State == p2pv1.ContactState_CONTACT_STATE_ASKS) {
 		words = append(words, a.text.Say("contact.note", c.Note))
 	}
 	return strings.Join(words, ", ")

@@ -82,9 +82,10 @@ func (a *app) attach(ctx context.Context, p *profileFlags) (*api.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	return api.Attach(ctx, profile, []string{
+	command := []string{
 		self, "serve", "--profile", profile, "--linger", p.linger.String(), "--lang", a.text.Lang(), "--log-level", "info", "--json=false",
-	})
+	}
+	return api.Attach(ctx, profile, append(command, keptFlags(profile)...))
 }
 
 // withNode runs do with the node of the profile, which it starts if there is none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,45 @@ func TestTheNodeServesUntilItIsToldToStop(t *testing.T) {
 	}
 	_, errs = p2pWith(t, exitNotFound, []string{"serve", "--stop"}, env)
 	oneLineSays(t, errs, "no node")
+}
+
+// A node that was killed leaves its flags to the one that is started in its place.
+func TestANodeThatIsStartedAgainHasTheFlagsOfTheOneBefore(t *testing.T) {
+	dir := folder(t, map[string]string{"pass": "sesame"})
+	pass := filepath.Join(dir, "pass")
+	f := newFakePerson()
+	env, p := withPerson(t, f, "-u", "500K", "--listen", ":7000", "--tracker", "udp://a.test:1", "--tracker", "udp://b.test:1", "--passphrase-file", pass, "--linger", "1h")
+	profile := filepath.Dir(strings.TrimSpace(strings.TrimPrefix(p.errs.until(t, "node.sock"), "programs: ")))
+	want := []string{"--listen=:7000", "--tracker=udp://a.test:1", "--tracker=udp://b.test:1", "--up-limit=500K", "--passphrase-file=" + pass}
+	if got := keptFlags(profile); !slices.Equal(got, want) {
+		t.Fatalf("while it runs it keeps %q", got)
+	}
+	limit, tracked := f.options.UpLimit, f.options.Trackers
+	p2pWith(t, exitDone, []string{"serve", "--stop"}, env)
+	p.wait()
+	if got := keptFlags(profile); len(got) > 0 {
+		t.Errorf("after a good end %q are kept", got)
+	}
+	again := newFakePerson()
+	withPerson(t, again, want...)
+	if again.options.UpLimit != limit || !slices.Equal(again.options.Trackers, tracked) || again.options.Listen != f.options.Listen {
+		t.Errorf("started again with them it is %+v", again.options)
+	}
+}
+
+func TestWhatTheDirectoryWasNotToldIsSaid(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	if _, errs := p2pWith(t, exitDone, []string{"account", "logout", "--forget"}, env); errs != "" {
+		t.Errorf("it says %q", errs)
+	}
+	f.untold = api.Problem(api.Unreachable, "url", "http://d.test", "problem", api.Rejected)
+	_, errs := p2pWith(t, exitDone, []string{"account", "logout", "--forget"}, env)
+	oneLineSays(t, errs, "has forgotten all", "http://d.test", "p2p account revoke laptop")
+	out, _ := p2pWith(t, exitDone, []string{"account", "logout", "--forget", "-j"}, env)
+	if o := object(t, out); o["message_type"] != "logout" || o["untold"].(map[string]any)["key"] != api.Unreachable {
+		t.Errorf("it prints %s", out)
+	}
 }
 
 func TestANodeThatLingersEndsByItself(t *testing.T) {

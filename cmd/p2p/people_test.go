@@ -29,6 +29,7 @@ type fakePerson struct {
 	version  string
 	messages []*p2pv1.Message
 	joined   *p2pv1.Conversation // the room behind a link, once an event tells of it
+	untold   *p2pv1.Reason       // what the directory does not hear of a logout for
 }
 
 func newFakePerson() *fakePerson {
@@ -75,6 +76,10 @@ func (f *fakePerson) Register(_ context.Context, r *connect.Request[p2pv1.Regist
 
 func (f *fakePerson) Login(_ context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
 	return nil, api.Fail(connect.CodeUnauthenticated, api.WrongPassword)
+}
+
+func (f *fakePerson) Logout(context.Context, *connect.Request[p2pv1.LogoutRequest]) (*connect.Response[p2pv1.LogoutResponse], error) {
+	return answer(&p2pv1.LogoutResponse{Untold: f.untold})
 }
 
 func (f *fakePerson) AddContact(_ context.Context, r *connect.Request[p2pv1.AddContactRequest]) (*connect.Response[p2pv1.AddContactResponse], error) {

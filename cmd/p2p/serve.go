@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -45,6 +46,7 @@ type serveFlags struct {
 	trackers                                                      []string
 	linger                                                        units.Duration
 	stop                                                          bool
+	again                                                         []string // arguments to start it again with
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -55,6 +57,10 @@ func (a *app) serveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.stop {
 				return a.stopServing(cmd.Context(), f)
+			}
+			var err error
+			if f.again, err = given(cmd.Flags()); err != nil {
+				return err
 			}
 			return a.serve(cmd.Context(), f)
 		},
@@ -118,6 +124,9 @@ func (a *app) serve(parent context.Context, f serveFlags) error {
 	if err != nil {
 		return errors.Join(a.openFailure(ctx, err), server.Close())
 	}
+	if err := keepFlags(doors.Profile, f.again); err != nil {
+		a.log.Warn("the flags are not kept for a node that is started again", zap.Error(err))
+	}
 	var beside sync.WaitGroup
 	beside.Go(func() {
 		select {
@@ -140,7 +149,7 @@ func (a *app) serve(parent context.Context, f serveFlags) error {
 	beside.Wait()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	return errors.Join(err, node.Close(limit))
+	return errors.Join(err, node.Close(limit), forgetFlags(doors.Profile))
 }
 
 // openPerson opens the node. Its history may want a passphrase, which somebody at a terminal can tell.

@@ -71,6 +71,8 @@ var explained = map[string]struct {
 	NotContact:         {"reason.not_contact", []string{"who"}},
 	DevicesFull:        {"reason.devices_full", nil},
 	BadDirectory:       {"reason.bad_directory", []string{"url"}},
+	BadPresenceText:    {"reason.bad_presence_text", []string{"limit"}},
+	RevokedHere:        {"reason.revoked_here", nil},
 
 	Rejected:       {"problem.rejected", nil},
 	TimedOut:       {"problem.timed_out", nil},

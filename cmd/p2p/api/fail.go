@@ -24,6 +24,7 @@ const (
 	NoDirectory    = "no_directory"    // none is set
 	Unreachable    = "unreachable"     // the directory: url, problem
 	BadDirectory   = "bad_directory"   // it is none: url
+	RevokedHere    = "revoked_here"    // this device is the account's no more
 	NameTaken      = "name_taken"      // at the directory: name
 	BadName        = "bad_name"        // the directory does not take it: name, rule; and min, max (characters)
 	WrongPassword  = "wrong_password"  // or no such account, which the directory does not tell apart
@@ -71,6 +72,7 @@ const (
 	NoSuchPath         = "no_such_path"         // on this machine: path
 	BadFileName        = "bad_file_name"        // it would lead out of a folder, or is too long: path
 	TooManyFiles       = "too_many_files"       // for one offer: path
+	BadPresenceText    = "bad_presence_text"    // limit (bytes)
 	DiskFull           = "disk_full"            //
 )
 

@@ -61,6 +61,20 @@ func (c *certificates) owner(device identity.Key) identity.Key {
 	return identity.Key{}
 }
 
+// revoked reports whether the account has taken a device's certificate back.
+func (c *certificates) revoked(device identity.Key) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.devices[device].Revoked
+}
+
+// label returns what a device is called.
+func (c *certificates) label(device identity.Key) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.devices[device].Label
+}
+
 // all returns the certificates of an account, its revoked devices too, the oldest first.
 func (c *certificates) all(account identity.Key) []identity.Certificate {
 	c.mu.Lock()

@@ -87,11 +87,16 @@ func TestWhoIsBlockedNoticesNothingAndSeesNothing(t *testing.T) {
 func TestBothListsForgetWhoWasRemoved(t *testing.T) {
 	alice, bob := two(t)
 	eventually(t, "they are connected", func() bool { return alice.contact("bob").Path != p2pv1.Path_PATH_UNSPECIFIED })
+	alice.say("bob", "a secret")
+	old := alice.contact("bob").Conversation
 	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
 	eventually(t, "neither has the other", func() bool { return alice.contact("bob").State == removed && bob.contact("alice").State == removed })
 	befriend(t, alice, bob, "alice", "bob")
 	bob.say("alice", "sorry")
 	eventually(t, "they talk again", alice.has("bob", "sorry"))
+	if got := alice.texts(old); len(got) != 1 || got[0] != "a secret" {
+		t.Errorf("by its id the conversation from before says %q", got)
+	}
 }
 
 func TestContactsAndConversationsOutliveTheProcess(t *testing.T) {

@@ -82,6 +82,9 @@ func (c *conversation) close(ctx context.Context) {
 // nothing before (welcome), and sent away when it does not. So may one of somebody who was removed: it is told that,
 // and sent away. Any goroutine may call it.
 func (c *conversation) admits(device identity.Key) bool {
+	if c.node.known.revoked(device) {
+		return false
+	}
 	account := c.owner(device)
 	return account.IsZero() || c.belongs(account) || c.mayHear(account)
 }
@@ -94,8 +97,12 @@ func (c *conversation) mayHear(account identity.Key) bool {
 // trusts reports whether a device is that of somebody who belongs here. Any goroutine may call it.
 func (c *conversation) trusts(device identity.Key) bool { return c.belongs(c.owner(device)) }
 
-// owner returns whose a device is, zero for unknown.
+// owner returns whose a device is, zero for unknown. One that was revoked is nobody's, also where the room does not know of that
+// yet.
 func (c *conversation) owner(device identity.Key) identity.Key {
+	if c.node.known.revoked(device) {
+		return identity.Key{}
+	}
 	if account := c.node.known.owner(device); !account.IsZero() {
 		return account
 	}
@@ -159,7 +166,7 @@ func (c *conversation) sees(s presence.Seen) {
 	if card := s.State.Card; !card.IsZero() {
 		n.introduced(card)
 	}
-	g := glimpse{account: s.Account, away: s.State.Away, addr: s.Addr.Addr(), rtt: s.RTT}
+	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), rtt: s.RTT}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
 	}
@@ -183,15 +190,15 @@ func (n *Node) state() presence.State {
 	return presence.State{Name: name, Away: away, Certificates: certs}
 }
 
-// state is what this device tells those of itself who are in the room. By which name a directory knows the account is for
-// contacts and its own devices alone.
+// state is what this device tells those of itself who are in the room. By which name a directory knows the account, and what
+// it says of being away, is for contacts and its own devices alone.
 func (c *conversation) state() presence.State {
 	n := c.node
 	s := n.state()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if p := n.book.places[swarmOf(c.id).String()]; n.self != nil && (c.own || p != nil && !p.With.IsZero()) {
-		s.Card = n.self.card
+		s.Card, s.Text = n.self.card, n.away.text
 	}
 	return s
 }

@@ -206,7 +206,7 @@ func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Ans
 		return c.isFull()
 	}
 	n.faces.called(v.Account, cut(r.Name, maxNameLen))
-	n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account) })
+	time.AfterFunc(n.turn(), func() { n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account) }) })
 	return knock.Answer{Verdict: knock.Received} // he is told when it is so
 }
 
@@ -233,9 +233,27 @@ func (c *conversation) isFull() knock.Answer {
 	return knock.Answer{Verdict: knock.Refused, Why: knock.Full, Limit: c.talk.Options().Limit}
 }
 
+// turnTime is how long a device leaves to another one of the account to do what each of them would do.
+const turnTime = 2 * time.Second
+
+// turn returns for how long to wait until others of the account's devices, which are asked the same, have done it: what two
+// do at once stands in the history twice. The caller holds mu.
+func (n *Node) turn() (wait time.Duration) {
+	me := n.self.deviceKey()
+	for device := range n.faces.of(n.self.accountKey()).devices {
+		if device.Compare(me) < 0 {
+			wait += turnTime
+		}
+	}
+	return wait
+}
+
 // letIn adds somebody to a room, and tells him. Others may have come, or the rules have changed, since he rang.
 func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key) {
-	_, err := c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member})
+	var err error
+	if c.talk.Role(account) == room.Nobody {
+		_, err = c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member})
+	}
 	answer := knock.Answer{Verdict: knock.Accepted, Room: c.id, Addrs: c.addrs()}
 	switch {
 	case err == nil, c.talk.Role(account) != room.Nobody: // another device has let him in
@@ -320,7 +338,7 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.tellRoom(p.Room, false)
 	// Until now programs knew the place by its swarm.
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
-		Id: p.Swarm, Name: p.Name, Left: true, Reason: p.Refused.view(),
+		Id: p.Swarm, Name: p.Name, Left: true, Reason: p.Refused.view(), Became: textID(p.Room),
 	}}})
 }
 

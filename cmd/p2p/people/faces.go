@@ -39,6 +39,7 @@ type contactPoint struct {
 type glimpse struct {
 	account identity.Key
 	away    bool
+	text    string // what he says of it
 	addr    netip.Addr
 	rtt     time.Duration
 }
@@ -46,6 +47,7 @@ type glimpse struct {
 // sight is how somebody is now.
 type sight struct {
 	presence p2pv1.Presence
+	text     string // what he says of being away
 	path     p2pv1.Path
 	rtt      time.Duration
 	seen     int64
@@ -198,6 +200,7 @@ func (f *faces) look(account identity.Key) sight {
 			continue
 		}
 		there(at.device, g.away)
+		s.text = max(s.text, g.text) // of several devices the same one each time
 		if s.path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < s.rtt {
 			s.path, s.rtt = pathOf(g.addr), g.rtt
 		}
@@ -207,12 +210,15 @@ func (f *faces) look(account identity.Key) sight {
 			there(d.Certificate.Device, d.Away)
 		}
 	}
+	if s.presence != p2pv1.Presence_PRESENCE_AWAY {
+		s.text = ""
+	}
 	return s
 }
 
 // like reports whether two look the same to people; the round trip changes all the time.
 func (s sight) like(o sight) bool {
-	return s.presence == o.presence && s.path == o.path && maps.Equal(s.devices, o.devices)
+	return s.presence == o.presence && s.text == o.text && s.path == o.path && maps.Equal(s.devices, o.devices)
 }
 
 // pathOf says what kind of address somebody is reached at.

@@ -108,6 +108,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 	}
 	c.join(ctx)
 	if change.Recount {
+		n.disown(ctx, c)
 		c.swarm.Review()
 		n.files.review(c.id)
 		n.settle(ctx, c)
@@ -130,6 +131,7 @@ func (n *Node) ownChanged(ctx context.Context, c *conversation, change chat.Chan
 	news := n.read(change.Added)
 	if change.Recount {
 		c.join(ctx)
+		n.disown(ctx, c)
 		c.swarm.Review()
 	}
 	if !news {

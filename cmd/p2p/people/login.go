@@ -19,7 +19,9 @@ import (
 
 // Register implements p2pv1connect.PeopleHandler.
 func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRequest]) (*connect.Response[p2pv1.RegisterResponse], error) {
-	n.note(r.Msg.Directory, r.Msg.DeviceLabel)
+	if err := n.note(r.Msg.Directory, r.Msg.DeviceLabel); err != nil {
+		return nil, err
+	}
 	url, err := n.directoryURL()
 	if err != nil {
 		return nil, err
@@ -57,7 +59,9 @@ func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 
 // Login implements p2pv1connect.PeopleHandler.
 func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
-	n.note(r.Msg.Directory, r.Msg.DeviceLabel)
+	if err := n.note(r.Msg.Directory, r.Msg.DeviceLabel); err != nil {
+		return nil, err
+	}
 	url, err := n.directoryURL()
 	if err != nil {
 		return nil, err
@@ -85,19 +89,29 @@ func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	n.hear(ctx)
+	if s, err := n.me(); err == nil && n.outlawed(s) {
+		return nil, fail(denied, api.RevokedHere)
+	}
 	return connect.NewResponse(&p2pv1.LoginResponse{Me: n.whoami()}), nil
 }
 
-// note remembers what a program has named: of the directory the last one counts, for the first may have been mistyped.
-func (n *Node) note(directory, label string) {
+// note remembers what a program has named: of the directory the last one counts, for the first may have been mistyped. What is
+// no address at all is not remembered.
+func (n *Node) note(url, label string) error {
+	if url != "" {
+		if _, err := directory.New(directory.Options{URL: url, Log: n.log}); err != nil {
+			return namedAt(url, err, "")
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if directory != "" {
-		n.directory = directory
+	if url != "" {
+		n.directory = url
 	}
 	if label != "" {
 		n.label = label
 	}
+	return nil
 }
 
 // directoryURL returns the directory that was named last, else that of the account, else that of the options.
@@ -276,20 +290,31 @@ func (n *Node) Logout(ctx context.Context, r *connect.Request[p2pv1.LogoutReques
 	n.mu.Lock()
 	a := n.attended
 	n.mu.Unlock()
+	var out p2pv1.LogoutResponse
 	if s.name != "" && r.Msg.Forget {
-		client, err := n.clientOf(s, a)
-		if err != nil {
-			return nil, failure(err)
-		}
-		if err := n.revoke(ctx, client, s.deviceKey()); err != nil {
-			return nil, n.named(err, s.name)
+		if err := n.resign(ctx, s, a); err != nil {
+			out.Untold = api.ReasonOf(n.named(err, s.name)) // what is here goes all the same
 		}
 	}
 	if err := n.loggedOut(ctx, s, r.Msg.Forget); err != nil {
 		return nil, failure(err)
 	}
 	n.tellDirectory()
-	return connect.NewResponse(&p2pv1.LogoutResponse{}), nil
+	return connect.NewResponse(&out), nil
+}
+
+// resignTime bounds how long a person who wants all forgotten here waits for the directory.
+const resignTime = 5 * time.Second
+
+// resign takes the certificate of this device back.
+func (n *Node) resign(ctx context.Context, s *self, a *attendance) error {
+	client, err := n.clientOf(s, a)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, resignTime)
+	defer cancel()
+	return n.revoke(ctx, client, s.deviceKey())
 }
 
 // loggedOut ends what is connected; what was said can still be read, unless all is to be forgotten.

@@ -4,16 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/presence"
 )
 
 // manner is what this person has said about being there.
 type manner struct {
 	said  p2pv1.Presence // unspecified: nothing
+	text  string         // for contacts, beside away
 	shown p2pv1.Presence // what others were told last
 }
 
@@ -32,13 +35,14 @@ func (m manner) now(watched bool, _ int) p2pv1.Presence {
 // keptManner is manner as it is kept.
 type keptManner struct {
 	Said p2pv1.Presence `json:"said"`
+	Text string         `json:"text,omitempty"`
 }
 
 // behave makes this person appear as he says, in later runs too.
-func (n *Node) behave(p p2pv1.Presence) error {
+func (n *Node) behave(p p2pv1.Presence, text string) error {
 	n.changing.Lock() // so that of two, the one that is kept is the one that counts
 	defer n.changing.Unlock()
-	b, err := json.Marshal(keptManner{p})
+	b, err := json.Marshal(keptManner{p, text})
 	if err != nil {
 		return fmt.Errorf("keep presence: %w", err)
 	}
@@ -47,7 +51,7 @@ func (n *Node) behave(p p2pv1.Presence) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.away.said = p
+	n.away.said, n.away.text = p, text
 	return nil
 }
 
@@ -63,7 +67,7 @@ func (n *Node) recallManner(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.away.said = k.Said
+	n.away.said, n.away.text = k.Said, k.Text
 	return nil
 }
 
@@ -73,6 +77,13 @@ func (n *Node) SetPresence(ctx context.Context, r *connect.Request[p2pv1.SetPres
 	case p2pv1.Presence_PRESENCE_UNSPECIFIED, p2pv1.Presence_PRESENCE_AWAY, p2pv1.Presence_PRESENCE_ONLINE:
 	default: // who is connected is not offline: logging out is what hides
 		return nil, fail(invalid, api.Invalid, "what", "presence")
+	}
+	switch text := r.Msg.Text; {
+	case text == "":
+	case r.Msg.GetPresence() != p2pv1.Presence_PRESENCE_AWAY:
+		return nil, fail(invalid, api.Invalid, "what", "text")
+	case !plain(text, presence.MaxText):
+		return nil, fail(invalid, api.BadPresenceText, "limit", strconv.Itoa(presence.MaxText))
 	}
 	if name := r.Msg.DisplayName; name != nil {
 		if !plain(*name, maxNameLen) {
@@ -86,7 +97,7 @@ func (n *Node) SetPresence(ctx context.Context, r *connect.Request[p2pv1.SetPres
 		}
 	}
 	if r.Msg.Presence != nil {
-		if err := n.behave(*r.Msg.Presence); err != nil {
+		if err := n.behave(*r.Msg.Presence, r.Msg.Text); err != nil {
 			return nil, failure(err)
 		}
 	}

@@ -2,12 +2,14 @@ package people_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/presence"
 )
 
 const (
@@ -60,4 +62,45 @@ func TestWhatAPersonHasSetOutlivesTheNode(t *testing.T) {
 	if me := ask(t, open(t, bob.dir).Whoami, &p2pv1.WhoamiRequest{}); me.Presence != absent {
 		t.Errorf("a restart made %v of who is as programs show him", me.Presence)
 	}
+}
+
+func TestContactsSeeWhatIsSaidOfBeingAway(t *testing.T) {
+	alice, bob := two(t)
+	away := func(text string) error {
+		_, err := alice.SetPresence(t.Context(), connect.NewRequest(&p2pv1.SetPresenceRequest{Presence: absent.Enum(), Text: text}))
+		return err
+	}
+	if err := away("back at 5"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "bob reads it", func() bool {
+		c := bob.contact("alice")
+		return c.Presence == absent && c.PresenceText == "back at 5"
+	})
+	for _, no := range []string{"two\nlines", "\x1b[2J", strings.Repeat("x", presence.MaxText+1)} {
+		if err := away(no); alice.reason(err) != api.BadPresenceText {
+			t.Errorf("%q: %v", no, err)
+		}
+	}
+	if _, err := alice.SetPresence(t.Context(), connect.NewRequest(&p2pv1.SetPresenceRequest{Presence: there.Enum(), Text: "busy"})); alice.reason(err) != api.Invalid {
+		t.Errorf("a text of who is there: %v", err)
+	}
+	name := "Alice"
+	if me := ask(t, alice.SetPresence, &p2pv1.SetPresenceRequest{DisplayName: &name}).Me; me.PresenceText != "back at 5" {
+		t.Errorf("with another name it is %q", me.PresenceText)
+	}
+	dir, trackers := alice.dir, alice.conversationTrackers()
+	alice.close()
+	alice = open(t, dir, trackers...)
+	eventually(t, "bob reads it after a restart", func() bool { return bob.contact("alice").PresenceText == "back at 5" })
+	alice.be(there)
+	eventually(t, "it is over when she is there", func() bool {
+		c := bob.contact("alice")
+		return c.Presence == there && c.PresenceText == ""
+	})
+	alice.be(absent)
+	eventually(t, "and not there again when she is away again", func() bool {
+		c := bob.contact("alice")
+		return c.Presence == absent && c.PresenceText == ""
+	})
 }

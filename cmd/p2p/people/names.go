@@ -82,7 +82,8 @@ func (n *Node) where(s string) (place, error) {
 		if !p.With.IsZero() {
 			k, _ := n.contact(p.With)
 			if k.Room != p.Room {
-				continue // an older one with the same person
+				all = append(all, candidate[place]{"", textID(p.Room), p, false}) // an older one with the same person
+				continue
 			}
 			name = n.nameOf(p.With)
 			all = append(all, candidate[place]{name, textKey(p.With), p, false})

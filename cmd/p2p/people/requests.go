@@ -56,6 +56,11 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter, invited b
 	defer n.asking.Unlock()
 	k, known := n.contact(from)
 	switch {
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKS && k.Room == l.Room && !invited && l.Note != "" && l.Note != k.Note:
+		k.Note = l.Note // he has asked again, and says why
+		err := n.write(ctx, record{Contact: &k})
+		n.tellContact(from)
+		return err
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,
 		known && k.Room == l.Room && (k.State != p2pv1.ContactState_CONTACT_STATE_ASKS || !invited):
 		return nil // it came twice

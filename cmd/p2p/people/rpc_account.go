@@ -30,6 +30,7 @@ func (n *Node) whoami() *p2pv1.WhoamiResponse {
 	if n.self == nil {
 		return r
 	}
+	r.PresenceText = n.away.text
 	r.LoggedIn, r.Name, r.DisplayName = true, n.self.name, n.displayName()
 	r.Account, r.Device, r.DeviceLabel = textKey(n.self.accountKey()), textKey(n.self.deviceKey()), n.self.certificate.Label
 	if n.node != nil {
@@ -71,12 +72,19 @@ func (n *Node) account() (*self, *directory.Client, error) {
 		return nil, nil, fail(failed, api.LoggedOut)
 	case s.name == "":
 		return nil, nil, fail(failed, api.NoAccount)
+	case n.outlawed(s):
+		return nil, nil, fail(denied, api.RevokedHere)
 	}
 	n.mu.Lock()
 	a := n.attended
 	n.mu.Unlock()
 	client, err := n.clientOf(s, a)
 	return s, client, failure(err)
+}
+
+// outlawed reports whether this device was revoked: another device of the account has said so, or the directory.
+func (n *Node) outlawed(s *self) bool {
+	return n.known.revoked(s.deviceKey()) || n.directoryView().Problem.GetKey() == api.DeviceRevoked
 }
 
 // clientOf returns the client of a session, or one without.
@@ -148,7 +156,7 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 	if err != nil {
 		return err
 	}
-	cert, err := identity.Certify(s.account, device, "", time.Now(), true)
+	cert, err := identity.Certify(s.account, device, n.known.label(device), time.Now(), true)
 	if err != nil {
 		return err
 	}
@@ -166,14 +174,25 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 	}
 	n.mu.Unlock()
 	for _, c := range all {
-		if account, _ := c.talk.Knows(device); account != s.accountKey() || !c.talk.Joined() {
-			continue
-		}
-		if _, err := c.talk.Change(ctx, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: device}}}); err != nil {
-			n.log.Warn("cannot revoke a device in a room", zap.Error(err))
-		}
+		n.disown(ctx, c)
 		c.swarm.Review()
 		c.near.Changed()
 	}
 	return nil
+}
+
+// disown has a room know which devices this account has revoked. It may hear of one after that, from whoever has met it: so
+// this is done whenever more is known of a room.
+func (n *Node) disown(ctx context.Context, c *conversation) {
+	me := n.accountOf()
+	for _, cert := range n.known.all(me) {
+		account, comes := c.talk.Knows(cert.Device)
+		if !cert.Revoked || !comes || account != me || !c.talk.Joined() || c.talk.Role(me) == room.Nobody {
+			continue
+		}
+		_, err := c.talk.Change(ctx, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: cert.Device}}})
+		if err != nil && ctx.Err() == nil {
+			n.log.Warn("cannot revoke a device in a room", zap.Error(err))
+		}
+	}
 }

@@ -138,6 +138,10 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 		k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
 		return k, err
 	case p2pv1.ContactState_CONTACT_STATE_ASKED: // it is sent once more
+		if c := n.conversation(k.Room); c != nil && c.talk.Known() {
+			break
+		}
+		fallthrough // another device has made the room and may be gone with it: that request leads nowhere
 	default:
 		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
 			return k, err
@@ -206,11 +210,13 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		}
 		err = n.refuse(ctx, k)
 	case p2pv1.AnswerContactRequest_ANSWER_BLOCK:
-		k.State = p2pv1.ContactState_CONTACT_STATE_BLOCKED
-		err = n.rewritten(ctx, k)
+		if k.State != p2pv1.ContactState_CONTACT_STATE_BLOCKED {
+			k.State, k.Before = p2pv1.ContactState_CONTACT_STATE_BLOCKED, k.State
+			err = n.rewritten(ctx, k)
+		}
 	case p2pv1.AnswerContactRequest_ANSWER_UNBLOCK:
 		if k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED {
-			k.State = n.unblocked(k)
+			k.State, k.Before = n.unblocked(k), p2pv1.ContactState_CONTACT_STATE_UNSPECIFIED
 			err = n.rewritten(ctx, k)
 		}
 	default:
@@ -223,8 +229,11 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 	return connect.NewResponse(&p2pv1.AnswerContactResponse{Contact: n.viewer(ctx).contactView(now)}), nil
 }
 
-// unblocked returns what somebody is who was blocked: a contact, if the two have a room.
+// unblocked returns what somebody is who was blocked: what he was before, so that a request of his is there again.
 func (n *Node) unblocked(k contact) p2pv1.ContactState {
+	if k.Before != p2pv1.ContactState_CONTACT_STATE_UNSPECIFIED && k.Before != p2pv1.ContactState_CONTACT_STATE_FRIEND {
+		return k.Before
+	}
 	if p := n.place(k.Room); p != nil && !p.Left {
 		return p2pv1.ContactState_CONTACT_STATE_FRIEND
 	}

@@ -152,6 +152,7 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 		c.Problem = v.problem(k)
 		return c
 	}
+	c.PresenceText = s.text
 	c.Presence, c.LastSeen, c.Path, c.RttMicros = s.presence, s.seen, s.path, s.rtt.Microseconds()
 	for _, cert := range v.known.all(k.Account) {
 		c.Devices = append(c.Devices, &p2pv1.Device{

@@ -79,7 +79,7 @@ func (s *session) peopleAnswer(a answer) {
 		s.me = got
 	case *p2pv1.SetPresenceResponse:
 		s.me = got.GetMe()
-		s.word("chat.presence.set", s.me.GetDisplayName(), s.presenceWord(s.me.GetPresence()))
+		s.word("chat.presence.set", s.me.GetDisplayName(), s.presenceIn(s.me.GetPresence(), s.me.GetPresenceText()))
 	}
 }
 
@@ -160,11 +160,18 @@ func (s *session) refused(a answer) {
 			s.rescue()
 		}
 		return
+	case *p2pv1.ListConversationsRequest:
+		if _, ok := a.note.(unasked); ok { // it is told when it is there
+			return
+		}
 	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest, *p2pv1.WhoamiRequest:
 		return
 	}
 	s.tell(s.reason(a.err), true)
 }
+
+// unasked is the note of a request that the program makes by itself, though the person makes such ones too.
+type unasked struct{}
 
 // unreachable reports whether an error says that the node could not be asked, so that the same
 // question may be answered later.

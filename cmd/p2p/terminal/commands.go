@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
@@ -53,7 +54,7 @@ func init() { // and not above: the help reads the list itself
 		{"log", "", "chat.help.log", 0, (*session).sayLog},
 		{"who", "", "chat.help.who", 0, (*session).showWho},
 		{"nick", "NAME", "chat.help.nick", 1, func(s *session, name string) { s.ask(&p2pv1.SetPresenceRequest{DisplayName: &name}) }},
-		{"away", "", "chat.help.away", 0, being(p2pv1.Presence_PRESENCE_AWAY)},
+		{"away", "[TEXT]", "chat.help.away", 0, being(p2pv1.Presence_PRESENCE_AWAY)},
 		{"back", "", "chat.help.back", 0, being(p2pv1.Presence_PRESENCE_UNSPECIFIED)},
 		{"mute", "", "chat.help.mute", 0, (*session).mute},
 		{"ok", "", "chat.help.ok", 0, func(s *session, _ string) { s.acknowledge() }},
@@ -93,22 +94,56 @@ func (s *session) command(text string) {
 	}
 }
 
-// find returns the conversation that a person means: a name, key or id, or the unambiguous start of one.
+// find returns the conversation that a person means: a name, key or id, or the unambiguous start of one. What is
+// over, such as the conversation with somebody who was removed and is a contact again, is meant by its id alone.
 func (s *session) find(name string) *conversation {
-	name = strings.TrimPrefix(name, "@")
-	var found *conversation
+	var all []known[*conversation]
 	for _, c := range s.conversations {
-		for _, known := range []string{s.title(c), c.GetName(), c.GetId(), c.GetWith()} {
-			switch {
-			case known == "" || name == "":
-			case strings.EqualFold(known, name):
-				return c
-			case len(known) > len(name) && strings.EqualFold(known[:len(name)], name):
-				if found != nil && found != c {
-					return nil
-				}
-				found = c
-			}
+		if s.isOver(c) {
+			all = append(all, known[*conversation]{c, []string{c.GetId()}})
+			continue
+		}
+		all = append(all, known[*conversation]{c, []string{s.title(c), c.GetName(), c.GetId(), c.GetWith()}})
+	}
+	return meant(strings.TrimPrefix(name, "@"), all)
+}
+
+// isOver reports whether nothing will be said in a conversation any more, and another one has its name, or may have.
+func (s *session) isOver(c *conversation) bool {
+	if !c.GetDirect() {
+		return c.GetLeft()
+	}
+	now := s.contacts[c.GetWith()].GetConversation()
+	return now != "" && now != c.GetId()
+}
+
+// known is something that a person may mean by one of its names, the one that counts most first.
+type known[T comparable] struct {
+	is    T
+	names []string
+}
+
+// meant returns what a name means: what has it as its first name, as another one, or what alone has one that begins so;
+// nothing if that is none or several.
+func meant[T comparable](name string, all []known[T]) (found T) {
+	if name == "" {
+		return found
+	}
+	for _, fits := range []func(known[T]) bool{
+		func(k known[T]) bool { return strings.EqualFold(k.names[0], name) },
+		func(k known[T]) bool {
+			return slices.ContainsFunc(k.names, func(n string) bool { return strings.EqualFold(n, name) })
+		},
+		func(k known[T]) bool {
+			return slices.ContainsFunc(k.names, func(n string) bool { return len(n) > len(name) && strings.EqualFold(n[:len(name)], name) })
+		},
+	} {
+		hits := slices.DeleteFunc(slices.Clone(all), func(k known[T]) bool { return !fits(k) })
+		switch {
+		case len(hits) == 1:
+			return hits[0].is
+		case len(hits) > 1:
+			return found
 		}
 	}
 	return found
@@ -122,22 +157,11 @@ func (s *session) contactNamed(name string) *p2pv1.Contact {
 		}
 		return nil
 	}
-	name = strings.TrimPrefix(name, "@")
-	var found *p2pv1.Contact
+	var all []known[*p2pv1.Contact]
 	for _, c := range s.contacts {
-		for _, known := range []string{c.GetName(), c.GetDirectoryName(), c.GetAccount()} {
-			switch {
-			case strings.EqualFold(known, name):
-				return c
-			case len(known) > len(name) && strings.EqualFold(known[:len(name)], name):
-				if found != nil && found != c {
-					return nil
-				}
-				found = c
-			}
-		}
+		all = append(all, known[*p2pv1.Contact]{c, []string{c.GetName(), c.GetDirectoryName(), c.GetAccount()}})
 	}
-	return found
+	return meant(strings.TrimPrefix(name, "@"), all)
 }
 
 func (s *session) openNamed(name string) {
@@ -212,7 +236,7 @@ func (s *session) deleteNow(string) {
 
 func (s *session) reactNow(symbol string) {
 	if it := s.subject(isTheirs); it != nil {
-		s.react(it.GetId(), emojiOf(symbol))
+		s.reactWith(it.GetId(), symbol)
 	}
 }
 
@@ -233,7 +257,12 @@ func (s *session) mute(string) {
 }
 
 func being(p p2pv1.Presence) func(*session, string) {
-	return func(s *session, _ string) { s.ask(&p2pv1.SetPresenceRequest{Presence: &p}) }
+	return func(s *session, text string) {
+		if p != p2pv1.Presence_PRESENCE_AWAY {
+			text = ""
+		}
+		s.ask(&p2pv1.SetPresenceRequest{Presence: &p, Text: flat(text)})
+	}
 }
 
 func (s *session) setColour(name string) {

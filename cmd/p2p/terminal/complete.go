@@ -56,7 +56,7 @@ func (s *session) candidates(word string) []string {
 		}
 		return starting(names, word)
 	case strings.HasPrefix(word, ":") && len(word) > 1:
-		return emojiStarting(word)
+		return emojiStarting(":" + strings.TrimLeft(word, ":"))
 	case strings.HasPrefix(word, "@"):
 		var names []string
 		for _, m := range s.current.people() {
@@ -133,16 +133,13 @@ func emojiStarting(prefix string) []string {
 	return found
 }
 
-// emojiOf returns the emoji of a name between colons, and everything else as it is.
+// emojiOf returns the emoji of a name that begins with a colon, "" if there is none, and everything else as it is.
 func emojiOf(s string) string {
 	s = strings.TrimSpace(s)
-	if e, ok := emoji.CodeMap()[s]; ok {
-		return strings.TrimSpace(e)
+	if !strings.HasPrefix(s, ":") {
+		return s
 	}
-	if e, ok := emoji.CodeMap()[":"+strings.Trim(s, ":")+":"]; ok && strings.HasPrefix(s, ":") {
-		return strings.TrimSpace(e)
-	}
-	return s
+	return strings.TrimSpace(emoji.CodeMap()[":"+strings.Trim(s, ":")+":"])
 }
 
 // closeEmoji turns :name: before the cursor into its emoji when the last colon is typed.

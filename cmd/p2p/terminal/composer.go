@@ -158,7 +158,7 @@ func (s *session) submit() {
 	case c.mode == reacting:
 		target := c.target
 		c.leaveMode()
-		s.react(target, emojiOf(text))
+		s.reactWith(target, text)
 	case text == "" && c.mode == editing:
 		c.leaveMode()
 	case text == "":

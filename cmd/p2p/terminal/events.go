@@ -82,7 +82,7 @@ func (s *session) forget() {
 func (s *session) message(m *p2pv1.Message) {
 	c := s.conversations[m.GetConversation()]
 	if c == nil {
-		s.ask(&p2pv1.ListConversationsRequest{Where: m.GetConversation()})
+		s.askFor(unasked{}, &p2pv1.ListConversationsRequest{Where: m.GetConversation()})
 		return
 	}
 	fresh := m.GetNumber() > s.since && c.byID[m.GetId()] == nil && !c.told[m.GetNumber()]
@@ -139,14 +139,19 @@ func (s *session) contact(c *p2pv1.Contact) {
 		}
 		return
 	}
-	if before.GetPresence() != c.GetPresence() {
-		s.told = append(s.told, plainly(s.say.Say("chat.plain.presence", clean(c.GetName()), s.presenceWord(c.GetPresence())), style{role: faint}))
+	if before.GetPresence() != c.GetPresence() || before.GetPresenceText() != c.GetPresenceText() {
+		word := s.presenceIn(c.GetPresence(), c.GetPresenceText())
+		s.told = append(s.told, plainly(s.say.Say("chat.plain.presence", clean(c.GetName()), word), style{role: faint}))
 	}
 }
 
 // conversation takes in how a conversation stands.
 func (s *session) conversation(n *p2pv1.Conversation) {
 	c := s.conversations[n.GetId()]
+	if n.GetBecame() != "" {
+		s.moved(c, n.GetBecame())
+		return
+	}
 	if c == nil {
 		c = newConversation(n)
 		s.conversations[n.GetId()] = c
@@ -170,6 +175,29 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 	}
 	s.sendPending(c)
 	s.openWanted(c)
+}
+
+// moved goes on in the conversation that another one has become, with what was being written.
+func (s *session) moved(from *conversation, to string) {
+	if from == nil {
+		return
+	}
+	s.keepDraft()
+	if from.draft != "" {
+		put(&s.before.Drafts, to, from.draft)
+	}
+	delete(s.conversations, from.GetId())
+	if from == s.current {
+		s.current, s.wanted = nil, to
+		s.composer.leaveMode()
+		s.composer.editor.set("")
+	}
+	if known := s.conversations[to]; known != nil {
+		s.restore(known)
+		s.openWanted(known)
+		return
+	}
+	s.askFor(unasked{}, &p2pv1.ListConversationsRequest{Where: to})
 }
 
 // whyLeft says why this person is not in a room.

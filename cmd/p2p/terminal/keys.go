@@ -226,10 +226,18 @@ func (s *session) toOriginal(it *item) {
 }
 
 // react adds an emoji to a message, or takes it back.
-func (s *session) react(message, emoji string) {
-	if emoji = strings.TrimSpace(emoji); emoji == "" {
-		return
+// reactWith reacts with what was typed: an emoji or its :name:.
+func (s *session) reactWith(message, typed string) {
+	switch emoji := emojiOf(typed); {
+	case strings.Trim(typed, ": ") == "":
+	case emoji == "":
+		s.complain("chat.error.emoji", ":"+strings.Trim(typed, ": "))
+	default:
+		s.react(message, emoji)
 	}
+}
+
+func (s *session) react(message, emoji string) {
 	back := false
 	if s.current != nil && s.current.byID[message] != nil {
 		for _, r := range s.current.byID[message].GetReactions() {

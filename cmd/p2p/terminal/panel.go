@@ -12,7 +12,7 @@ import (
 type panel struct {
 	title  string
 	lines  []line
-	exact  bool // lines are not wrapped: a QR code
+	exact  int // lines from this one on are not wrapped: a QR code; 0: all are
 	jumps  map[int]target
 	top    int // first line on the screen
 	chosen int // line, when there are jumps
@@ -168,7 +168,7 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 	case p2pv1.ContactState_CONTACT_STATE_REMOVED:
 		return s.say.Say("chat.state.removed")
 	}
-	words := s.presenceWord(c.GetPresence())
+	words := s.presenceIn(c.GetPresence(), c.GetPresenceText())
 	if c.GetPresence() <= p2pv1.Presence_PRESENCE_OFFLINE && c.GetLastSeen() != 0 {
 		words = s.say.Say("chat.state.last_seen", s.ago(c.GetLastSeen()))
 	}
@@ -205,13 +205,14 @@ func (s *session) showSafety(v *p2pv1.VerifyContactResponse) {
 }
 
 func (s *session) showInvite(i *p2pv1.InviteResponse) {
-	p := &panel{title: s.say.Say("chat.invite.title"), exact: true}
-	for l := range strings.SplitSeq(strings.TrimRight(i.GetQr(), "\n"), "\n") {
-		p.lines = append(p.lines, plainly(clean(l), style{}))
-	}
-	p.lines = append(p.lines, plainly(clean(i.GetLink()), style{role: accent}))
+	p := &panel{title: s.say.Say("chat.invite.title")}
+	p.lines = append(p.lines, plainly(s.say.Say("chat.invite.how"), style{}), plainly(clean(i.GetLink()), style{role: accent}))
 	if i.GetUntil() != 0 {
 		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.until", s.ms(i.GetUntil()).Format("2006-01-02 15:04")), style{role: faint}))
+	}
+	p.exact = len(p.lines)
+	for l := range strings.SplitSeq(strings.TrimRight(i.GetQr(), "\n"), "\n") {
+		p.lines = append(p.lines, plainly(clean(l), style{}))
 	}
 	s.do(copyText{i.GetLink()})
 	s.show(p)

@@ -108,7 +108,7 @@ func TestANodeThatIsStartedAgainIsSaidAndWhatIsTypedWaitsForIt(t *testing.T) {
 		t.Error("nobody is told that the person needs the node, or it is asked before it is there")
 	}
 	st.in(lost{&api.StartError{Log: "/x/node.log", Tail: "wrong passphrase", Err: errors.New("exit status 24")}, time.Second})
-	st.shows("does not start: wrong passphras", "next try in 1s")
+	st.shows("does not start: wrong", "passphrase [log: /x/node.log]", "next try in 1s")
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}}).shows("the node answers again", "hello ✓")
 }
 

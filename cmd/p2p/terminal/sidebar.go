@@ -92,12 +92,15 @@ func (s *session) rowName(r listed) string {
 	return s.title(r.conv)
 }
 
-// mostRecent returns the conversation that was active last, or nil.
+// mostRecent returns the conversation that was active last, or nil. Contacts may not be known yet.
 func (s *session) mostRecent() *conversation {
 	var found *conversation
-	for _, r := range s.rows() {
-		if r.conv != nil && (found == nil || r.conv.GetActive() > found.GetActive()) {
-			found = r.conv
+	for _, c := range s.conversations {
+		if c.GetLeft() || s.isOver(c) {
+			continue
+		}
+		if found == nil || cmp.Or(cmp.Compare(c.GetActive(), found.GetActive()), cmp.Compare(c.GetId(), found.GetId())) > 0 {
+			found = c
 		}
 	}
 	return found

@@ -35,18 +35,27 @@ func (s *session) headerLine(width int) line {
 	return left.with(func(st *style) { st.onBar = true }).fit(width, s.m, style{role: bar})
 }
 
-// infoLine says what happens now: a word to the person, what the composer is for, who types, that newer
+// infoLines say what happens now: a word to the person, what the composer is for, who types, that newer
 // messages are below.
-func (s *session) infoLine(width int) line {
+func (s *session) infoLines(width int) []line {
 	word, r := s.info()
 	if word == "" {
-		return plainly(strings.Repeat("─", width), style{role: faint})
+		return []line{plainly(strings.Repeat("─", width), style{role: faint})}
 	}
-	l := line{{"─ ", style{role: faint}}, {word, style{role: r}}, {" ", style{}}}.cut(width, s.m)
-	if rest := width - l.width(s.m); rest > 0 {
-		l = append(l, span{strings.Repeat("─", rest), style{role: faint}})
+	lines := []line{plainly(word, style{role: r})}
+	if room := max(min(s.height/6, 4), 1); word == s.flash.text && room > 1 { // what went wrong is said to the end
+		if lines = lines[0].wrap(max(width-3, 1), s.m); len(lines) > room {
+			lines = append(lines[:room-1], append(lines[room-1], span{" " + lines[room].text(), style{role: r}}))
+		}
 	}
-	return l
+	for i, l := range lines {
+		l = append(append(line{{"─ ", style{role: faint}}}, l...), span{" ", style{}}).cut(width, s.m)
+		if rest := width - l.width(s.m); rest > 0 {
+			l = append(l, span{strings.Repeat("─", rest), style{role: faint}})
+		}
+		lines[i] = l
+	}
+	return lines
 }
 
 func (s *session) info() (string, role) {

@@ -55,7 +55,7 @@ func (s *session) place() places {
 	if len(s.alerts) == 0 {
 		alert = 0
 	}
-	info := 1
+	info := len(s.infoLines(width))
 	if height < 7 {
 		info = 0
 	}
@@ -125,7 +125,7 @@ func (s *session) mainLines(p places) []line {
 		lines = append(lines, s.listLines(p.list)...)
 	}
 	if p.info.height > 0 {
-		lines = append(lines, s.infoLine(p.info.width))
+		lines = append(lines, s.infoLines(p.info.width)...)
 	}
 	return append(lines, s.inputLines(p)...)
 }
@@ -134,7 +134,11 @@ func (s *session) listLines(a area) []line {
 	var lines []line
 	switch c := s.current; {
 	case c == nil:
-		for l := range strings.SplitSeq(s.say.Say("chat.welcome"), "\n") {
+		welcome := "chat.welcome"
+		if len(s.rows()) > 0 {
+			welcome = "chat.choose"
+		}
+		for l := range strings.SplitSeq(s.say.Say(welcome), "\n") {
 			lines = append(lines, plainly(l, style{role: faint}).wrap(a.width, s.m)...)
 		}
 	case c.GetReason() != nil && len(c.items) == 0:
@@ -194,7 +198,7 @@ func (p *panel) wrapped(width int, m measure) (rows []line, of []int) {
 		parts := []line{l}
 		switch {
 		case p.jumps != nil: // a result stays on its two lines
-		case !p.exact || l.width(m) > width && i == len(p.lines)-1 || strings.Contains(l.text(), ":"):
+		case p.exact == 0 || i < p.exact:
 			parts = l.wrap(width, m)
 		}
 		for _, part := range parts {

@@ -101,6 +101,8 @@ func (s *session) noticeText(m *p2pv1.Message) string {
 		whom = s.nameOf(n.GetAccount())
 	}
 	switch n.GetKind() {
+	case p2pv1.Notice_KIND_INVITED:
+		return s.say.Say("chat.notice.invited", who, clean(n.GetText()))
 	case p2pv1.Notice_KIND_CREATED:
 		return s.say.Say("chat.notice.created", who)
 	case p2pv1.Notice_KIND_ADDED:
@@ -143,6 +145,14 @@ func (s *session) presenceWord(p p2pv1.Presence) string {
 		return s.say.Say("chat.presence.away")
 	}
 	return s.say.Say("chat.presence.offline")
+}
+
+// presenceIn is presenceWord with what the person says of it.
+func (s *session) presenceIn(p p2pv1.Presence, text string) string {
+	if text = flat(text); text != "" {
+		return s.say.Say("chat.presence.text", s.presenceWord(p), text)
+	}
+	return s.presenceWord(p)
 }
 
 // presenceMark is a sign with its colour; the signs differ, for those who see no colours.

@@ -14,7 +14,8 @@ import (
 
 // Bounds of a State.
 const (
-	MaxName         = 64 // bytes
+	MaxName         = 64  // bytes
+	MaxText         = 200 // bytes
 	MaxCertificates = 16
 )
 
@@ -23,6 +24,9 @@ type State struct {
 	// Name is how the person calls himself, at most MaxName bytes: a label that proves nothing.
 	Name string
 	Away bool
+	// Text is what he says of it, such as when he is back, at most MaxText bytes; empty for nothing, or for nothing that
+	// these peers are to hear.
+	Text string
 	// Certificates are those of the account, at most MaxCertificates: the newest about each device, that of
 	// the device itself first.
 	Certificates []identity.Certificate
@@ -55,7 +59,7 @@ func pass(secret []byte, from, to identity.Key) []byte {
 var errState = errors.New("a state that is none")
 
 // stateLimits bounds the dictionary of a state: 16 certificates and a card are 3.7 KiB.
-var stateLimits = benc.Limits{Size: 4 << 10, Depth: 4, Tokens: 64}
+var stateLimits = benc.Limits{Size: 4<<10 + MaxText, Depth: 4, Tokens: 64}
 
 // state is a State on the wire.
 type state struct {
@@ -63,11 +67,12 @@ type state struct {
 	Certificates []string `bencode:"c"`
 	Card         string   `bencode:"d,omitempty"`
 	Name         string   `bencode:"n,omitempty"`
+	Text         string   `bencode:"t,omitempty"`
 }
 
 // appendState appends the message that tells s, made to keep the bounds.
 func appendState(dst []byte, s State) []byte {
-	m := state{Name: ext.Line(s.Name, MaxName)}
+	m := state{Name: ext.Line(s.Name, MaxName), Text: ext.Line(s.Text, MaxText)}
 	if s.Away {
 		m.Away = 1
 	}
@@ -94,10 +99,12 @@ func parseState(b []byte) (State, error) {
 	switch {
 	case ext.Line(m.Name, MaxName) != m.Name:
 		return State{}, fmt.Errorf("%w: its name is too long, or no line of text", errState)
+	case ext.Line(m.Text, MaxText) != m.Text:
+		return State{}, fmt.Errorf("%w: what it says is too long, or no line of text", errState)
 	case len(m.Certificates) > MaxCertificates:
 		return State{}, fmt.Errorf("%w: it has %d certificates", errState, len(m.Certificates))
 	}
-	s := State{Name: m.Name, Away: m.Away != 0}
+	s := State{Name: m.Name, Away: m.Away != 0, Text: m.Text}
 	for _, text := range m.Certificates {
 		c, err := identity.ParseCertificate([]byte(text))
 		if err != nil {

@@ -109,6 +109,7 @@ func TestWhatProvesNothingBreaksARule(t *testing.T) {
 		"a card of another account":       shows(t, string(card(t, 3, "carol").AppendTo(nil)), own),
 		"a card that nobody has signed":   shows(t, strings.Replace(string(card(t, 2, "alice").AppendTo(nil)), "alice", "carol", 1), own),
 		"no card":                         shows(t, "alice", own),
+		"a text that moves the cursor":    "\x00" + strings.TrimSuffix(tells(t, "A", own)[1:], "e") + "1:t4:\x1b[2Je",
 		"far too much":                    "\x00d1:n5000:" + strings.Repeat("x", 5000) + "e",
 		"very many tokens":                "\x00d1:cl" + strings.Repeat("0:", 200) + "ee",
 	} {
@@ -254,13 +255,14 @@ func TestWhatWeTellKeepsTheBoundsWhateverItIs(t *testing.T) {
 	}
 	r.self.Certificates = append(r.self.Certificates, r.self.Certificates...)
 	r.self.Card = card(t, 1, strings.Repeat("x", identity.MaxCardName))
+	r.self.Text = strings.Repeat("文", presence.MaxText)
 	for _, payload := range r.joins(101).Take() {
 		if payload[0] == 0 {
 			other.joins(100).must(payload)
 		}
 	}
-	if s := other.told[0].State; len(s.Certificates) != presence.MaxCertificates || len(s.Name) > presence.MaxName {
-		t.Errorf("%d certificates, name %q", len(s.Certificates), s.Name)
+	if s := other.told[0].State; len(s.Certificates) != presence.MaxCertificates || len(s.Name) > presence.MaxName || s.Text == "" || len(s.Text) > presence.MaxText {
+		t.Errorf("%d certificates, name %q, text %q", len(s.Certificates), s.Name, s.Text)
 	}
 }
 

@@ -791,10 +791,11 @@ type WhoamiResponse struct {
 	Version       string                 `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
 	Trackers      []string               `protobuf:"bytes,9,rep,name=trackers,proto3" json:"trackers,omitempty"`
 	Presence      Presence               `protobuf:"varint,10,opt,name=presence,proto3,enum=p2p.v1.Presence" json:"presence,omitempty"`
-	LoggedIn      bool                   `protobuf:"varint,11,opt,name=logged_in,json=loggedIn,proto3" json:"logged_in,omitempty"`         // there are keys; otherwise Register, Login or a first Invite makes them
-	DisplayName   string                 `protobuf:"bytes,12,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // what others see: name, or what --name gave
-	Downloads     string                 `protobuf:"bytes,13,opt,name=downloads,proto3" json:"downloads,omitempty"`                        // folder
-	Encrypted     bool                   `protobuf:"varint,14,opt,name=encrypted,proto3" json:"encrypted,omitempty"`                       // the history has a passphrase
+	LoggedIn      bool                   `protobuf:"varint,11,opt,name=logged_in,json=loggedIn,proto3" json:"logged_in,omitempty"`            // there are keys; otherwise Register, Login or a first Invite makes them
+	DisplayName   string                 `protobuf:"bytes,12,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`    // what others see: name, or what --name gave
+	Downloads     string                 `protobuf:"bytes,13,opt,name=downloads,proto3" json:"downloads,omitempty"`                           // folder
+	Encrypted     bool                   `protobuf:"varint,14,opt,name=encrypted,proto3" json:"encrypted,omitempty"`                          // the history has a passphrase
+	PresenceText  string                 `protobuf:"bytes,15,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what contacts see beside AWAY
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -927,11 +928,19 @@ func (x *WhoamiResponse) GetEncrypted() bool {
 	return false
 }
 
+func (x *WhoamiResponse) GetPresenceText() string {
+	if x != nil {
+		return x.PresenceText
+	}
+	return ""
+}
+
 // SetPresenceRequest changes what is in it, and leaves the rest; both outlive the node.
 type SetPresenceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Presence      *Presence              `protobuf:"varint,1,opt,name=presence,proto3,enum=p2p.v1.Presence,oneof" json:"presence,omitempty"`    // AWAY or ONLINE until it is changed; UNSPECIFIED: as a program shows the person
 	DisplayName   *string                `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"` // empty: the name at the directory
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`                                        // with AWAY: what contacts see beside it, one line of at most 200 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -976,6 +985,13 @@ func (x *SetPresenceRequest) GetPresence() Presence {
 func (x *SetPresenceRequest) GetDisplayName() string {
 	if x != nil && x.DisplayName != nil {
 		return *x.DisplayName
+	}
+	return ""
+}
+
+func (x *SetPresenceRequest) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -1366,6 +1382,7 @@ func (x *LogoutRequest) GetForget() bool {
 
 type LogoutResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Untold        *Reason                `protobuf:"bytes,1,opt,name=untold,proto3" json:"untold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1398,6 +1415,13 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LogoutResponse) GetUntold() *Reason {
+	if x != nil {
+		return x.Untold
+	}
+	return nil
 }
 
 type RenameRequest struct {
@@ -1740,7 +1764,8 @@ type Contact struct {
 	Conversation  string                 `protobuf:"bytes,12,opt,name=conversation,proto3" json:"conversation,omitempty"`               // id of the conversation with him
 	Devices       []*Device              `protobuf:"bytes,14,rep,name=devices,proto3" json:"devices,omitempty"`
 	AskedAt       int64                  `protobuf:"varint,15,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
-	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"` // why nothing has come of a request yet
+	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"`                               // why nothing has come of a request yet
+	PresenceText  string                 `protobuf:"bytes,17,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what he says of being away
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1878,6 +1903,13 @@ func (x *Contact) GetProblem() *Reason {
 		return x.Problem
 	}
 	return nil
+}
+
+func (x *Contact) GetPresenceText() string {
+	if x != nil {
+		return x.PresenceText
+	}
+	return ""
 }
 
 type ListContactsRequest struct {
@@ -2620,6 +2652,7 @@ type Conversation struct {
 	Waiting       string                 `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"` // why a room that was joined by link is not there yet, for people
 	Late          int32                  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`      // messages that were inserted before ones already read
 	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`   // of left, unless it was this person's own will: such as "room_full" or "link_expired"
+	Became        string                 `protobuf:"bytes,20,opt,name=became,proto3" json:"became,omitempty"`   // id under which it goes on: a room that was joined by link has one of its own once this person is in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2785,6 +2818,13 @@ func (x *Conversation) GetReason() *Reason {
 		return x.Reason
 	}
 	return nil
+}
+
+func (x *Conversation) GetBecame() string {
+	if x != nil {
+		return x.Became
+	}
+	return ""
 }
 
 type ListConversationsRequest struct {
@@ -5842,7 +5882,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x19\n" +
 	"\bnext_try\x18\x04 \x01(\x03R\anextTry\x12(\n" +
 	"\aproblem\x18\x05 \x01(\v2\x0e.p2p.v1.ReasonR\aproblemJ\x04\b\x03\x10\x04\"\x0f\n" +
-	"\rWhoamiRequest\"\xbc\x03\n" +
+	"\rWhoamiRequest\"\xe1\x03\n" +
 	"\x0eWhoamiResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x16\n" +
@@ -5858,10 +5898,12 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\tlogged_in\x18\v \x01(\bR\bloggedIn\x12!\n" +
 	"\fdisplay_name\x18\f \x01(\tR\vdisplayName\x12\x1c\n" +
 	"\tdownloads\x18\r \x01(\tR\tdownloads\x12\x1c\n" +
-	"\tencrypted\x18\x0e \x01(\bR\tencrypted\"\x8d\x01\n" +
+	"\tencrypted\x18\x0e \x01(\bR\tencrypted\x12#\n" +
+	"\rpresence_text\x18\x0f \x01(\tR\fpresenceText\"\xa1\x01\n" +
 	"\x12SetPresenceRequest\x121\n" +
 	"\bpresence\x18\x01 \x01(\x0e2\x10.p2p.v1.PresenceH\x00R\bpresence\x88\x01\x01\x12&\n" +
-	"\fdisplay_name\x18\x02 \x01(\tH\x01R\vdisplayName\x88\x01\x01B\v\n" +
+	"\fdisplay_name\x18\x02 \x01(\tH\x01R\vdisplayName\x88\x01\x01\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04textB\v\n" +
 	"\t_presenceB\x0f\n" +
 	"\r_display_name\"=\n" +
 	"\x13SetPresenceResponse\x12&\n" +
@@ -5883,8 +5925,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rLoginResponse\x12&\n" +
 	"\x02me\x18\x01 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\"'\n" +
 	"\rLogoutRequest\x12\x16\n" +
-	"\x06forget\x18\x01 \x01(\bR\x06forget\"\x10\n" +
-	"\x0eLogoutResponse\")\n" +
+	"\x06forget\x18\x01 \x01(\bR\x06forget\"8\n" +
+	"\x0eLogoutResponse\x12&\n" +
+	"\x06untold\x18\x01 \x01(\v2\x0e.p2p.v1.ReasonR\x06untold\")\n" +
 	"\rRenameRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04nameJ\x04\b\x02\x10\x03\"\x10\n" +
 	"\x0eRenameResponse\"\x9b\x01\n" +
@@ -5900,7 +5943,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\x80\x04\n" +
+	"\x14RevokeDeviceResponse\"\xa5\x04\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -5919,7 +5962,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\f \x01(\tR\fconversation\x12(\n" +
 	"\adevices\x18\x0e \x03(\v2\x0e.p2p.v1.DeviceR\adevices\x12\x19\n" +
 	"\basked_at\x18\x0f \x01(\x03R\aaskedAt\x12(\n" +
-	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblemJ\x04\b\r\x10\x0e\"\x15\n" +
+	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12#\n" +
+	"\rpresence_text\x18\x11 \x01(\tR\fpresenceTextJ\x04\b\r\x10\x0e\"\x15\n" +
 	"\x13ListContactsRequest\"C\n" +
 	"\x14ListContactsResponse\x12+\n" +
 	"\bcontacts\x18\x01 \x03(\v2\x0f.p2p.v1.ContactR\bcontacts\"M\n" +
@@ -5970,7 +6014,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04path\x18\x05 \x01(\x0e2\f.p2p.v1.PathR\x04path\x12\x1d\n" +
 	"\n" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
-	"\x02me\x18\a \x01(\bR\x02me\"\xf7\x03\n" +
+	"\x02me\x18\a \x01(\bR\x02me\"\x8f\x04\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -5991,7 +6035,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x06typing\x18\x10 \x03(\tR\x06typing\x12\x18\n" +
 	"\awaiting\x18\x11 \x01(\tR\awaiting\x12\x12\n" +
 	"\x04late\x18\x12 \x01(\x05R\x04late\x12&\n" +
-	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"0\n" +
+	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\x16\n" +
+	"\x06became\x18\x14 \x01(\tR\x06became\"0\n" +
 	"\x18ListConversationsRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\"W\n" +
 	"\x19ListConversationsResponse\x12:\n" +
@@ -6437,137 +6482,138 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	13, // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
 	13, // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
 	13, // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	26, // 8: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
-	3,  // 9: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
-	0,  // 10: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
-	1,  // 11: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	26, // 12: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	10, // 13: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	31, // 14: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	31, // 15: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
-	5,  // 16: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	31, // 17: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	31, // 18: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,  // 19: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,  // 20: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,  // 21: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	60, // 22: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	44, // 23: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,  // 24: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	10, // 25: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	45, // 26: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	45, // 27: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 28: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,  // 29: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,  // 30: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	45, // 31: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 32: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	58, // 33: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	59, // 34: p2p.v1.Message.file:type_name -> p2p.v1.File
-	61, // 35: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,  // 36: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	82, // 37: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	7,  // 38: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,  // 39: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	60, // 40: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	60, // 41: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	60, // 42: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	60, // 43: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	60, // 44: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	59, // 45: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	8,  // 46: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	10, // 47: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	60, // 48: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	82, // 49: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	82, // 50: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	93, // 51: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	60, // 52: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	31, // 53: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	45, // 54: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	94, // 55: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	82, // 56: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	11, // 57: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	95, // 58: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	13, // 59: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,  // 60: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	10, // 61: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	12, // 62: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14, // 63: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16, // 64: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18, // 65: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20, // 66: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22, // 67: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24, // 68: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27, // 69: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29, // 70: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32, // 71: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34, // 72: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36, // 73: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38, // 74: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40, // 75: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42, // 76: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46, // 77: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48, // 78: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50, // 79: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52, // 80: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54, // 81: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56, // 82: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62, // 83: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64, // 84: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66, // 85: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68, // 86: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70, // 87: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72, // 88: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74, // 89: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76, // 90: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78, // 91: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80, // 92: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83, // 93: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85, // 94: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87, // 95: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89, // 96: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91, // 97: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13, // 98: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15, // 99: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17, // 100: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19, // 101: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21, // 102: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23, // 103: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25, // 104: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28, // 105: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30, // 106: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33, // 107: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35, // 108: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37, // 109: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39, // 110: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41, // 111: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43, // 112: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47, // 113: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49, // 114: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51, // 115: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53, // 116: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55, // 117: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57, // 118: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63, // 119: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65, // 120: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67, // 121: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69, // 122: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71, // 123: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73, // 124: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75, // 125: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77, // 126: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79, // 127: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81, // 128: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84, // 129: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86, // 130: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88, // 131: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90, // 132: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92, // 133: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	98, // [98:134] is the sub-list for method output_type
-	62, // [62:98] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	10, // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
+	26, // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	3,  // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
+	0,  // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
+	1,  // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
+	26, // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	10, // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	31, // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	31, // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	5,  // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
+	31, // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	31, // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,  // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,  // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,  // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	60, // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	44, // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,  // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	10, // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	45, // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	45, // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,  // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,  // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	45, // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	45, // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	58, // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	59, // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
+	61, // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,  // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	82, // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	7,  // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,  // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	60, // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	60, // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	60, // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	60, // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	60, // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	59, // 46: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	8,  // 47: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	10, // 48: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	60, // 49: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	82, // 50: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	82, // 51: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	93, // 52: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	60, // 53: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	31, // 54: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	45, // 55: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	94, // 56: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	82, // 57: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	11, // 58: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	95, // 59: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	13, // 60: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	9,  // 61: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	10, // 62: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	12, // 63: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14, // 64: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16, // 65: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18, // 66: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20, // 67: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22, // 68: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24, // 69: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27, // 70: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29, // 71: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32, // 72: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34, // 73: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36, // 74: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38, // 75: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40, // 76: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42, // 77: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46, // 78: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48, // 79: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50, // 80: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52, // 81: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54, // 82: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56, // 83: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62, // 84: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64, // 85: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66, // 86: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68, // 87: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70, // 88: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72, // 89: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74, // 90: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76, // 91: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78, // 92: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80, // 93: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83, // 94: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85, // 95: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87, // 96: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89, // 97: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91, // 98: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13, // 99: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15, // 100: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17, // 101: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19, // 102: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21, // 103: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23, // 104: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25, // 105: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28, // 106: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30, // 107: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33, // 108: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35, // 109: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37, // 110: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39, // 111: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41, // 112: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43, // 113: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47, // 114: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49, // 115: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51, // 116: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53, // 117: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55, // 118: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57, // 119: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63, // 120: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65, // 121: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67, // 122: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69, // 123: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71, // 124: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73, // 125: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75, // 126: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77, // 127: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79, // 128: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81, // 129: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84, // 130: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86, // 131: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88, // 132: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90, // 133: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92, // 134: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	99, // [99:135] is the sub-list for method output_type
+	63, // [63:99] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }

@@ -1,0 +1,159 @@
+package people_test
+
+import (
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// The desk is away while the phone is made the account's, and hears of it from the directory alone.
+func TestADeviceThatWasRevokedBeforeItWasMetIsOut(t *testing.T) {
+	w := newTown(t)
+	desk := w.settle("alice")
+	desk.close()
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	phone.close()
+	desk = w.open(desk.dir)
+	eventually(t, "the desk has a session", func() bool { return desk.me().Directory.Connected })
+	ask(t, desk.ListDevices, &p2pv1.ListDevicesRequest{})
+	ask(t, desk.RevokeDevice, &p2pv1.RevokeDeviceRequest{Device: "phone"})
+	phone = w.open(phone.dir)
+	eventually(t, "the phone is told", func() bool { return phone.me().Directory.Problem.GetKey() == api.DeviceRevoked })
+	_, _ = phone.CreateRoom(t.Context(), connect.NewRequest(&p2pv1.CreateRoomRequest{Name: "thieves"})) // it has no history to write to, or has
+	if _, err := phone.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: "bob"})); phone.reason(err) != api.RevokedHere {
+		t.Errorf("a device that was revoked asks for a contact: %v", err)
+	}
+	if err := phone.login("alice"); phone.reason(err) != api.RevokedHere {
+		t.Errorf("it logs in again: %v", err)
+	}
+	if got := desk.rooms(); len(got) > 0 {
+		t.Errorf("the desk has %v from it", got)
+	}
+	if all := ask(t, desk.ListDevices, &p2pv1.ListDevicesRequest{}).Devices; len(all) != 2 || !all[1].Revoked || all[1].Label != "phone" || all[1].Online {
+		t.Errorf("alice's devices are %v", all)
+	}
+	ask(t, phone.Logout, &p2pv1.LogoutRequest{Forget: true})
+	if err := phone.login("alice"); err != nil {
+		t.Errorf("as a new device: %v", err)
+	}
+}
+
+func TestAllIsForgottenHereThoughTheDirectoryDoesNotAnswer(t *testing.T) {
+	w := newTown(t)
+	to, err := url.Parse(w.directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }})
+	w.directory = proxy.URL
+	alice := w.settle("alice")
+	proxy.CloseClientConnections()
+	proxy.Close()
+	out := ask(t, alice.Logout, &p2pv1.LogoutRequest{Forget: true})
+	if out.Untold.GetKey() != api.Unreachable || out.Untold.With["url"] != w.directory {
+		t.Errorf("it says %v", out.Untold)
+	}
+	if me := alice.me(); me.LoggedIn || me.Account != "" {
+		t.Errorf("she is still %v", me)
+	}
+}
+
+func TestWhatIsNoAddressOfADirectoryIsNotRemembered(t *testing.T) {
+	w := newTown(t)
+	p := w.open(filepath.Join(t.TempDir(), "p"))
+	q := &p2pv1.RegisterRequest{Name: "bob", Password: password, Directory: "garbage"}
+	if err := p.register(q); p.reason(err) != api.BadDirectory {
+		t.Errorf("a directory that is none: %v", err)
+	}
+	q.Directory = ""
+	if err := p.register(q); err != nil {
+		t.Errorf("with that of the options: %v", err)
+	}
+}
+
+// The room of a request is made by one device, and may be gone with it.
+func TestAskedAgainFromAnotherDeviceARequestLeadsSomewhere(t *testing.T) {
+	w := newTown(t)
+	desk, bob := w.settle("alice"), w.settle("bob")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the devices have met", func() bool {
+		all := ask(t, desk.ListDevices, &p2pv1.ListDevicesRequest{}).Devices
+		return len(all) == 2 && all[0].Online && all[1].Online
+	})
+	desk.close()
+	ask(t, phone.AddContact, &p2pv1.AddContactRequest{Who: "bob"})
+	eventually(t, "bob is asked", func() bool { return bob.contact("alice").State == asks })
+	tablet := w.open(filepath.Join(t.TempDir(), "tablet"))
+	if err := tablet.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the book says that bob was asked", func() bool { return tablet.contact("bob").State == asked })
+	ask(t, phone.Logout, &p2pv1.LogoutRequest{Forget: true})
+	ask(t, tablet.AddContact, &p2pv1.AddContactRequest{Who: "bob", Note: "it is me"})
+	eventually(t, "bob has the new request", func() bool { return bob.contact("alice").Note == "it is me" })
+	bob.answer("alice", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "both have each other", func() bool { return tablet.contact("bob").State == friend && bob.contact("alice").State == friend })
+	tablet.say("bob", "hello")
+	eventually(t, "they talk", bob.has("alice", "hello"))
+}
+
+func TestWhoAsksAgainMaySayWhy(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice", Note: "from the market"})
+	eventually(t, "she reads why", func() bool { return alice.contact("bob").Note == "from the market" })
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_BLOCK)
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
+	if c := alice.contact("bob"); c.State != asks {
+		t.Fatalf("when the block is taken back he is %v", c.State)
+	}
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "both have each other", func() bool { return alice.contact("bob").State == friend && bob.contact("alice").State == friend })
+}
+
+func TestOfTwoDevicesOneLetsSomebodyIn(t *testing.T) {
+	w := newTown(t)
+	desk, bob := w.settle("alice"), w.settle("bob")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, desk.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden"})
+	eventually(t, "both devices are in the room, and see each other", func() bool {
+		all := ask(t, phone.ListDevices, &p2pv1.ListDevicesRequest{}).Devices
+		return slices.Contains(phone.rooms(), "garden") && len(all) == 2 && all[0].Online && all[1].Online
+	})
+	link := ask(t, desk.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	added := func() (n int) {
+		for _, m := range bob.messages("garden") {
+			if m.Notice.GetKind() == p2pv1.Notice_KIND_ADDED {
+				n++
+			}
+		}
+		return n
+	}
+	desk.say("garden", "welcome")
+	phone.say("garden", "bob")
+	eventually(t, "bob has what both devices say", func() bool { return len(bob.texts("garden")) == 2 })
+	if n := added(); n != 1 {
+		t.Errorf("he was let in %d times", n)
+	}
+}

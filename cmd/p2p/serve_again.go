@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/pflag"
+)
+
+// A node that has died is started again by the next command that needs it (attach), and is to be what it was: at the same
+// address, with the same limits. So serve keeps its flags in the profile while it runs. A node that ends in good order
+// takes them away: what comes after it is another one.
+
+// againFlags are the flags of serve that a node is started again with. How long it lives is up to who starts it.
+var againFlags = []string{"listen", "tracker", "directory", "downloads", "down-limit", "up-limit", "label", "passphrase-file", "api"}
+
+// pathFlags are those of them that mean a file, seen from where serve was started.
+var pathFlags = []string{"downloads", "passphrase-file"}
+
+// againFile returns where serve keeps its flags.
+func againFile(profile string) string { return filepath.Join(profile, "flags.json") }
+
+// given returns the flags that were set, as arguments of another serve.
+func given(flags *pflag.FlagSet) (args []string, err error) {
+	for _, name := range againFlags {
+		f := flags.Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			if slices.Contains(pathFlags, name) {
+				if v == "-" { // nobody is at its stdin
+					continue
+				}
+				if v, err = filepath.Abs(v); err != nil {
+					return nil, err
+				}
+			}
+			args = append(args, "--"+name+"="+v)
+		}
+	}
+	return args, nil
+}
+
+// keepFlags keeps args for who starts the node again. The file is whole or it is not there.
+func keepFlags(profile string, args []string) error {
+	if len(args) == 0 {
+		return forgetFlags(profile)
+	}
+	text, err := json.Marshal(args)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(profile, ".flags.json-") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), againFile(profile))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+func forgetFlags(profile string) error {
+	if err := os.Remove(againFile(profile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// keptFlags returns the flags of a node that did not end in good order, none for any other. What cannot be read is as none: a
+// node with the usual flags is better than none.
+func keptFlags(profile string) (args []string) {
+	text, err := os.ReadFile(againFile(profile))
+	if err != nil || json.Unmarshal(text, &args) != nil {
+		return nil
+	}
+	return args
+}

@@ -1,0 +1,128 @@
+package terminal
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/text"
+)
+
+// Who was removed and is a contact again has two conversations of one name.
+func TestANameMeansTheConversationThatGoesOn(t *testing.T) {
+	n := newFakeNode()
+	n.convs = append(n.convs, &p2pv1.Conversation{Id: "c-old", Name: "Bo", Direct: true, With: account("bo"), Left: true, Active: at.UnixMilli()},
+		&p2pv1.Conversation{Id: "r-old", Name: "field trip", Left: true})
+	for range 20 { // the order of a map is another one each time
+		st := stageOf(t, n, text.English(), 80, 24)
+		if st.s.current.GetId() == "c-old" {
+			t.Fatal("it begins with a conversation that is over")
+		}
+		for name, want := range map[string]string{"bo": "c-bo", "B": "c-bo", "field trip": "r-field", "c-old": "c-old"} {
+			if got := st.s.find(name).GetId(); got != want {
+				t.Fatalf("%s means %s, want %s", name, got, want)
+			}
+		}
+	}
+}
+
+func TestWhatThisPersonCallsSomebodyComesBeforeWhatTheDirectoryDoes(t *testing.T) {
+	n := newFakeNode()
+	n.contacts[0].DirectoryName = "Bo"
+	for range 20 {
+		st := stageOf(t, n, text.English(), 80, 24)
+		if got := st.s.contactNamed("bo").GetName(); got != "Bo" {
+			t.Fatalf("bo means %s", got)
+		}
+	}
+}
+
+func TestWhatIsSaidOfBeingAwayIsAskedForAndShown(t *testing.T) {
+	st := usual(t).keys("'/away back  at 5", "enter", "'/back", "enter")
+	q := asked[*p2pv1.SetPresenceRequest](st)
+	if len(q) != 2 || q[0].Text != "back at 5" || q[0].GetPresence() != p2pv1.Presence_PRESENCE_AWAY || q[1].Text != "" {
+		t.Fatalf("asked %v", q)
+	}
+	c := proto.CloneOf(st.s.contacts[account("anna")])
+	c.Presence, c.PresenceText = p2pv1.Presence_PRESENCE_AWAY, "lunch\x1b[2J"
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: c}})
+	if len(st.s.told) != 1 || !strings.Contains(st.s.told[0].text(), "lunch") {
+		t.Errorf("plain it tells %v", st.s.told)
+	}
+	if st.shows("Anna  away: “lunch"); strings.Contains(st.text(), "\x1b") {
+		t.Error("a control sequence comes through")
+	}
+}
+
+func TestARoomThatIsNewIsNotAskedForAloud(t *testing.T) {
+	st := usual(t)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Id: "1", Conversation: "r-new", Number: 99}}})
+	st.in(answer{request{&p2pv1.ListConversationsRequest{Where: "r-new"}, unasked{}}, nil, connect.NewError(connect.CodeNotFound, errors.New("none"))})
+	if st.s.flash.text != "" {
+		t.Errorf("it says %q", st.s.flash.text)
+	}
+}
+
+func TestWhoIsLetInGoesOnInTheRoomWithWhatHeWasWriting(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		st := usual(t).keys("'/join p2p:x", "enter")
+		st.in(answer{request: request{ask: &p2pv1.JoinRoomRequest{}}, got: &p2pv1.JoinRoomResponse{Conversation: &p2pv1.Conversation{Id: "swarm", Waiting: "Anna"}}})
+		st.keys("'half a thought")
+		lab := &p2pv1.Conversation{Id: "r-lab", Name: "lab"}
+		st.node.convs = append(st.node.convs, lab)
+		if first { // either may be told first
+			st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: lab}})
+		}
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "swarm", Left: true, Became: "r-lab"}}})
+		st.shows("# lab", "> half a thought")
+		if st.s.conversations["swarm"] != nil {
+			t.Error("what it was while it waited stays in the list")
+		}
+	}
+}
+
+func TestWithoutAnOpenConversationTheListIsPointedAt(t *testing.T) {
+	st := usual(t)
+	st.s.current = nil
+	st.shows("No conversation is open.", "/open NAME")
+}
+
+func TestALongComplaintIsReadToItsEnd(t *testing.T) {
+	st := usual(t)
+	st.s.tell(strings.Repeat("word ", 30)+"end", true)
+	st.shows(" end ─")
+	small := newStage(t, text.English(), 40, 10)
+	small.s.tell(strings.Repeat("word ", 30)+"end", true)
+	if lines := strings.Split(small.text(), "\n"); len(lines) != 10 {
+		t.Errorf("%d lines in a window of 10", len(lines))
+	}
+}
+
+func TestAnEmojiThatThereIsNotIsNoReaction(t *testing.T) {
+	st := usual(t).keys("up", "'+", "':nosuch", "enter")
+	if q := asked[*p2pv1.ReactRequest](st); len(q) != 0 {
+		t.Fatalf("reacted with %q", q[0].Emoji)
+	}
+	st.shows("there is no emoji :nosuch").keys("up", "'+", "':tad", "tab", "enter")
+	if q := asked[*p2pv1.ReactRequest](st); len(q) != 1 || q[0].Emoji != "🎉" {
+		t.Errorf("reactions %v", q)
+	}
+}
+
+func TestALinkStandsAboveItsPicture(t *testing.T) {
+	st := usual(t)
+	st.in(answer{request: request{ask: &p2pv1.InviteRequest{}}, got: &p2pv1.InviteResponse{Link: "p2p:aaaa?t=http", Qr: strings.Repeat("█████\n", 40)}})
+	st.shows("p2p:aaaa?t=http", "Whoever has this link")
+}
+
+func TestAnInvitationSaysWhoInvites(t *testing.T) {
+	st := usual(t)
+	m := st.node.add("c-anna", "anna", "", at, func(m *p2pv1.Message) {
+		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Account: m.Account, Text: "lab"}
+	})
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).shows("Anna invites you to the room lab")
+}
