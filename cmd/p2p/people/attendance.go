@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/directory"
@@ -32,8 +33,8 @@ type attendance struct {
 	connected bool
 	problem   *p2pv1.Reason
 	next      time.Time
-	news      map[identity.Key]time.Time // who is to be compared with the directory, and when
-	heeded    map[identity.Key]time.Time
+	news      map[identity.Key]time.Time     // who is to be compared with the directory, and when
+	heeded    map[identity.Key]*rate.Limiter // how soon again
 	wake      chan struct{}
 }
 
@@ -75,7 +76,7 @@ func (n *Node) newAttendance(s *self) (*attendance, error) {
 		return nil, err
 	}
 	return &attendance{
-		node: n, url: s.directory, client: client, first: make(chan struct{}), news: map[identity.Key]time.Time{}, heeded: map[identity.Key]time.Time{}, wake: make(chan struct{}, 1),
+		node: n, url: s.directory, client: client, first: make(chan struct{}), news: map[identity.Key]time.Time{}, heeded: map[identity.Key]*rate.Limiter{}, wake: make(chan struct{}, 1),
 	}, nil
 }
 

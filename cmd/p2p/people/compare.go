@@ -41,6 +41,7 @@ const (
 	lookAgain = 2 * time.Minute // after the directory could not answer
 	lookPause = time.Second     // between two contacts
 	heedEvery = time.Minute     // a contact who says that he has another name
+	heedBurst = 3               // times, before that counts: he may have had one when he was met, and change it then
 )
 
 func around(d time.Duration) time.Duration { return d/2 + rand.N(d) }
@@ -212,18 +213,21 @@ func (n *Node) adopt(card identity.Card) {
 	n.appear()
 }
 
-// heed has somebody looked up of whom there is news: soon, but not more often than every heedEvery. It never waits.
+// heed has somebody looked up of whom there is news: soon, but after heedBurst times not more often than every heedEvery.
+// It never waits.
 func (a *attendance) heed(account identity.Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, waits := a.news[account]; waits {
 		return
 	}
-	at := time.Now()
-	if next := a.heeded[account].Add(heedEvery); at.Before(next) {
-		at = next
+	pace := a.heeded[account]
+	if pace == nil {
+		pace = rate.NewLimiter(rate.Every(heedEvery), heedBurst)
+		a.heeded[account] = pace
 	}
-	a.news[account] = at
+	now := time.Now()
+	a.news[account] = now.Add(pace.ReserveN(now, 1).DelayFrom(now))
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -238,7 +242,7 @@ func (a *attendance) takeNews(now time.Time) (due []identity.Key, next time.Time
 	for account, at := range a.news {
 		switch {
 		case !now.Before(at):
-			due, a.heeded[account] = append(due, account), now
+			due = append(due, account)
 			delete(a.news, account)
 		case next.IsZero() || at.Before(next):
 			next = at

@@ -2,7 +2,10 @@ package people
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/identity"
@@ -102,21 +105,24 @@ func TestACardIsLaterThanTheOneBefore(t *testing.T) {
 
 // Who changes his name all the time has others ask the directory once a minute, and the last name is looked at too.
 func TestNewsOfAContactIsHeededAtAPace(t *testing.T) {
-	a := &attendance{news: map[identity.Key]time.Time{}, heeded: map[identity.Key]time.Time{}, wake: make(chan struct{}, 1)}
-	bob := secretOf(t, 1).Key()
-	now := time.Now()
-	for range 100 {
+	synctest.Test(t, func(t *testing.T) {
+		a := &attendance{news: map[identity.Key]time.Time{}, heeded: map[identity.Key]*rate.Limiter{}, wake: make(chan struct{}, 1)}
+		bob := secretOf(t, 1).Key()
+		for i := range heedBurst {
+			for range 100 {
+				a.heed(bob)
+			}
+			if due, next := a.takeNews(time.Now()); len(due) != 1 || !next.IsZero() {
+				t.Errorf("time %d: %d, the next at %v", i, len(due), next)
+			}
+		}
 		a.heed(bob)
-	}
-	if due, next := a.takeNews(now.Add(time.Second)); len(due) != 1 || !next.IsZero() {
-		t.Errorf("at first %d, the next at %v", len(due), next)
-	}
-	a.heed(bob)
-	due, next := a.takeNews(now.Add(2 * time.Second))
-	if wait := next.Sub(now.Add(time.Second)); len(due) != 0 || wait != heedEvery {
-		t.Errorf("at once again %d, the next after %v", len(due), wait)
-	}
-	if due, _ := a.takeNews(next); len(due) != 1 {
-		t.Errorf("after a while %d", len(due))
-	}
+		due, next := a.takeNews(time.Now())
+		if wait := time.Until(next); len(due) != 0 || wait != heedEvery {
+			t.Errorf("at once again %d, the next after %v", len(due), wait)
+		}
+		if due, _ := a.takeNews(next); len(due) != 1 {
+			t.Errorf("after a while %d", len(due))
+		}
+	})
 }

@@ -227,6 +227,10 @@ func (t *Talk) commit(n *turn) bool {
 		t.fail(n, fmt.Errorf("%w: %w", ErrStore, err))
 		return false
 	}
+	if n.out.Recount { // first: who has joined is joined as soon as Join returns
+		clear(t.limits)
+		t.refresh()
+	}
 	for _, r := range n.requests {
 		r.done <- nil
 	}
@@ -246,10 +250,6 @@ func (t *Talk) commit(n *turn) bool {
 	t.told.Recount = t.told.Recount || n.out.Recount
 	t.clock.known = false
 	t.follow(committed)
-	if n.out.Recount {
-		clear(t.limits)
-		t.refresh()
-	}
 	return true
 }
 

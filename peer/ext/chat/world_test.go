@@ -274,6 +274,9 @@ func (a *device) invite(b *device) {
 	a.w.connect(a, b)
 	a.w.settle()
 	a.w.must(b.talk.Join(ctx, b.certificate()))
+	if !b.talk.Joined() {
+		a.w.t.Errorf("%s has joined, and may not write yet", b.name)
+	}
 	a.w.settle()
 }
 
