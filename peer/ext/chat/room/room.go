@@ -67,6 +67,7 @@ type Room struct {
 	acts     map[ID]*act
 	numbered []*act                 // by number
 	adds     map[identity.Key][]int // numbers of the acts that added an account
+	revoked  map[identity.Key]bool  // devices that an act ends, whether it counts or not
 	views    map[ID]*view
 	states   map[ID]*state
 	recent   []ID  // names of states, oldest first
@@ -89,7 +90,8 @@ func New(id ID, index Index) *Room {
 	r := &Room{
 		id: id, index: index, marks: make(map[identity.Key]Mark), heads: make(map[ID]bool),
 		accounts: make(map[identity.Key]identity.Key), acts: make(map[ID]*act), adds: make(map[identity.Key][]int),
-		views: make(map[ID]*view), states: make(map[ID]*state), forks: make(map[identity.Key]fork), wanted: make(map[ID]bool),
+		revoked: make(map[identity.Key]bool),
+		views:   make(map[ID]*view), states: make(map[ID]*state), forks: make(map[identity.Key]fork), wanted: make(map[ID]bool),
 		held: newWaiting(),
 	}
 	r.current = r.viewOf(nil)
@@ -309,7 +311,9 @@ func (r *Room) enter(m Meta, body []byte, causes []Meta) {
 // learn remembers what an event changes in the rights of others.
 func (r *Room) learn(m Meta, body []byte) {
 	if m.Kind == Create || m.Kind == Join {
-		r.accounts[m.Author] = m.Account
+		if r.accounts[m.Author] = m.Account; r.revoked[m.Author] {
+			r.forgetStates() // whoever revoked it before it joined had done so to nobody
+		}
 	}
 	if m.Kind != Create && m.Kind != Admin {
 		return
@@ -320,6 +324,8 @@ func (r *Room) learn(m Meta, body []byte) {
 		r.adds[m.Account] = append(r.adds[m.Account], a.number)
 	} else if a.change, _ = ParseChange(body); a.change.Op == Add {
 		r.adds[a.change.Account] = append(r.adds[a.change.Account], a.number)
+	} else if a.change.Op == Revoke {
+		r.revoked[a.change.Cuts[0].Device] = true
 	}
 	r.acts[m.ID] = a
 	r.numbered = append(r.numbered, a)

@@ -172,6 +172,35 @@ func TestOfTwoWhoRemoveEachOtherTheHigherStays(t *testing.T) {
 	}
 }
 
+// One hears of the join first and of the revocation then, the other the other way round.
+func TestADeviceThatIsRevokedWhileItJoinsIsRevokedForAll(t *testing.T) {
+	w := company(t, room.Moderator, room.Member, room.Member)
+	owner, moderator, other, late := w.people[0], w.people[1], w.people[2], w.people[3]
+	late.device = secret(t, w.rng) // one more of his
+	late.reopen(w)
+	for _, p := range w.people {
+		for _, q := range w.people {
+			w.cut(p, q)
+		}
+	}
+	w.write(late, room.Join, w.certify(late).AppendTo(nil))
+	said := w.say(late, "from my new device")
+	w.change(moderator, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: late.device.Key()}}})
+	quiet := func(a, b *person) {
+		w.connect(a, b)
+		for w.deliver() {
+		}
+	}
+	quiet(owner, late)
+	quiet(other, moderator)
+	w.heal()
+	for _, p := range w.people {
+		if p.shows(said) {
+			t.Errorf("%s shows what the revoked device says", p.name)
+		}
+	}
+}
+
 func TestADeviceThatSignsTwoHistoriesLosesBoth(t *testing.T) {
 	w := company(t, room.Moderator, room.Member)
 	owner, liar, other := w.people[0], w.people[1], w.people[2]

@@ -194,7 +194,8 @@ func (r *Room) stateOf(v *view) *state {
 	return s
 }
 
-// forgetStates is called when an act was withdrawn: nothing that was computed holds.
+// forgetStates is called when an act was withdrawn, or it turned out whose device one is about: nothing that was computed
+// holds.
 func (r *Room) forgetStates() {
 	clear(r.states)
 	r.recent = r.recent[:0]
