@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,20 @@ func (w *town) lie(t *testing.T) (lies *atomic.Bool) {
 // listens returns the alerts of a kind that somebody is told from now on.
 func (p *person) listens() func(p2pv1.Alert_Kind) []*p2pv1.Alert {
 	p.t.Helper()
+	events := p.hears()
+	return func(kind p2pv1.Alert_Kind) (some []*p2pv1.Alert) {
+		for _, e := range events() {
+			if a := e.GetAlert(); a != nil && a.Kind == kind {
+				some = append(some, a)
+			}
+		}
+		return some
+	}
+}
+
+// hears returns what somebody is told from now on.
+func (p *person) hears() func() []*p2pv1.Event {
+	p.t.Helper()
 	path, handler := p2pv1connect.NewPeopleHandler(p.Node)
 	mux := http.NewServeMux()
 	mux.Handle(path, handler)
@@ -63,16 +78,14 @@ func (p *person) listens() func(p2pv1.Alert_Kind) []*p2pv1.Alert {
 		p.t.Fatal(err)
 	}
 	var mu sync.Mutex
-	var all []*p2pv1.Alert
+	var all []*p2pv1.Event
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for stream.Receive() {
-			if a := stream.Msg().GetAlert(); a != nil {
-				mu.Lock()
-				all = append(all, a)
-				mu.Unlock()
-			}
+			mu.Lock()
+			all = append(all, stream.Msg())
+			mu.Unlock()
 		}
 	}()
 	p.t.Cleanup(func() {
@@ -80,15 +93,10 @@ func (p *person) listens() func(p2pv1.Alert_Kind) []*p2pv1.Alert {
 		<-ended
 		server.Close()
 	})
-	return func(kind p2pv1.Alert_Kind) (some []*p2pv1.Alert) {
+	return func() []*p2pv1.Event {
 		mu.Lock()
 		defer mu.Unlock()
-		for _, a := range all {
-			if a.Kind == kind {
-				some = append(some, a)
-			}
-		}
-		return some
+		return slices.Clone(all)
 	}
 }
 

@@ -119,6 +119,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.tellTyping(c, t)
 	}
 	n.follow(ctx, c, change.Added)
+	n.tellFilled(ctx, change.Filled)
 	n.recountUnread(c, &change)
 	n.tellRoom(c.id, len(change.Delivered) > 0 || len(change.Read) > 0)
 	if len(change.Delivered) > 0 {

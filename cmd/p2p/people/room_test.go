@@ -167,6 +167,50 @@ func TestWhoWasThrownOutHearsNothingMore(t *testing.T) {
 	}
 }
 
+func TestWhatARoomKeptFromAJoinerIsToldHimInItsPlaceWhenTheRoomDecidesSo(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", History: -1})
+	said := alice.say("garden", "the key is under the pot")
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "garden", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_ADD})
+	var kept *p2pv1.Message
+	eventually(t, "bob sees that there is something", func() bool {
+		if !slices.Contains(bob.rooms(), "garden") {
+			return false
+		}
+		all := bob.messages("garden")
+		i := slices.IndexFunc(all, func(m *p2pv1.Message) bool { return m.Id == said.Id })
+		if i >= 0 {
+			kept = all[i]
+		}
+		return i >= 0
+	})
+	if !kept.Withheld || kept.Text != "" {
+		t.Errorf("bob has %v", kept)
+	}
+	unread := bob.conversation("garden").Unread
+	events := bob.hears()
+	all := int32(0)
+	ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: "garden", History: &all})
+	told := func() (m *p2pv1.Message) {
+		for _, e := range events() {
+			if e.GetMessage().GetId() == said.Id {
+				m = e.GetMessage()
+			}
+		}
+		return m
+	}
+	eventually(t, "bob is told", func() bool { return told() != nil })
+	if m := told(); m.Withheld || m.Text != said.Text || m.Number != kept.Number || m.Late {
+		t.Errorf("he is told %v, it was %v", m, kept)
+	}
+	if got := bob.conversation("garden").Unread; got != unread {
+		t.Errorf("%d are unread, not %d", got, unread)
+	}
+	if found := ask(t, bob.Search, &p2pv1.SearchRequest{Query: "pot"}).Messages; len(found) != 1 {
+		t.Errorf("found: %v", found)
+	}
+}
+
 func TestWhoWasThrownOutWhileHeWasAwayIsToldWhenHeComesBack(t *testing.T) {
 	alice, bob, carol := three(t)
 	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})

@@ -109,6 +109,28 @@ func (v *viewer) changedBy(e *history.Entry) (*p2pv1.Message, error) {
 	return v.message(&t)
 }
 
+// maxFilled is how many messages are told again at once whose bodies came later: of more, programs see the bodies when they
+// list them.
+const maxFilled = 1000
+
+// tellFilled tells messages again whose bodies were withheld and are here now. They keep their places and numbers, so no
+// program takes one for news.
+func (n *Node) tellFilled(ctx context.Context, filled []room.ID) {
+	if _, listeners := n.hub.watched(); listeners == 0 {
+		return
+	}
+	v := n.viewer(ctx)
+	for _, id := range filled[max(0, len(filled)-maxFilled):] {
+		e, found, err := n.archive.Event(ctx, id)
+		if err != nil || !found {
+			continue // it is gone again, or will be listed
+		}
+		if m, err := v.changedBy(&e); err == nil && m != nil {
+			n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
+		}
+	}
+}
+
 func (n *Node) isOwn(id room.ID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -98,10 +98,10 @@ func (u *unread) mention(v *viewer, e *history.Entry) {
 }
 
 // recountUnread has the unread messages of a room counted anew when that is not only by what was added: some may count no
-// more, be gone, or have been read.
+// more, be gone, or have been read, and what came without its body may mention this person.
 func (n *Node) recountUnread(c *conversation, change *chat.Change) {
 	me := n.accountOf()
-	if change.Recount || slices.ContainsFunc(change.Added, func(e history.Entry) bool { return e.Event.Kind == room.Delete }) ||
+	if change.Recount || len(change.Filled) > 0 || slices.ContainsFunc(change.Added, func(e history.Entry) bool { return e.Event.Kind == room.Delete }) ||
 		slices.ContainsFunc(change.Read, func(r chat.Read) bool { return r.Account == me }) {
 		n.forgetUnread(c.id)
 	}

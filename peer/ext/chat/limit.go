@@ -25,8 +25,8 @@ func (t *Talk) bodies(l *link) room.Bodies {
 			return t.body(m)
 		}
 		at := t.limitOf(account)
-		if at.nothing || m.Lamport < at.from.Lamport || m.Lamport == at.from.Lamport && m.Author.Compare(at.from.Device) < 0 {
-			return nil
+		if at.nothing || t.store.Room.Role(account) == room.Nobody || m.Position().Less(at.from) {
+			return nil // he may have been removed in this turn
 		}
 		return t.body(m)
 	}
@@ -61,7 +61,7 @@ func (t *Talk) findLimit(account identity.Key) limit {
 	case n < 0:
 		return limit{}
 	}
-	joined := history.Position{Lamport: since.Lamport, Device: since.Author}
+	joined := since.Position()
 	if n == 0 {
 		return limit{from: joined}
 	}

@@ -57,6 +57,8 @@ type link struct {
 	typing  time.Time      // until when its person counts as typing, zero for not
 	news    ext.Allowance
 	check   check
+	paid    time.Time                  // when what it has asked for is paid off
+	deaf    time.Time                  // until when it is not heard, since it owes too much; zero for it is
 	until   time.Time                  // it waits for somebody to know whose it is; zero for not
 	haveAt  time.Time                  // when it is told what is here, zero when there is nothing to tell
 	sendAt  time.Time                  // when it is sent what others have not sent, zero when nothing is left to others

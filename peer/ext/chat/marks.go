@@ -169,11 +169,13 @@ func (t *Talk) deadline() time.Time {
 		if t.store != nil {
 			sooner(l.until)
 			sooner(l.leave)
+			sooner(l.deaf)
 		}
 		sooner(l.haveAt)
 		sooner(l.sendAt)
 	}
 	if len(t.links) > 0 && t.store != nil {
+		sooner(t.asking.until)
 		sooner(t.clock.next)
 	}
 	return at

@@ -71,6 +71,7 @@ type Talk struct {
 	typing    ownTyping
 	typers    map[identity.Key]bool // that Tell was told
 	clock     clock
+	asking    asking
 	farewells map[identity.Key]*ext.Allowance // how often devices of former members may still be told that they are
 	covered   map[room.ID]uint64              // how much of this device's log recent events stand upon
 	told      Change                          // at the next turn

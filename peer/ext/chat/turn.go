@@ -31,6 +31,7 @@ func (t *Talk) turn(first *request) {
 	t.obey(n, first)
 	if t.commit(n) {
 		t.answer(n)
+		t.pursue(n)
 	}
 	t.takeMail(n)
 	t.readMarks(n)
@@ -42,13 +43,6 @@ func (t *Talk) turn(first *request) {
 	if n.more {
 		t.poke()
 	}
-}
-
-// add sums outcomes up.
-func (n *turn) add(out room.Outcome) {
-	n.out.Added = append(n.out.Added, out.Added...)
-	n.out.Proofs = append(n.out.Proofs, out.Proofs...)
-	n.out.Recount = n.out.Recount || out.Recount
 }
 
 // welcome takes in the connections that are new.
@@ -86,6 +80,9 @@ func (t *Talk) hear(n *turn) {
 	for _, l := range t.links {
 		if !l.until.IsZero() && !l.isOver() {
 			continue // what it says waits with it
+		}
+		if l.deaf = l.owes(n.now); !l.deaf.IsZero() && !l.isOver() {
+			continue
 		}
 		frames, over, more := l.take()
 		for _, f := range frames {
@@ -182,8 +179,9 @@ func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 	if err != nil {
 		return err
 	}
+	l.charge(n.now, len(m.Want))
 	out, answers, err := l.session.Handle(m)
-	n.add(out) // also with an error: events before the bad one are in the room
+	n.out.Add(out) // also with an error: events before the bad one are in the room
 	l.answers = append(l.answers, answers...)
 	n.heard[l] = true
 	return err
@@ -202,11 +200,11 @@ func (t *Talk) obey(n *turn, first *request) {
 		if t.store == nil {
 			r.done <- t.trouble.err
 		} else if event, out, err := r.write(t.store.Room); err != nil {
-			n.add(out)
+			n.out.Add(out)
 			r.done <- err
 		} else {
 			r.event = event
-			n.add(out)
+			n.out.Add(out)
 			n.requests = append(n.requests, r)
 		}
 		if len(n.requests) >= maxRequests {
@@ -235,10 +233,10 @@ func (t *Talk) commit(n *turn) bool {
 		r.done <- nil
 	}
 	committed := t.store.Committed()
-	if len(committed) > 0 {
+	if len(committed)+len(n.out.Filled) > 0 {
 		t.recovered()
 	}
-	if len(committed) == 0 && len(n.out.Proofs) == 0 && !n.out.Recount {
+	if len(committed)+len(n.out.Filled)+len(n.out.Proofs) == 0 && !n.out.Recount {
 		return true
 	}
 	t.fresh = make(map[room.ID][]byte, len(committed))
@@ -247,9 +245,13 @@ func (t *Talk) commit(n *turn) bool {
 	}
 	t.told.Added = append(t.told.Added, slices.Clone(committed)...)
 	t.told.Proofs = append(t.told.Proofs, n.out.Proofs...)
+	t.told.Filled = append(t.told.Filled, n.out.Filled...)
 	t.told.Recount = t.told.Recount || n.out.Recount
 	t.clock.known = false
 	t.follow(committed)
+	if n.out.Bare.Lamport > 0 {
+		delete(t.limits, t.o.Account) // it was found among fewer lines
+	}
 	return true
 }
 
@@ -275,12 +277,12 @@ func (t *Talk) answer(n *turn) {
 			t.review(n.now, l)
 		}
 	}
-	news := len(n.out.Added) > 0 || len(n.out.Proofs) > 0
+	news := len(n.out.Added)+len(n.out.Proofs)+len(n.out.Filled) > 0
 	for _, l := range t.links {
 		if l.session == nil || !news && !n.heard[l] {
 			continue
 		}
-		t.flow(l, n.out.Proofs, false)
+		t.flow(l, n.out, false)
 		t.spare(n, l)
 		if n.heard[l] {
 			t.note(l)
@@ -318,15 +320,15 @@ func (t *Talk) catchUp(n *turn) {
 		}
 		if !l.sendAt.IsZero() && !n.now.Before(l.sendAt) {
 			l.sendAt = time.Time{}
-			t.flow(l, nil, true)
+			t.flow(l, room.Outcome{}, true)
 		}
 	}
 }
 
-// flow sends the answers of a link, and what its other end lacks; with all also what others should have
-// sent.
-func (t *Talk) flow(l *link, found []room.Proof, all bool) {
-	messages := append(l.answers, l.session.Next(found, all)...)
+// flow sends the answers of a link, and what its other end lacks after what has happened; with all also what others should
+// have sent.
+func (t *Talk) flow(l *link, out room.Outcome, all bool) {
+	messages := append(l.answers, l.session.Next(out, all)...)
 	l.answers = nil
 	l.say(messages)
 }
@@ -373,7 +375,7 @@ func (t *Talk) review(now time.Time, l *link) {
 		t.start(l, false)
 		t.tellRead(l)
 	case !member && l.session != nil:
-		t.flow(l, nil, true) // he is to know that he was removed
+		t.flow(l, room.Outcome{}, true) // he is to know that he was removed
 		t.part(l, errStranger)
 	case member, !l.leave.IsZero() && now.Before(l.leave):
 	case l.leave.IsZero() && t.owesFarewell(now, account, device):

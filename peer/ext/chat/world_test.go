@@ -318,6 +318,7 @@ func (d *device) took() (sum chat.Change) {
 	defer d.mu.Unlock()
 	for _, c := range d.told {
 		sum.Added = append(sum.Added, c.Added...)
+		sum.Filled = append(sum.Filled, c.Filled...)
 		sum.Proofs = append(sum.Proofs, c.Proofs...)
 		sum.Read = append(sum.Read, c.Read...)
 		sum.Typing = append(sum.Typing, c.Typing...)

@@ -21,7 +21,7 @@ func (l *Log) Commit(out room.Outcome) error {
 	if l.err != nil {
 		return l.err
 	}
-	if len(l.pending) == 0 && len(out.Proofs) == 0 && !out.Recount {
+	if len(l.pending) == 0 && len(l.late) == 0 && len(out.Proofs) == 0 && !out.Recount {
 		l.committed = l.committed[:0]
 		return nil
 	}
@@ -39,7 +39,7 @@ func (l *Log) Commit(out room.Outcome) error {
 		return l.err
 	}
 	l.archive.index.commit(c.words)
-	l.archive.ink.wrote(len(l.pending), c.deleted)
+	l.archive.ink.wrote(len(l.pending)+len(l.late), c.deleted)
 	for i := range l.pending {
 		if m := l.pending[i].meta; l.pending[i].first {
 			l.cache.addFirst(&m)
@@ -49,6 +49,7 @@ func (l *Log) Commit(out room.Outcome) error {
 	}
 	l.read = nil // some of them may be deleted
 	clear(l.waiting)
+	clear(l.late)
 	clear(l.pending) // lets go of the bodies
 	l.pending = l.pending[:0]
 	return nil
@@ -62,7 +63,7 @@ func (c *commit) publish(out room.Outcome) {
 		e.N = c.pending[i].n
 		c.committed = append(c.committed, *e)
 	}
-	c.archive.recent.add(c.committed, c.deleted || out.Recount || len(out.Proofs) > 0)
+	c.archive.recent.add(c.committed, c.deleted || len(c.late) > 0 || out.Recount || len(out.Proofs) > 0)
 }
 
 // Committed returns the entries that the last Commit has written, in the order of their causes. The slice is
@@ -72,11 +73,12 @@ func (l *Log) Committed() []Entry { return l.committed }
 // commit is one transaction.
 type commit struct {
 	*Log
-	w       *writer
-	mark    readMark // of the archive's account
-	words   []wordChange
-	changed map[runKey]bool
-	deleted bool
+	w        *writer
+	mark     readMark // of the archive's account
+	words    []wordChange
+	changed  map[runKey]bool
+	foregone []deletion // of what bodies are about that came after their events
+	deleted  bool
 }
 
 func (c *commit) run(out room.Outcome) error {
@@ -88,6 +90,11 @@ func (c *commit) run(out room.Outcome) error {
 	}
 	for i := range c.pending {
 		if err := c.event(&c.pending[i]); err != nil {
+			return err
+		}
+	}
+	for _, b := range c.late {
+		if err := c.fill(b); err != nil {
 			return err
 		}
 	}
@@ -106,20 +113,10 @@ func (c *commit) run(out room.Outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := c.delete(deletes); err != nil {
+	if err := c.delete(append(deletes, c.foregone...)); err != nil {
 		return err
 	}
-	if c.archive.index.memory() {
-		return nil
-	}
-	for i := range c.words {
-		if c.words[i].gone {
-			if err := c.archive.index.takeBack(c.w, &c.words[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return c.archive.index.amend(c.w, c.words)
 }
 
 // event writes one event.
@@ -133,7 +130,7 @@ func (c *commit) event(p *pending) error {
 	if err != nil {
 		return err
 	}
-	counts := c.join(d, view, m)
+	counts, lacks := c.join(d, view, m), p.body == nil && m.Kind >= room.Content
 	content := c.archive.options.Read(m.Kind, p.body)
 	if !content.Target.IsZero() {
 		p.target = c.archive.box.key(content.Target)
@@ -142,10 +139,10 @@ func (c *commit) event(p *pending) error {
 	late := content.Line && c.mark.covers(m)
 	arrived := time.UnixMilli(c.archive.options.Clock().UnixMilli()) // as it will be read
 	p.entry = Entry{Event: m.Event, Account: m.Account, Body: p.body, Arrived: arrived, Target: content.Target, Line: content.Line, Counts: counts, Late: late}
-	p.n, err = c.w.insert(`INSERT INTO events (room, key, author, seq, lamport, kind, view, header, wall, arrived, target, line, counts, late)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	p.n, err = c.w.insert(`INSERT INTO events (room, key, author, seq, lamport, kind, view, header, wall, arrived, target, line, counts, late, lacks)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.n, key, d.n, int64(m.Seq), int64(m.Lamport), int64(m.Kind), view, c.archive.box.seal(sealedHeader, key, m.AppendTo(nil)),
-		int64(m.Wall), arrived.UnixMilli(), p.target, content.Line, counts, late)
+		int64(m.Wall), arrived.UnixMilli(), p.target, content.Line, counts, late, lacks)
 	if err != nil {
 		return err
 	}
@@ -343,7 +340,7 @@ func (c *commit) drop(s *stored) error {
 			p.entry.Body, p.entry.Gone = nil, true
 		}
 	}
-	if err := c.w.exec("UPDATE events SET gone = 1 WHERE n = ?", s.n); err != nil || !found {
+	if err := c.w.exec("UPDATE events SET gone = 1, lacks = 0 WHERE n = ?", s.n); err != nil || !found {
 		return err
 	}
 	body, err := c.archive.box.open(sealedBody, s.key, sealed)

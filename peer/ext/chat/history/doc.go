@@ -35,6 +35,9 @@
 // characters in Chinese, Japanese and Korean: these are indexed as overlapping pairs. SQLite's own trigram
 // tokenizer finds nothing shorter than three characters, and most Chinese words have two.
 //
+// The index follows the numbers of the events. A body that comes after its event is taken in at once, in the
+// transaction that writes it, when the index has passed its number, and in its turn otherwise.
+//
 // # Passphrase
 //
 // With a passphrase, all text is sealed with XChaCha20-Poly1305 under a random key, which is sealed with

@@ -19,7 +19,7 @@ import (
 func told(t *testing.T, seed uint64, o history.Options) *keeper {
 	rng := seeded(seed)
 	people, all := story(t, rng, true)
-	w := &twins{t: t, rng: rng, k: keep(t, people[0].room.ID(), o), shelf: newShelf(), id: people[0].room.ID()}
+	w := &twins{t: t, rng: rng, whim: seeded(1000), k: keep(t, people[0].room.ID(), o), shelf: newShelf(), id: people[0].room.ID()}
 	w.room = room.New(w.id, w.shelf)
 	w.give(all)
 	w.give(all)

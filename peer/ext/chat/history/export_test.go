@@ -52,7 +52,7 @@ func Multiply(a *Archive, n int, text func(i int) string) error {
 				return err
 			}
 			e.Seq, e.Lamport, e.Wall = e.Seq+uint64(i), e.Lamport+uint64(i), e.Wall+uint64(i)*1000
-			if err := a.write.exec("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL,1,1,0,0)", last+at, in, copyKey[:], author, seq+at, lamport+at, 16, view,
+			if err := a.write.exec("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL,1,1,0,0,0)", last+at, in, copyKey[:], author, seq+at, lamport+at, 16, view,
 				a.box.seal(sealedHeader, copyKey[:], e.AppendTo(nil)), wall+at*1000, wall); err != nil {
 				return err
 			}

@@ -27,6 +27,8 @@ type Log struct {
 	pending   []pending
 	committed []Entry         // by the last Commit
 	waiting   map[room.ID]int // place in pending
+	bare      bool            // there may be events without their bodies
+	late      map[room.ID]*lateBody
 	cache     cache
 	absent    room.ID // is not there
 	metas     ahead
@@ -59,7 +61,7 @@ type pending struct {
 func (a *Archive) Room(ctx context.Context, id room.ID) (*Log, error) {
 	l := &Log{
 		archive: a, id: id, devices: map[identity.Key]*device{}, names: map[int64]*device{}, views: map[room.ID]int64{}, tips: map[int64]room.ID{},
-		heads: map[room.ID]int64{}, runs: map[runKey]*run{}, waiting: map[room.ID]int{}, cache: newCache(a.options.CacheBytes),
+		heads: map[room.ID]int64{}, runs: map[runKey]*run{}, waiting: map[room.ID]int{}, late: map[room.ID]*lateBody{}, cache: newCache(a.options.CacheBytes),
 	}
 	if err := l.restore(ctx); err != nil {
 		return nil, fmt.Errorf("open room %v: %w", id, err)
@@ -202,6 +204,7 @@ func (l *Log) atPending(key identity.Key, seq uint64) (room.Meta, bool) {
 func (l *Log) Add(m room.Meta, body []byte) {
 	l.waiting[m.ID] = len(l.pending)
 	l.pending = append(l.pending, pending{meta: m, body: body})
+	l.bare = l.bare || body == nil && m.Kind >= room.Content
 	if m.ID == l.absent {
 		l.absent = room.ID{}
 	}

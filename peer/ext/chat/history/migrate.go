@@ -12,6 +12,9 @@ var schema1 string
 //go:embed schema/2.sql
 var schema2 string
 
+//go:embed schema/3.sql
+var schema3 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -20,6 +23,7 @@ var schemaWords string
 var migrations = []string{
 	schema1 + schemaWords,
 	schema2,
+	schema3,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

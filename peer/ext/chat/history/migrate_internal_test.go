@@ -174,6 +174,15 @@ func TestArchivesOfAllVersionsAreOpened(t *testing.T) {
 	}
 }
 
+// OpenGolden opens the archive of a version after something was done to it in SQL.
+func OpenGolden(t *testing.T, version int, path, change string) (*Archive, error) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("testdata/%d.sql", version))
+	fail(t, err)
+	script(t, path, string(text)+change)
+	return Open(path, goldenOptions(t))
+}
+
 func schemaOf(t *testing.T, a *Archive) string {
 	var b strings.Builder
 	err := a.read.rows(context.Background(), "SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name", nil, func(scan func(...any) error) error {

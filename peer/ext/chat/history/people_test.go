@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,10 +58,11 @@ type shelf struct {
 	logs   map[identity.Key]map[uint64]room.ID
 	bodies map[room.ID][]byte
 	order  []room.ID
+	bare   map[room.ID]bool // whose bodies were withheld
 }
 
 func newShelf() *shelf {
-	return &shelf{map[room.ID]room.Meta{}, map[identity.Key]map[uint64]room.ID{}, map[room.ID][]byte{}, nil}
+	return &shelf{map[room.ID]room.Meta{}, map[identity.Key]map[uint64]room.ID{}, map[room.ID][]byte{}, nil, map[room.ID]bool{}}
 }
 
 func (s *shelf) Find(id room.ID) (room.Meta, bool) { m, ok := s.metas[id]; return m, ok }
@@ -73,12 +75,34 @@ func (s *shelf) At(device identity.Key, seq uint64) (room.Meta, bool) {
 func (s *shelf) Add(m room.Meta, body []byte) {
 	s.metas[m.ID], s.bodies[m.ID] = m, body
 	s.order = append(s.order, m.ID)
+	if body == nil {
+		s.bare[m.ID] = true
+	}
 	if s.logs[m.Author] == nil {
 		s.logs[m.Author] = map[uint64]room.ID{}
 	}
 	if _, taken := s.logs[m.Author][m.Seq]; !taken {
 		s.logs[m.Author][m.Seq] = m.ID
 	}
+}
+
+func (s *shelf) Fill(e *room.Event, body []byte) bool {
+	if !s.bare[e.ID] {
+		return false
+	}
+	delete(s.bare, e.ID)
+	s.bodies[e.ID] = body
+	return true
+}
+
+func (s *shelf) Lacking(from room.Position, n int) (all []room.Meta) {
+	for id := range s.bare {
+		if m := s.metas[id]; !m.Position().Less(from) {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(a, b room.Meta) int { return a.Compare(&b.Event) })
+	return all[:min(len(all), n)]
 }
 
 // person writes on a shelf.

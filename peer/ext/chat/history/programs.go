@@ -2,7 +2,6 @@ package history
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -21,11 +20,6 @@ func (a *Archive) Belong(account, device identity.Key) {
 
 // owner is whose an archive is.
 type owner struct{ account, device identity.Key }
-
-// Less reports whether p stands before q.
-func (p Position) Less(q Position) bool {
-	return cmp.Or(cmp.Compare(p.Lamport, q.Lamport), bytes.Compare(p.Device[:], q.Device[:])) < 0
-}
 
 // OfKind returns all events of one kind of a room that count, in order. It is for rooms with few of
 // them: what programs tell each other, and not people.

@@ -19,7 +19,7 @@ func (l *Log) restore(ctx context.Context) error {
 		return nil
 	}
 	kept := room.Kept{Logs: map[identity.Key]room.Mark{}}
-	for _, read := range []func(context.Context, *room.Kept) error{l.readViews, l.readDevices, l.readActs, l.readHeads, l.readForks, l.readRuns} {
+	for _, read := range []func(context.Context, *room.Kept) error{l.readViews, l.readDevices, l.readActs, l.readHeads, l.readForks, l.readRuns, l.readBare} {
 		if err := read(ctx, &kept); err != nil {
 			return err
 		}

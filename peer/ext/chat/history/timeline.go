@@ -26,18 +26,14 @@ type Entry struct {
 	Alone   bool // nothing is about it; false when that was not looked at
 }
 
-// Position is a place in the order of a room. It does not need an id: of events that count,
-// no two are by one device with one lamport.
-type Position struct {
-	Lamport uint64
-	Device  identity.Key
-}
+// Position is a place in the order of a room.
+type Position = room.Position
 
 // Position returns where e stands.
-func (e *Entry) Position() Position { return Position{e.Event.Lamport, e.Event.Author} }
+func (e *Entry) Position() Position { return e.Event.Position() }
 
 // End is behind all that there is.
-var End = Position{Lamport: 1<<63 - 1}
+var End = room.End
 
 // maxPage bounds what one query returns.
 const maxPage = 1000

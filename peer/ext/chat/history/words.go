@@ -21,6 +21,7 @@ type wordChange struct {
 	n, room int64
 	text    string
 	gone    bool
+	late    bool // it came after its event, whose number may be one that the index has passed
 }
 
 // wordIndex finds events by their words. Without a passphrase it is a table of the archive, which follows the events at
@@ -151,12 +152,30 @@ func (x *wordIndex) texts(rows func(text string, args []any, each func(scan func
 	return changes, from, err
 }
 
-// takeBack takes a text out of the table again, in a transaction. The text must be the one that was taken in.
-func (x *wordIndex) takeBack(w *writer, c *wordChange) error {
-	if c.n > x.upto.Load() {
-		return nil // it never was in
+// amend changes what the index has passed already, in a transaction: texts that come after their events are taken in, and
+// those that went taken back. A text that is taken back must be the one that was taken in.
+//
+// What the table has not come to it finds as it is then, or does not find. The kept index of the memory is not right any
+// more: it is removed before the transaction ends, so that no crash leaves one that lacks a text.
+func (x *wordIndex) amend(w *writer, changes []wordChange) error {
+	for i := range changes {
+		c := &changes[i]
+		switch {
+		case !c.gone && !c.late:
+		case x.memory():
+			_ = os.Remove(x.path()) //nolint:errcheck // there may be none
+		case c.n > x.upto.Load():
+		case c.gone:
+			if err := w.exec("INSERT INTO words (words, rowid, text, room) VALUES ('delete', ?, ?, ?)", c.n, terms(c.text), scope(c.room)); err != nil {
+				return err
+			}
+		default:
+			if err := w.exec("INSERT INTO words (rowid, text, room) VALUES (?, ?, ?)", c.n, terms(c.text), scope(c.room)); err != nil {
+				return err
+			}
+		}
 	}
-	return w.exec("INSERT INTO words (words, rowid, text, room) VALUES ('delete', ?, ?, ?)", c.n, terms(c.text), scope(c.room))
+	return nil
 }
 
 // commit is told of what has been committed.
@@ -176,12 +195,6 @@ func (x *wordIndex) commit(changes []wordChange) {
 			x.later()
 		}
 		return
-	}
-	for i := range changes {
-		if changes[i].gone {
-			// What is kept has words that somebody took back.
-			_ = os.Remove(x.path()) //nolint:errcheck // there may be none, and all of it is sealed
-		}
 	}
 	x.queue = append(x.queue, changes...)
 	if x.ready {

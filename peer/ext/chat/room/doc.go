@@ -29,6 +29,16 @@
 // proof that everybody can check; it is passed on, and all that the device wrote from there on is withdrawn,
 // by all.
 //
+// # Bodies that come later
+//
+// How much of what was said before his time a joiner gets the room decides, and may decide otherwise later. A member with
+// headers that he may have the bodies of now asks for these events (Session.Ask), with the same Want as for events that he
+// lacks, in the order of the room, and for no more at a time than a batch holds. He asks who has all changes of the room
+// that he has, and whose events he has: then both agree on what he may have. The other sends the events, with
+// the bodies that he has and that the asker may have. A body that is not the signed one is an error; one that is goes to the
+// event that is there, if that was not deleted (Outcome.Filled). Who had nothing to give remembers that for the
+// session, and sends it when he gets it.
+//
 // # What is where
 //
 // The package is pure: it opens no file and no socket and asks for no time. A Room is for one

@@ -26,6 +26,11 @@ type Index interface {
 	At(device identity.Key, seq uint64) (Meta, bool)
 	// Add takes a new event. Body is nil if it was withheld; it is the index's own.
 	Add(m Meta, body []byte)
+	// Fill takes the body of an event that is there without it, and reports whether it is: not if the body is there too, or
+	// was deleted. It is the index's own.
+	Fill(e *Event, body []byte) bool
+	// Lacking returns up to n events from Content on whose bodies were withheld, from some position on, in order.
+	Lacking(from Position, n int) []Meta
 }
 
 // Mark is how far a log is known.
@@ -53,6 +58,20 @@ type Outcome struct {
 	// member, what was withdrawn.
 	Recount bool
 	Proofs  []Proof // found now, to be passed on
+	Filled  []ID    // events that were here, and whose bodies have come now
+	// Bare is where the first of those in Added stands that came without its body, zero for none.
+	Bare Position
+}
+
+// Add takes over what happened after o.
+func (o *Outcome) Add(other Outcome) {
+	o.Added = append(o.Added, other.Added...)
+	o.Recount = o.Recount || other.Recount
+	o.Proofs = append(o.Proofs, other.Proofs...)
+	o.Filled = append(o.Filled, other.Filled...)
+	if other.Bare != (Position{}) {
+		o.bare(other.Bare)
+	}
 }
 
 // Room is one room as one member sees it. It is for one goroutine.
@@ -133,7 +152,7 @@ func (r *Room) Receive(e Event, body []byte, from uint64) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if r.Knows(&e) {
-		return Outcome{}, nil
+		return r.fill(&e, body), nil
 	}
 	var out Outcome
 	queue := []held{{event: e, body: body, from: from}}
@@ -202,6 +221,9 @@ func (r *Room) take(h held, out *Outcome) (added bool, err error) {
 	}
 	r.enter(m, h.body, causes)
 	out.Added = append(out.Added, m)
+	if h.body == nil && e.Kind >= Content {
+		out.bare(e.Position())
+	}
 	out.Recount = out.Recount || e.Kind < Content
 	return true, nil
 }

@@ -24,10 +24,11 @@ type shelf struct {
 	logs   map[identity.Key]map[uint64]room.ID
 	bodies map[room.ID][]byte
 	order  []room.ID
+	bare   map[room.ID]bool // whose bodies were withheld
 }
 
 func newShelf() *shelf {
-	return &shelf{map[room.ID]room.Meta{}, map[identity.Key]map[uint64]room.ID{}, map[room.ID][]byte{}, nil}
+	return &shelf{map[room.ID]room.Meta{}, map[identity.Key]map[uint64]room.ID{}, map[room.ID][]byte{}, nil, map[room.ID]bool{}}
 }
 
 func (s *shelf) Find(id room.ID) (room.Meta, bool) { m, ok := s.metas[id]; return m, ok }
@@ -40,12 +41,34 @@ func (s *shelf) At(device identity.Key, seq uint64) (room.Meta, bool) {
 func (s *shelf) Add(m room.Meta, body []byte) {
 	s.metas[m.ID], s.bodies[m.ID] = m, body
 	s.order = append(s.order, m.ID)
+	if body == nil {
+		s.bare[m.ID] = true
+	}
 	if s.logs[m.Author] == nil {
 		s.logs[m.Author] = map[uint64]room.ID{}
 	}
 	if _, taken := s.logs[m.Author][m.Seq]; !taken {
 		s.logs[m.Author][m.Seq] = m.ID
 	}
+}
+
+func (s *shelf) Fill(e *room.Event, body []byte) bool {
+	if !s.bare[e.ID] {
+		return false
+	}
+	delete(s.bare, e.ID)
+	s.bodies[e.ID] = body
+	return true
+}
+
+func (s *shelf) Lacking(from room.Position, n int) (all []room.Meta) {
+	for id := range s.bare {
+		if m := s.metas[id]; !m.Position().Less(from) {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(a, b room.Meta) int { return a.Compare(&b.Event) })
+	return all[:min(len(all), n)]
 }
 
 // person is a member with one device.
@@ -82,7 +105,9 @@ type world struct {
 
 	resting bool // nothing is left to somebody else,
 	leaves  bool // or all that can be
+	silent  bool // nobody asks for bodies
 	carried int  // events that were delivered
+	later   int  // bodies that came after their events
 }
 
 func secret(t testing.TB, rng *rand.Rand) identity.Secret {
@@ -140,14 +165,33 @@ func (w *world) connect(a, b *person) {
 		return
 	}
 	w.next++
-	a.links[b] = room.NewSession(a.room, w.next, a.body)
+	a.links[b] = room.NewSession(a.room, w.next, a.bodiesFor(b))
 	w.next++
-	b.links[a] = room.NewSession(b.room, w.next, b.body)
+	b.links[a] = room.NewSession(b.room, w.next, b.bodiesFor(a))
 	w.send(a, b, a.links[b].Hello()...)
 	w.send(b, a, b.links[a].Hello()...)
 }
 
 func (p *person) body(m *room.Meta) []byte { return p.shelf.bodies[m.ID] }
+
+// bodiesFor is what p lets q have: all, or what was written since he came, as the room decides.
+func (p *person) bodiesFor(q *person) room.Bodies {
+	return func(m *room.Meta) []byte {
+		if from, may := p.limitOf(q); m.Kind >= room.Content && (!may || m.Position().Less(from)) {
+			return nil
+		}
+		return p.body(m)
+	}
+}
+
+// limitOf is from where on q may have bodies, as p knows it.
+func (p *person) limitOf(q *person) (room.Position, bool) {
+	since, member := p.room.Since(q.account.Key())
+	if p.room.Options().History < 0 {
+		return room.Position{}, member
+	}
+	return since.Position(), member
+}
 
 func (w *world) send(from, to *person, messages ...room.Message) {
 	for _, m := range messages {
@@ -191,16 +235,17 @@ func (w *world) deliver() bool {
 		return true
 	}
 	out, answers, err := session.Handle(w.read(p.message))
+	w.later += len(out.Filled)
 	if err != nil {
 		if !p.from.liar && !p.to.liar {
 			w.t.Fatalf("%s refuses what %s says: %v", p.to.name, p.from.name, err)
 		}
 		w.cut(p.to, p.from)
-		w.spread(p.to, out, nil)
+		w.spread(p.to, out)
 		return true
 	}
 	w.send(p.to, p.from, answers...)
-	w.spread(p.to, out, nil)
+	w.spread(p.to, out)
 	return true
 }
 
@@ -233,13 +278,16 @@ func recoded(t testing.TB, m room.Message) room.Message {
 }
 
 // spread lets the sessions of p say what is new.
-func (w *world) spread(p *person, out room.Outcome, _ any) {
+func (w *world) spread(p *person, out room.Outcome) {
 	for _, q := range w.people {
 		if s := p.links[q]; s != nil {
 			if w.rng.IntN(3) == 0 {
 				w.send(p, q, s.Have()...)
 			}
-			w.send(p, q, s.Next(out.Proofs, !w.leaves && (w.resting || w.rng.IntN(2) == 0))...)
+			w.send(p, q, s.Next(out, !w.leaves && (w.resting || w.rng.IntN(2) == 0))...)
+			if !w.silent && (w.resting || w.rng.IntN(4) == 0) {
+				w.send(p, q, s.Ask(func() (room.Position, bool) { return p.limitOf(p) })...)
+			}
 		}
 	}
 }
@@ -257,7 +305,7 @@ func (w *world) write(p *person, kind room.Kind, body []byte) {
 	}
 	w.must(err)
 	p.wrote = append(p.wrote, e.ID)
-	w.spread(p, out, nil)
+	w.spread(p, out)
 }
 
 func (w *world) change(p *person, c room.Change) { w.write(p, room.Admin, c.AppendTo(nil)) }
@@ -278,6 +326,8 @@ func (w *world) step() {
 		w.change(p, room.Change{Op: room.Add, Account: q.account.Key(), Role: room.Role(1 + w.rng.IntN(3))})
 	case n < 82:
 		w.change(p, room.Change{Op: room.Remove, Account: q.account.Key(), Cuts: p.room.Cuts(q.account.Key())})
+	case n < 83 && w.rng.IntN(2) == 0:
+		w.change(p, room.Change{Op: room.SetRoom, Options: room.Options{Name: "test", Limit: 100, History: -w.rng.IntN(2)}})
 	case n < 83:
 		w.change(p, room.Change{Op: room.SetRole, Account: q.account.Key(), Role: room.Role(1 + w.rng.IntN(3))})
 	case n < 84:
@@ -407,6 +457,7 @@ func (w *world) check() {
 			w.t.Errorf("%s sees %+v, %s sees %+v", p.name, got, first.name, want)
 		}
 	}
+	w.checkBodies()
 	for _, p := range w.people {
 		if p.liar {
 			continue
@@ -419,28 +470,51 @@ func (w *world) check() {
 	}
 }
 
+// checkBodies finds members who may have a body that another has, and have not.
+func (w *world) checkBodies() {
+	for _, p := range w.people {
+		from, may := p.limitOf(p)
+		for id := range p.shelf.bare {
+			m := p.shelf.metas[id]
+			if p.liar || !may || m.Position().Less(from) || !p.room.Counts(&m) {
+				continue
+			}
+			for _, q := range w.people {
+				if !q.liar && q.shelf.bodies[id] != nil {
+					w.t.Errorf("%s lacks a body that %s has", p.name, q.name)
+				}
+			}
+		}
+	}
+}
+
 // TestHonestMembersShowTheSame plays through worlds of some people, with liars among them, on all cores.
 func TestHonestMembersShowTheSame(t *testing.T) {
 	n := *worlds
 	if testing.Short() {
 		n /= 10
 	}
-	var shown atomic.Int64
+	var shown, later atomic.Int64
 	t.Run("world", func(t *testing.T) {
 		for seed := range uint64(n) {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				t.Parallel()
-				shown.Add(int64(playThrough(t, seed)))
+				w := playThrough(t, seed)
+				shown.Add(int64(len(w.people[0].list())))
+				later.Add(int64(w.later))
 			})
 		}
 	})
 	if got := shown.Load(); got < 3*int64(n) {
 		t.Errorf("only %d events were shown in %d worlds", got, n)
 	}
+	if got := later.Load(); got < int64(n) {
+		t.Errorf("only %d bodies came after their events in %d worlds", got, n)
+	}
 }
 
-// playThrough lets one world happen, heals it, checks it, and returns how many lines its people show then.
-func playThrough(t *testing.T, seed uint64) int {
+// playThrough lets one world happen, heals it and checks it.
+func playThrough(t *testing.T, seed uint64) *world {
 	w := newWorld(t, seed, 3+int(seed%4), int(seed%3))
 	for _, p := range w.people[1:] { // most are members from the start
 		if w.rng.IntN(4) > 0 {
@@ -452,5 +526,5 @@ func playThrough(t *testing.T, seed uint64) int {
 	}
 	w.heal()
 	w.check()
-	return len(w.people[0].list())
+	return w
 }

@@ -31,7 +31,7 @@ type Message struct {
 	// news.
 	Ack    bool
 	Known  bool
-	Want   []ID
+	Want   []ID // events that are missing, or whose bodies are
 	Proofs []Proof
 }
 
@@ -61,6 +61,7 @@ type Session struct {
 	spare  map[identity.Key]bool   // devices whose events reach the other member sooner on another way
 	had    map[identity.Key]uint64 // what of those he was told to be here
 	lags   map[identity.Key]uint64 // what he has sent and what waits for its causes, so that its ack did not cover it
+	late   late
 }
 
 // NewSession returns the session with a member that has just been connected to.
@@ -69,7 +70,7 @@ func NewSession(r *Room, from uint64, bodies Bodies) *Session {
 	return &Session{
 		room: r, bodies: bodies, from: from, theirs: make(map[identity.Key]uint64), sent: make(map[identity.Key]uint64),
 		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool), spare: make(map[identity.Key]bool), had: make(map[identity.Key]uint64),
-		lags: make(map[identity.Key]uint64),
+		lags: make(map[identity.Key]uint64), late: newLate(),
 	}
 }
 
@@ -103,23 +104,25 @@ func (s *Session) Close() { s.room.Forget(s.from) }
 func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 	var out Outcome
 	var answers []Message
+	s.late.idle = false
 	for i := range m.Proofs {
 		changed, err := s.room.Prove(m.Proofs[i])
 		if err != nil && err != ErrStranger { //nolint:errorlint // Prove wraps nothing
 			return out, nil, err
 		}
-		out.add(changed)
+		out.Add(changed)
 	}
 	known := true
 	for i := range m.Events {
 		e := &m.Events[i].Event
-		known = known && e.Seq <= s.room.Mark(e.Author).Seq
+		known = !s.late.answered(e.ID) && known && e.Seq <= s.room.Mark(e.Author).Seq
 		changed, err := s.room.Receive(m.Events[i].Event, m.Events[i].Body, s.from)
-		out.add(changed)
+		out.Add(changed)
 		if err != nil {
 			return out, nil, err
 		}
-		s.has(e.Author, e.Seq) // who sends it need not be sent it
+		known = known && len(changed.Filled) == 0 // he knew better what is news
+		s.has(e.Author, e.Seq)                    // who sends it need not be sent it
 	}
 	if len(m.Events) > 0 {
 		ack := s.ack(m.Events)
@@ -146,12 +149,6 @@ func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 		answers = append(answers, s.give(m.Want)...)
 	}
 	return out, answers, nil
-}
-
-func (o *Outcome) add(other Outcome) {
-	o.Added = append(o.Added, other.Added...)
-	o.Recount = o.Recount || other.Recount
-	o.Proofs = append(o.Proofs, other.Proofs...)
 }
 
 // ack says how far the devices of events are known now.
@@ -250,6 +247,9 @@ func (s *Session) give(ids []ID) []Message {
 			continue
 		}
 		body := s.bodies(&found)
+		if body == nil && found.Kind >= Content {
+			s.late.owe(id)
+		}
 		m.Events = append(m.Events, Sent{found.Event, body})
 		if bytes += len(body); bytes >= maxBatchBytes {
 			answers, m, bytes = append(answers, m), Message{}, 0
@@ -293,19 +293,19 @@ func (s *Session) Spares() bool {
 	return false
 }
 
-// Next returns what else is to be sent now: proofs that were just found, ids that are
-// missing, and events that the other member lacks, in the order of their causes, as long as not too
-// much is on its way. It is called after every Handle and every change of the room,
-// until it returns nothing.
+// Next returns what else is to be sent now, after what has just happened: proofs that were found, bodies that have come and
+// that the other member has asked for, ids that are missing, and events that he lacks, in the order of their causes, as
+// long as not too much is on its way. It is called after every Handle and every change of the room.
 //
 // In a room of n who are all connected everybody would send everybody's events to everybody. So, as in Plumtree
 // (Leitao et al. 2007), a member who gets an event that he has says so, and from then on is not
 // sent the events of that device but with all, which is called when he had time to say that he has them. If he still
 // lacks one then, he is sent the next ones at once again.
-func (s *Session) Next(found []Proof, all bool) []Message {
-	messages := s.arrived()
-	if len(found) > 0 && s.met {
-		messages = append(messages, Message{Proofs: found})
+func (s *Session) Next(out Outcome, all bool) []Message {
+	s.late.news(&out)
+	messages := append(s.arrived(), s.pay(out.Filled)...)
+	if len(out.Proofs) > 0 && s.met {
+		messages = append(messages, Message{Proofs: out.Proofs})
 	}
 	if want := s.want(s.room.Missing(maxWant)); len(want) > 0 {
 		messages = append(messages, Message{Want: want})

@@ -1,0 +1,82 @@
+package chat
+
+import (
+	"time"
+
+	"p2p/peer/ext/chat/room"
+)
+
+// A room may let its members have more of what was said before they came than it did when they came: they have the
+// headers then, and ask for the bodies (room.Session.Ask). An older program knows the question, which is as old as the
+// wire, answers it, and asks nothing.
+//
+// What somebody could do with that: He asks for what he may not have, and gets headers, which he has. He asks without
+// end: an answer costs as much time as it takes, in which he is not heard, and what he does not read ends the connection.
+// He answers with another body: its hash is not the signed one, and the connection ends. He does not answer: another is asked. He
+// was removed: his session is over, and what waits of his questions goes by how the room stands then.
+
+const (
+	askWait = 10 * time.Second // for an answer, until another member is asked
+	// answerCost is how long who has asked for an event is not heard, once he has asked for more than maxDebt is worth. To
+	// find an event and its body takes less than half of that.
+	answerCost = 100 * time.Microsecond
+	maxDebt    = 100 * time.Millisecond
+)
+
+// asking is which member is being asked: one at a time, so that not all send the same.
+type asking struct {
+	of    *link
+	until time.Time // he may take
+}
+
+// pursue asks for bodies that this member lacks and may have.
+func (t *Talk) pursue(n *turn) {
+	a := &t.asking
+	if l := a.of; l != nil {
+		if l.session != nil && t.askOf(n, l) {
+			return
+		}
+		if l.session != nil && l.session.Asking() && n.now.Before(a.until) {
+			return
+		}
+		a.of, a.until = nil, time.Time{}
+	}
+	for _, l := range t.links {
+		if l.session != nil && !l.session.Asking() && t.askOf(n, l) {
+			return
+		}
+	}
+}
+
+// askOf asks the other end of a link for what is to be asked next, and reports whether there was something.
+func (t *Talk) askOf(n *turn, l *link) bool {
+	asks := l.session.Ask(t.mayHave)
+	if len(asks) == 0 {
+		return false
+	}
+	t.asking = asking{l, n.now.Add(askWait)}
+	l.say(asks)
+	return true
+}
+
+// mayHave returns from where on this person may have bodies.
+func (t *Talk) mayHave() (from room.Position, may bool) {
+	at := t.limitOf(t.o.Account)
+	return at.from, !at.nothing
+}
+
+// charge takes what the other end has asked for off the time in which it is heard.
+func (l *link) charge(now time.Time, events int) {
+	if l.paid.Before(now) {
+		l.paid = now
+	}
+	l.paid = l.paid.Add(time.Duration(events) * answerCost)
+}
+
+// owes returns until when the other end is not to be heard; zero when it is.
+func (l *link) owes(now time.Time) time.Time {
+	if at := l.paid.Add(-maxDebt); at.After(now) {
+		return at
+	}
+	return time.Time{}
+}

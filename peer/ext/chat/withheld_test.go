@@ -1,0 +1,251 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/exttest"
+)
+
+// setHistory changes how much a joiner gets.
+func (d *device) setHistory(n int) (room.Event, room.Change) {
+	d.w.t.Helper()
+	c := room.Change{Op: room.SetRoom, Options: d.talk.Options()}
+	c.Options.History = n
+	e, err := d.talk.Change(context.Background(), c)
+	d.w.must(err)
+	return e, c
+}
+
+// finds returns how many entries a search gives.
+func (d *device) finds(text string) int {
+	d.w.t.Helper()
+	found, err := d.archive.Search(context.Background(), history.Query{Text: text})
+	d.w.must(err)
+	return len(found)
+}
+
+func TestWhatWasWithheldComesWhenTheRoomBecomesMoreGenerous(t *testing.T) {
+	for after, want := range map[int]string{-1: "1 2 3 4 5", 2: "- - 3 4 5", 0: "- - - - 5"} {
+		bubble(t, func(w *world) {
+			ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+			ann.create(room.Options{Name: "room", History: 0})
+			ann.invite(bob)
+			for _, text := range []string{"1", "2", "3", "4"} {
+				ann.say("%s", text)
+			}
+			ann.invite(carl)
+			w.connect(bob, carl)
+			bob.say("5")
+			w.pass(time.Second)
+			if got := carl.lines(); got != "- - - - 5" {
+				t.Fatalf("at first carl shows %q", got)
+			}
+			carl.finds("nothing") // the index has passed them
+			unread, _, err := carl.archive.Unread(context.Background(), carl.talk.ID())
+			w.must(err)
+			carl.took()
+			ann.setHistory(after)
+			w.pass(time.Second)
+			if got := carl.lines(); got != want {
+				t.Errorf("with %d carl shows %q, not %q", after, got, want)
+			}
+			told := carl.took()
+			if got, want := len(told.Filled), 4-strings.Count(want, "-"); got != want || len(told.Added) != 1 {
+				t.Errorf("with %d carl is told of %d bodies, not %d, and of %d new events", after, got, want, len(told.Added))
+			}
+			if n, _, err := carl.archive.Unread(context.Background(), carl.talk.ID()); err != nil || n != unread {
+				t.Errorf("%d are unread, not %d: %v", n, unread, err)
+			}
+			if got, want := carl.finds("4"), strings.Count(want, "4"); got != want {
+				t.Errorf("with %d it is found %d times, not %d", after, got, want)
+			}
+		})
+	}
+}
+
+// Whoever is there when the room changes does not have them either; ann, who has, comes to one of the two, and it goes on.
+func TestWhatWasWithheldComesThroughAnotherAsSoonAsHeHasIt(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl, dora := w.person("ann"), w.person("bob"), w.person("carl"), w.person("dora")
+		ann.create(room.Options{Name: "room", History: 0})
+		ann.say("first")
+		for _, d := range []*device{bob, carl, dora} {
+			ann.invite(d)
+		}
+		_, err := ann.talk.Change(context.Background(), room.Change{Op: room.SetRole, Account: bob.account.Key(), Role: room.Owner})
+		w.must(err)
+		w.settle()
+		for _, d := range []*device{bob, carl, dora} {
+			w.cut(ann, d)
+		}
+		w.connect(bob, carl)
+		w.connect(carl, dora)
+		bob.setHistory(-1)
+		w.pass(time.Second)
+		if got := carl.lines() + dora.lines(); got != "--" {
+			t.Fatalf("carl and dora show %q", got)
+		}
+		w.connect(ann, bob)
+		w.pass(time.Second)
+		for _, d := range w.devices {
+			if got := d.lines(); got != "first" {
+				t.Errorf("%s shows %q", d.name, got)
+			}
+		}
+	})
+}
+
+func TestWhoDoesNotAnswerDoesNotKeepOthersFromIt(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: 0})
+		ann.invite(bob)
+		ann.say("first")
+		ann.invite(carl)
+		w.settle()
+		w.cut(ann, carl)
+		p, say := w.raw(carl, bob)
+		e, change := ann.setHistory(-1)
+		say(room.Message{Events: []room.Sent{{Event: e, Body: change.AppendTo(nil)}}})
+		w.settle()
+		if asked := wants(t, p); len(asked) != 1 {
+			t.Fatalf("bob is asked for %d", len(asked))
+		}
+		w.connect(ann, carl)
+		w.pass(5 * time.Second)
+		if got := carl.lines(); got != "-" {
+			t.Errorf("all are asked at once: carl shows %q", got)
+		}
+		w.pass(6 * time.Second)
+		if got := carl.lines(); got != "first" {
+			t.Errorf("carl shows %q", got)
+		}
+	})
+}
+
+// raw is a connection of a device that does what a test says.
+func (w *world) raw(to, as *device) (*exttest.Peer, func(room.Message)) {
+	w.next++
+	p := &exttest.Peer{Number: w.next, Who: as.secret.Key(), From: netip.MustParseAddrPort("10.9.9.9:1")}
+	h := to.swarm.Attach(time.Now(), p)
+	say := func(m room.Message) { w.must(h.Handle(time.Now(), append([]byte{1, 0}, m.AppendTo(nil)...))) }
+	say(room.Message{Hello: true})
+	w.settle()
+	p.Take()
+	return p, say
+}
+
+// heard returns what was sent on a raw connection, as far as each message fits into one frame.
+func heard(t *testing.T, p *exttest.Peer) (all []room.Message) {
+	t.Helper()
+	for _, payload := range p.Take() {
+		if payload[0] != 1 {
+			continue
+		}
+		m, err := room.ParseMessage([]byte(payload[2:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func answers(t *testing.T, p *exttest.Peer) (all []room.Sent) {
+	for _, m := range heard(t, p) {
+		all = append(all, m.Events...)
+	}
+	return all
+}
+
+func wants(t *testing.T, p *exttest.Peer) (all []room.ID) {
+	for _, m := range heard(t, p) {
+		all = append(all, m.Want...)
+	}
+	return all
+}
+
+func TestWhoAsksGetsOnlyWhatHeMayHaveAndIsNotHeardForAsLongAsThatTakes(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: 0})
+		secret := ann.say("secret")
+		ann.invite(bob)
+		public := ann.say("public")
+		w.settle()
+		w.cut(ann, bob)
+		p, say := w.raw(ann, bob)
+		say(room.Message{Want: []room.ID{secret.ID, {1, 2, 3}, public.ID}})
+		w.settle()
+		got := answers(t, p)
+		if len(got) != 2 || got[0].Event.ID != secret.ID || got[0].Body != nil || got[1].Body == nil {
+			t.Errorf("he gets %d events: %v", len(got), fmt.Sprintf("%.200v", got))
+		}
+		many := room.Message{Want: slices.Repeat([]room.ID{public.ID}, 64)}
+		for range 1000 {
+			say(many)
+		}
+		n := 0
+		for range 10 {
+			w.pass(100 * time.Millisecond)
+			n += len(answers(t, p))
+		}
+		if n < 5_000 || n > 20_000 || p.Closed != nil {
+			t.Errorf("in a second %d questions are answered: %v", n, p.Closed)
+		}
+		carl := w.person("carl")
+		ann.invite(carl) // meanwhile
+		ann.say("hello")
+		w.settle()
+		if got := carl.lines(); got != "- - hello" {
+			t.Errorf("carl shows %q", got)
+		}
+	})
+}
+
+func TestABodyThatIsNotTheSignedOneEndsTheConnection(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: 0})
+		e := ann.say("true")
+		ann.invite(bob)
+		w.settle()
+		w.cut(ann, bob)
+		p, say := w.raw(bob, ann)
+		say(room.Message{Events: []room.Sent{{Event: e, Body: []byte("lie")}}})
+		w.settle()
+		if p.Closed == nil || bob.lines() != "-" {
+			t.Errorf("bob shows %q, and the connection is ended with %v", bob.lines(), p.Closed)
+		}
+	})
+}
+
+func TestWhoWasRemovedGetsNothingThatHeAsksFor(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		ann.create(room.Options{Name: "room", History: 0})
+		e := ann.say("before he came")
+		ann.invite(bob)
+		w.settle()
+		w.cut(ann, bob)
+		p, say := w.raw(ann, bob)
+		_, err := ann.talk.Change(context.Background(), room.Change{Op: room.Remove, Account: bob.account.Key()})
+		w.must(err)
+		ann.setHistory(-1)
+		say(room.Message{Want: []room.ID{e.ID}})
+		w.settle()
+		for _, sent := range answers(t, p) {
+			if sent.Event.Kind >= room.Content && sent.Body != nil {
+				t.Error("he gets it")
+			}
+		}
+	})
+}
