@@ -200,16 +200,29 @@ func TestABlockThatWasMissedIsNotAskedForAgainAtOnce(t *testing.T) {
 // list of requests grow, nor each answer cost more than the last.
 func TestAnsweringOutOfOrderCostsNoMore(t *testing.T) {
 	l := newLine(t, line{rate: 1 * mb, rtt: 10 * ms})
-	const blocks = 50000
-	begin := time.Now()
-	for range blocks {
-		l.now = l.now.Add(10 * time.Microsecond)
-		l.conn.Arrived(l.now, l.way[1].block)
-		l.way = slices.Delete(l.way, 1, 2)
-		l.carry(l.conn.Fill(l.now, nil))
+	thousand := func() time.Duration {
+		begin := time.Now()
+		for range 1000 {
+			l.now = l.now.Add(10 * time.Microsecond)
+			l.conn.Arrived(l.now, l.way[1].block)
+			l.way = slices.Delete(l.way, 1, 2)
+			l.carry(l.conn.Fill(l.now, nil))
+		}
+		return time.Since(begin)
 	}
-	if each := time.Since(begin) / blocks; each > 50*time.Microsecond {
-		t.Errorf("%v for each block", each)
+	least := func() time.Duration { // other programs make some take longer
+		least := thousand()
+		for range 4 {
+			least = min(least, thousand())
+		}
+		return least
+	}
+	first := least()
+	for range 40 {
+		thousand()
+	}
+	if last := least(); last > 10*first {
+		t.Errorf("at first a thousand blocks take %v, later %v", first, last)
 	}
 }
 

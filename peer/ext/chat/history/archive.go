@@ -1,8 +1,6 @@
 package history
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -124,7 +122,7 @@ func (a *Archive) open() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if a.write, err = openWriter(a.source("synchronous(NORMAL)", "wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", keepLog), "secure_delete(ON)")); err != nil {
+	if a.write, err = openWriter(a.source("synchronous(NORMAL)", "wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", keepLog*pageFrame), "secure_delete(ON)")); err != nil {
 		if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_NOTADB {
 			err = fmt.Errorf("%w: %w", ErrForeign, err)
 		}
@@ -139,7 +137,7 @@ func (a *Archive) open() error {
 	if a.read, err = openReader(a.source("query_only(ON)")); err != nil {
 		return err
 	}
-	if a.ink, err = startDrain(a.source("synchronous(NORMAL)")); err != nil {
+	if a.ink, err = startDrain(a.source("synchronous(NORMAL)"), a.write, a.path+"-wal"); err != nil {
 		return err
 	}
 	a.index, err = a.openWords()
@@ -182,75 +180,4 @@ func (a *Archive) close() error {
 		err = errors.Join(err, a.write.close())
 	}
 	return err
-}
-
-// drain is the goroutine that copies the write-ahead log into the database. The copy is on the disk before the log is
-// used again, and whoever has to wait for the disk meanwhile waits for that too: tens of milliseconds. So it is made
-// when nobody has written for a while, or when the log has become long.
-type drain struct {
-	db *sql.DB
-	lull
-
-	mu   sync.Mutex
-	debt int  // rows written since it ran
-	wipe bool // what was deleted is still in the log
-}
-
-// When it runs: after so many rows and nothing more for drainPause, or after drainMost rows, when the log is some 40 MiB.
-const (
-	drainSome  = 1000
-	drainPause = time.Second
-	drainMost  = 20_000
-	// keepLog is how many bytes of the log's file are kept for the next time.
-	keepLog = 8 << 20
-)
-
-func startDrain(source string) (*drain, error) {
-	db, err := sql.Open("sqlite", source)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	d := &drain{db: db}
-	d.start(drainPause, d.copy)
-	return d, nil
-}
-
-// wrote is called after each transaction, and never waits.
-func (d *drain) wrote(rows int, deleted bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.debt += rows + 8 // pages that any transaction writes
-	d.wipe = d.wipe || deleted
-	switch {
-	case d.wipe || d.debt >= drainMost:
-		d.poke()
-	case d.debt >= drainSome:
-		d.later()
-	}
-}
-
-// copy copies the log. A copy that fails, since the disk is full or a reader is in the way, is
-// tried again after the next transactions, or at Close: the log holds all of it.
-func (d *drain) copy() {
-	d.mu.Lock()
-	wipe := d.wipe
-	d.wipe, d.debt = false, 0
-	d.mu.Unlock()
-	if !wipe {
-		_, _ = d.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-		return
-	}
-	var busy, pages, copied int
-	err := d.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &copied)
-	if err != nil || busy != 0 {
-		d.mu.Lock()
-		d.wipe = true
-		d.mu.Unlock()
-	}
-}
-
-func (d *drain) close() error {
-	d.stop()
-	return d.db.Close()
 }

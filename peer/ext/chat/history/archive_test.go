@@ -479,6 +479,39 @@ func TestOnlyOwnEventsWaitForTheDisk(t *testing.T) {
 	}
 }
 
+// After a crash there are zeros in the file of the log, behind what was written or between: they are its end.
+func TestALogThatWasMadeLongerIsReadToItsEndAfterACrash(t *testing.T) {
+	ann, k := begun(t, 9, history.Options{})
+	const pages = 600
+	if got := history.LengthenLog(k.Archive, pages); got != pages*(4096+24) {
+		t.Errorf("the log has %d bytes", got)
+	}
+	var said []parcel
+	for i := range 150 { // some fit, some do not
+		said = append(said, ann.say(fmt.Sprint(i, strings.Repeat("long", 3000))))
+		k.take(said[i])
+		if i == 20 || i == 149 {
+			crashed := filepath.Join(t.TempDir(), "crashed")
+			for _, end := range []string{"", "-wal"} {
+				b, err := os.ReadFile(k.path + end)
+				must(t, err)
+				must(t, os.WriteFile(crashed+end, b, 0o600))
+			}
+			a, err := history.Open(crashed, k.options)
+			must(t, err)
+			must(t, history.Intact(a))
+			log, err := a.Room(ctx, ann.room.ID())
+			must(t, err)
+			for _, x := range said {
+				if _, there := log.Find(x.event.ID); !there {
+					t.Errorf("after %d, %v is lost", i, x.event.ID)
+				}
+			}
+			must(t, a.Close())
+		}
+	}
+}
+
 func TestADeleteThatComesToCountDeletes(t *testing.T) {
 	both(t, func(t *testing.T, o history.Options) {
 		rng := seeded(9)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"os"
 
 	"p2p/peer/ext/chat/room"
 )
@@ -85,4 +86,14 @@ func WaitsForDisk(a *Archive) bool {
 		panic(err)
 	}
 	return level >= 2
+}
+
+// LengthenLog makes room for so many pages in the write-ahead log, and returns how many bytes it has then.
+func LengthenLog(a *Archive, pages int) int64 {
+	a.ink.lay(pages)
+	f, err := os.Stat(a.path + "-wal")
+	if err != nil {
+		panic(err)
+	}
+	return f.Size()
 }
