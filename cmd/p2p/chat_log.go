@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -186,7 +187,7 @@ func (a *app) chatExportCommand(p *profileFlags) *cobra.Command {
 				return a.usage("usage.export_text")
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				return a.export(ctx, c, &p2pv1.ExportRequest{Where: where, Text: readable}, out)
+				return a.export(ctx, c, &p2pv1.ExportRequest{Where: where, Messages: readable}, out)
 			})
 		},
 	}
@@ -219,6 +220,29 @@ func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2p
 		if _, err := w.Write(stream.Msg().Data); err != nil {
 			return err
 		}
+		for _, m := range stream.Msg().Messages {
+			if _, err := io.WriteString(w, a.readable(m)); err != nil {
+				return err
+			}
+		}
 	}
 	return stream.Err()
+}
+
+// readable returns a message as text to keep: when, who, what; further lines are indented, so that nobody can make one look like
+// somebody else's.
+func (a *app) readable(m *p2pv1.Message) string {
+	lines := strings.Split(strings.TrimRight(a.messageText(m), "\n"), "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	who := safe(m.Name) + ": "
+	if m.Notice != nil { // it names the author itself
+		who = "— "
+	}
+	said := time.UnixMilli(m.Written).Local().Format("2006-01-02 15:04:05") + "  " + who + strings.Join(lines, "\n    ")
+	if m.Edited {
+		said += "  (" + a.text.Say("message.edited") + ")"
+	}
+	return said + "\n"
 }

@@ -185,6 +185,8 @@ func TestNoSuchPersonAndNotOnlineAreToldApart(t *testing.T) {
 	if o := object(t, out); o["delivered"] != false || o["contact"].(map[string]any)["state"] != "asked" || object(t, errs)["code"] != float64(exitWaiting) {
 		t.Errorf("%s%s", out, errs)
 	}
+	_, errs = p2pWith(t, exitUsage, []string{"contact", "add", " "}, env)
+	oneLineSays(t, errs, "NAME|LINK", "0")
 	f.sayNot = api.Fail(connect.CodeNotFound, api.NoSuchPerson, "who", "bob\x1b[2J")
 	_, errs = p2pWith(t, exitNotFound, []string{"contact", "add", "bob"}, env)
 	oneLineSays(t, errs, "there is no bob")
@@ -392,7 +394,8 @@ func TestADownloadIsWaitedFor(t *testing.T) {
 }
 
 func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
-	env, _ := withPerson(t, newFakePerson())
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
 	out, _ := p2pWith(t, exitDone, []string{"chat", "export"}, env)
 	file := filepath.Join(t.TempDir(), "h.jsonl")
 	p2pWith(t, exitDone, []string{"chat", "export", "-o", file}, env)
@@ -401,6 +404,16 @@ func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
 	}
 	p2pWith(t, exitExists, []string{"chat", "export", "-o", file}, env)
 	p2pWith(t, exitUsage, []string{"chat", "export", "--text"}, env)
+	p2pWith(t, exitDone, []string{"chat", "export", "bob"}, env)
+	if q := f.last().(*p2pv1.ExportRequest); q.Where != "bob" || q.Messages {
+		t.Errorf("asked %v", q)
+	}
+	text, _ := p2pWith(t, exitDone, []string{"chat", "export", "bob", "--text"}, env)
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) != 4 || strings.Contains(text, "\x1b") || !strings.HasSuffix(lines[0], "  bob\ufffd[2J: two") || lines[1] != "    lines  (edited)" ||
+		!strings.HasSuffix(lines[2], "  bob: [file a.bin, 5 B]") || !strings.HasSuffix(lines[3], "  — bob has joined") {
+		t.Errorf("to read it is\n%s", text)
+	}
 }
 
 func TestAnotherVersionOfTheNodeIsTold(t *testing.T) {

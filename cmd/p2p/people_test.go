@@ -176,6 +176,13 @@ func (f *fakePerson) Accept(_ context.Context, r *connect.Request[p2pv1.AcceptRe
 }
 
 func (f *fakePerson) Export(_ context.Context, r *connect.Request[p2pv1.ExportRequest], s *connect.ServerStream[p2pv1.ExportResponse]) error {
+	f.note(r.Msg)
+	if r.Msg.Messages {
+		return s.Send(&p2pv1.ExportResponse{Messages: []*p2pv1.Message{
+			{Name: "bob\x1b[2J", Text: "two\nlines", Edited: true}, {Name: "bob", Mine: true, File: &p2pv1.File{Name: "a.bin", Size: 5, Files: 1}},
+			{Name: "bob", Notice: &p2pv1.Notice{Kind: p2pv1.Notice_KIND_JOINED, Name: "carol"}},
+		}})
+	}
 	for _, part := range []string{"{\"n\":1}\n{\"n\"", ":2}\n"} {
 		if err := s.Send(&p2pv1.ExportResponse{Data: []byte(part)}); err != nil {
 			return err

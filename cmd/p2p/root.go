@@ -1,6 +1,9 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -86,8 +89,9 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 // one requires one argument and says what it is.
 func (a *app) one(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return a.usage("usage.args", what, len(args), cmd.CommandPath())
+		given := slices.DeleteFunc(slices.Clone(args), func(s string) bool { return strings.TrimSpace(s) == "" }) // a variable that is not set
+		if len(args) != 1 || len(given) == 0 {
+			return a.usage("usage.args", what, len(given), cmd.CommandPath())
 		}
 		return nil
 	}

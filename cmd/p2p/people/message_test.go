@@ -1,14 +1,18 @@
 package people_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 )
 
 func TestTheFirstDigitsOfAnIdNameAMessage(t *testing.T) {
@@ -64,5 +68,46 @@ func TestANameWithABackslashIsOfferedUnderASafeOneUnlessItClimbs(t *testing.T) {
 	}
 	if m, err := offer(`..\up`); p.reason(err) != api.BadFileName {
 		t.Errorf("one that climbs is %v: %v", m, err)
+	}
+}
+
+func TestAConversationIsExportedAsItIsNowAndNothingElse(t *testing.T) {
+	alice, _ := two(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "diary"})
+	alice.say("diary", "dear diary")
+	first := alice.say("bob", "helo")
+	ask(t, alice.Edit, &p2pv1.EditRequest{Message: first.Id, Text: "hello"})
+	gone := alice.say("bob", "oops")
+	ask(t, alice.Delete, &p2pv1.DeleteRequest{Message: gone.Id})
+	path, handler := p2pv1connect.NewPeopleHandler(alice.Node)
+	mux := http.NewServeMux()
+	mux.Handle(path, handler)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	client := p2pv1connect.NewPeopleClient(server.Client(), server.URL)
+	export := func(q *p2pv1.ExportRequest) (data string, messages []*p2pv1.Message) {
+		stream, err := client.Export(t.Context(), connect.NewRequest(q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Close()
+		for stream.Receive() {
+			data += string(stream.Msg().Data)
+			messages = append(messages, stream.Msg().Messages...)
+		}
+		if err := stream.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return data, messages
+	}
+	if data, _ := export(&p2pv1.ExportRequest{}); !strings.Contains(data, "dear diary") || !strings.Contains(data, "helo") {
+		t.Errorf("all that there is: %s", data)
+	}
+	if data, _ := export(&p2pv1.ExportRequest{Where: "bob"}); strings.Contains(data, "dear diary") || !strings.Contains(data, "helo") || strings.Contains(data, alice.conversation("diary").Id) {
+		t.Errorf("the conversation with bob: %s", data)
+	}
+	_, messages := export(&p2pv1.ExportRequest{Where: "bob", Messages: true})
+	if len(messages) != 2 || messages[0].Text != "hello" || !messages[0].Edited || !messages[1].Deleted {
+		t.Errorf("as people see it: %v", messages)
 	}
 }

@@ -402,19 +402,50 @@ func (n *Node) Export(ctx context.Context, r *connect.Request[p2pv1.ExportReques
 	if _, err := n.me(); err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(exported{s}, 64<<10)
+	var p place
 	var err error
-	if r.Msg.Text {
-		var p place
+	if r.Msg.Where != "" || r.Msg.Messages {
 		if p, err = n.where(r.Msg.Where); err != nil {
 			return err
 		}
-		err = n.archive.ExportText(ctx, p.Room, w, n.nameOf)
-	} else {
+	}
+	w := bufio.NewWriterSize(exported{s}, 64<<10)
+	switch {
+	case r.Msg.Messages:
+		return failure(n.exportMessages(ctx, p.Room, s))
+	case r.Msg.Where != "":
+		err = n.archive.ExportRoom(ctx, p.Room, w)
+	default:
 		err = n.archive.Export(ctx, w)
 	}
 	if err == nil {
 		err = w.Flush()
 	}
 	return failure(err)
+}
+
+// exportMessages sends the lines of a room as people see them now, a page at a time.
+func (n *Node) exportMessages(ctx context.Context, id room.ID, s *connect.ServerStream[p2pv1.ExportResponse]) error {
+	for at := (history.Position{}); ; {
+		all, err := n.archive.After(ctx, id, at, page)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		v := n.viewer(ctx)
+		var out p2pv1.ExportResponse
+		for i := range all {
+			at = all[i].Position()
+			if v.hidden(&all[i]) {
+				continue
+			}
+			m, err := v.message(&all[i])
+			if err != nil {
+				return err
+			}
+			out.Messages = append(out.Messages, m)
+		}
+		if err := s.Send(&out); err != nil {
+			return err
+		}
+	}
 }

@@ -26,7 +26,7 @@ func (s *session) answer(a answer) {
 		s.listed(a.ask.(*p2pv1.ListConversationsRequest), got)
 	case *p2pv1.ListTransfersResponse:
 		for _, t := range got.GetTransfers() {
-			s.transfers[t.GetInfoHash()] = t
+			s.moves(t)
 		}
 	case *p2pv1.ListMessagesResponse:
 		s.page(a, got)

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -63,6 +64,25 @@ func init() { // and not above: the help reads the list itself
 	}
 }
 
+// usage is how a command is written, its arguments in the words of the person.
+func (s *session) usage(c *command) string {
+	args := capitals.ReplaceAllStringFunc(c.args, func(word string) string {
+		if key := argumentWords[word]; key != "" {
+			return s.say.Say(key)
+		}
+		return word
+	})
+	return strings.TrimSpace(c.name + " " + args)
+}
+
+var capitals = regexp.MustCompile("[A-Z]+")
+
+// argumentWords are the words that stand for something in command.args.
+var argumentWords = map[string]string{
+	"COMMAND": "chat.word.command", "NAME": "chat.word.name", "LINK": "chat.word.link", "NOTE": "chat.word.note", "LIMIT": "chat.word.limit",
+	"TEXT": "chat.word.text", "EMOJI": "chat.word.emoji", "FILE": "chat.word.file", "FOLDER": "chat.word.folder", "WORDS": "chat.word.words",
+}
+
 // commandNamed returns the command of a name or its unambiguous start.
 func commandNamed(name string) *command {
 	var found *command
@@ -88,7 +108,7 @@ func (s *session) command(text string) {
 	case name == "" || c == nil:
 		s.complain("chat.error.command", name)
 	case len(strings.Fields(args)) < c.min:
-		s.complain("chat.error.usage", c.name, c.args)
+		s.complain("chat.error.usage", s.usage(c))
 	default:
 		c.run(s, args)
 	}
@@ -268,7 +288,7 @@ func being(p p2pv1.Presence) func(*session, string) {
 func (s *session) setColour(name string) {
 	c, ok := Colours[name]
 	if !ok {
-		s.complain("chat.error.usage", "colour", commandNamed("colour").args)
+		s.complain("chat.error.usage", s.usage(commandNamed("colour")))
 		return
 	}
 	s.scheme = c

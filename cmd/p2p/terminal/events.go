@@ -248,12 +248,7 @@ func (s *session) types(c *conversation, account string) {
 
 func (s *session) transfer(t *p2pv1.Transfer) {
 	before := s.transfers[t.GetInfoHash()]
-	s.transfers[t.GetInfoHash()] = t
-	if c := s.conversations[t.GetConversation()]; c != nil {
-		if it := c.byID[t.GetMessage()]; it != nil {
-			it.Transfer, it.lines = t, nil
-		}
-	}
+	s.moves(t)
 	if before.GetState() == t.GetState() {
 		return
 	}
@@ -268,12 +263,25 @@ func (s *session) transfer(t *p2pv1.Transfer) {
 	}
 }
 
+// moves takes in how far a transfer is.
+func (s *session) moves(t *p2pv1.Transfer) {
+	s.transfers[t.GetInfoHash()] = t
+	if c := s.conversations[t.GetConversation()]; c != nil {
+		if it := c.byID[t.GetMessage()]; it != nil {
+			it.Transfer, it.lines = t, nil
+		}
+	}
+}
+
 func (s *session) directory(d *p2pv1.Directory) {
 	if before := s.me.GetDirectory().GetConnected(); before != d.GetConnected() && d.GetUrl() != "" {
-		if d.GetConnected() {
-			s.word("chat.directory.back")
-		} else {
+		switch {
+		case !d.GetConnected():
 			s.complain("chat.directory.lost", s.problem(d.GetProblem()))
+			s.missed = true
+		case s.missed: // else it was not looked for long
+			s.word("chat.directory.back")
+			s.missed = false
 		}
 	}
 	s.me.Directory = d

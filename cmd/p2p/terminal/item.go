@@ -241,7 +241,7 @@ func (s *session) transferState(m *p2pv1.Message, t *p2pv1.Transfer) string {
 		}
 		return s.say.Say("chat.file.waiting", percent(t.GetDone(), size))
 	case p2pv1.Transfer_STATE_DOWNLOADING:
-		return s.say.Say("chat.file.loading", percent(t.GetDone(), size), units.FormatRate(t.GetDownRate()), s.eta(t), t.GetSources())
+		return s.say.Say("chat.file.loading", percent(t.GetDone(), size), units.FormatRate(t.GetDownRate()), s.eta(t), s.say.Count("count.sources", int(t.GetSources())))
 	case p2pv1.Transfer_STATE_DONE:
 		return s.say.Say("chat.file.saved", clean(t.GetPath()))
 	case p2pv1.Transfer_STATE_FAILED:

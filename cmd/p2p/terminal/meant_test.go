@@ -117,6 +117,11 @@ func TestALinkStandsAboveItsPicture(t *testing.T) {
 	st := usual(t)
 	st.in(answer{request: request{ask: &p2pv1.InviteRequest{}}, got: &p2pv1.InviteResponse{Link: "p2p:aaaa?t=http", Qr: strings.Repeat("█████\n", 40)}})
 	st.shows("p2p:aaaa?t=http", "Whoever has this link")
+	for _, l := range st.s.told {
+		if strings.Contains(l.text(), "█") {
+			t.Error("plain, the picture is read out")
+		}
+	}
 }
 
 func TestAnInvitationSaysWhoInvites(t *testing.T) {
@@ -124,5 +129,37 @@ func TestAnInvitationSaysWhoInvites(t *testing.T) {
 	m := st.node.add("c-anna", "anna", "", at, func(m *p2pv1.Message) {
 		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Account: m.Account, Text: "lab"}
 	})
-	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).shows("Anna invites you to the room lab")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).shows("Anna invites to the room lab")
+}
+
+func TestThatTheDirectoryIsBackIsSaidToWhomItsLossWasSaid(t *testing.T) {
+	n := newFakeNode()
+	n.me.Directory.Connected = false
+	st := stageOf(t, n, text.English(), 80, 24)
+	tell := func(connected bool) {
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d", Connected: connected}}})
+	}
+	if tell(true); st.s.flash.text != "" {
+		t.Errorf("at the start it says %q", st.s.flash.text)
+	}
+	tell(false)
+	st.shows("the directory is not reached")
+	tell(true)
+	st.shows("the directory is reached again")
+}
+
+func TestArgumentsAreInTheWordsOfThePerson(t *testing.T) {
+	st := newStage(t, text.Chinese(), 80, 24).keys("'/kick", "enter")
+	if !strings.Contains(st.s.flash.text, "/kick 名字") {
+		t.Errorf("it says %q", st.s.flash.text)
+	}
+	st.keys("'/help role", "enter").shows("/role 名字 owner|moderator|member")
+}
+
+func TestWhereATransferStandsIsShownAfterTheNodeWasAway(t *testing.T) {
+	st := usual(t).shows("39%", "2 sources")
+	m := st.s.current.lastItem()
+	now := &p2pv1.Transfer{InfoHash: "aa", Message: m.GetId(), Conversation: "c-anna", File: m.GetFile(), State: p2pv1.Transfer_STATE_DOWNLOADING, Done: 900 << 20, Sources: 1}
+	st.in(answer{request: request{ask: &p2pv1.ListTransfersRequest{}}, got: &p2pv1.ListTransfersResponse{Transfers: []*p2pv1.Transfer{now}}})
+	st.shows("87%", "1 source\n")
 }

@@ -26,7 +26,11 @@ type target struct{ conversation, message string }
 func (s *session) show(p *panel) {
 	s.panel, s.composer.completion = p, completion{}
 	s.told = append(s.told, plainly(p.title, style{bold: true}))
-	s.told = append(s.told, p.lines...)
+	if p.exact > 0 {
+		s.told = append(s.told, p.lines[:p.exact]...) // a picture is nothing to read out
+	} else {
+		s.told = append(s.told, p.lines...)
+	}
 	if len(p.jumps) > 0 {
 		p.chosen = slices.Min(keysOf(p.jumps))
 	}
@@ -88,7 +92,7 @@ func (s *session) panelMove(by int) {
 
 func (s *session) showHelp(name string) {
 	if c := commandNamed(strings.TrimPrefix(name, "/")); name != "" && c != nil {
-		s.show(&panel{title: "/" + c.name + " " + c.args, lines: []line{plainly(s.say.Say(c.help), style{})}})
+		s.show(&panel{title: "/" + s.usage(c), lines: []line{plainly(s.say.Say(c.help), style{})}})
 		return
 	}
 	p := &panel{title: s.say.Say("chat.page.help")}
@@ -100,7 +104,7 @@ func (s *session) showHelp(name string) {
 	}
 	heading("chat.help.commands")
 	for _, c := range commands {
-		p.lines = append(p.lines, entry("/"+c.name+" "+c.args, s.say.Say(c.help), s.m))
+		p.lines = append(p.lines, entry("/"+s.usage(&c), s.say.Say(c.help), s.m))
 	}
 	heading("chat.help.marks")
 	for l := range strings.SplitSeq(s.say.Say("chat.help.marklist"), "\n") {

@@ -73,7 +73,7 @@ func (s *session) verify(args string) {
 	if c := s.contactNamed(name); c != nil {
 		q.Who = c.GetAccount()
 	} else if q.Who = name; name == "" {
-		s.complain("chat.error.usage", "verify", commandNamed("verify").args)
+		s.complain("chat.error.usage", s.usage(commandNamed("verify")))
 		return
 	}
 	s.ask(q)
@@ -127,7 +127,7 @@ func (s *session) setRole(args string) {
 		"owner": p2pv1.Role_ROLE_OWNER, "moderator": p2pv1.Role_ROLE_MODERATOR, "member": p2pv1.Role_ROLE_MEMBER,
 	}[args[at+1:]]
 	if role == p2pv1.Role_ROLE_UNSPECIFIED {
-		s.complain("chat.error.usage", "role", commandNamed("role").args)
+		s.complain("chat.error.usage", s.usage(commandNamed("role")))
 		return
 	}
 	if c := s.room(); c != nil {

@@ -29,6 +29,7 @@ type session struct {
 	lostErr       error
 	starting      bool // another node is being started
 	retryAt       time.Time
+	missed        bool              // the person was told that the directory is not reached
 	alerts        []*p2pv1.Alert    // not acknowledged yet, oldest first
 	doubts        map[string]string // the other keys of contacts, by account, of which the person was warned
 

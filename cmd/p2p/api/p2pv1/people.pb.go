@@ -4811,10 +4811,11 @@ func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
+// Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
 type ExportRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Where         string                 `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
-	Text          bool                   `protobuf:"varint,2,opt,name=text,proto3" json:"text,omitempty"`
+	Messages      bool                   `protobuf:"varint,3,opt,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4856,9 +4857,9 @@ func (x *ExportRequest) GetWhere() string {
 	return ""
 }
 
-func (x *ExportRequest) GetText() bool {
+func (x *ExportRequest) GetMessages() bool {
 	if x != nil {
-		return x.Text
+		return x.Messages
 	}
 	return false
 }
@@ -4866,6 +4867,7 @@ func (x *ExportRequest) GetText() bool {
 type ExportResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	Messages      []*Message             `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4903,6 +4905,13 @@ func (*ExportResponse) Descriptor() ([]byte, []int) {
 func (x *ExportResponse) GetData() []byte {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *ExportResponse) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
 	}
 	return nil
 }
@@ -6196,12 +6205,13 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x10SaveDraftRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\x13\n" +
-	"\x11SaveDraftResponse\"9\n" +
+	"\x11SaveDraftResponse\"G\n" +
 	"\rExportRequest\x12\x14\n" +
-	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\bR\x04text\"$\n" +
+	"\x05where\x18\x01 \x01(\tR\x05where\x12\x1a\n" +
+	"\bmessages\x18\x03 \x01(\bR\bmessagesJ\x04\b\x02\x10\x03\"Q\n" +
 	"\x0eExportResponse\x12\x12\n" +
-	"\x04data\x18\x01 \x01(\fR\x04data\"\xd6\x04\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12+\n" +
+	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xd6\x04\n" +
 	"\bTransfer\x12\x1b\n" +
 	"\tinfo_hash\x18\x01 \x01(\tR\binfoHash\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\"\n" +
@@ -6474,146 +6484,147 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	nil,                               // 96: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	96, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
-	10, // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
-	11, // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
-	0,  // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
-	0,  // 4: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	13, // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13, // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13, // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	10, // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
-	26, // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
-	3,  // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
-	0,  // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
-	1,  // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	26, // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	10, // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	31, // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	31, // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
-	5,  // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	31, // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	31, // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,  // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,  // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,  // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	60, // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	44, // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,  // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	10, // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	45, // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	45, // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,  // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,  // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	45, // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	45, // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	58, // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	59, // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
-	61, // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,  // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	82, // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	7,  // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,  // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	60, // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	60, // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	60, // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	60, // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	60, // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	59, // 46: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	8,  // 47: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	10, // 48: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	60, // 49: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	82, // 50: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	82, // 51: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	93, // 52: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	60, // 53: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	31, // 54: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	45, // 55: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	94, // 56: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	82, // 57: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	11, // 58: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	95, // 59: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	13, // 60: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,  // 61: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	10, // 62: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	12, // 63: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14, // 64: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16, // 65: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18, // 66: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20, // 67: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22, // 68: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24, // 69: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27, // 70: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29, // 71: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32, // 72: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34, // 73: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36, // 74: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38, // 75: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40, // 76: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42, // 77: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46, // 78: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48, // 79: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50, // 80: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52, // 81: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54, // 82: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56, // 83: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62, // 84: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64, // 85: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66, // 86: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68, // 87: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70, // 88: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72, // 89: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74, // 90: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76, // 91: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78, // 92: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80, // 93: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83, // 94: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85, // 95: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87, // 96: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89, // 97: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91, // 98: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13, // 99: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15, // 100: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17, // 101: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19, // 102: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21, // 103: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23, // 104: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25, // 105: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28, // 106: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30, // 107: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33, // 108: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35, // 109: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37, // 110: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39, // 111: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41, // 112: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43, // 113: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47, // 114: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49, // 115: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51, // 116: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53, // 117: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55, // 118: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57, // 119: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63, // 120: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65, // 121: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67, // 122: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69, // 123: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71, // 124: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73, // 125: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75, // 126: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77, // 127: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79, // 128: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81, // 129: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84, // 130: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86, // 131: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88, // 132: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90, // 133: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92, // 134: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	99, // [99:135] is the sub-list for method output_type
-	63, // [63:99] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	96,  // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	10,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
+	11,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
+	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
+	0,   // 4: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
+	13,  // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	10,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
+	26,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	3,   // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
+	0,   // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
+	1,   // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
+	26,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	10,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	31,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	31,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	5,   // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
+	31,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	31,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,   // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,   // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,   // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	60,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	44,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,   // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	10,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	45,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	45,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	45,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,   // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,   // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	45,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	45,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	58,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	59,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
+	61,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	82,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	7,   // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,   // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	60,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	60,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	60,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	60,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	60,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	60,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	59,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	8,   // 48: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	10,  // 49: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	60,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	82,  // 51: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	82,  // 52: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	93,  // 53: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	60,  // 54: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	31,  // 55: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	45,  // 56: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	94,  // 57: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	82,  // 58: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	11,  // 59: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	95,  // 60: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	13,  // 61: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	9,   // 62: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	10,  // 63: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	12,  // 64: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14,  // 65: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16,  // 66: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18,  // 67: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20,  // 68: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22,  // 69: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24,  // 70: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27,  // 71: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29,  // 72: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32,  // 73: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34,  // 74: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36,  // 75: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38,  // 76: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40,  // 77: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42,  // 78: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46,  // 79: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48,  // 80: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50,  // 81: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52,  // 82: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54,  // 83: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56,  // 84: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62,  // 85: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64,  // 86: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66,  // 87: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68,  // 88: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70,  // 89: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72,  // 90: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74,  // 91: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76,  // 92: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78,  // 93: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80,  // 94: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83,  // 95: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85,  // 96: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87,  // 97: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89,  // 98: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91,  // 99: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13,  // 100: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15,  // 101: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17,  // 102: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19,  // 103: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21,  // 104: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23,  // 105: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25,  // 106: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28,  // 107: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30,  // 108: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33,  // 109: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35,  // 110: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37,  // 111: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39,  // 112: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41,  // 113: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43,  // 114: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47,  // 115: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49,  // 116: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51,  // 117: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53,  // 118: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55,  // 119: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57,  // 120: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63,  // 121: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65,  // 122: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67,  // 123: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69,  // 124: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71,  // 125: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73,  // 126: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75,  // 127: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77,  // 128: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79,  // 129: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81,  // 130: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84,  // 131: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86,  // 132: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88,  // 133: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90,  // 134: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92,  // 135: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	100, // [100:136] is the sub-list for method output_type
+	64,  // [64:100] is the sub-list for method input_type
+	64,  // [64:64] is the sub-list for extension type_name
+	64,  // [64:64] is the sub-list for extension extendee
+	0,   // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }

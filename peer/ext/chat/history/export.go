@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"p2p/peer/ext/chat/room"
-	"p2p/peer/identity"
 )
 
 // Line is one event in an export as JSON Lines. What people and programs look at is beside what
@@ -42,17 +39,28 @@ const exportPage = 500
 // Export writes all rooms as JSON Lines, by arrival. No text in it is a control sequence: JSON escapes
 // them.
 func (a *Archive) Export(ctx context.Context, w io.Writer) error {
+	return a.export(ctx, w, func(room.ID) bool { return true })
+}
+
+// ExportRoom is Export for one room alone.
+func (a *Archive) ExportRoom(ctx context.Context, id room.ID, w io.Writer) error {
+	return a.export(ctx, w, func(of room.ID) bool { return of == id })
+}
+
+func (a *Archive) export(ctx context.Context, w io.Writer, wanted func(room.ID) bool) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
-	err := a.exportForks(ctx, enc)
+	err := a.exportForks(ctx, enc, wanted)
 	for after := int64(0); err == nil; {
 		var page []Entry
 		if page, err = a.Arrived(ctx, after, exportPage); len(page) == 0 {
 			break
 		}
 		for i := range page {
-			if err = enc.Encode(a.line(&page[i])); err != nil {
-				break
+			if wanted(roomOf(&page[i].Event)) {
+				if err = enc.Encode(a.line(&page[i])); err != nil {
+					break
+				}
 			}
 			after = page[i].N
 		}
@@ -91,7 +99,7 @@ func (a *Archive) line(e *Entry) *Line {
 
 // exportForks writes the proofs, ahead of the events that they are about: an import takes an event
 // of a liar as it is told to.
-func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder) error {
+func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder, wanted func(room.ID) bool) error {
 	return a.read.rows(ctx, "SELECT r.key, f.a, f.b FROM forks f JOIN rooms r ON r.n = f.room", nil, func(scan func(...any) error) error {
 		var key, first, second []byte
 		if err := scan(&key, &first, &second); err != nil {
@@ -110,6 +118,9 @@ func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder) error {
 			return err
 		}
 		in := roomOf(&e)
+		if !wanted(in) {
+			return nil
+		}
 		return enc.Encode(map[string]any{"room": fmt.Sprintf("%x", in[:]), "fork": [][]byte{first, second}})
 	})
 }
@@ -250,57 +261,4 @@ func (in *importer) finish() error {
 		err = errors.Join(err, to.commit())
 	}
 	return err
-}
-
-// ExportText writes the lines of a room for people to read, in order: time, name, text. Name says what an
-// account is called; nil writes its key. Nothing in it can command a terminal or turn the direction of a
-// line.
-func (a *Archive) ExportText(ctx context.Context, id room.ID, w io.Writer, name func(identity.Key) string) error {
-	if name == nil {
-		name = identity.Key.Short
-	}
-	out := bufio.NewWriter(w)
-	var err error
-	for at := (Position{}); err == nil; {
-		var page []Entry
-		if page, err = a.After(ctx, id, at, exportPage); len(page) == 0 {
-			break
-		}
-		for i := range page {
-			e := &page[i]
-			at = e.Position()
-			if e.Event.Kind < room.Content {
-				continue // nobody said that
-			}
-			text := "[withheld]"
-			if e.Gone {
-				text = "[deleted]"
-			} else if e.Body != nil {
-				text = a.options.Read(e.Event.Kind, e.Body).Text
-			}
-			when := time.UnixMilli(int64(e.Event.Wall)).UTC().Format("2006-01-02 15:04:05")
-			_, wrong := fmt.Fprintf(out, "%s  %s: %s\n", when, readable(name(e.Account), " "), readable(text, "\n    "))
-			err = errors.Join(err, wrong)
-		}
-	}
-	if err = errors.Join(err, out.Flush()); err != nil {
-		return fmt.Errorf("export room %v: %w", id, err)
-	}
-	return nil
-}
-
-// readable returns text without what is not to be printed; newline is what stands for one.
-func readable(text, newline string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || unicode.IsGraphic(r):
-			return r
-		case r == '\t':
-			return ' '
-		case r == '\u200d' || r == '\u200c': // joins emoji, and parts words of some scripts
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(text, "\ufffd"))
-	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", newline)
 }

@@ -12,7 +12,6 @@ import (
 
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
-	"p2p/peer/identity"
 )
 
 // told returns an archive with a story in it, with lies, removals and deletions.
@@ -91,19 +90,25 @@ func TestAnImportBelievesNothingThatIsNotSigned(t *testing.T) {
 	}
 }
 
-func TestAReadableExportHasNoControlSequences(t *testing.T) {
+func TestOfOneRoomNothingOfAnotherIsExported(t *testing.T) {
 	rng := seeded(2)
-	ann, birth := founder(t, rng)
-	k := keep(t, ann.room.ID(), history.Options{})
-	x := ann.say("gone")
-	k.take(birth, ann.say("two\nlines 你好"), ann.say("\x1b[31mred\x07\u202edesrever\u009b2J\r\x00 \xff"), x, ann.write(room.Delete, idOf(x)))
-	var out bytes.Buffer
-	must(t, k.ExportText(ctx, ann.room.ID(), &out, func(identity.Key) string { return "Ann\x1b]0;\n" }))
-	want := "2026-09-21 14:13:21  Ann]0;: [deleted]\n" +
-		"2026-09-21 14:13:22  Ann]0;: two\n    lines 你好\n" +
-		"2026-09-21 14:13:23  Ann]0;: [31mreddesrever2J \ufffd\n"
-	if got := out.String(); got != want {
-		t.Errorf("it reads\n%q, want\n%q", got, want)
+	k := keep(t, room.ID{}, history.Options{})
+	var ids []room.ID
+	for range 2 {
+		ann, birth := founder(t, rng)
+		log, err := k.Archive.Room(ctx, ann.room.ID())
+		must(t, err)
+		for _, p := range []parcel{birth, ann.say("hi")} {
+			out, err := log.Room.Receive(p.event, p.body, 0)
+			must(t, err)
+			must(t, log.Commit(out))
+		}
+		ids = append(ids, ann.room.ID())
+	}
+	var file bytes.Buffer
+	must(t, k.ExportRoom(ctx, ids[1], &file))
+	if n := strings.Count(file.String(), "\n"); n != 2 || strings.Count(file.String(), fmt.Sprintf("%x", ids[1][:])) < 2 || strings.Contains(file.String(), fmt.Sprintf("%x", ids[0][:])) {
+		t.Errorf("it has %d lines: %s", n, file.String())
 	}
 }
 

@@ -158,7 +158,7 @@ type PeopleClient interface {
 	MarkRead(context.Context, *connect.Request[p2pv1.MarkReadRequest]) (*connect.Response[p2pv1.MarkReadResponse], error)
 	Typing(context.Context, *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error)
 	SaveDraft(context.Context, *connect.Request[p2pv1.SaveDraftRequest]) (*connect.Response[p2pv1.SaveDraftResponse], error)
-	// Export writes the history as JSON Lines, or a conversation as readable text, in pieces.
+	// Export writes the history, or a conversation, as JSON Lines, or the messages of a conversation, in pieces.
 	Export(context.Context, *connect.Request[p2pv1.ExportRequest]) (*connect.ServerStreamForClient[p2pv1.ExportResponse], error)
 	// Files.
 	Offer(context.Context, *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error)
@@ -657,7 +657,7 @@ type PeopleHandler interface {
 	MarkRead(context.Context, *connect.Request[p2pv1.MarkReadRequest]) (*connect.Response[p2pv1.MarkReadResponse], error)
 	Typing(context.Context, *connect.Request[p2pv1.TypingRequest]) (*connect.Response[p2pv1.TypingResponse], error)
 	SaveDraft(context.Context, *connect.Request[p2pv1.SaveDraftRequest]) (*connect.Response[p2pv1.SaveDraftResponse], error)
-	// Export writes the history as JSON Lines, or a conversation as readable text, in pieces.
+	// Export writes the history, or a conversation, as JSON Lines, or the messages of a conversation, in pieces.
 	Export(context.Context, *connect.Request[p2pv1.ExportRequest], *connect.ServerStream[p2pv1.ExportResponse]) error
 	// Files.
 	Offer(context.Context, *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error)
