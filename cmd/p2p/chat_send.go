@@ -17,6 +17,7 @@ const maxInput = 512 << 10
 
 func (a *app) chatSendCommand(p *profileFlags) *cobra.Command {
 	var file, reply string
+	var despite []string
 	cmd := &cobra.Command{
 		Use: "send WHERE [TEXT|-]", Short: a.text.Say("chat.send.short"), Long: a.text.Say("chat.send.long"),
 		Example: "p2p chat send bob 'hello'\nuptime | p2p chat send lab -\np2p chat send bob --file photos 'from the weekend'",
@@ -33,7 +34,7 @@ func (a *app) chatSendCommand(p *profileFlags) *cobra.Command {
 				return a.usage("usage.chat_send_reply")
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				m, err := send(ctx, c, args[0], said, file, reply)
+				m, err := send(ctx, c, args[0], said, file, reply, despite)
 				if err != nil {
 					return err
 				}
@@ -47,6 +48,7 @@ func (a *app) chatSendCommand(p *profileFlags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "file", "", a.text.Say("chat.send.file"))
 	cmd.Flags().StringVar(&reply, "reply", "", a.text.Say("chat.send.reply"))
+	cmd.Flags().StringArrayVar(&despite, "despite", nil, a.text.Say("chat.send.despite"))
 	return cmd
 }
 
@@ -66,10 +68,10 @@ func (a *app) messageInput(args []string) (string, error) {
 }
 
 // send sends a text, or offers a file with it.
-func send(ctx context.Context, c *api.Client, where, said, file, reply string) (*p2pv1.Message, error) {
+func send(ctx context.Context, c *api.Client, where, said, file, reply string, despite []string) (*p2pv1.Message, error) {
 	if file == "" {
 		// The key makes it one message, however often the request arrives.
-		r, err := c.Send(ctx, request(&p2pv1.SendRequest{Where: where, Text: said, ReplyTo: reply, Key: rand.Text()}))
+		r, err := c.Send(ctx, request(&p2pv1.SendRequest{Where: where, Text: said, ReplyTo: reply, Key: rand.Text(), Despite: despite}))
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +81,7 @@ func send(ctx context.Context, c *api.Client, where, said, file, reply string) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Offer(ctx, request(&p2pv1.OfferRequest{Where: where, Path: path, Text: said}))
+	r, err := c.Offer(ctx, request(&p2pv1.OfferRequest{Where: where, Path: path, Text: said, Despite: despite}))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/text"
 	"p2p/piece/store"
 	"p2p/torrentfile"
@@ -156,6 +157,9 @@ type exitError struct {
 	MessageType string `json:"message_type"`
 	Code        int    `json:"code"`
 	Message     string `json:"message"`
+	// Reason is the node's, for programs to branch on, and With what it comes with.
+	Reason string            `json:"reason,omitempty"`
+	With   map[string]string `json:"with,omitempty"`
 }
 
 // finish reports err, if there is one, and returns the exit code: one line on
@@ -175,7 +179,8 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 		message += "; " + a.text.Say(hint)
 	}
 	if a.wantsJSON() {
-		writeJSON(a.errs, exitError{"exit_error", code, message}) // nobody is left to be told
+		reason := api.ReasonOf(err)
+		writeJSON(a.errs, exitError{"exit_error", code, message, reason.GetKey(), reason.GetWith()}) // nobody is left to be told
 		return code
 	}
 	fmt.Fprintf(a.errs, "%s %s\n", a.style.Bad(cmd.CommandPath()+":"), message)

@@ -294,6 +294,37 @@ func TestMessagesAndFilesAreSent(t *testing.T) {
 	p2pWith(t, exitUsage, []string{"chat", "send", "bob", "-"}, env, withInput(data(maxInput+1)))
 }
 
+func TestARoomWithSomebodyInDoubtIsToldAndHeIsNamedToSendAllTheSame(t *testing.T) {
+	f := newFakePerson()
+	f.inDoubt = true
+	env, _ := withPerson(t, f)
+	for _, args := range [][]string{{"room", "list"}, {"room", "members", "lab"}} {
+		if out, _ := p2pWith(t, exitDone, args, env); !strings.Contains(out, "KEY IN DOUBT") {
+			t.Errorf("%v:\n%s", args, out)
+		}
+	}
+	out, _ := p2pWith(t, exitDone, []string{"room", "members", "lab", "-j"}, env)
+	if all := objects(t, out); len(all) != 2 || all[0]["in_doubt"] != false || all[1]["in_doubt"] != true {
+		t.Errorf("room members -j:\n%s", out)
+	}
+	f.sayNot = api.Fail(connect.CodeFailedPrecondition, api.MemberInDoubt, "who", "bob")
+	_, errs := p2pWith(t, exitOther, []string{"chat", "send", "lab", "hello"}, env)
+	oneLineSays(t, errs, "ANOTHER KEY for bob", "contact verify", "--despite")
+	_, errs = p2pWith(t, exitOther, []string{"chat", "send", "lab", "hello", "-j"}, env)
+	if e := object(t, errs); e["reason"] != "member_in_doubt" || e["with"].(map[string]any)["who"] != "bob" || e["code"] != float64(exitOther) {
+		t.Errorf("it says %s", errs)
+	}
+	f.sayNot = nil
+	p2pWith(t, exitDone, []string{"chat", "send", "lab", "hello", "--despite", "bob", "--despite", "carol"}, env)
+	if r := f.last().(*p2pv1.SendRequest); !slices.Equal(r.Despite, []string{"bob", "carol"}) {
+		t.Errorf("asked %v", r)
+	}
+	p2pWith(t, exitDone, []string{"chat", "send", "lab", "--file", "a.bin", "--despite", "bob"}, env)
+	if r := f.last().(*p2pv1.OfferRequest); !slices.Equal(r.Despite, []string{"bob"}) {
+		t.Errorf("asked %v", r)
+	}
+}
+
 func TestALogIsReadInPagesAndFollowed(t *testing.T) {
 	f := newFakePerson()
 	for i := range 500 {

@@ -24,7 +24,8 @@ type fakePerson struct {
 	options  people.Options    // what it was opened with
 	done     chan struct{}
 	stop     sync.Once
-	sayNot   error // the answer to a request for a contact
+	sayNot   error // the answer to a request for a contact, or to a message
+	inDoubt  bool  // bob, in the lab
 	arrives  bool  // such a request
 	version  string
 	messages []*p2pv1.Message
@@ -109,7 +110,7 @@ func (f *fakePerson) ChangeRoom(_ context.Context, r *connect.Request[p2pv1.Chan
 
 func (f *fakePerson) ListConversations(_ context.Context, r *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error) {
 	lab := &p2pv1.Conversation{Id: "1", Name: "lab", Limit: 50, Role: p2pv1.Role_ROLE_OWNER, Members: []*p2pv1.Member{
-		{Name: "alice", Role: p2pv1.Role_ROLE_OWNER, Presence: p2pv1.Presence_PRESENCE_ONLINE}, {Name: "bob", Role: p2pv1.Role_ROLE_MEMBER},
+		{Name: "alice", Role: p2pv1.Role_ROLE_OWNER, Presence: p2pv1.Presence_PRESENCE_ONLINE}, {Name: "bob", Role: p2pv1.Role_ROLE_MEMBER, InDoubt: f.inDoubt},
 	}}
 	if r.Msg.Where == "behind the link" {
 		lab = f.joined
@@ -127,6 +128,9 @@ func (f *fakePerson) JoinRoom(_ context.Context, r *connect.Request[p2pv1.JoinRo
 
 func (f *fakePerson) Send(_ context.Context, r *connect.Request[p2pv1.SendRequest]) (*connect.Response[p2pv1.SendResponse], error) {
 	f.note(r.Msg)
+	if f.sayNot != nil {
+		return nil, f.sayNot
+	}
 	return answer(&p2pv1.SendResponse{Message: &p2pv1.Message{Id: "m1", Text: r.Msg.Text, Number: 1 << 40}})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,8 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 			note = a.whyLeft(r)
 		case r.Waiting != "":
 			note = a.text.Say("room.waiting", safe(r.Waiting))
+		default:
+			note = a.doubts(r.Members)
 		}
 		rows = append(rows, []string{
 			r.Name, strconv.Itoa(len(r.Members)) + "/" + strconv.Itoa(int(r.Limit)), a.role(r.Role), strconv.Itoa(int(r.Unread)),
@@ -65,6 +68,20 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 		})
 	}
 	return a.printTable(rows)
+}
+
+// doubts says whose keys are in doubt, if anybody's.
+func (a *app) doubts(members []*p2pv1.Member) string {
+	var who []string
+	for _, m := range members {
+		if m.InDoubt {
+			who = append(who, safe(m.Name))
+		}
+	}
+	if len(who) == 0 {
+		return ""
+	}
+	return a.text.Say("room.doubt", strings.Join(who, ", "))
 }
 
 // whyLeft says why somebody is not in a room.
@@ -273,7 +290,7 @@ func (a *app) roomMembersCommand(p *profileFlags) *cobra.Command {
 }
 
 func (a *app) printMembers(members []*p2pv1.Member) error {
-	rows := [][]string{{a.text.Say("room.head.name"), a.text.Say("room.head.role"), a.text.Say("contact.head.presence"), a.text.Say("contact.head.path")}}
+	rows := [][]string{{a.text.Say("room.head.name"), a.text.Say("room.head.role"), a.text.Say("contact.head.presence"), a.text.Say("contact.head.path"), ""}}
 	for _, m := range members {
 		if a.globals.json {
 			if err := a.emitMessage("member", m); err != nil {
@@ -281,10 +298,17 @@ func (a *app) printMembers(members []*p2pv1.Member) error {
 			}
 			continue
 		}
-		rows = append(rows, []string{m.Name, a.role(m.Role), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros)})
+		doubt := ""
+		if m.InDoubt {
+			doubt = a.text.Say("room.members.doubt")
+		}
+		rows = append(rows, []string{m.Name, a.role(m.Role), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros), doubt})
 	}
 	return a.printPainted(rows, func(row, column int, s string) string {
-		if row > 0 && column%2 == 0 {
+		switch {
+		case row > 0 && column == 4:
+			return a.style.Bad(s)
+		case row > 0 && column%2 == 0:
 			return a.paintPresence(members[row-1].Presence, s)
 		}
 		return s

@@ -38,6 +38,7 @@ var explained = map[string]struct {
 	NotAsked:           {"reason.not_asked", []string{"who"}},
 	Blocked:            {"reason.blocked", []string{"who"}},
 	KeyChanged:         {"reason.key_changed", []string{"who"}},
+	MemberInDoubt:      {"reason.member_in_doubt", []string{"who"}},
 	NoOtherKey:         {"reason.no_other_key", []string{"who"}},
 	Renamed:            {"reason.renamed", []string{"who", "was", "now"}},
 	NameReassigned:     {"reason.name_reassigned", []string{"who", "was", "now"}},

@@ -33,12 +33,13 @@ type contact struct {
 	State     p2pv1.ContactState `json:"state"`
 	Room      room.ID            `json:"room"` // of the two
 	Verified  bool               `json:"verified,omitempty"`
-	Named     int64              `json:"named,omitempty"`  // milliseconds of the card by which he got that name
-	Changed   identity.Key       `json:"changed,omitzero"` // what the directory names for his name now, and the person has not decided on
-	Other     identity.Key       `json:"other,omitzero"`   // the same, and the person knows that this is somebody else
-	Before    p2pv1.ContactState `json:"before,omitempty"` // State when he was blocked
-	Note      string             `json:"note,omitempty"`   // what he, or the account, wrote with the request
-	Asked     int64              `json:"asked,omitempty"`  // milliseconds
+	Named     int64              `json:"named,omitempty"`   // milliseconds of the card by which he got that name
+	Changed   identity.Key       `json:"changed,omitzero"`  // what the directory names for his name now, and the person has not decided on
+	Other     identity.Key       `json:"other,omitzero"`    // the same, and the person knows that this is somebody else
+	Replaced  identity.Key       `json:"replaced,omitzero"` // the key that the person took for his in place of this one
+	Before    p2pv1.ContactState `json:"before,omitempty"`  // State when he was blocked
+	Note      string             `json:"note,omitempty"`    // what he, or the account, wrote with the request
+	Asked     int64              `json:"asked,omitempty"`   // milliseconds
 	Reach     reach              `json:"reach,omitzero"`
 }
 

@@ -17,7 +17,8 @@ import (
 )
 
 // A contact is a key, and stays that one. Whom the directory names for his name is only compared with it, now and
-// then: a difference is shouted about, and nothing is written to him until the person has decided (VerifyContact).
+// then: a difference is shouted about, and nothing is written to him until the person has decided (VerifyContact); in a room
+// with others, unless the person says so (maySay).
 //
 // # What a directory that lies can do
 //
@@ -156,7 +157,7 @@ func (n *Node) take(ctx context.Context, account identity.Key, name string, f fi
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
 		return err
 	}
-	n.tellContact(account)
+	n.tellDoubt(account)
 	switch t {
 	case keyChanged:
 		n.log.Warn("a contact's name has another key at the directory", zap.String("name", k.Directory), zap.Stringer("pinned", k.Account), zap.Stringer("named", k.Changed))
@@ -344,14 +345,6 @@ func (n *Node) sameKey(ctx context.Context, client *directory.Client, p director
 			}
 			return fail(failed, api.KeyChanged, "who", now.Name)
 		}
-	}
-	return nil
-}
-
-// undoubted returns an error for a conversation of two whose other side is in doubt: nothing is to go there.
-func (n *Node) undoubted(with identity.Key) error {
-	if k, known := n.contact(with); known && !k.Changed.IsZero() {
-		return fail(failed, api.KeyChanged, "who", k.Name)
 	}
 	return nil
 }

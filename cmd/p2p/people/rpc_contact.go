@@ -255,7 +255,7 @@ func (n *Node) rewritten(ctx context.Context, k contact) error {
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
 		return err
 	}
-	n.tellContact(k.Account)
+	n.tellDoubt(k.Account)
 	return n.refit(ctx)
 }
 

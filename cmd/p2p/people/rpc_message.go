@@ -35,7 +35,7 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 		}
 		t.ReplyTo = e.Event.ID
 	}
-	if err := n.undoubted(p.With); err != nil {
+	if err := n.maySay(c, p, r.Msg.Despite); err != nil {
 		return nil, err
 	}
 	t.Mentions = n.mentioned(c, t.Text)
@@ -156,9 +156,14 @@ var errGone = errors.New("the event is not in the history")
 
 // Edit implements p2pv1connect.PeopleHandler.
 func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
-	e, c, err := n.answerable(ctx, r.Msg.Message)
+	e, c, err := n.mine(ctx, r.Msg.Message)
 	if err != nil {
 		return nil, err
+	}
+	if p := n.place(c.id); p != nil {
+		if err := n.maySay(c, *p, r.Msg.Despite); err != nil {
+			return nil, err
+		}
 	}
 	was, parseErr := body.ParseText(e.Body)
 	switch {

@@ -46,7 +46,7 @@ func (n *Node) decide(ctx context.Context, r *p2pv1.VerifyContactRequest) (conta
 	case r.NewKey:
 		return n.replace(ctx, k)
 	case r.Same:
-		k.Verified = true
+		k.Verified, k.Replaced = true, identity.Key{}
 		if !k.Changed.IsZero() { // the two have made sure which key is his: the other is another's
 			k.Changed, k.Other = identity.Key{}, k.Changed
 		}
@@ -69,7 +69,7 @@ func (n *Node) replace(ctx context.Context, old contact) (contact, error) {
 	}
 	old.Name = n.freeName(name+"-"+old.Account.Short(), old.Account)
 	old.State, old.Verified = p2pv1.ContactState_CONTACT_STATE_REMOVED, false
-	old.Directory, old.Changed, old.Other = "", identity.Key{}, identity.Key{}
+	old.Directory, old.Changed, old.Other, old.Replaced = "", identity.Key{}, identity.Key{}, key
 	if err := n.rewritten(ctx, old); err != nil {
 		return old, err
 	}

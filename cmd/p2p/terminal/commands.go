@@ -244,7 +244,9 @@ func (s *session) replyNow(text string) {
 
 func (s *session) editNow(text string) {
 	if it := s.subject(isMine); it != nil {
-		s.ask(&p2pv1.EditRequest{Message: it.GetId(), Text: text})
+		if despite, ok := s.dare(s.current, "/edit "+text); ok {
+			s.ask(&p2pv1.EditRequest{Message: it.GetId(), Text: text, Despite: despite})
+		}
 	}
 }
 

@@ -163,7 +163,11 @@ func (s *session) submit() {
 		c.leaveMode()
 	case text == "":
 	case c.mode == editing:
-		s.ask(&p2pv1.EditRequest{Message: c.target, Text: text})
+		despite, ok := s.dare(s.current, text)
+		if !ok {
+			return
+		}
+		s.ask(&p2pv1.EditRequest{Message: c.target, Text: text, Despite: despite})
 		c.remember(text)
 		c.leaveMode()
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
@@ -198,7 +202,11 @@ func (s *session) send(text string) {
 		s.complain("chat.error.alert")
 		return
 	}
-	out := outgoing{key: s.newKey(), text: text}
+	despite, ok := s.dare(conv, text)
+	if !ok {
+		return
+	}
+	out := outgoing{key: s.newKey(), text: text, despite: despite}
 	if c.mode == replying {
 		out.replyTo = c.target
 	}
@@ -244,7 +252,7 @@ func (s *session) sendPending(c *conversation) {
 		p.after = max(c.newest, c.GetLast().GetNumber())
 	}
 	p.sending = true
-	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key})
+	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key, Despite: p.despite})
 }
 
 // confirm notes that the node has a message. Which one of those that wait it was is

@@ -28,6 +28,8 @@ type conversation struct {
 
 	draft, savedDraft string
 	lastTyping        time.Time
+	despite           map[string]bool // members in doubt who are to get what is said all the same
+	withheld          held
 }
 
 // item is a message with its lines as they were last drawn.
@@ -41,7 +43,8 @@ type item struct {
 // until the node says what became of it.
 type outgoing struct {
 	key, text, replyTo string
-	after              int64 // number of the last message when it was sent first
+	despite            []string // members in doubt who are to get it all the same
+	after              int64    // number of the last message when it was sent first
 	sending            bool
 	// doubt is that the node went away before it answered: one that is started again does not know the key any more, so
 	// the history is looked into (asking) before the message is sent again.
@@ -50,7 +53,7 @@ type outgoing struct {
 
 func newConversation(c *p2pv1.Conversation) *conversation {
 	return &conversation{
-		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{}, told: map[int64]bool{},
+		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{}, told: map[int64]bool{}, despite: map[string]bool{},
 		draft: c.GetDraft(), savedDraft: c.GetDraft(), scroll: scroll{follow: true},
 	}
 }

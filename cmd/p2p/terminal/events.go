@@ -169,6 +169,7 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 			s.markRead() // counted before the node took in that it was read
 		}
 	}
+	c.undoubt()
 	clear(c.typing)
 	for _, account := range n.GetTyping() {
 		s.types(c, account)

@@ -136,6 +136,9 @@ func (s *session) showMembers(string) {
 		} else if path := s.pathWord(m.GetPath(), m.GetRttMicros()); path != "" {
 			l = append(l, span{"  " + path, style{role: faint}})
 		}
+		if m.GetInDoubt() {
+			l = append(l, span{"  " + s.say.Say("chat.members.doubt"), style{role: failure, bold: true}})
+		}
 		p.lines = append(p.lines, l)
 	}
 	s.show(p)

@@ -155,8 +155,12 @@ func (s *session) offer(path string) {
 	case s.doubted(c):
 		s.complain("chat.error.alert")
 	default:
+		despite, ok := s.dare(c, "/send "+path)
+		if !ok {
+			return
+		}
 		s.word("chat.file.preparing", path)
-		s.ask(&p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path)})
+		s.ask(&p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path), Despite: despite})
 	}
 }
 

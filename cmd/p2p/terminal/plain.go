@@ -128,6 +128,9 @@ func (p *plain) opened() {
 	if c := s.current; c != p.shown && c != nil && c.loaded {
 		p.shown = c
 		p.print(plainly(s.say.Say("chat.plain.open", s.title(c)), style{bold: true}))
+		if doubt := s.doubtLine(c); doubt != "" {
+			p.print(plainly(doubt, style{role: failure}))
+		}
 		for _, it := range c.items[max(len(c.items)-10, 0):] {
 			if it.GetId() == c.unreadFrom {
 				p.print(plainly(s.say.Say("chat.unread"), style{role: failure}))

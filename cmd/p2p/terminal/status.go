@@ -27,7 +27,11 @@ func (s *session) headerLine(width int) line {
 				here++
 			}
 		}
-		left = append(left, span{"# " + s.title(c), style{role: bar, bold: true}}, span{"  " + s.say.Say("chat.header.room", here, len(c.GetMembers())), style{role: bar}})
+		left = append(left, span{"# " + s.title(c), style{role: bar, bold: true}})
+		if doubt := s.doubtLine(c); doubt != "" {
+			left = append(left, span{"  " + doubt, style{role: failure, bold: true}})
+		}
+		left = append(left, span{"  " + s.say.Say("chat.header.room", here, len(c.GetMembers())), style{role: bar}})
 		if c.GetLeft() {
 			left = append(left, span{"  " + s.whyLeft(c.Conversation), style{role: bar, bold: true}})
 		}

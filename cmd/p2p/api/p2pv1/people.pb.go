@@ -2548,6 +2548,7 @@ type Member struct {
 	Path          Path                   `protobuf:"varint,5,opt,name=path,proto3,enum=p2p.v1.Path" json:"path,omitempty"`
 	RttMicros     int64                  `protobuf:"varint,6,opt,name=rtt_micros,json=rttMicros,proto3" json:"rtt_micros,omitempty"`
 	Me            bool                   `protobuf:"varint,7,opt,name=me,proto3" json:"me,omitempty"`
+	InDoubt       bool                   `protobuf:"varint,8,opt,name=in_doubt,json=inDoubt,proto3" json:"in_doubt,omitempty"` // a contact whose name has another key at the directory: see Contact.changed_key, and despite
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2627,6 +2628,13 @@ func (x *Member) GetRttMicros() int64 {
 func (x *Member) GetMe() bool {
 	if x != nil {
 		return x.Me
+	}
+	return false
+}
+
+func (x *Member) GetInDoubt() bool {
+	if x != nil {
+		return x.InDoubt
 	}
 	return false
 }
@@ -3584,7 +3592,7 @@ type Message struct {
 	Text          string                 `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"` // Markdown; empty when deleted or withheld
 	Edited        bool                   `protobuf:"varint,10,opt,name=edited,proto3" json:"edited,omitempty"`
 	Deleted       bool                   `protobuf:"varint,11,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	Withheld      bool                   `protobuf:"varint,12,opt,name=withheld,proto3" json:"withheld,omitempty"` // written before this person joined
+	Withheld      bool                   `protobuf:"varint,12,opt,name=withheld,proto3" json:"withheld,omitempty"` // the room keeps it from this person, who came later; or nobody who has it was there since it does not
 	Late          bool                   `protobuf:"varint,13,opt,name=late,proto3" json:"late,omitempty"`         // inserted before what had been read
 	Mine          bool                   `protobuf:"varint,14,opt,name=mine,proto3" json:"mine,omitempty"`
 	ReplyTo       string                 `protobuf:"bytes,15,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
@@ -3899,12 +3907,15 @@ func (x *Notice) GetText() string {
 	return ""
 }
 
+// In a room with members in doubt nothing is sent, "member_in_doubt", unless despite names each of them, by account or name: he
+// gets it all the same. To one person alone nothing is sent in any case before VerifyContact.
 type SendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Where         string                 `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	ReplyTo       string                 `protobuf:"bytes,3,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	Key           string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	Despite       []string               `protobuf:"bytes,5,rep,name=despite,proto3" json:"despite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3967,6 +3978,13 @@ func (x *SendRequest) GetKey() string {
 	return ""
 }
 
+func (x *SendRequest) GetDespite() []string {
+	if x != nil {
+		return x.Despite
+	}
+	return nil
+}
+
 type SendResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
@@ -4015,6 +4033,7 @@ type EditRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Despite       []string               `protobuf:"bytes,3,rep,name=despite,proto3" json:"despite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4061,6 +4080,13 @@ func (x *EditRequest) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *EditRequest) GetDespite() []string {
+	if x != nil {
+		return x.Despite
+	}
+	return nil
 }
 
 type EditResponse struct {
@@ -5061,6 +5087,7 @@ type OfferRequest struct {
 	Where         string                 `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
 	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Despite       []string               `protobuf:"bytes,4,rep,name=despite,proto3" json:"despite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5114,6 +5141,13 @@ func (x *OfferRequest) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *OfferRequest) GetDespite() []string {
+	if x != nil {
+		return x.Despite
+	}
+	return nil
 }
 
 type OfferResponse struct {
@@ -6014,7 +6048,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x0eInviteResponse\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x0e\n" +
-	"\x02qr\x18\x03 \x01(\tR\x02qr\"\xd7\x01\n" +
+	"\x02qr\x18\x03 \x01(\tR\x02qr\"\xf2\x01\n" +
 	"\x06Member\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -6023,7 +6057,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04path\x18\x05 \x01(\x0e2\f.p2p.v1.PathR\x04path\x12\x1d\n" +
 	"\n" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
-	"\x02me\x18\a \x01(\bR\x02me\"\x8f\x04\n" +
+	"\x02me\x18\a \x01(\bR\x02me\x12\x19\n" +
+	"\bin_doubt\x18\b \x01(\bR\ainDoubt\"\x8f\x04\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -6152,17 +6187,19 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x13KIND_DEVICE_REVOKED\x10\b\x12\x0f\n" +
 	"\vKIND_JOINED\x10\t\x12\x10\n" +
 	"\fKIND_INVITED\x10\n" +
-	"\"d\n" +
+	"\"~\n" +
 	"\vSendRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x19\n" +
 	"\breply_to\x18\x03 \x01(\tR\areplyTo\x12\x10\n" +
-	"\x03key\x18\x04 \x01(\tR\x03key\"9\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12\x18\n" +
+	"\adespite\x18\x05 \x03(\tR\adespite\"9\n" +
 	"\fSendResponse\x12)\n" +
-	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\";\n" +
+	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\"U\n" +
 	"\vEditRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"9\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
+	"\adespite\x18\x03 \x03(\tR\adespite\"9\n" +
 	"\fEditResponse\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\")\n" +
 	"\rDeleteRequest\x12\x18\n" +
@@ -6238,11 +6275,12 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"STATE_DONE\x10\x05\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x06\x12\x13\n" +
 	"\x0fSTATE_CANCELLED\x10\a\x12\x12\n" +
-	"\x0eSTATE_CHECKING\x10\bJ\x04\b\v\x10\f\"L\n" +
+	"\x0eSTATE_CHECKING\x10\bJ\x04\b\v\x10\f\"f\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\":\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
+	"\adespite\x18\x04 \x03(\tR\adespite\":\n" +
 	"\rOfferResponse\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\"A\n" +
 	"\rAcceptRequest\x12\x18\n" +
