@@ -43,6 +43,7 @@ type benchTrackerFlags struct {
 	wrk, ipv6, yes   bool
 	seed             uint64
 	cores            int
+	share            int // in percent; 0 = all
 	vs, with         []string
 	pids             []int
 	svg              string
@@ -93,6 +94,7 @@ func (f *benchTrackerFlags) add(cmd *cobra.Command, a *app) {
 	flags.BoolVar(&f.ipv6, "ipv6", false, say("bench.tracker.ipv6"))
 	flags.Uint64Var(&f.seed, "seed", f.seed, say("bench.tracker.seed"))
 	flags.IntVar(&f.cores, "cores", f.cores, say("bench.tracker.cores"))
+	flags.IntVar(&f.share, "share", 0, say("bench.tracker.share"))
 	flags.StringSliceVar(&f.vs, "vs", nil, say("bench.tracker.vs"))
 	flags.StringArrayVar(&f.with, "with", nil, say("bench.tracker.with"))
 	flags.IntSliceVar(&f.pids, "pid", nil, say("bench.tracker.pid"))
@@ -107,6 +109,9 @@ func (f *benchTrackerFlags) check(a *app, urls []string) (err error) {
 		a.between("torrents", f.torrents, maxBenchTorrents), a.between("peers", f.peers, maxBenchCrowd),
 		a.between("clients", f.clients, maxBenchClients), a.between("reps", f.reps, maxBenchReps),
 		a.between("want", f.want, maxBenchWant), a.between("cores", f.cores, max(runtime.NumCPU(), 1)),
+	}
+	if f.share != 0 {
+		checks = append(checks, a.between("share", f.share, 100))
 	}
 	for _, n := range f.outstanding {
 		checks = append(checks, a.between("ramp", n, f.clients*load.MaxWindow))
@@ -161,9 +166,9 @@ func (f *benchTrackerFlags) checkRivals(a *app, urls []string) error {
 	if len(f.pids) > 0 && len(f.pids) != len(urls) {
 		return a.usage("usage.bench_tracker_pids")
 	}
-	known := []string{lab.OpenTracker, lab.EchoServer}
+	known := []string{lab.OpenTracker, lab.EchoServer, subjectCore}
 	if f.http {
-		known = []string{lab.OpenTracker, lab.BareServer}
+		known = []string{lab.OpenTracker, lab.BareServer, subjectCore}
 	}
 	for _, name := range f.vs {
 		if !slices.Contains(known, name) {

@@ -48,7 +48,8 @@ type trackerStart struct {
 	KeepAlive   bool     `json:"keep_alive"`
 	Generator   string   `json:"generator"` // p2p or wrk
 	Seed        uint64   `json:"seed"`
-	Cores       int      `json:"tracker_cores"` // that trackers are kept on; 0 = not
+	Cores       int      `json:"tracker_cores"`           // that trackers are kept on; 0 = not
+	Share       int      `json:"share_percent,omitempty"` // of each of them
 	CPUs        int      `json:"cpus"`
 	OS          string   `json:"os"`
 	Arch        string   `json:"arch"`
@@ -62,7 +63,7 @@ func (b *trackerBench) start() trackerStart {
 		Torrents: f.torrents, Peers: f.peers, Popularity: f.crowd.String(), Seeders: f.seeders, Mix: f.mixed.String(),
 		Want: f.want, Clients: f.clients, Sources: b.crowd.Crowd().Sources, Ramp: f.outstanding,
 		Duration: time.Duration(f.duration).Seconds(), Warmup: time.Duration(f.warmup).Seconds(), Reps: f.reps,
-		KeepAlive: f.keepAlive, Generator: lab.P2P, Seed: f.seed,
+		KeepAlive: f.keepAlive, Generator: lab.P2P, Seed: f.seed, Share: f.share,
 		CPUs: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(),
 	}
 	if f.wrk {

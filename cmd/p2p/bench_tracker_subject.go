@@ -24,6 +24,7 @@ const trackerPatience = 10 * time.Second
 const (
 	subjectOwn   = lab.P2P
 	subjectGiven = "tracker" // of the URLs
+	subjectCore  = "one-core"
 )
 
 // subject is what takes its turn: one tracker, or several that are loaded at
@@ -39,7 +40,8 @@ type subject struct {
 
 // installed reports whether a program that is not ours can be started.
 func installed(name string) error {
-	if name == lab.EchoServer || name == lab.BareServer {
+	switch name {
+	case lab.EchoServer, lab.BareServer, subjectCore:
 		return nil
 	}
 	_, err := exec.LookPath(name)
@@ -78,14 +80,26 @@ func (b *trackerBench) launch(ctx context.Context) (err error) {
 	}
 	b.allCores = lab.Cores()
 	at := lab.Place{Self: self, Host: host, Dir: b.dir}
-	if len(b.allCores) > b.flags.cores {
-		at.Cores = b.allCores[:b.flags.cores]
-		b.loadCores = b.allCores[b.flags.cores:]
+	switch {
+	case b.flags.share > 0:
+		at.Cores, b.loadCores = b.allCores[:min(b.flags.cores, len(b.allCores))], b.allCores
+	case len(b.allCores) > b.flags.cores:
+		at.Cores, b.loadCores = b.allCores[:b.flags.cores], b.allCores[b.flags.cores:]
 	}
 	for _, name := range append([]string{subjectOwn}, b.flags.vs...) {
+		at := at
+		if name == subjectCore {
+			at.Cores = at.Cores[:min(1, len(at.Cores))]
+		}
 		d, err := b.startRival(ctx, name, at)
 		if err != nil {
 			return err
+		}
+		if b.flags.share > 0 {
+			if err := d.Limit(float64(len(at.Cores)*b.flags.share) / 100); err != nil {
+				d.Stop()
+				return err
+			}
 		}
 		if err := b.add(ctx, name, d); err != nil {
 			return err
@@ -97,7 +111,7 @@ func (b *trackerBench) launch(ctx context.Context) (err error) {
 
 func (b *trackerBench) startRival(ctx context.Context, name string, at lab.Place) (*lab.Daemon, error) {
 	switch name {
-	case subjectOwn:
+	case subjectOwn, subjectCore:
 		return lab.StartTracker(ctx, at, b.flags.with...)
 	case lab.OpenTracker:
 		return lab.StartOpenTracker(ctx, at, func(yield func(infohash.T) bool) {

@@ -31,6 +31,7 @@ type Daemon struct {
 	// Addr is where it listens, over UDP and TCP as far as it has them.
 	Addr    netip.AddrPort
 	process *process
+	undo    func() // what Limit did
 }
 
 // Place is where a daemon runs.
@@ -108,7 +109,7 @@ func StartOpenTracker(ctx context.Context, at Place, hashes func(yield func(info
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", OpenTracker, err)
 	}
-	return &Daemon{netip.AddrPortFrom(at.Host, uint16(port)), p}, nil
+	return &Daemon{Addr: netip.AddrPortFrom(at.Host, uint16(port)), process: p}, nil
 }
 
 // hostOf writes an address for the functions of package net that add a port.
@@ -142,7 +143,7 @@ func startDaemon(ctx context.Context, cores []int, c command, address func([]byt
 		p.kill()
 		return nil, fmt.Errorf("%s listens at %q: %w", filepath.Base(c.path), a, err)
 	}
-	return &Daemon{addr, p}, nil
+	return &Daemon{Addr: addr, process: p}, nil
 }
 
 // startReady starts c on cores and waits for a line that says where it can be reached.
@@ -175,7 +176,22 @@ func startReady(ctx context.Context, cores []int, c command, where func([]byte) 
 }
 
 // Stop asks the server to end and waits for it.
-func (d *Daemon) Stop() { d.process.stop() }
+func (d *Daemon) Stop() {
+	d.process.stop()
+	if d.undo != nil {
+		d.undo()
+	}
+}
+
+// Limit lets the server use no more than so much of the time of the cores, summed up over them: 0.7 is 70 % of one, or 35 % of each
+// of two. It is called once. It needs Linux, root, and the control group of the processor.
+func (d *Daemon) Limit(cores float64) (err error) {
+	d.undo, err = limit(d.process.cmd.Process.Pid, cores)
+	if err != nil {
+		return fmt.Errorf("limit the processor time of a server: %w", err)
+	}
+	return nil
+}
 
 // Failure returns why the server has ended, nil while it runs.
 func (d *Daemon) Failure() error {
