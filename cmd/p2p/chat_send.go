@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"path/filepath"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,9 @@ func (a *app) messageInput(args []string) (string, error) {
 	}
 	if len(b) > maxInput {
 		return "", a.usage("usage.chat_send_long", maxInput)
+	}
+	if !utf8.Valid(b) {
+		return "", a.usage("usage.chat_send_bytes")
 	}
 	return string(b), nil
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -90,6 +91,11 @@ func (a *app) attach(ctx context.Context, p *profileFlags) (*api.Client, error) 
 
 // withNode runs do with the node of the profile, which it starts if there is none.
 func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.Context, c *api.Client) error) error {
+	for _, s := range cmd.Flags().Args() {
+		if !utf8.ValidString(s) {
+			return a.usage("usage.no_text", s)
+		}
+	}
 	ctx, release, _ := a.interruptible(cmd.Context())
 	defer release()
 	c, err := a.attach(ctx, p)

@@ -434,6 +434,10 @@ func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
 		t.Errorf("exported %q and %q", out, read(t, file))
 	}
 	p2pWith(t, exitExists, []string{"chat", "export", "-o", file}, env)
+	for args, in := range map[string]string{"-": "\xff\x00", "\xff": ""} {
+		_, errs := p2pWith(t, exitUsage, []string{"chat", "send", "bob", args}, env, withInput(in))
+		oneLineSays(t, errs, "no text in UTF-8")
+	}
 	p2pWith(t, exitUsage, []string{"chat", "export", "--text"}, env)
 	p2pWith(t, exitDone, []string{"chat", "export", "bob"}, env)
 	if q := f.last().(*p2pv1.ExportRequest); q.Where != "bob" || q.Messages {

@@ -211,7 +211,7 @@ func (n *Node) directoryView() *p2pv1.Directory {
 		}
 		return d
 	case s != nil && s.directory != "":
-		return &p2pv1.Directory{Url: s.directory}
+		return &p2pv1.Directory{Url: s.directory, LoggedOut: s.loggedOut}
 	}
 	return &p2pv1.Directory{Url: cmp.Or(named, n.opt.Directory)}
 }

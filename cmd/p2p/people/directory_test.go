@@ -98,8 +98,11 @@ func TestPeopleFindEachOtherByName(t *testing.T) {
 	if got := alice.texts("bob"); !slices.Equal(got, []string{"there you are"}) {
 		t.Errorf("logged out, alice reads %q", got)
 	}
-	if _, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "x"})); err == nil {
-		t.Error("logged out, alice may write")
+	if _, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "x"})); alice.reason(err) != api.LoggedOut {
+		t.Errorf("logged out, alice writes: %v", err)
+	}
+	if !alice.me().Directory.LoggedOut {
+		t.Error("nobody is told that she has logged out")
 	}
 	ask(t, alice.Login, &p2pv1.LoginRequest{Name: "alice", Password: password})
 	alice.say("bob", "back")

@@ -122,7 +122,10 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 		return nil, p, err
 	}
 	c := n.conversation(p.Room)
-	if c == nil {
+	switch self, err := n.me(); {
+	case err == nil && self.loggedOut:
+		return nil, p, fail(failed, api.LoggedOut)
+	case c == nil:
 		return nil, p, fail(failed, api.NotMember, "where", s)
 	}
 	me := n.accountOf()

@@ -372,3 +372,17 @@ func TestAFileOfWhichOnlyTheNameIsMissingGetsIt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestThatSomebodyHasLeftIsRead(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	bob.say("garden", "bye")
+	eventually(t, "alice has it", alice.has("garden", "bye"))
+	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "garden"})
+	eventually(t, "he is gone", func() bool { return len(alice.conversation("garden").Members) == 1 })
+	all := alice.messages("garden")
+	if last := all[len(all)-1]; last.Notice.GetKind() != p2pv1.Notice_KIND_LEFT || last.Notice.Name != "bob" {
+		t.Errorf("the last that she reads is %v", last)
+	}
+}

@@ -11,7 +11,7 @@ const (
 	pauseTime   = 700 * time.Millisecond // after which a draft is saved
 	typingEvery = 4 * time.Second        // how often the others are told that somebody writes
 	maxHistory  = 200                    // of what was typed
-	maxMessage  = 60 << 10               // bytes of a text that are sent at once
+	maxMessage  = 24 << 10               // bytes of a text that the node takes
 )
 
 // mode is what the composer is for.

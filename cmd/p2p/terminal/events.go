@@ -277,6 +277,9 @@ func (s *session) moves(t *p2pv1.Transfer) {
 func (s *session) directory(d *p2pv1.Directory) {
 	if before := s.me.GetDirectory().GetConnected(); before != d.GetConnected() && d.GetUrl() != "" {
 		switch {
+		case d.GetLoggedOut():
+			s.complain("reason.logged_out")
+		case !d.GetConnected() && d.GetProblem() == nil: // nobody has tried yet
 		case !d.GetConnected():
 			s.complain("chat.directory.lost", s.problem(d.GetProblem()))
 			s.missed = true

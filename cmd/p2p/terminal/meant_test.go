@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
 )
@@ -137,7 +138,11 @@ func TestThatTheDirectoryIsBackIsSaidToWhomItsLossWasSaid(t *testing.T) {
 	n.me.Directory.Connected = false
 	st := stageOf(t, n, text.English(), 80, 24)
 	tell := func(connected bool) {
-		st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d", Connected: connected}}})
+		d := &p2pv1.Directory{Url: "http://d", Connected: connected}
+		if !connected {
+			d.Problem = &p2pv1.Reason{Key: api.Rejected}
+		}
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: d}})
 	}
 	if tell(true); st.s.flash.text != "" {
 		t.Errorf("at the start it says %q", st.s.flash.text)
@@ -162,4 +167,23 @@ func TestWhereATransferStandsIsShownAfterTheNodeWasAway(t *testing.T) {
 	now := &p2pv1.Transfer{InfoHash: "aa", Message: m.GetId(), Conversation: "c-anna", File: m.GetFile(), State: p2pv1.Transfer_STATE_DOWNLOADING, Done: 900 << 20, Sources: 1}
 	st.in(answer{request: request{ask: &p2pv1.ListTransfersRequest{}}, got: &p2pv1.ListTransfersResponse{Transfers: []*p2pv1.Transfer{now}}})
 	st.shows("87%", "1 source\n")
+}
+
+func TestWhoHasLoggedOutIsToldSoAndNotThatTheDirectoryIsAway(t *testing.T) {
+	st := usual(t)
+	tell := func(d *p2pv1.Directory) {
+		d.Url = "http://d"
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: d}})
+	}
+	tell(&p2pv1.Directory{LoggedOut: true})
+	st.shows("you are logged out", " logged out ")
+	st.s.flash.text = ""
+	tell(&p2pv1.Directory{})
+	if st.shows("connecting to the directory…"); st.s.flash.text != "" {
+		t.Errorf("it says %q", st.s.flash.text)
+	}
+	tell(&p2pv1.Directory{Problem: &p2pv1.Reason{Key: api.DeviceRevoked}})
+	if st.shows("no directory (the account has revoked this device)"); st.s.counting() {
+		t.Error("it counts down to nothing")
+	}
 }

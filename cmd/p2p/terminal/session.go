@@ -228,7 +228,7 @@ func (s *session) restarting() {
 // counting reports whether something on the screen counts down.
 func (s *session) counting() bool {
 	d := s.me.GetDirectory()
-	return !s.linked && s.lostErr != nil || d.GetUrl() != "" && !d.GetConnected()
+	return !s.linked && s.lostErr != nil || d.GetNextTry() != 0 && !d.GetConnected()
 }
 
 func (s *session) startTicking() {

@@ -134,6 +134,12 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.no_directory"), bar)
 	case d.GetConnected():
 		part(s.say.Say("chat.status.directory"), bar)
+	case d.GetLoggedOut():
+		part(s.say.Say("chat.status.logged_out"), shout)
+	case d.GetProblem() == nil:
+		part(s.say.Say("chat.status.attending"), bar)
+	case d.GetNextTry() == 0: // it will not be otherwise
+		part(s.say.Say("chat.status.ended", s.problem(d.GetProblem())), shout)
 	default:
 		part(s.say.Say("chat.status.lost", s.problem(d.GetProblem()), s.until(d.GetNextTry())), shout)
 	}

@@ -84,9 +84,9 @@ func (t *Talk) Change(ctx context.Context, c room.Change) (room.Event, error) {
 		}
 		switch {
 		case c.Op == room.Remove && len(c.Cuts) == 0:
-			c.Cuts = r.Cuts(c.Account)
+			c.Cuts = t.withThis(r.Cuts(c.Account))
 		case c.Op == room.Revoke && len(c.Cuts) == 1 && c.Cuts[0].Seq == 0:
-			c.Cuts = []room.Cut{{Device: c.Cuts[0].Device, Seq: r.Log(c.Cuts[0].Device).Seq}}
+			c.Cuts = t.withThis([]room.Cut{{Device: c.Cuts[0].Device, Seq: r.Log(c.Cuts[0].Device).Seq}})
 		}
 		if !r.May(t.o.Account, c) {
 			if c.Op == room.Add && r.Role(c.Account) == room.Nobody && len(r.Members()) >= r.Options().Limit {
@@ -100,6 +100,17 @@ func (t *Talk) Change(ctx context.Context, c room.Change) (room.Event, error) {
 		return room.Event{}, fmt.Errorf("change the room: %w", err)
 	}
 	return e, nil
+}
+
+// withThis has the event that is about to be written count, if it is this device that it ends: else nobody would read that
+// somebody has left.
+func (t *Talk) withThis(cuts []room.Cut) []room.Cut {
+	for i := range cuts {
+		if cuts[i].Device == t.o.Device.Key() {
+			cuts[i].Seq++
+		}
+	}
+	return cuts
 }
 
 // Join writes the first event of this device, unless it is there, and waits as Write does. The error is ErrNotAllowed as long

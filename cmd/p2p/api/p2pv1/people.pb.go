@@ -679,8 +679,9 @@ type Directory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"` // empty: none is used
 	Connected     bool                   `protobuf:"varint,2,opt,name=connected,proto3" json:"connected,omitempty"`
-	NextTry       int64                  `protobuf:"varint,4,opt,name=next_try,json=nextTry,proto3" json:"next_try,omitempty"` // when it is asked again, 0 when connected
-	Problem       *Reason                `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`                 // why it is not connected
+	NextTry       int64                  `protobuf:"varint,4,opt,name=next_try,json=nextTry,proto3" json:"next_try,omitempty"`       // when it is asked again, 0 when connected
+	Problem       *Reason                `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`                       // why it is not connected; empty also while that is not known
+	LoggedOut     bool                   `protobuf:"varint,6,opt,name=logged_out,json=loggedOut,proto3" json:"logged_out,omitempty"` // and so nobody tries to connect
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -741,6 +742,13 @@ func (x *Directory) GetProblem() *Reason {
 		return x.Problem
 	}
 	return nil
+}
+
+func (x *Directory) GetLoggedOut() bool {
+	if x != nil {
+		return x.LoggedOut
+	}
+	return false
 }
 
 type WhoamiRequest struct {
@@ -5919,12 +5927,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04with\x18\x02 \x03(\v2\x18.p2p.v1.Reason.WithEntryR\x04with\x1a7\n" +
 	"\tWithEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x01\n" +
 	"\tDirectory\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1c\n" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x19\n" +
 	"\bnext_try\x18\x04 \x01(\x03R\anextTry\x12(\n" +
-	"\aproblem\x18\x05 \x01(\v2\x0e.p2p.v1.ReasonR\aproblemJ\x04\b\x03\x10\x04\"\x0f\n" +
+	"\aproblem\x18\x05 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12\x1d\n" +
+	"\n" +
+	"logged_out\x18\x06 \x01(\bR\tloggedOutJ\x04\b\x03\x10\x04\"\x0f\n" +
 	"\rWhoamiRequest\"\xe1\x03\n" +
 	"\x0eWhoamiResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
