@@ -128,11 +128,18 @@ func (s *session) contact(c *p2pv1.Contact) {
 	if before == nil || before.GetState() != c.GetState() {
 		switch c.GetState() {
 		case p2pv1.ContactState_CONTACT_STATE_ASKS:
-			s.word("chat.contact.asks", c.GetName())
+			if note := flat(c.GetNote()); note != "" {
+				s.word("chat.contact.asking_why", c.GetName(), note)
+			} else {
+				s.word("chat.contact.asking", c.GetName())
+			}
 			s.do(ring{s.say.Say("chat.title"), s.flash.text})
 		case p2pv1.ContactState_CONTACT_STATE_FRIEND:
-			if before != nil {
+			switch before.GetState() {
+			case p2pv1.ContactState_CONTACT_STATE_ASKED:
 				s.word("chat.contact.friend", c.GetName())
+			case p2pv1.ContactState_CONTACT_STATE_ASKS, p2pv1.ContactState_CONTACT_STATE_REMOVED:
+				s.word("chat.contact.now", c.GetName())
 			}
 		case p2pv1.ContactState_CONTACT_STATE_REFUSED:
 			s.word("chat.contact.refused", c.GetName())
@@ -279,6 +286,7 @@ func (s *session) directory(d *p2pv1.Directory) {
 		switch {
 		case d.GetLoggedOut():
 			s.complain("reason.logged_out")
+			s.missed = true
 		case !d.GetConnected() && d.GetProblem() == nil: // nobody has tried yet
 		case !d.GetConnected():
 			s.complain("chat.directory.lost", s.problem(d.GetProblem()))
@@ -298,12 +306,7 @@ func (s *session) directory(d *p2pv1.Directory) {
 // alert takes in what must not be overlooked: it stays until the person says that he has seen it.
 func (s *session) alert(a *p2pv1.Alert) {
 	switch a.GetKind() {
-	case p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
-		return
-	case p2pv1.Alert_KIND_REQUEST: // so it does here, but for the note
-		if a.GetText() != "" {
-			s.tell(a.GetText(), false)
-		}
+	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
 		return
 	}
 	s.alerts = slices.DeleteFunc(s.alerts, func(o *p2pv1.Alert) bool { // it says no more than this one

@@ -187,3 +187,18 @@ func TestWhoHasLoggedOutIsToldSoAndNotThatTheDirectoryIsAway(t *testing.T) {
 		t.Error("it counts down to nothing")
 	}
 }
+
+func TestARequestIsToldWithItsNoteAndWhatCanBeDone(t *testing.T) {
+	st := usual(t)
+	tell := func(state p2pv1.ContactState, note string) {
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{Account: account("eve"), Name: "Eve", State: state, Note: note}}})
+	}
+	tell(p2pv1.ContactState_CONTACT_STATE_ASKS, "from the\x1b[2J market")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_REQUEST, Account: account("eve"), Text: "from the market"}}})
+	st.shows("Eve wants to talk with you, and says “from the", "/accept")
+	tell(p2pv1.ContactState_CONTACT_STATE_FRIEND, "")
+	st.shows("Eve is a contact now")
+	tell(p2pv1.ContactState_CONTACT_STATE_ASKED, "")
+	tell(p2pv1.ContactState_CONTACT_STATE_FRIEND, "")
+	st.shows("Eve has accepted")
+}
