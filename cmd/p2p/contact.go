@@ -267,5 +267,8 @@ func (a *app) invite(ctx context.Context, c *api.Client, where string, valid uni
 		return err
 	}
 	a.say("invite.until", clock(r.Msg.Until, time.Now()))
+	if len(c.Node.Trackers) == 0 {
+		a.say("chat.invite.untracked")
+	}
 	return nil
 }

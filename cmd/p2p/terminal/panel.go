@@ -217,6 +217,9 @@ func (s *session) showInvite(i *p2pv1.InviteResponse) {
 	if i.GetUntil() != 0 {
 		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.until", s.ms(i.GetUntil()).Format("2006-01-02 15:04")), style{role: faint}))
 	}
+	if len(s.me.GetTrackers()) == 0 {
+		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.untracked"), style{role: away}))
+	}
 	p.exact = len(p.lines)
 	for l := range strings.SplitSeq(strings.TrimRight(i.GetQr(), "\n"), "\n") {
 		p.lines = append(p.lines, plainly(clean(l), style{}))
