@@ -50,6 +50,7 @@ var explained = map[string]struct {
 	LinkPowerless:      {"reason.link_powerless", nil},
 	LinkRefused:        {"reason.link_refused", nil},
 	NoSuchConversation: {"reason.no_such_conversation", []string{"where"}},
+	NotARoom:           {"reason.not_a_room", []string{"where"}},
 	NotMember:          {"reason.not_member", []string{"where"}},
 	NotAllowed:         {"reason.not_allowed", nil},
 	RoomFull:           {"reason.room_full", []string{"limit"}},

@@ -55,6 +55,7 @@ const (
 	LinkRefused   = "link_refused"   // it is not said why
 
 	NoSuchConversation = "no_such_conversation" // where
+	NotARoom           = "not_a_room"           // but the conversation with one person: where
 	NotMember          = "not_member"           // this person is not, or not any more: where
 	NotAllowed         = "not_allowed"          // by the role of this person
 	RoomFull           = "room_full"            // limit

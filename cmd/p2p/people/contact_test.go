@@ -54,6 +54,9 @@ func TestARequestWaitsForItsAnswer(t *testing.T) {
 	if c := bob.contact("alice"); c.State != asked || c.Presence != p2pv1.Presence_PRESENCE_UNSPECIFIED {
 		t.Errorf("before he is accepted bob sees %v", c)
 	}
+	if _, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "x"})); alice.reason(err) != api.NotContact {
+		t.Errorf("alice writes to who only asks: %v", err)
+	}
 	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
 	eventually(t, "both have each other", func() bool { return alice.contact("bob").State == friend && bob.contact("alice").State == friend })
 	eventually(t, "bob sees alice", func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_ONLINE })
@@ -77,6 +80,9 @@ func TestWhoIsBlockedNoticesNothingAndSeesNothing(t *testing.T) {
 	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_BLOCK)
 	eventually(t, "bob sees her no more", func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_OFFLINE })
 	bob.say("alice", "are you there?")
+	if _, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "x"})); alice.reason(err) != api.Blocked {
+		t.Errorf("she writes to whom she has blocked: %v", err)
+	}
 	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
 	eventually(t, "alice has what he wrote meanwhile", alice.has("bob", "are you there?"))
 	if c := alice.contact("bob"); c.State != friend {

@@ -100,11 +100,23 @@ func (n *Node) where(s string) (place, error) {
 	p, none, several := pick(strings.TrimLeft(s, "@#"), same(all))
 	switch {
 	case none:
-		return place{}, fail(missing, api.NoSuchConversation, "where", s)
+		return place{}, n.nowhere(s)
 	case several:
 		return place{}, fail(invalid, api.Ambiguous, "who", s)
 	}
 	return p, nil
+}
+
+// nowhere says why there is no conversation of a name: with whom it would be is known.
+func (n *Node) nowhere(s string) error {
+	k, err := n.who(s)
+	switch {
+	case err != nil || k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND:
+		return fail(missing, api.NoSuchConversation, "where", s)
+	case k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+		return fail(failed, api.Blocked, "who", k.Name)
+	}
+	return fail(failed, api.NotContact, "who", k.Name)
 }
 
 // same gives the candidates that mean one place one id to be counted by, and keeps their other ids as names.

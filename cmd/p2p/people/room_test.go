@@ -386,3 +386,25 @@ func TestThatSomebodyHasLeftIsRead(t *testing.T) {
 		t.Errorf("the last that she reads is %v", last)
 	}
 }
+
+func TestAConversationOfTwoIsNoRoom(t *testing.T) {
+	alice, _ := two(t)
+	for what, call := range map[string]func() error{
+		"leave": func() error {
+			_, err := alice.LeaveRoom(t.Context(), connect.NewRequest(&p2pv1.LeaveRoomRequest{Where: "bob"}))
+			return err
+		},
+		"kick": func() error {
+			_, err := alice.ChangeMember(t.Context(), connect.NewRequest(&p2pv1.ChangeMemberRequest{Where: "bob", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK}))
+			return err
+		},
+		"link": func() error {
+			_, err := alice.Invite(t.Context(), connect.NewRequest(&p2pv1.InviteRequest{Where: "bob"}))
+			return err
+		},
+	} {
+		if err := call(); alice.reason(err) != api.NotARoom {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -299,7 +299,7 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 		case err != nil:
 			return nil, err
 		case !p.With.IsZero():
-			return nil, fail(invalid, api.NoSuchConversation, "where", r.Msg.Where)
+			return nil, fail(invalid, api.NotARoom, "where", r.Msg.Where)
 		case !c.mayInvite(n.accountOf()):
 			return nil, fail(denied, api.NotAllowed)
 		}

@@ -193,7 +193,7 @@ func (n *Node) LeaveRoom(ctx context.Context, r *connect.Request[p2pv1.LeaveRoom
 		return nil, err
 	}
 	if !p.With.IsZero() {
-		return nil, fail(invalid, api.NoSuchConversation, "where", r.Msg.Where)
+		return nil, fail(invalid, api.NotARoom, "where", r.Msg.Where)
 	}
 	if c := n.conversation(p.Room); c != nil && lastOwner(c, n.accountOf()) {
 		return nil, fail(failed, api.LastOwner)
@@ -241,7 +241,7 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 		return nil, err
 	}
 	if !p.With.IsZero() {
-		return nil, fail(invalid, api.NoSuchConversation, "where", r.Msg.Where)
+		return nil, fail(invalid, api.NotARoom, "where", r.Msg.Where)
 	}
 	account, err := n.somebody(c, r.Msg.Who)
 	if err != nil {
@@ -281,7 +281,7 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 		return nil, err
 	}
 	if !p.With.IsZero() {
-		return nil, fail(invalid, api.NoSuchConversation, "where", r.Msg.Where)
+		return nil, fail(invalid, api.NotARoom, "where", r.Msg.Where)
 	}
 	o := c.talk.Options()
 	was := o
