@@ -104,7 +104,7 @@ func (s *Session) Close() { s.room.Forget(s.from) }
 func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 	var out Outcome
 	var answers []Message
-	s.late.idle = false
+	s.late.idle = s.late.idle && s.late.at == End // what he says may let this member ask on
 	for i := range m.Proofs {
 		changed, err := s.room.Prove(m.Proofs[i])
 		if err != nil && err != ErrStranger { //nolint:errorlint // Prove wraps nothing
