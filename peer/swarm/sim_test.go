@@ -44,6 +44,9 @@ type sim struct {
 var epoch = time.Unix(1e9, 0)
 
 func newSim(t testing.TB, seed uint64, l piece.Layout) *sim {
+	if raceDetector && testing.Short() {
+		t.Skip("a simulation is one goroutine: there is nothing to race with")
+	}
 	return &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), layout: l,
 		addrs: make(map[netip.AddrPort]*node),
