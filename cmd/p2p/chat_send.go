@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ func (a *app) messageInput(args []string) (string, error) {
 	if !utf8.Valid(b) {
 		return "", a.usage("usage.chat_send_bytes")
 	}
-	return string(b), nil
+	return strings.TrimRight(string(b), "\r\n"), nil // as what a shell puts into a variable
 }
 
 // send sends a text, or offers a file with it.

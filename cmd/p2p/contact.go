@@ -197,6 +197,9 @@ func (a *app) verifyContactCommand(p *profileFlags) *cobra.Command {
 		Use: "verify WHO", Short: a.text.Say("contact.verify.short"), Long: a.text.Say("contact.verify.long"),
 		Example: "p2p contact verify bob\np2p contact verify bob --same", Args: a.one("WHO"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if same && differ || same && newKey || differ && newKey {
+				return a.usage("usage.verify")
+			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				r, err := c.VerifyContact(ctx, request(&p2pv1.VerifyContactRequest{Who: args[0], Same: same, Differ: differ, NewKey: newKey}))
 				if err != nil {
@@ -209,7 +212,6 @@ func (a *app) verifyContactCommand(p *profileFlags) *cobra.Command {
 	cmd.Flags().BoolVar(&same, "same", false, a.text.Say("contact.same"))
 	cmd.Flags().BoolVar(&differ, "differ", false, a.text.Say("contact.differ"))
 	cmd.Flags().BoolVar(&newKey, "new", false, a.text.Say("contact.new"))
-	cmd.MarkFlagsMutuallyExclusive("same", "differ", "new")
 	return cmd
 }
 

@@ -75,6 +75,14 @@ func TestWhatTheDirectoryWasNotToldIsSaid(t *testing.T) {
 	}
 }
 
+func TestWhatIsAskedForOfARoomOrContactIsOneThing(t *testing.T) {
+	env, _ := withPerson(t, newFakePerson())
+	_, errs := p2pWith(t, exitUsage, []string{"room", "set", "lab"}, env)
+	oneLineSays(t, errs, "nothing to change", "--limit")
+	_, errs = p2pWith(t, exitUsage, []string{"contact", "verify", "bob", "--same", "--new"}, env)
+	oneLineSays(t, errs, "give one of them")
+}
+
 func TestANodeThatLingersEndsByItself(t *testing.T) {
 	_, p := withPerson(t, newFakePerson(), "--linger", "1s")
 	if code := p.wait(); code != exitDone {
@@ -437,6 +445,10 @@ func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
 	for args, in := range map[string]string{"-": "\xff\x00", "\xff": ""} {
 		_, errs := p2pWith(t, exitUsage, []string{"chat", "send", "bob", args}, env, withInput(in))
 		oneLineSays(t, errs, "no text in UTF-8")
+	}
+	p2pWith(t, exitDone, []string{"chat", "send", "bob", "-"}, env, withInput("two\nlines\n"))
+	if q := f.last().(*p2pv1.SendRequest); q.Text != "two\nlines" {
+		t.Errorf("sent %q", q.Text)
 	}
 	p2pWith(t, exitUsage, []string{"chat", "export", "--text"}, env)
 	p2pWith(t, exitDone, []string{"chat", "export", "bob"}, env)

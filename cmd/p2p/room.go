@@ -324,6 +324,9 @@ func (a *app) roomSetCommand(p *profileFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			change := &p2pv1.ChangeRoomRequest{Where: args[0], RevokeLinks: revoke}
 			set := cmd.Flags().Changed
+			if !revoke && !set("name") && !set("limit") && !set("history") && !set("open") {
+				return a.usage("usage.room_set")
+			}
 			if set("name") {
 				change.Name = &name
 			}

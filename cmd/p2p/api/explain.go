@@ -73,6 +73,8 @@ var explained = map[string]struct {
 	NotContact:         {"reason.not_contact", []string{"who"}},
 	DevicesFull:        {"reason.devices_full", nil},
 	BadDirectory:       {"reason.bad_directory", []string{"url"}},
+	BadNote:            {"reason.bad_note", []string{"limit"}},
+	BadNickname:        {"reason.bad_nickname", []string{"limit"}},
 	BadPresenceText:    {"reason.bad_presence_text", []string{"limit"}},
 	RevokedHere:        {"reason.revoked_here", nil},
 

@@ -74,6 +74,8 @@ const (
 	NoSuchPath         = "no_such_path"         // on this machine: path
 	BadFileName        = "bad_file_name"        // it would lead out of a folder, or is too long: path
 	TooManyFiles       = "too_many_files"       // for one offer: path
+	BadNote            = "bad_note"             // with a request: limit (characters)
+	BadNickname        = "bad_nickname"         // what somebody is called: limit (bytes)
 	BadPresenceText    = "bad_presence_text"    // limit (bytes)
 	DiskFull           = "disk_full"            //
 )

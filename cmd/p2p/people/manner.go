@@ -87,7 +87,7 @@ func (n *Node) SetPresence(ctx context.Context, r *connect.Request[p2pv1.SetPres
 	}
 	if name := r.Msg.DisplayName; name != nil {
 		if !plain(*name, maxNameLen) {
-			return nil, fail(invalid, api.TooLong, "limit", "64")
+			return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
 		}
 		if err := n.ensure(ctx); err != nil {
 			return nil, failure(err)

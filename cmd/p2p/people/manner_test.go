@@ -104,3 +104,18 @@ func TestContactsSeeWhatIsSaidOfBeingAway(t *testing.T) {
 		return c.Presence == absent && c.PresenceText == ""
 	})
 }
+
+func TestWhatIsWrongWithANoteOrANameIsSaid(t *testing.T) {
+	alice, _ := two(t)
+	for want, q := range map[string]*p2pv1.AddContactRequest{
+		api.BadNote: {Who: "carol", Note: "two\nlines"}, api.BadNickname: {Who: "carol", Name: strings.Repeat("x", 65)},
+	} {
+		if _, err := alice.AddContact(t.Context(), connect.NewRequest(q)); alice.reason(err) != want {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	long := strings.Repeat("x", 65)
+	if _, err := alice.SetPresence(t.Context(), connect.NewRequest(&p2pv1.SetPresenceRequest{DisplayName: &long})); alice.reason(err) != api.BadNickname {
+		t.Errorf("a long name: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -36,8 +37,11 @@ func (n *Node) ListContacts(ctx context.Context, _ *connect.Request[p2pv1.ListCo
 
 // AddContact implements p2pv1connect.PeopleHandler.
 func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddContactRequest]) (*connect.Response[p2pv1.AddContactResponse], error) {
-	if !plain(r.Msg.Note, 4*maxNote) || utf8.RuneCountInString(r.Msg.Note) > maxNote || !plain(r.Msg.Name, maxNameLen) {
-		return nil, fail(invalid, api.TooLong, "limit", "300")
+	switch {
+	case !plain(r.Msg.Note, 4*maxNote) || utf8.RuneCountInString(r.Msg.Note) > maxNote:
+		return nil, fail(invalid, api.BadNote, "limit", strconv.Itoa(maxNote))
+	case !plain(r.Msg.Name, maxNameLen):
+		return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
 	}
 	k, err := n.whom(ctx, r.Msg.Who)
 	if err != nil {
