@@ -512,6 +512,25 @@ func TestALogThatWasMadeLongerIsReadToItsEndAfterACrash(t *testing.T) {
 	}
 }
 
+func TestTheLogOfWhoNeverPausesDoesNotGrowForEver(t *testing.T) {
+	ann, k := begun(t, 10, history.Options{})
+	const limit = 500
+	history.LimitLog(k.Archive, limit)
+	text := strings.Repeat("long", 5000)
+	var said []parcel
+	for i := range 2000 {
+		said = append(said, ann.say(fmt.Sprint(i, text)))
+	}
+	for _, x := range said {
+		k.take(x)
+	}
+	f, err := os.Stat(k.path + "-wal")
+	must(t, err)
+	if f.Size() > 10*limit*4120 {
+		t.Errorf("it has %d bytes", f.Size())
+	}
+}
+
 func TestADeleteThatComesToCountDeletes(t *testing.T) {
 	both(t, func(t *testing.T, o history.Options) {
 		rng := seeded(9)

@@ -27,6 +27,7 @@ type drain struct {
 	debt int       // pages written since it ran, at most
 	last time.Time // when
 	wipe bool      // what was deleted is still in the log
+	most int       // drainMost
 	laid int       // pages that the file has room for
 }
 
@@ -52,7 +53,7 @@ func startDrain(source string, main *writer, path string) (*drain, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	d := &drain{db: db, main: main, path: path}
+	d := &drain{db: db, main: main, path: path, most: drainMost}
 	d.start(drainPause, d.work)
 	return d, nil
 }
@@ -65,7 +66,7 @@ func (d *drain) wrote(rows int, deleted bool) {
 	d.last = time.Now()
 	d.wipe = d.wipe || deleted
 	switch {
-	case d.wipe || d.debt >= drainMost || d.isShort():
+	case d.wipe || d.debt >= d.most || d.isShort():
 		d.poke()
 	case d.debt >= drainSome:
 		d.later()
@@ -86,7 +87,7 @@ func (d *drain) work() {
 		d.lay(want)
 	}
 	d.mu.Lock()
-	due := d.wipe || d.debt >= drainMost || d.debt >= drainSome && time.Since(d.last) >= drainPause
+	due := d.wipe || d.debt >= d.most || d.debt >= drainSome && time.Since(d.last) >= drainPause
 	again := !due && d.debt >= drainSome
 	d.mu.Unlock()
 	switch {
@@ -132,21 +133,30 @@ func (w *writer) lengthen(log *os.File, want int64) (more bool, err error) {
 // tried again after the next transactions, or at Close: the log holds all of it.
 func (d *drain) copy() {
 	d.mu.Lock()
-	wipe := d.wipe
+	wipe, long := d.wipe, d.debt >= d.most
 	d.wipe, d.debt, d.laid = false, 0, min(d.laid, keepLog)
+	if wipe {
+		d.laid = 0
+	}
 	d.mu.Unlock()
 	if !wipe {
-		_, _ = d.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-		return
+		d.checkpoint("PASSIVE")
 	}
-	var busy, pages, copied int
-	err := d.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &copied)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.laid = 0
-	if err != nil || busy != 0 {
+	if long && !wipe { // who never pauses adds to it all the while: he waits for the rest, or the log would grow for ever
+		d.checkpoint("RESTART")
+	}
+	if wipe && !d.checkpoint("TRUNCATE") {
+		d.mu.Lock()
 		d.wipe = true
+		d.mu.Unlock()
 	}
+}
+
+// checkpoint reports whether nobody was in the way.
+func (d *drain) checkpoint(how string) bool {
+	var busy, pages, copied int
+	err := d.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+how+")").Scan(&busy, &pages, &copied)
+	return err == nil && busy == 0
 }
 
 func (d *drain) close() error {

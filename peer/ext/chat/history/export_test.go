@@ -97,3 +97,10 @@ func LengthenLog(a *Archive, pages int) int64 {
 	}
 	return f.Size()
 }
+
+// LimitLog has the write-ahead log copied as soon as it has so many pages.
+func LimitLog(a *Archive, pages int) {
+	a.ink.mu.Lock()
+	defer a.ink.mu.Unlock()
+	a.ink.most = pages
+}
