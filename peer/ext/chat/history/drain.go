@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -36,6 +37,7 @@ const (
 	drainSome  = 1000
 	drainPause = time.Second
 	drainMost  = 20_000
+	drainWait  = 200 * time.Millisecond // for readers, while nobody can write
 )
 
 // How the log's file is kept, in pages with their headers.
@@ -53,6 +55,9 @@ func startDrain(source string, main *writer, path string) (*drain, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(fmt.Sprintf("PRAGMA busy_timeout=%d", drainWait.Milliseconds())); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	d := &drain{db: db, main: main, path: path, most: drainMost}
 	d.start(drainPause, d.work)
 	return d, nil
@@ -113,6 +118,14 @@ func (d *drain) lay(pages int) {
 	d.mu.Unlock()
 }
 
+// still calls f while no transaction runs. A checkpoint that waits for the lock of SQLite itself looks for it now and then,
+// and in vain if somebody writes all the time.
+func (w *writer) still(f func() bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return f()
+}
+
 // lengthen writes zeros behind the end of the log, and reports whether more are wanted. A disk that is full gets
 // back what was taken.
 func (w *writer) lengthen(log *os.File, want int64) (more bool, err error) {
@@ -143,9 +156,9 @@ func (d *drain) copy() {
 		d.checkpoint("PASSIVE")
 	}
 	if long && !wipe { // who never pauses adds to it all the while: he waits for the rest, or the log would grow for ever
-		d.checkpoint("RESTART")
+		d.main.still(func() bool { return d.checkpoint("RESTART") })
 	}
-	if wipe && !d.checkpoint("TRUNCATE") {
+	if wipe && !d.main.still(func() bool { return d.checkpoint("TRUNCATE") }) {
 		d.mu.Lock()
 		d.wipe = true
 		d.mu.Unlock()
