@@ -94,7 +94,7 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 						return err
 					}
 				}
-				return a.printUntold(r.Msg, c.Node.DeviceLabel)
+				return a.printUntold(r.Msg, c.Node.Device)
 			})
 		},
 	}
@@ -111,7 +111,7 @@ func (a *app) printUntold(r *p2pv1.LogoutResponse, device string) error {
 		return a.emitMessage("logout", r)
 	}
 	why, _ := api.ExplainReason(a.text, r.Untold)
-	a.say("account.untold", why, safe(device))
+	a.say("account.untold", why, device[:min(len(device), 8)]) // a label may be that of several
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +37,18 @@ func (a *app) contactListCommand(p *profileFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printContacts(r.Msg.Contacts)
+				return a.printContacts(a.listed(r.Msg.Contacts))
 			})
 		},
 	}
+}
+
+// listed returns those contacts that are listed: all for programs, for people none who is gone.
+func (a *app) listed(contacts []*p2pv1.Contact) []*p2pv1.Contact {
+	if a.globals.json {
+		return contacts
+	}
+	return slices.DeleteFunc(contacts, func(c *p2pv1.Contact) bool { return c.State == p2pv1.ContactState_CONTACT_STATE_REMOVED })
 }
 
 // printContacts shows contacts as a table.

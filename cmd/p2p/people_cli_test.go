@@ -68,7 +68,7 @@ func TestWhatTheDirectoryWasNotToldIsSaid(t *testing.T) {
 	}
 	f.untold = api.Problem(api.Unreachable, "url", "http://d.test", "problem", api.Rejected)
 	_, errs := p2pWith(t, exitDone, []string{"account", "logout", "--forget"}, env)
-	oneLineSays(t, errs, "has forgotten all", "http://d.test", "p2p account revoke laptop")
+	oneLineSays(t, errs, "has forgotten all", "http://d.test", "p2p account revoke def")
 	out, _ := p2pWith(t, exitDone, []string{"account", "logout", "--forget", "-j"}, env)
 	if o := object(t, out); o["message_type"] != "logout" || o["untold"].(map[string]any)["key"] != api.Unreachable {
 		t.Errorf("it prints %s", out)

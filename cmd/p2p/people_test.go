@@ -95,6 +95,7 @@ func (f *fakePerson) ListContacts(context.Context, *connect.Request[p2pv1.ListCo
 	seen := time.Date(2020, 5, 4, 3, 2, 1, 0, time.Local).UnixMilli()
 	return answer(&p2pv1.ListContactsResponse{Contacts: []*p2pv1.Contact{
 		{Name: "mallory\x1b[2J", State: p2pv1.ContactState_CONTACT_STATE_ASKS, Note: "hi\nroot: ok"},
+		{Name: "zoe", State: p2pv1.ContactState_CONTACT_STATE_REMOVED},
 		{Name: "carol", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Presence: p2pv1.Presence_PRESENCE_OFFLINE, LastSeen: seen},
 		{
 			Name: "bob", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Presence: p2pv1.Presence_PRESENCE_ONLINE, Verified: true,

@@ -133,21 +133,37 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 	if err != nil {
 		return nil, p, err
 	}
-	c := n.conversation(p.Room)
-	switch self, err := n.me(); {
-	case err == nil && self.loggedOut:
+	self, err := n.me()
+	if err != nil {
+		return nil, p, err
+	}
+	c := n.opened(p)
+	switch {
+	case self.loggedOut:
 		return nil, p, fail(failed, api.LoggedOut)
 	case c == nil:
 		return nil, p, fail(failed, api.NotMember, "where", s)
 	}
-	me := n.accountOf()
+	me := self.accountKey()
 	if reason := c.out(me); c.talk.Removed(me) && p.With.IsZero() && reason != nil {
 		return nil, p, api.Refused(reason)
 	}
-	if c.join(ctx); !c.talk.Joined() {
+	// Joined and Role may be behind what the Talk has stored a moment ago, and programs have seen; Join is not.
+	if !c.talk.Joined() && c.talk.Join(ctx, self.certificate) != nil {
 		return nil, p, fail(failed, api.NotMember, "where", s)
 	}
 	return c, p, nil
+}
+
+// opened returns the conversation of a place, nil if it is not open. What is being opened is stored, and so seen by programs,
+// before it is there.
+func (n *Node) opened(p place) *conversation {
+	if c := n.conversation(p.Room); c != nil || p.Left || p.Room.IsZero() {
+		return c
+	}
+	n.changing.Lock() // whoever opens it holds this
+	defer n.changing.Unlock()
+	return n.conversation(p.Room)
 }
 
 // somebody returns the account that a program means: a member of a room, or a contact.
