@@ -1,7 +1,9 @@
 package history
 
 import (
+	"context"
 	"database/sql"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -32,15 +34,19 @@ func words(t testing.TB) *sql.DB {
 	}
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Exec(memoryWords); err != nil {
-		t.Fatal(err)
+	for _, table := range []string{memoryWords, memoryVocabulary} {
+		if _, err := db.Exec(table); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return db
 }
 
 func matches(t testing.TB, db *sql.DB, search string, room int64) (n int) {
 	t.Helper()
-	question := match(search, room)
+	x := &wordIndex{archive: &Archive{}, db: db}
+	begun := func(beginning string) []string { return x.begun(context.Background(), beginning) }
+	question := match(search, room, begun)
 	if question == "" {
 		return 0
 	}
@@ -93,6 +99,33 @@ func TestSearchFindsWordsAndAnyChineseCharacters(t *testing.T) {
 	}
 }
 
+// A beginning finds what it did when the index itself was asked for it, whether few words begin so or many.
+func TestWhatBeginsSoIsFoundByItsWordsOrByItsBeginning(t *testing.T) {
+	db := words(t)
+	rng := rand.New(rand.NewPCG(3, 3))
+	for i := range 2000 {
+		text := fmt.Sprintf("abcd%s Abcde%d äbcd%d abc", strings.Repeat("xY", rng.IntN(4)), rng.IntN(60), rng.IntN(9))
+		if _, err := db.Exec("INSERT INTO words (rowid, text, room) VALUES (?, ?, ?)", i+1, terms(text), scope(7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := &wordIndex{archive: &Archive{}, db: db}
+	for beginning, few := range map[string]bool{"abcd": false, "abcde": false, "ABCDE1": true, "abcdx": true, "abcdxyxyx": true, "abcdz": true, "abcd3": true, "abcd8 ABCDE5": true} {
+		question := match(beginning, 7, nobody)
+		var want int
+		if err := db.QueryRow("SELECT count(*) FROM words WHERE words MATCH ?", question).Scan(&want); err != nil {
+			t.Fatal(err)
+		}
+		if got := matches(t, db, beginning, 7); got != want || strings.HasPrefix(beginning, "abcdz") != (want == 0) {
+			t.Errorf("%q is found %d times, want %d", beginning, got, want)
+		}
+		last := strings.ToLower(beginning[strings.LastIndexByte(beginning, ' ')+1:])
+		if all := x.begun(context.Background(), last); (len(all) > 0) != (few && last != "abcdz") {
+			t.Errorf("%d words begin with %q", len(all), last)
+		}
+	}
+}
+
 // TestAnyPartOfAChineseTextIsFound cuts texts anywhere.
 func TestAnyPartOfAChineseTextIsFound(t *testing.T) {
 	const seed = 3
@@ -112,9 +145,9 @@ func TestAnyPartOfAChineseTextIsFound(t *testing.T) {
 		for len(part) > 0 && !paired(part[0]) { // a word is found from its beginning only
 			part = part[1:]
 		}
-		if search := string(part); match(search, 0) != "" && matches(t, db, search, 0) == 0 {
+		if search := string(part); match(search, 0, nobody) != "" && matches(t, db, search, 0) == 0 {
 			// a Latin word in the middle is whole or the last
-			t.Errorf("seed %d, text %d: %q is not found in %q as %s", seed, i, search, string(text), match(search, 0))
+			t.Errorf("seed %d, text %d: %q is not found in %q as %s", seed, i, search, string(text), match(search, 0, nobody))
 		}
 	}
 }

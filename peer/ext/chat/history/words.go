@@ -49,6 +49,9 @@ type wordIndex struct {
 // memoryWords is the table in memory. It needs no physical deletion, and takes the same text twice.
 const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
 
+// memoryVocabulary is that of memoryWords; one that was kept by an older version has none.
+const memoryVocabulary = "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, instance)"
+
 func (a *Archive) openWords() (*wordIndex, error) {
 	x := &wordIndex{archive: a}
 	if a.box.plain() {
@@ -280,6 +283,9 @@ func (x *wordIndex) prepare(ctx context.Context) error {
 			return err
 		}
 		x.built = 0
+	}
+	if _, err := x.db.ExecContext(ctx, memoryVocabulary); err != nil {
+		return err
 	}
 	for {
 		more, err := x.fill(ctx)

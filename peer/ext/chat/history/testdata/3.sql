@@ -108,6 +108,9 @@ CREATE TABLE delivered (
 ALTER TABLE events ADD COLUMN lacks INTEGER NOT NULL DEFAULT 0; -- its body was withheld
 UPDATE events SET lacks = 1 WHERE kind >= 16 AND gone = 0 AND n NOT IN (SELECT event FROM bodies);
 CREATE INDEX lacking ON events (room, lamport) WHERE lacks;
+
+-- The words of the index in their order: where a beginning is looked for, those that begin so are.
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, instance);
 INSERT INTO rooms VALUES (1, x'691455f6ad6931edab5ee35cfd848f99298a76eae78d520a5f64d123a3ed94b3', x'691455f6ad6931edab5ee35cfd848f99298a76eae78d520a5f64d123a3ed94b3');
 INSERT INTO devices VALUES (1, 1, x'f8a42bb0f05d2c58f281f5fe98e7e870c435e8ddd794c28ad523248c87cd8693', x'645c18f77cc4cbd16fe4cc63b039182f3c336a9f81d1a45d82e0bd14c563a966', 7, 7);
 INSERT INTO views VALUES (1, 1, x'');
