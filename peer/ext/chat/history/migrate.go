@@ -23,7 +23,7 @@ var schemaWords string
 var migrations = []string{
 	schema1 + schemaWords,
 	schema2,
-	schema3,
+	schema3 + schemaWords,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

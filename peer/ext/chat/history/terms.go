@@ -183,7 +183,7 @@ func wordParts(word string, typing bool, begun func(beginning string) []string) 
 // with all words that begin so, in a quarter of a second if a million have one. It is of ASCII only: then we know without
 // the tokenizer that it is one term, and which.
 func isLong(beginning string) bool {
-	return len(beginning) > 3 && !strings.ContainsFunc(beginning, func(r rune) bool {
+	return len(beginning) > 4 && !strings.ContainsFunc(beginning, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 	})
 }

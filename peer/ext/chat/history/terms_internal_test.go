@@ -110,7 +110,7 @@ func TestWhatBeginsSoIsFoundByItsWordsOrByItsBeginning(t *testing.T) {
 		}
 	}
 	x := &wordIndex{archive: &Archive{}, db: db}
-	for beginning, few := range map[string]bool{"abcd": false, "abcde": false, "ABCDE1": true, "abcdx": true, "abcdxyxyx": true, "abcdz": true, "abcd3": true, "abcd8 ABCDE5": true} {
+	for beginning, few := range map[string]bool{"abcde": false, "ABCDE1": true, "abcdx": true, "abcdxyxyx": true, "abcdz": true, "abcd8 ABCDE5": true} {
 		question := match(beginning, 7, nobody)
 		var want int
 		if err := db.QueryRow("SELECT count(*) FROM words WHERE words MATCH ?", question).Scan(&want); err != nil {

@@ -47,7 +47,7 @@ type wordIndex struct {
 }
 
 // memoryWords is the table in memory. It needs no physical deletion, and takes the same text twice.
-const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3')"
+const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='1 2 3 4')"
 
 // memoryVocabulary is that of memoryWords; one that was kept by an older version has none.
 const memoryVocabulary = "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, instance)"

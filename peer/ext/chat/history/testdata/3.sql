@@ -94,7 +94,7 @@ CREATE TABLE settings (
 	name TEXT PRIMARY KEY,
 	value BLOB NOT NULL          -- sealed
 ) STRICT;
-CREATE VIRTUAL TABLE words USING fts5(text, room, content='', tokenize='unicode61 remove_diacritics 2', prefix='1 2 3');
+CREATE VIRTUAL TABLE words USING fts5(text, room, content='', tokenize='unicode61 remove_diacritics 2', prefix='1 2 3 4');
 INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 -- What others have stored of what this account wrote.
 CREATE TABLE delivered (
@@ -109,8 +109,12 @@ ALTER TABLE events ADD COLUMN lacks INTEGER NOT NULL DEFAULT 0; -- its body was 
 UPDATE events SET lacks = 1 WHERE kind >= 16 AND gone = 0 AND n NOT IN (SELECT event FROM bodies);
 CREATE INDEX lacking ON events (room, lamport) WHERE lacks;
 
--- The words of the index in their order: where a beginning is looked for, those that begin so are.
+-- The index is made anew: it knows beginnings of four characters too. Where a longer one is looked for, the words that begin
+-- so are looked up in their order.
+DROP TABLE words;
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, instance);
+CREATE VIRTUAL TABLE words USING fts5(text, room, content='', tokenize='unicode61 remove_diacritics 2', prefix='1 2 3 4');
+INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 INSERT INTO rooms VALUES (1, x'691455f6ad6931edab5ee35cfd848f99298a76eae78d520a5f64d123a3ed94b3', x'691455f6ad6931edab5ee35cfd848f99298a76eae78d520a5f64d123a3ed94b3');
 INSERT INTO devices VALUES (1, 1, x'f8a42bb0f05d2c58f281f5fe98e7e870c435e8ddd794c28ad523248c87cd8693', x'645c18f77cc4cbd16fe4cc63b039182f3c336a9f81d1a45d82e0bd14c563a966', 7, 7);
 INSERT INTO views VALUES (1, 1, x'');
