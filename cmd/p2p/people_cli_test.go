@@ -290,7 +290,7 @@ func TestMessagesAndFilesAreSent(t *testing.T) {
 		t.Errorf("asked %v: %s", r, out)
 	}
 	p2pWith(t, exitDone, []string{"chat", "send", "bob", "-"}, env, withInput("two\nlines\n"))
-	if again := f.last().(*p2pv1.SendRequest); again.Text != "two\nlines\n" || again.Key == r.Key {
+	if again := f.last().(*p2pv1.SendRequest); again.Text != "two\nlines" || again.Key == r.Key {
 		t.Errorf("asked %v", again)
 	}
 	p2pWith(t, exitDone, []string{"chat", "send", "bob", "--file", "a.bin", "look"}, env)
