@@ -7,6 +7,9 @@ import (
 )
 
 func TestBenchChatMeasuresPeopleAndARoomAtRestAndDuringTransfers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a dozen nodes")
+	}
 	svg := filepath.Join(t.TempDir(), "x.svg")
 	all := benchmark(t, "chat", "--messages", "20", "--rate", "100", "--room-rate", "50", "--members", "3", "--missed", "40", "--outstanding", "8",
 		"--size", "1M", "--search", "50", "--svg", svg)

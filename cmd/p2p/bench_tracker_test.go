@@ -91,6 +91,9 @@ func TestBenchTrackerLoadsSeveralTrackersAtOnce(t *testing.T) {
 }
 
 func TestBenchTrackerPrintsTablesAndPlots(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what it runs, others run too")
+	}
 	reincarnate(t)
 	svg := filepath.Join(t.TempDir(), "x.svg")
 	args := append(append([]string{"bench", "tracker"}, small...), "--vs", "echo", "--ramp", "8,1", "--svg", svg)
