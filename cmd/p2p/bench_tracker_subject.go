@@ -89,7 +89,7 @@ func (b *trackerBench) launch(ctx context.Context) (err error) {
 	for _, name := range append([]string{subjectOwn}, b.flags.vs...) {
 		at := at
 		if name == subjectCore {
-			at.Cores = at.Cores[:min(1, len(at.Cores))]
+			at.Cores = b.allCores[:min(1, len(b.allCores))]
 		}
 		d, err := b.startRival(ctx, name, at)
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"p2p/cmd/p2p/api"
 )
 
 // A node that has died is started again by the next command that needs it (attach), and is to be what it was: at the same
@@ -50,7 +52,7 @@ func given(flags *pflag.FlagSet) (args []string, err error) {
 	return args, nil
 }
 
-// keepFlags keeps args for who starts the node again. The file is whole or it is not there.
+// keepFlags keeps args for who starts the node again.
 func keepFlags(profile string, args []string) error {
 	if len(args) == 0 {
 		return forgetFlags(profile)
@@ -59,18 +61,7 @@ func keepFlags(profile string, args []string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(profile, ".flags.json-") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), againFile(profile))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return api.Replace(againFile(profile), append(text, '\n'))
 }
 
 func forgetFlags(profile string) error {

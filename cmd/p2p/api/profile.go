@@ -57,19 +57,10 @@ func running(profile string) (bool, error) {
 // write puts e into its file, which nobody else can read at any moment.
 func (e endpoint) write(profile string) error {
 	text, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("write the token: %w", err)
-	}
-	f, err := os.CreateTemp(profile, "."+endpointFile+"-") // mode 0600
-	if err != nil {
-		return fmt.Errorf("write the token: %w", err)
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(profile, endpointFile))
+	if err == nil {
+		err = Replace(filepath.Join(profile, endpointFile), append(text, '\n'))
 	}
 	if err != nil {
-		os.Remove(f.Name())
 		return fmt.Errorf("write the token: %w", err)
 	}
 	return nil

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"p2p/cmd/p2p/api"
 )
 
 // remembered is what this program keeps from one session to the next. It is an input when it
@@ -201,19 +202,7 @@ func (r remembered) save(path string) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".terminal-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	if _, err := temp.Write(append(text, '\n')); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return api.Replace(path, append(text, '\n'))
 }
 
 // saved is an input: the file was written, or not.

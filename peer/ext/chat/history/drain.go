@@ -143,7 +143,8 @@ func (w *writer) lengthen(log *os.File, want int64) (more bool, err error) {
 }
 
 // copy copies the log. A copy that fails, since the disk is full or a reader is in the way, is
-// tried again after the next transactions, or at Close: the log holds all of it.
+// tried again after the next transactions, or at Close: the log holds all of it. What was deleted is not left there for
+// so long.
 func (d *drain) copy() {
 	d.mu.Lock()
 	wipe, long := d.wipe, d.debt >= d.most
@@ -152,16 +153,17 @@ func (d *drain) copy() {
 		d.laid = 0
 	}
 	d.mu.Unlock()
-	if !wipe {
-		d.checkpoint("PASSIVE")
-	}
-	if long && !wipe { // who never pauses adds to it all the while: he waits for the rest, or the log would grow for ever
+	d.checkpoint("PASSIVE") // nobody waits for this, only for the rest
+	switch {
+	case wipe:
+		if !d.main.still(func() bool { return d.checkpoint("TRUNCATE") }) {
+			d.mu.Lock()
+			d.wipe = true
+			d.mu.Unlock()
+			d.later()
+		}
+	case long: // who never pauses adds to the log all the while: it would grow for ever
 		d.main.still(func() bool { return d.checkpoint("RESTART") })
-	}
-	if wipe && !d.main.still(func() bool { return d.checkpoint("TRUNCATE") }) {
-		d.mu.Lock()
-		d.wipe = true
-		d.mu.Unlock()
 	}
 }
 

@@ -39,28 +39,31 @@ const exportPage = 500
 // Export writes all rooms as JSON Lines, by arrival. No text in it is a control sequence: JSON escapes
 // them.
 func (a *Archive) Export(ctx context.Context, w io.Writer) error {
-	return a.export(ctx, w, func(room.ID) bool { return true })
+	return a.export(ctx, w, room.ID{})
 }
 
 // ExportRoom is Export for one room alone.
 func (a *Archive) ExportRoom(ctx context.Context, id room.ID, w io.Writer) error {
-	return a.export(ctx, w, func(of room.ID) bool { return of == id })
+	return a.export(ctx, w, id)
 }
 
-func (a *Archive) export(ctx context.Context, w io.Writer, wanted func(room.ID) bool) error {
+// export writes one room, or all if id is zero.
+func (a *Archive) export(ctx context.Context, w io.Writer, id room.ID) error {
+	arrived := a.Arrived
+	if !id.IsZero() {
+		arrived = func(ctx context.Context, after int64, n int) ([]Entry, error) { return a.ArrivedIn(ctx, id, after, n) }
+	}
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
-	err := a.exportForks(ctx, enc, wanted)
+	err := a.exportForks(ctx, enc, id)
 	for after := int64(0); err == nil; {
 		var page []Entry
-		if page, err = a.Arrived(ctx, after, exportPage); len(page) == 0 {
+		if page, err = arrived(ctx, after, exportPage); len(page) == 0 {
 			break
 		}
 		for i := range page {
-			if wanted(roomOf(&page[i].Event)) {
-				if err = enc.Encode(a.line(&page[i])); err != nil {
-					break
-				}
+			if err = enc.Encode(a.line(&page[i])); err != nil {
+				break
 			}
 			after = page[i].N
 		}
@@ -99,7 +102,7 @@ func (a *Archive) line(e *Entry) *Line {
 
 // exportForks writes the proofs, ahead of the events that they are about: an import takes an event
 // of a liar as it is told to.
-func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder, wanted func(room.ID) bool) error {
+func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder, id room.ID) error {
 	return a.read.rows(ctx, "SELECT r.key, f.a, f.b FROM forks f JOIN rooms r ON r.n = f.room", nil, func(scan func(...any) error) error {
 		var key, first, second []byte
 		if err := scan(&key, &first, &second); err != nil {
@@ -118,7 +121,7 @@ func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder, wanted fun
 			return err
 		}
 		in := roomOf(&e)
-		if !wanted(in) {
+		if !id.IsZero() && in != id {
 			return nil
 		}
 		return enc.Encode(map[string]any{"room": fmt.Sprintf("%x", in[:]), "fork": [][]byte{first, second}})

@@ -2,8 +2,6 @@ package history
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,16 +79,14 @@ func (x *wordIndex) begun(ctx context.Context, beginning string) (all []string) 
 	const text = "SELECT term FROM vocabulary WHERE term >= ? LIMIT 1"
 	for from := beginning; ; {
 		var word string
+		var there bool
 		var err error
-		there := true
 		if x.memory() {
-			err = x.db.QueryRowContext(ctx, text, from).Scan(&word)
+			there, err = scanRow(x.db.QueryRowContext(ctx, text, from), &word)
 		} else {
 			there, err = x.archive.read.row(ctx, text, []any{from}, &word)
 		}
 		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return all
 		case err != nil:
 			return nil
 		case !there || !strings.HasPrefix(word, beginning):

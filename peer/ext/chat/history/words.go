@@ -167,6 +167,7 @@ func (x *wordIndex) amend(w *writer, changes []wordChange) error {
 		case !c.gone && !c.late:
 		case x.memory():
 			_ = os.Remove(x.path()) //nolint:errcheck // there may be none
+			return nil
 		case c.n > x.upto.Load():
 		case c.gone:
 			if err := w.exec("INSERT INTO words (words, rowid, text, room) VALUES ('delete', ?, ?, ?)", c.n, terms(c.text), scope(c.room)); err != nil {
