@@ -52,6 +52,7 @@ var explained = map[string]struct {
 	NoSuchConversation: {"reason.no_such_conversation", []string{"where"}},
 	NotARoom:           {"reason.not_a_room", []string{"where"}},
 	NotMember:          {"reason.not_member", []string{"where"}},
+	AlreadyMember:      {"reason.already_member", []string{"who"}},
 	NotAllowed:         {"reason.not_allowed", nil},
 	RoomFull:           {"reason.room_full", []string{"limit"}},
 	Removed:            {"reason.removed", nil},

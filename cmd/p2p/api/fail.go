@@ -57,6 +57,7 @@ const (
 	NoSuchConversation = "no_such_conversation" // where
 	NotARoom           = "not_a_room"           // but the conversation with one person: where
 	NotMember          = "not_member"           // this person is not, or not any more: where
+	AlreadyMember      = "already_member"       // he is in the room: who
 	NotAllowed         = "not_allowed"          // by the role of this person
 	RoomFull           = "room_full"            // limit
 	Removed            = "removed"              // this person, from a room

@@ -138,6 +138,27 @@ func TestTheOneTooManyIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhoIsInARoomCannotBeInvitedIntoIt(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	bob.say("garden", "here")
+	eventually(t, "alice has it", alice.has("garden", "here"))
+	said := len(alice.messages("bob"))
+	me := ask(t, alice.Whoami, &p2pv1.WhoamiRequest{}).Account
+	for who, name := range map[string]string{"alice": "alice", me: "alice", "bob": "bob"} {
+		_, err := alice.ChangeMember(t.Context(), connect.NewRequest(&p2pv1.ChangeMemberRequest{
+			Where: "garden", Who: who, Change: p2pv1.ChangeMemberRequest_CHANGE_ADD,
+		}))
+		if r := api.ReasonOf(err); r.GetKey() != api.AlreadyMember || r.GetWith()["who"] != name || connect.CodeOf(err) != connect.CodeAlreadyExists {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+	if n := len(alice.messages("bob")); n != said {
+		t.Errorf("bob is told %d times more", n-said)
+	}
+}
+
 func TestWhoWasThrownOutHearsNothingMore(t *testing.T) {
 	alice, bob, carol := three(t)
 	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})

@@ -249,7 +249,9 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 	}
 	member := c.talk.Role(account) != room.Nobody
 	switch {
-	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD:
+	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD && member && len(c.talk.Devices(account)) > 0:
+		err = fail(exists, api.AlreadyMember, "who", n.nameOf(account))
+	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD: // also again: the invitation may not have been written
 		err = n.bring(ctx, c, account)
 	case !member:
 		err = fail(missing, api.NoSuchPerson, "who", r.Msg.Who)
