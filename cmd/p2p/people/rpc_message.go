@@ -85,7 +85,7 @@ func (n *Node) event(ctx context.Context, s string) (history.Entry, error) {
 	switch {
 	case err != nil:
 		return e, failure(err)
-	case !found || !e.Line || !e.Counts || n.isOwn(roomOf(&e.Event)):
+	case !found || !e.Line || !e.Counts || n.isOwn(e.Event.In()):
 		return e, fail(missing, api.NoSuchMessage, "message", s)
 	}
 	return e, nil
@@ -116,7 +116,7 @@ func (n *Node) starting(ctx context.Context, s string) (history.Entry, error) {
 	if err != nil {
 		return history.Entry{}, failure(err)
 	}
-	all = slices.DeleteFunc(all, func(e history.Entry) bool { return n.isOwn(roomOf(&e.Event)) })
+	all = slices.DeleteFunc(all, func(e history.Entry) bool { return n.isOwn(e.Event.In()) })
 	switch len(all) {
 	case 0:
 		return history.Entry{}, fail(missing, api.NoSuchMessage, "message", s)
@@ -132,10 +132,10 @@ func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation
 	if err != nil {
 		return e, nil, err
 	}
-	c := n.conversation(roomOf(&e.Event))
+	c := n.conversation(e.Event.In())
 	switch {
 	case c == nil || !c.talk.Joined():
-		return e, nil, fail(failed, api.NotMember, "where", textID(roomOf(&e.Event)))
+		return e, nil, fail(failed, api.NotMember, "where", textID(e.Event.In()))
 	case e.Event.Kind < room.Content || e.Gone:
 		return e, nil, fail(missing, api.NoSuchMessage, "message", s)
 	}

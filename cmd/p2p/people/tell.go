@@ -88,7 +88,7 @@ func (n *Node) tellFrom(ctx context.Context, cursor int64, s *connect.ServerStre
 
 // changedBy returns the message that an event is, or is about; nil when people see nothing of it.
 func (v *viewer) changedBy(e *history.Entry) (*p2pv1.Message, error) {
-	id := roomOf(&e.Event)
+	id := e.Event.In()
 	if v.isOwn(id) || !e.Counts {
 		return nil, nil
 	}

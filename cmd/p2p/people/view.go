@@ -30,7 +30,7 @@ func (v *viewer) hidden(e *history.Entry) bool {
 	if e.Event.Kind >= room.Content {
 		return false
 	}
-	p := v.place(roomOf(&e.Event))
+	p := v.place(e.Event.In())
 	if p == nil || p.With.IsZero() {
 		return false
 	}
@@ -41,17 +41,9 @@ func (v *viewer) hidden(e *history.Entry) bool {
 	return err != nil || c.Op == room.Add
 }
 
-// roomOf returns the room of an event.
-func roomOf(e *room.Event) room.ID {
-	if e.Kind == room.Create {
-		return e.ID
-	}
-	return e.Room
-}
-
 // message returns a line of a conversation as it is now.
 func (v *viewer) message(e *history.Entry) (*p2pv1.Message, error) {
-	id := roomOf(&e.Event)
+	id := e.Event.In()
 	m := &p2pv1.Message{
 		Id: textID(e.Event.ID), Conversation: textID(id), Number: e.N, Account: textKey(e.Account), Name: v.nameOf(e.Account),
 		Device: textKey(e.Event.Author), Written: int64(e.Event.Wall), Arrived: e.Arrived.UnixMilli(), Lamport: e.Event.Lamport,

@@ -293,8 +293,8 @@ func (t *Talk) answer(n *turn) {
 // What reaches a member on a shorter way is left to that for a while: so long that he, and everybody between, has
 // told by then what is here.
 const (
-	haveAfter = 50 * time.Millisecond
-	sendAfter = 250 * time.Millisecond
+	haveAfter = 400 * time.Millisecond
+	sendAfter = time.Second
 )
 
 // spare sees to it that a link is told soon what is here, and that nothing is left to others for ever.
@@ -302,7 +302,12 @@ func (t *Talk) spare(n *turn, l *link) {
 	if l.haveAt.IsZero() && len(t.links) > 1 { // otherwise there are no others
 		l.haveAt = n.now.Add(haveAfter)
 	}
-	if l.sendAt.IsZero() && l.session.Spares() {
+	t.leave(n, l)
+}
+
+// leave sees to it that what is left to others now is looked at again.
+func (t *Talk) leave(n *turn, l *link) {
+	if l.sendAt.IsZero() && l.session.Leave() {
 		l.sendAt = n.now.Add(sendAfter)
 	}
 }
@@ -320,7 +325,9 @@ func (t *Talk) catchUp(n *turn) {
 		}
 		if !l.sendAt.IsZero() && !n.now.Before(l.sendAt) {
 			l.sendAt = time.Time{}
-			t.flow(l, room.Outcome{}, true)
+			l.session.Reclaim()
+			t.flow(l, room.Outcome{}, false)
+			t.leave(n, l)
 		}
 	}
 }
@@ -392,7 +399,7 @@ func (t *Talk) start(l *link, anew bool) {
 	}
 	l.trust()
 	l.answers = nil
-	l.session = room.NewSession(t.store.Room, t.sources.Add(1), t.bodies(l))
+	l.session = room.NewSession(t.store.Room, t.o.Device.Key(), t.sources.Add(1), t.bodies(l))
 	for _, m := range l.session.Hello() {
 		l.send(appendMessage(nil, m.AppendTo(nil), anew)...)
 		anew = false

@@ -66,6 +66,7 @@ type Archive struct {
 	index   *wordIndex
 	ink     *drain
 	recent  recent
+	ends    ends
 	numbers sync.Map // of rooms, by room.ID
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
 )
 
 // BenchmarkCatchUp takes 10,000 messages of three people in, as they come from a member: verified, in
@@ -47,7 +48,7 @@ func BenchmarkCatchUp(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				k := keep(b, ann.room.ID(), o)
-				session := room.NewSession(k.log.Room, 1, k.log.Body)
+				session := room.NewSession(k.log.Room, identity.Key{}, 1, k.log.Body)
 				b.StartTimer()
 				for _, w := range wire {
 					m, err := room.ParseMessage(w)

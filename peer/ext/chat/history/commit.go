@@ -63,7 +63,9 @@ func (c *commit) publish(out room.Outcome) {
 		e.N = c.pending[i].n
 		c.committed = append(c.committed, *e)
 	}
-	c.archive.recent.add(c.committed, c.deleted || len(c.late) > 0 || out.Recount || len(out.Proofs) > 0)
+	changed := c.deleted || len(c.late) > 0 || out.Recount || len(out.Proofs) > 0
+	c.archive.recent.add(c.committed, changed)
+	c.archive.ends.add(c.committed, changed)
 }
 
 // Committed returns the entries that the last Commit has written, in the order of their causes. The slice is

@@ -23,6 +23,7 @@ func (a *Archive) Erase() error {
 // forgetRecent lets go of what memory has of the events, whose numbers will be those of others.
 func (a *Archive) forgetRecent() {
 	a.recent.add(nil, true)
+	a.ends.add(nil, true)
 	a.numbers.Clear()
 	a.index.upto.Store(0)
 	a.index.newest.Store(0)

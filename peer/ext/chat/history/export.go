@@ -74,15 +74,8 @@ func (a *Archive) export(ctx context.Context, w io.Writer, id room.ID) error {
 	return nil
 }
 
-func roomOf(e *room.Event) room.ID {
-	if e.Kind == room.Create {
-		return e.ID
-	}
-	return e.Room
-}
-
 func (a *Archive) line(e *Entry) *Line {
-	in := roomOf(&e.Event)
+	in := e.Event.In()
 	l := &Line{
 		Room: fmt.Sprintf("%x", in[:]), ID: fmt.Sprintf("%x", e.Event.ID[:]), Account: e.Account.String(), Device: e.Event.Author.String(), Seq: e.Event.Seq,
 		Kind: uint8(e.Event.Kind), Written: time.UnixMilli(int64(e.Event.Wall)).UTC(), Arrived: e.Arrived.UTC(), Counts: e.Counts, Deleted: e.Gone,
@@ -120,7 +113,7 @@ func (a *Archive) exportForks(ctx context.Context, enc *json.Encoder, id room.ID
 		if err != nil {
 			return err
 		}
-		in := roomOf(&e)
+		in := e.In()
 		if !id.IsZero() && in != id {
 			return nil
 		}
@@ -192,7 +185,7 @@ func (in *importer) line(ctx context.Context, b []byte) error {
 	if err != nil {
 		return err
 	}
-	to, err := in.room(ctx, roomOf(&e))
+	to, err := in.room(ctx, e.In())
 	if err != nil {
 		return err
 	}
@@ -221,7 +214,7 @@ func (in *importer) fork(ctx context.Context, sides [][]byte) error {
 	if p.B, err = room.Parse(sides[1]); err != nil {
 		return err
 	}
-	to, err := in.room(ctx, roomOf(&p.A))
+	to, err := in.room(ctx, p.A.In())
 	if err == nil {
 		to.proofs = append(to.proofs, p)
 	}

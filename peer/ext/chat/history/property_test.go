@@ -46,6 +46,9 @@ func (w *twins) give(all []parcel) {
 				w.t.Fatalf("number %d of %v is %v in the archive, %v on the shelf", seq, device.Short(), m.ID, w.shelf.logs[device][seq])
 			}
 		}
+		if w.whim.IntN(3) == 0 {
+			w.compareEnds()
+		}
 		switch w.rng.IntN(20) {
 		case 0:
 			w.crash(all)
@@ -135,6 +138,27 @@ func (w *twins) compare() {
 	must(w.t, err)
 	if !slices.EqualFunc(lines, want, func(e history.Entry, m room.Meta) bool { return e.Event.ID == m.ID }) {
 		w.t.Fatalf("%d lines are shown, %d on the shelf", len(lines), len(want))
+	}
+}
+
+// compareEnds looks for a difference between the last lines, as they are remembered, and those that are read.
+func (w *twins) compareEnds() {
+	all, err := w.k.After(ctx, w.id, room.Position{}, 1000)
+	must(w.t, err)
+	end, err := w.k.Before(ctx, w.id, history.End, 1+w.whim.IntN(40))
+	must(w.t, err)
+	for i, read := range all[len(all)-len(end):] {
+		e := end[i]
+		if e.Alone {
+			about, err := w.k.About(ctx, e.Event.ID)
+			if must(w.t, err); len(about) > 0 {
+				w.t.Fatalf("%d is remembered alone, and %d events are about it", e.N, len(about))
+			}
+		}
+		e.Alone = false
+		if x, y := fmt.Sprintf("%+v", e), fmt.Sprintf("%+v", read); x != y {
+			w.t.Fatalf("remembered is %s, read is %s", x, y)
+		}
 	}
 }
 

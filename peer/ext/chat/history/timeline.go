@@ -94,6 +94,22 @@ func (a *Archive) roomNumber(ctx context.Context, id room.ID) (int64, error) {
 
 // Before returns up to n lines of a room that stand before p, the last of them, in order.
 func (a *Archive) Before(ctx context.Context, id room.ID, p Position, n int) ([]Entry, error) {
+	if p != End || n > endLines {
+		return a.before(ctx, id, p, n)
+	}
+	end, known, gone := a.ends.before(id, n)
+	if known {
+		return end, nil
+	}
+	end, err := a.before(ctx, id, End, endLines)
+	if err != nil {
+		return nil, err
+	}
+	a.ends.keep(id, end, gone)
+	return end[max(0, len(end)-n):], nil
+}
+
+func (a *Archive) before(ctx context.Context, id room.ID, p Position, n int) ([]Entry, error) {
 	return a.page(ctx, id, p, n, "SELECT "+entryColumns+" FROM events e INDEXED BY timeline"+entryTables+`WHERE e.room = ? AND e.line AND e.counts AND
 		e.lamport <= ?2 AND (e.lamport < ?2 OR d.device < ?3) ORDER BY e.lamport DESC, d.device DESC LIMIT 0+?4`, true)
 }
@@ -143,10 +159,7 @@ func (a *Archive) Around(ctx context.Context, id room.ID, n int) ([]Entry, error
 	if !found || err != nil {
 		return nil, err
 	}
-	in := e.Event.Room
-	if e.Event.Kind == room.Create {
-		in = id
-	}
+	in := e.Event.In()
 	before, err := a.Before(ctx, in, e.Position(), n)
 	after, err2 := a.After(ctx, in, e.Position(), n)
 	if err = errors.Join(err, err2); err != nil {
@@ -197,6 +210,10 @@ func (a *Archive) Arrived(ctx context.Context, after int64, n int) ([]Entry, err
 
 // ArrivedIn is Arrived for one room.
 func (a *Archive) ArrivedIn(ctx context.Context, id room.ID, after int64, n int) ([]Entry, error) {
+	if all, enough := a.recent.after(after, recentEvents); enough {
+		all = slices.DeleteFunc(all, func(e Entry) bool { return e.Event.In() != id })
+		return all[:min(n, maxPage, len(all))], nil
+	}
 	number, err := a.roomNumber(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)

@@ -116,6 +116,14 @@ func Sign(author identity.Secret, h Header, body []byte) (Event, error) {
 	return e, nil
 }
 
+// In returns the room of e, which is e itself if that made it.
+func (e *Event) In() ID {
+	if e.Kind == Create {
+		return e.ID
+	}
+	return e.Room
+}
+
 // Owns reports whether body is the event's.
 func (e *Event) Owns(body []byte) bool {
 	return uint32(len(body)) == e.BodyLen && sha256.Sum256(body) == e.Body

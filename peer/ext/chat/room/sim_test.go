@@ -165,9 +165,9 @@ func (w *world) connect(a, b *person) {
 		return
 	}
 	w.next++
-	a.links[b] = room.NewSession(a.room, w.next, a.bodiesFor(b))
+	a.links[b] = room.NewSession(a.room, a.device.Key(), w.next, a.bodiesFor(b))
 	w.next++
-	b.links[a] = room.NewSession(b.room, w.next, b.bodiesFor(a))
+	b.links[a] = room.NewSession(b.room, b.device.Key(), w.next, b.bodiesFor(a))
 	w.send(a, b, a.links[b].Hello()...)
 	w.send(b, a, b.links[a].Hello()...)
 }
@@ -283,6 +283,10 @@ func (w *world) spread(p *person, out room.Outcome) {
 		if s := p.links[q]; s != nil {
 			if w.rng.IntN(3) == 0 {
 				w.send(p, q, s.Have()...)
+			}
+			if w.rng.IntN(4) == 0 && !w.leaves {
+				s.Reclaim()
+				s.Leave()
 			}
 			w.send(p, q, s.Next(out, !w.leaves && (w.resting || w.rng.IntN(2) == 0))...)
 			if !w.silent && (w.resting || w.rng.IntN(4) == 0) {

@@ -50,7 +50,8 @@ type Bodies func(m *Meta) []byte
 type Session struct {
 	room   *Room
 	bodies Bodies
-	from   uint64 // tells sources apart
+	from   uint64       // tells sources apart
+	own    identity.Key // of this device
 
 	met    bool
 	theirs map[identity.Key]uint64 // what they have for sure
@@ -59,17 +60,18 @@ type Session struct {
 	flight int
 	asked  map[ID]bool
 	spare  map[identity.Key]bool   // devices whose events reach the other member sooner on another way
+	left   map[identity.Key]uint64 // what of those was left to others at the last Leave
 	had    map[identity.Key]uint64 // what of those he was told to be here
 	lags   map[identity.Key]uint64 // what he has sent and what waits for its causes, so that its ack did not cover it
 	late   late
 }
 
 // NewSession returns the session with a member that has just been connected to.
-// from is a number that no other session of the room has.
-func NewSession(r *Room, from uint64, bodies Bodies) *Session {
+// from is a number that no other session of the room has, own is this device.
+func NewSession(r *Room, own identity.Key, from uint64, bodies Bodies) *Session {
 	return &Session{
-		room: r, bodies: bodies, from: from, theirs: make(map[identity.Key]uint64), sent: make(map[identity.Key]uint64),
-		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool), spare: make(map[identity.Key]bool), had: make(map[identity.Key]uint64),
+		room: r, own: own, bodies: bodies, from: from, theirs: make(map[identity.Key]uint64), sent: make(map[identity.Key]uint64),
+		stuck: make(map[identity.Key]uint64), asked: make(map[ID]bool), spare: make(map[identity.Key]bool), left: make(map[identity.Key]uint64), had: make(map[identity.Key]uint64),
 		lags: make(map[identity.Key]uint64), late: newLate(),
 	}
 }
@@ -142,7 +144,9 @@ func (s *Session) Handle(m Message) (Outcome, []Message, error) {
 	}
 	if m.Known {
 		for device := range m.Marks {
-			s.spare[device] = true
+			if device != s.own {
+				s.spare[device] = true
+			}
 		}
 	}
 	if len(m.Want) > 0 {
@@ -269,7 +273,7 @@ func (s *Session) Met() bool { return s.met }
 func (s *Session) Stored(device identity.Key) uint64 { return s.theirs[device] }
 
 // Have returns a message, or none, that says which events of spare devices are here: so the other member
-// does not send them. It is called some time after they came, but well before Next is called with all.
+// does not send them. It is called some time after they came, but well before he calls Reclaim.
 func (s *Session) Have() []Message {
 	marks := make(map[identity.Key]Mark)
 	for device := range s.spare {
@@ -283,14 +287,25 @@ func (s *Session) Have() []Message {
 	return []Message{{Marks: marks}}
 }
 
-// Spares reports whether Next, without all, leaves events out.
-func (s *Session) Spares() bool {
+// Leave notes which events Next leaves to others as things are now, and reports whether there are any.
+func (s *Session) Leave() bool {
+	clear(s.left)
 	for device := range s.spare {
-		if s.sent[device] < s.room.Mark(device).Seq {
-			return true
+		if seq := s.room.Mark(device).Seq; s.sent[device] < seq {
+			s.left[device] = seq
 		}
 	}
-	return false
+	return len(s.left) > 0
+}
+
+// Reclaim ends that for the devices of which the other member still lacks what was left to others at the last Leave: the
+// way on which their events reached him sooner is no more. It is called when he had time to say that he has them.
+func (s *Session) Reclaim() {
+	for device, seq := range s.left {
+		if s.sent[device] < seq {
+			delete(s.spare, device)
+		}
+	}
 }
 
 // Next returns what else is to be sent now, after what has just happened: proofs that were found, bodies that have come and
@@ -299,8 +314,8 @@ func (s *Session) Spares() bool {
 //
 // In a room of n who are all connected everybody would send everybody's events to everybody. So, as in Plumtree
 // (Leitao et al. 2007), a member who gets an event that he has says so, and from then on is not
-// sent the events of that device but with all, which is called when he had time to say that he has them. If he still
-// lacks one then, he is sent the next ones at once again.
+// sent the events of that device but with all, or after Reclaim. What this device wrote itself is never left to others: no
+// way is shorter than that from its author.
 func (s *Session) Next(out Outcome, all bool) []Message {
 	s.late.news(&out)
 	messages := append(s.arrived(), s.pay(out.Filled)...)

@@ -19,8 +19,8 @@ func TestTheHelloOfALargeRoomIsSeveral(t *testing.T) {
 	r, err := room.Restore(w.id, ann.shelf, kept)
 	w.must(err)
 	marks := 0
-	parts := room.NewSession(r, 1, ann.body).Hello()
-	other := room.NewSession(room.New(w.id, newShelf()), 1, nil)
+	parts := room.NewSession(r, ann.device.Key(), 1, ann.body).Hello()
+	other := room.NewSession(room.New(w.id, newShelf()), identity.Key{}, 1, nil)
 	for i, m := range parts {
 		if n := len(m.AppendTo(nil)); n > room.MaxMessage {
 			t.Fatalf("a message of %d bytes", n)
@@ -45,7 +45,7 @@ func TestAnAnswerWithLongTextsFitsIntoMessages(t *testing.T) {
 		w.write(ann, room.Content, bytes.Repeat([]byte("x"), room.MaxBody))
 		ids = append(ids, ann.wrote[len(ann.wrote)-1])
 	}
-	_, answers, err := room.NewSession(ann.room, 1, ann.body).Handle(room.Message{Want: ids})
+	_, answers, err := room.NewSession(ann.room, ann.device.Key(), 1, ann.body).Handle(room.Message{Want: ids})
 	w.must(err)
 	events := 0
 	for _, m := range answers {
