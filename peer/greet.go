@@ -98,7 +98,7 @@ func (n *Node) listen(ctx context.Context, conn net.Conn) (net.Conn, wire.Handsh
 		theirs, err := readHandshake(conn, &b, 1)
 		return conn, theirs, err
 	case b[0] == secure.Record && n.opt.Device != nil:
-		c, err := n.opt.Device.Accept(ctx, &begun{Conn: conn, first: b[0]}, nil)
+		c, err := n.opt.Device.Accept(ctx, conn, b[:1], nil)
 		if err != nil {
 			return nil, wire.Handshake{}, err
 		}
@@ -107,26 +107,6 @@ func (n *Node) listen(ctx context.Context, conn net.Conn) (net.Conn, wire.Handsh
 	}
 	return nil, wire.Handshake{}, fmt.Errorf("%w: it begins with the byte %d", wire.ErrHandshake, b[0])
 }
-
-// begun is a connection of which the first byte has been read.
-type begun struct {
-	net.Conn
-	first byte
-	given bool
-}
-
-// Read gives the first byte back.
-func (b *begun) Read(p []byte) (int, error) {
-	if b.given || len(p) == 0 {
-		return b.Conn.Read(p)
-	}
-	b.given = true
-	p[0] = b.first
-	return 1, nil
-}
-
-// NetConn returns the connection that is read from.
-func (b *begun) NetConn() net.Conn { return b.Conn }
 
 // meeting is where connections go whose handshakes name the same info-hash: the
 // Loop of a torrent, or a Lobby.

@@ -331,7 +331,7 @@ type script struct {
 	at   int
 }
 
-func (s *script) readv(a, b []byte) (int, error) {
+func (s *script) Readv(a, b []byte) (int, error) {
 	n := 0
 	for _, dst := range [][]byte{a, b} {
 		for len(dst) > 0 {
@@ -402,7 +402,7 @@ func FuzzReader(f *testing.F) {
 // finite is a source that ends.
 type finite struct{ data []byte }
 
-func (s *finite) readv(a, b []byte) (int, error) {
+func (s *finite) Readv(a, b []byte) (int, error) {
 	if len(s.data) == 0 {
 		return 0, io.EOF
 	}

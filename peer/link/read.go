@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
+	"p2p/peer/scatter"
 	"p2p/peer/wire"
 	"p2p/piece"
 )
@@ -26,7 +28,7 @@ var ErrFrame = errors.New("malformed frame")
 // goroutine of its Link.
 type reader struct {
 	link  *Link
-	src   source
+	src   scatter.Source
 	buf   []byte
 	r, w  int // the unread part of buf
 	limit int // longest frame
@@ -41,8 +43,17 @@ func newReader(l *Link) *reader {
 		pieces = piece.MaxPieces // not known yet: any torrent's bitfield may come
 	}
 	rd := &reader{link: l, buf: make([]byte, readBuffer), limit: wire.FrameLimit(pieces)}
-	rd.src = newSource(l.cfg.Conn, rd.flush)
+	rd.src = source(l.cfg.Conn, rd.flush)
 	return rd
+}
+
+// source returns what reads from conn and calls idle before it waits.
+func source(conn net.Conn, idle func() error) scatter.Source {
+	if above, ok := conn.(interface{ BeforeWait(func() error) }); ok {
+		above.BeforeWait(idle)
+		return scatter.New(conn, func() error { return nil }) // the socket below knows better
+	}
+	return scatter.New(conn, idle)
 }
 
 // run reads until the connection ends and returns why.
@@ -103,7 +114,7 @@ func (rd *reader) need(n int) error {
 		if rd.w == len(rd.buf) {
 			rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
 		}
-		got, err := rd.src.readv(nil, rd.buf[rd.w:])
+		got, err := rd.src.Readv(nil, rd.buf[rd.w:])
 		if err != nil {
 			return err
 		}
@@ -157,7 +168,7 @@ func (rd *reader) fill(dst []byte) error {
 	dst = dst[n:]
 	for len(dst) > 0 {
 		rd.r, rd.w = 0, 0 // the buffer is empty: all of it went to dst
-		got, err := rd.src.readv(dst, rd.buf)
+		got, err := rd.src.Readv(dst, rd.buf)
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func encrypt(t testing.TB, near, far net.Conn) (net.Conn, net.Conn) {
 	}
 	accepted := make(chan *secure.Conn, 1)
 	go func() {
-		c, err := device[1].Accept(context.Background(), far, nil)
+		c, err := device[1].Accept(context.Background(), far, nil, nil)
 		if err != nil {
 			t.Error(err)
 		}

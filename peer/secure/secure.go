@@ -49,11 +49,24 @@ var (
 // Conn is a connection whose other end has proven its key.
 type Conn struct {
 	*tls.Conn
-	peer identity.Key
+	below *socket
+	peer  identity.Key
 }
 
 // Peer returns the key of the other end's device.
 func (c *Conn) Peer() identity.Key { return c.peer }
+
+// BeforeWait has f called before Read waits for the other end, by the goroutine that reads; when it returns an error, Read
+// does too. It is called by who reads.
+func (c *Conn) BeforeWait(f func() error) { c.below.idle = f }
+
+// Write writes p. It is for one goroutine at a time.
+func (c *Conn) Write(p []byte) (int, error) {
+	if len(p) <= recordMost {
+		return c.Conn.Write(p)
+	}
+	return c.below.together(func() (int, error) { return c.Conn.Write(p) })
+}
 
 // Device is this end. Its methods may be called from any goroutine.
 type Device struct {
@@ -82,6 +95,8 @@ func NewDevice(secret identity.Secret) (*Device, error) {
 		Certificates:           []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}},
 		NextProtos:             []string{protocol},
 		SessionTicketsDisabled: true, // a resumed session would not prove the key again
+		// Blocks come by the megabyte: small records at first would be for who shows what has come so far.
+		DynamicRecordSizingDisabled: true,
 		// The chain leads nowhere; VerifyConnection checks the key instead.
 		InsecureSkipVerify: true,
 		ClientAuth:         tls.RequireAnyClientCert,
@@ -94,29 +109,29 @@ func (d *Device) Key() identity.Key { return d.key }
 // Dial makes conn, which was dialled, a connection to the device with key want. It fails with
 // ErrStranger, before anything is sent, when another one answers. It closes conn when it fails.
 func (d *Device) Dial(ctx context.Context, conn net.Conn, want identity.Key) (*Conn, error) {
-	return d.shake(ctx, conn, tls.Client, func(key identity.Key) bool { return key == want })
+	return d.shake(ctx, conn, nil, tls.Client, func(key identity.Key) bool { return key == want })
 }
 
 // Call is Dial for who looks for any of several devices: those that wanted says yes to. It
 // may be called on another goroutine.
 func (d *Device) Call(ctx context.Context, conn net.Conn, wanted func(identity.Key) bool) (*Conn, error) {
-	return d.shake(ctx, conn, tls.Client, wanted)
+	return d.shake(ctx, conn, nil, tls.Client, wanted)
 }
 
-// Accept makes conn, which was accepted, a connection to a device that lets in says yes to,
+// Accept makes conn, which was accepted and of which first was read already, a connection to a device that lets in says yes to,
 // and fails with ErrStranger otherwise. lets may be nil, and everybody is let in who has a
 // key. It closes conn when it fails.
-func (d *Device) Accept(ctx context.Context, conn net.Conn, lets func(identity.Key) bool) (*Conn, error) {
+func (d *Device) Accept(ctx context.Context, conn net.Conn, first []byte, lets func(identity.Key) bool) (*Conn, error) {
 	if lets == nil {
 		lets = func(identity.Key) bool { return true }
 	}
-	return d.shake(ctx, conn, tls.Server, lets)
+	return d.shake(ctx, conn, first, tls.Server, lets)
 }
 
-func (d *Device) shake(ctx context.Context, conn net.Conn, side func(net.Conn, *tls.Config) *tls.Conn, wanted func(identity.Key) bool) (*Conn, error) {
+func (d *Device) shake(ctx context.Context, conn net.Conn, first []byte, side func(net.Conn, *tls.Config) *tls.Conn, wanted func(identity.Key) bool) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	c := &Conn{}
+	c := &Conn{below: newSocket(conn, first)}
 	config := d.config.Clone()
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		key, err := keyOf(state)
@@ -126,7 +141,7 @@ func (d *Device) shake(ctx context.Context, conn net.Conn, side func(net.Conn, *
 		c.peer = key
 		return err
 	}
-	c.Conn = side(conn, config)
+	c.Conn = side(c.below, config)
 	if err := c.Conn.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("secure connection: %w", err)

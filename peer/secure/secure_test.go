@@ -55,7 +55,7 @@ func meet(t *testing.T, caller, called *secure.Device, wanted identity.Key, lets
 		}
 	})
 	wg.Go(func() {
-		e.accepted, e.acceptError = called.Accept(t.Context(), b, lets)
+		e.accepted, e.acceptError = called.Accept(t.Context(), b, nil, lets)
 		if e.acceptError == nil && wanted != called.Key() { // who dials ends it, which is seen by reading
 			_, e.acceptError = e.accepted.Read(make([]byte, 1))
 		}
@@ -168,7 +168,7 @@ func TestWhoHasNoEd25519KeyIsRefused(t *testing.T) {
 			_, _ = c.Read(make([]byte, 1))
 			c.Close()
 		}()
-		if c, err := b.Accept(t.Context(), y, nil); err == nil {
+		if c, err := b.Accept(t.Context(), y, nil, nil); err == nil {
 			t.Errorf("who has %s was let in as %v", name, c.Peer())
 		}
 	}
@@ -179,7 +179,7 @@ func TestAHandshakeThatStallsEnds(t *testing.T) {
 		x, y := net.Pipe()
 		defer x.Close()
 		begin := time.Now()
-		_, err := device(t, 1).Accept(t.Context(), y, nil)
+		_, err := device(t, 1).Accept(t.Context(), y, nil, nil)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != secure.Timeout {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}

@@ -1,4 +1,4 @@
-package link
+package scatter
 
 import (
 	"io"
@@ -9,23 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newSource returns a source for conn.
-func newSource(conn net.Conn, idle func() error) source {
+// New returns a source for conn.
+func New(conn net.Conn, idle func() error) Source {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
-			s := &rawSource{raw: raw, idle: idle}
+			s := &socket{raw: raw, idle: idle}
 			s.step = s.try
 			return s
 		}
 	}
-	return &plainSource{conn, idle}
+	return &plain{conn, idle}
 }
 
-// rawSource reads from a TCP socket with readv(2): the rest of a block to its
-// place and the next header into the buffer in one system call. It tells a
-// socket that has run dry from one that has more, so that what was read is
+// socket reads from a TCP socket with readv(2). As it knows when the socket has run dry, what was read can be
 // handed over in batches exactly as large as the traffic makes them.
-type rawSource struct {
+type socket struct {
 	raw  syscall.RawConn
 	idle func() error
 	step func(fd uintptr) bool // try, as a value made once
@@ -35,7 +33,7 @@ type rawSource struct {
 	err  error
 }
 
-func (s *rawSource) readv(a, b []byte) (int, error) {
+func (s *socket) Readv(a, b []byte) (int, error) {
 	s.iov = s.bufs[:0]
 	if len(a) > 0 {
 		s.iov = append(s.iov, a)
@@ -57,7 +55,7 @@ func (s *rawSource) readv(a, b []byte) (int, error) {
 }
 
 // try reads once; false makes the runtime wait until the socket has something.
-func (s *rawSource) try(fd uintptr) bool {
+func (s *socket) try(fd uintptr) bool {
 	for {
 		s.n, s.err = unix.Readv(int(fd), s.iov)
 		switch s.err {
