@@ -45,6 +45,7 @@ func (a *app) registerCommand(p *profileFlags) *cobra.Command {
 				return err
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				a.sayItTakesTime()
 				r, err := c.Register(ctx, request(&p2pv1.RegisterRequest{Name: args[0], Password: password, Directory: f.directory, DeviceLabel: f.label}))
 				if err != nil {
 					return err
@@ -67,6 +68,7 @@ func (a *app) loginCommand(p *profileFlags) *cobra.Command {
 				return err
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				a.sayItTakesTime()
 				r, err := c.Login(ctx, request(&p2pv1.LoginRequest{Name: args[0], Password: password, Directory: f.directory, DeviceLabel: f.label}))
 				if err != nil {
 					return err
@@ -77,6 +79,13 @@ func (a *app) loginCommand(p *profileFlags) *cobra.Command {
 	}
 	a.accountFlags(cmd, &f)
 	return cmd
+}
+
+// sayItTakesTime says what is going on for a second or two: a password is stretched, so that guessing takes as long.
+func (a *app) sayItTakesTime() {
+	if a.errTTY {
+		a.say("account.asking")
+	}
 }
 
 func (a *app) logoutCommand(p *profileFlags) *cobra.Command {

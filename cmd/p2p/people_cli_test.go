@@ -177,6 +177,28 @@ func TestPasswordsAreNeverOnTheCommandLine(t *testing.T) {
 	oneLineSays(t, errs, "password is wrong")
 }
 
+func TestWhoWaitsForAPasswordToBeStretchedAtATerminalIsToldSo(t *testing.T) {
+	env, _ := withPerson(t, newFakePerson())
+	terminal := func(sh *shell) { sh.errTTY = true }
+	for _, c := range []struct {
+		command []string
+		set     setting
+		code    int
+		told    bool
+	}{
+		{[]string{"register", "alice"}, terminal, exitDone, true},
+		{[]string{"login", "alice"}, terminal, exitRefused, true},
+		{[]string{"register", "alice", "-q"}, terminal, exitDone, false},
+		{[]string{"register", "alice", "-j"}, terminal, exitDone, false},
+		{[]string{"register", "alice"}, func(*shell) {}, exitDone, false},
+	} {
+		_, errs := p2pWith(t, c.code, append([]string{"account"}, append(c.command, "--password-file", "-")...), env, withInput("sesame\n"), c.set)
+		if told := strings.Contains(errs, "making a key of the password"); told != c.told {
+			t.Errorf("%v: it says %q", c.command, errs)
+		}
+	}
+}
+
 func TestNoSuchPersonAndNotOnlineAreToldApart(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)
