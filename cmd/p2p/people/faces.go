@@ -68,11 +68,16 @@ func (f *faces) forget() {
 	f.news = false
 }
 
-// meets notes what a connection says, and reports whether that changes how the account looks.
+// meets notes what a connection says, and reports whether that changes how the account looks. Of how far away it is only the
+// first word counts here: the rest is measured's.
 func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before := f.look(g.account)
+	before, known := f.look(g.account), f.near[at].rtt
+	first := known == 0 && g.rtt > 0
+	if known > 0 {
+		g.rtt = known
+	}
 	f.near[at] = g
 	k := f.kept[g.account]
 	renamed := name != "" && k.Name != name
@@ -80,20 +85,30 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 		k.Name = name
 		f.kept[g.account], f.news = k, true
 	}
-	return renamed || !before.like(f.look(g.account))
+	return renamed || first || !before.like(f.look(g.account))
 }
 
-// measured notes how long a round trip takes, and reports whether that is another distance than before.
+// measured notes how long a round trip takes, and reports whether the account seems nearer or farther than before.
 func (f *faces) measured(at contactPoint, rtt time.Duration) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g, here := f.near[at]
-	if !here || rtt == 0 || (g.rtt-rtt).Abs() < g.rtt/4 {
+	if !here || rtt == 0 || !farther(g.rtt, rtt) {
 		return false
 	}
+	before := f.look(g.account).rtt
 	g.rtt = rtt
 	f.near[at] = g
-	return true
+	return f.look(g.account).rtt != before
+}
+
+// leastStep is by how much a round trip must have changed for people to notice: on one machine it doubles all the time.
+const leastStep = time.Millisecond
+
+// farther reports whether people would call it another distance: by a quarter, and more than they can tell apart.
+func farther(was, is time.Duration) bool {
+	step := (is - was).Abs()
+	return was == 0 || step > leastStep && step > was/4
 }
 
 // parts notes that a connection is over.

@@ -304,7 +304,7 @@ func (n *Node) beat(ctx context.Context) {
 		}
 		last = now
 		n.files.tell()
-		if count%5 == 4 {
+		if count%measureEvery == measureEvery-1 {
 			n.measure()
 		}
 		if count%10 == 9 && n.changing.TryLock() { // who changes the person remembers by himself
@@ -325,7 +325,10 @@ func jump(from, to time.Time) time.Duration {
 	return wall - to.Sub(from)
 }
 
-// measure takes over how far away people are, and tells programs when that has changed by a quarter.
+// measureEvery is after how many beats the Node looks how far away people are: programs are not told more often.
+const measureEvery = 10
+
+// measure takes over how far away people are, and tells programs when they would notice.
 func (n *Node) measure() {
 	moved := map[identity.Key]bool{}
 	for _, c := range n.every() {

@@ -1,0 +1,66 @@
+package people
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+func TestOnlyADistanceThatPeopleNoticeIsTold(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		was, is time.Duration
+		told    bool
+	}{
+		{0, 300 * time.Microsecond, true}, // it was not known
+		{300 * time.Microsecond, 900 * time.Microsecond, false},
+		{900 * time.Microsecond, 300 * time.Microsecond, false},
+		{40 * ms, 49 * ms, false},
+		{40 * ms, 51 * ms, true},
+		{40 * ms, 29 * ms, true},
+		{40 * ms, 0, false}, // it is not known
+	} {
+		f := newFaces()
+		at := contactPoint{room.ID{1}, identity.Key{2}}
+		f.meets(at, glimpse{account: identity.Key{3}, rtt: c.was}, "")
+		if told := f.measured(at, c.is); told != c.told {
+			t.Errorf("from %v to %v: told %v", c.was, c.is, told)
+		}
+		shown := c.was
+		if c.told {
+			shown = c.is
+		}
+		if got := f.of(identity.Key{3}).rtt; got != shown {
+			t.Errorf("from %v to %v: %v is shown", c.was, c.is, got)
+		}
+	}
+}
+
+func TestWhatAConnectionSaysAgainIsNoNewsForItsRoundTrip(t *testing.T) {
+	const ms = time.Millisecond
+	f := newFaces()
+	at, bob := contactPoint{room.ID{1}, identity.Key{2}}, identity.Key{3}
+	says := func(rtt time.Duration, addr string) bool {
+		return f.meets(at, glimpse{account: bob, rtt: rtt, addr: netip.MustParseAddr(addr)}, "")
+	}
+	if !says(0, "127.0.0.1") || !says(20*ms, "127.0.0.1") {
+		t.Error("that he is there, and how far away, is not told")
+	}
+	if says(30*ms, "127.0.0.1") {
+		t.Error("the round trip alone is told")
+	}
+	if !f.measured(at, 30*ms) { // programs still show the first
+		t.Error("and kept from being told in time")
+	}
+	if !says(30*ms, "1.2.3.4") {
+		t.Error("another path is not told")
+	}
+	// Who is connected twice is as far away as the nearer connection says.
+	f.meets(contactPoint{room.ID{4}, identity.Key{2}}, glimpse{account: bob, rtt: 80 * ms}, "")
+	if f.measured(contactPoint{room.ID{4}, identity.Key{2}}, 160*ms) {
+		t.Error("the farther one is told")
+	}
+}
