@@ -22,6 +22,7 @@ import (
 type profileFlags struct {
 	profile string
 	linger  units.Duration
+	asked   bool // for that time, and not only by default
 }
 
 func (a *app) profileFlags(flags *pflag.FlagSet, p *profileFlags) {
@@ -83,10 +84,18 @@ func (a *app) attach(ctx context.Context, p *profileFlags) (*api.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	command := []string{
-		self, "serve", "--profile", profile, "--linger", p.linger.String(), "--lang", a.text.Lang(), "--log-level", "info", "--json=false",
+	return api.Attach(ctx, profile, append([]string{self}, a.serveArgs(profile, p)...))
+}
+
+// serveArgs returns the arguments of the node that a command starts: of several that say the same the last counts.
+func (a *app) serveArgs(profile string, p *profileFlags) []string {
+	linger := "--linger=" + p.linger.String()
+	args := []string{"serve", "--profile", profile, linger, "--lang", a.text.Lang(), "--log-level", "info", "--json=false"}
+	args = append(args, keptFlags(profile)...)
+	if p.asked {
+		args = append(args, linger)
 	}
-	return api.Attach(ctx, profile, append(command, keptFlags(profile)...))
+	return args
 }
 
 // withNode runs do with the node of the profile, which it starts if there is none.
@@ -96,6 +105,7 @@ func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.
 			return a.usage("usage.no_text", s)
 		}
 	}
+	p.asked = cmd.Flags().Changed("linger")
 	ctx, release, _ := a.interruptible(cmd.Context())
 	defer release()
 	c, err := a.attach(ctx, p)

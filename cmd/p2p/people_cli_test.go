@@ -16,6 +16,8 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/people"
+	"p2p/cmd/p2p/text"
+	"p2p/cmd/p2p/units"
 	"p2p/peer/ext/chat/history"
 )
 
@@ -43,7 +45,7 @@ func TestANodeThatIsStartedAgainHasTheFlagsOfTheOneBefore(t *testing.T) {
 	f := newFakePerson()
 	env, p := withPerson(t, f, "-u", "500K", "--listen", ":7000", "--tracker", "udp://a.test:1", "--tracker", "udp://b.test:1", "--passphrase-file", pass, "--linger", "1h")
 	profile := filepath.Dir(strings.TrimSpace(strings.TrimPrefix(p.errs.until(t, "node.sock"), "programs: ")))
-	want := []string{"--listen=:7000", "--tracker=udp://a.test:1", "--tracker=udp://b.test:1", "--up-limit=500K", "--passphrase-file=" + pass}
+	want := []string{"--listen=:7000", "--tracker=udp://a.test:1", "--tracker=udp://b.test:1", "--up-limit=500K", "--passphrase-file=" + pass, "--linger=1h"}
 	if got := keptFlags(profile); !slices.Equal(got, want) {
 		t.Fatalf("while it runs it keeps %q", got)
 	}
@@ -57,6 +59,37 @@ func TestANodeThatIsStartedAgainHasTheFlagsOfTheOneBefore(t *testing.T) {
 	withPerson(t, again, want...)
 	if again.options.UpLimit != limit || !slices.Equal(again.options.Trackers, tracked) || again.options.Listen != f.options.Listen {
 		t.Errorf("started again with them it is %+v", again.options)
+	}
+}
+
+func TestANodeThatIsStartedAgainLivesAsLongAsTheOneBeforeUnlessSomebodySays(t *testing.T) {
+	a := &app{shell: &shell{}, text: text.English()}
+	half := profileFlags{linger: units.Duration(30 * time.Minute)}
+	asked := profileFlags{linger: half.linger, asked: true}
+	for _, c := range []struct {
+		kept []string
+		p    profileFlags
+		want string
+	}{
+		{nil, half, "30m"},
+		{[]string{"--linger=2h"}, half, "2h"},
+		{[]string{"--linger=0"}, half, "0"},
+		{[]string{"--linger=2h"}, asked, "30m"},
+	} {
+		dir := t.TempDir()
+		if err := keepFlags(dir, c.kept); err != nil {
+			t.Fatal(err)
+		}
+		serve, flags, err := a.rootCommand().Find(a.serveArgs(dir, &c.p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := serve.ParseFlags(flags); err != nil {
+			t.Fatal(err)
+		}
+		if got := serve.Flags().Lookup("linger").Value.String(); got != c.want {
+			t.Errorf("kept %q, said %v: it lives %s; want %s", c.kept, c.p.asked, got, c.want)
+		}
 	}
 }
 

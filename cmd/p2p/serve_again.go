@@ -17,8 +17,8 @@ import (
 // address, with the same limits. So serve keeps its flags in the profile while it runs. A node that ends in good order
 // takes them away: what comes after it is another one.
 
-// againFlags are the flags of serve that a node is started again with. How long it lives is up to who starts it.
-var againFlags = []string{"listen", "tracker", "directory", "downloads", "down-limit", "up-limit", "label", "passphrase-file", "api"}
+// againFlags are the flags of serve that a node is started again with.
+var againFlags = []string{"listen", "tracker", "directory", "downloads", "down-limit", "up-limit", "label", "passphrase-file", "api", "linger"}
 
 // pathFlags are those of them that mean a file, seen from where serve was started.
 var pathFlags = []string{"downloads", "passphrase-file"}
