@@ -98,6 +98,26 @@ func TestASwarmOfSixDownloadsFromOneSeeder(t *testing.T) {
 	})
 }
 
+func TestARateIsZeroSoonAfterTheLastByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 1<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: time.Millisecond, Bandwidth: 1 << 20})
+		seeder, _ := w.node(peer.Options{})
+		from := add(t, seeder, s, s.dir, true)
+		n, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		to := add(t, n, s, dir, false, seeder.Addr())
+		s.download(t, to, dir, time.Minute)
+		if up, down := from.Stats().UpRate, to.Stats().DownRate; up == 0 || down == 0 {
+			t.Errorf("at the end it goes up at %d and down at %d bytes/s", up, down)
+		}
+		time.Sleep(6 * time.Second)
+		if up, down := from.Stats().UpRate, to.Stats().DownRate; up != 0 || down != 0 {
+			t.Errorf("6 s later it goes up at %d and down at %d bytes/s", up, down)
+		}
+	})
+}
+
 // fake is a peer that a test plays by hand.
 type fake struct {
 	net.Conn

@@ -15,7 +15,7 @@ type Stats struct {
 	Downloaded, Uploaded                  int64 // payload of this session
 	Wasted                                int64 // payload that came twice or failed its hash
 	HashFails, Banned                     int
-	DownRate, UpRate                      int64     // bytes/s
+	DownRate, UpRate                      int64     // bytes/s, zero a few seconds after the last one
 	Connected, Seeds, Sending, Receiving  int       // peers; Sending to us, Receiving from us
 	Known                                 int       // addresses
 	Unavailable                           int       // missing wanted pieces that no connected peer has
@@ -49,7 +49,7 @@ func (l *Loop) publish(now time.Time) {
 	s := &Stats{
 		PiecesTotal: q.Layout().Pieces(), PiecesWanted: q.Wanted().Count(),
 		Downloaded: l.down.Total(), Uploaded: l.up.Total(),
-		DownRate: int64(l.down.Rate(now)), UpRate: int64(l.up.Rate(now)),
+		DownRate: int64(l.down.Shown(now)), UpRate: int64(l.up.Shown(now)),
 		Wasted: l.core.Wasted, HashFails: l.core.HashFails, Banned: l.core.Banned,
 		Known: l.core.Known(), LastError: l.reason, Moved: l.moved,
 	}
@@ -99,7 +99,7 @@ func describe(now time.Time, m Member) PeerStatus {
 		Addr: m.Peer.Addr, ID: m.Peer.ID, Incoming: !m.Peer.Dialled,
 		Client: m.Conn.PeerExt().Client, Snubbed: m.Conn.Snubbed(),
 		Downloaded: m.Conn.Down().Total(), Uploaded: m.Conn.Up().Total(),
-		DownRate: int64(m.Conn.Down().Rate(now)), UpRate: int64(m.Conn.Up().Rate(now)),
+		DownRate: int64(m.Conn.Down().Shown(now)), UpRate: int64(m.Conn.Up().Shown(now)),
 		AmChoking: m.Conn.AmChoking(), AmInterested: m.Conn.AmInterested(),
 		PeerChoking: m.Conn.PeerChoking(), PeerInterested: m.Conn.PeerInterested(),
 	}

@@ -434,8 +434,9 @@ func (x *exchange) tell() {
 	x.mu.Lock()
 	var news []*p2pv1.Transfer
 	for _, t := range x.all {
-		if v := t.view(); v.State != t.told.state || v.Done != t.told.done || v.Uploaded != t.told.uploaded || v.Problem.GetKey() != t.told.problem || v.Sources != t.told.sources {
-			t.told = toldOf(v)
+		v := t.view()
+		if now := toldOf(v); now != t.told {
+			t.told = now
 			news = append(news, v)
 		}
 	}
@@ -449,12 +450,13 @@ func (x *exchange) tell() {
 type told struct {
 	state          p2pv1.Transfer_State
 	done, uploaded int64
+	down, up       int64 // rates: they fall when nothing else changes any more
 	problem        string
 	sources        int32
 }
 
 func toldOf(v *p2pv1.Transfer) told {
-	return told{v.State, v.Done, v.Uploaded, v.Problem.GetKey(), v.Sources}
+	return told{v.State, v.Done, v.Uploaded, v.DownRate, v.UpRate, v.Problem.GetKey(), v.Sources}
 }
 
 // freePath returns where something of that name can lie in a folder without touching what is there.
