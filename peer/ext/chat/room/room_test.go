@@ -188,8 +188,7 @@ func TestADeviceThatIsRevokedWhileItJoinsIsRevokedForAll(t *testing.T) {
 	w.change(moderator, room.Change{Op: room.Revoke, Cuts: []room.Cut{{Device: late.device.Key()}}})
 	quiet := func(a, b *person) {
 		w.connect(a, b)
-		for w.deliver() {
-		}
+		w.settle()
 	}
 	quiet(owner, late)
 	quiet(other, moderator)
@@ -216,14 +215,12 @@ func TestADeviceThatSignsTwoHistoriesLosesBoth(t *testing.T) {
 	}
 	w.connect(owner, liar)
 	w.connect(other, twin)
-	for w.deliver() {
-	}
+	w.settle()
 	var told []room.ID
 	for range 3 {
 		told = append(told, w.say(liar, "to the owner"), w.say(twin, "to the other"))
 		w.change(liar, room.Change{Op: room.Add, Account: secret(t, w.rng).Key(), Role: room.Member})
-		for w.deliver() {
-		}
+		w.settle()
 	}
 	if len(owner.room.Members()) != 6 || !owner.shows(told[0]) {
 		t.Fatalf("the lie does not reach the owner: %d members", len(owner.room.Members()))

@@ -89,8 +89,7 @@ func TestAmongManyEachEventGoesToEachOnce(t *testing.T) {
 		before := w.carried
 		for _, p := range w.people {
 			w.write(p, room.Content, []byte(p.name))
-			for w.deliver() {
-			}
+			w.settle()
 		}
 		return w.carried - before
 	}
@@ -100,6 +99,85 @@ func TestAmongManyEachEventGoesToEachOnce(t *testing.T) {
 	}
 	if got, once := round(), len(w.people)*(len(w.people)-1); got != once {
 		t.Errorf("%d events were sent, %d are needed", got, once)
+	}
+}
+
+// three returns ann, bob and carl, who are all connected, in a world in which all is left to others that can be, and where
+// each knows from whom he hears what first.
+func three(t *testing.T, seed uint64) (w *world, ann, bob, carl *person) {
+	w = newWorld(t, seed, 3, 0)
+	ann, bob, carl = w.people[0], w.people[1], w.people[2]
+	for _, p := range w.people[1:] {
+		w.change(ann, room.Change{Op: room.Add, Account: p.account.Key(), Role: room.Member})
+	}
+	w.heal()
+	for _, p := range w.people {
+		w.write(p, room.Join, w.certify(p).AppendTo(nil))
+		w.heal()
+	}
+	w.leaves = true
+	for range 6 {
+		for _, p := range w.people {
+			w.write(p, room.Content, []byte(p.name))
+			w.settle()
+		}
+	}
+	return w, ann, bob, carl
+}
+
+func (w *world) settle() {
+	for w.deliver() {
+	}
+}
+
+// Else two could each leave an event to the other, and who waits for it would wait for a timer.
+func TestNobodyLeavesHisOwnEventsToOthers(t *testing.T) {
+	for seed := range uint64(20) {
+		w, _, bob, _ := three(t, seed)
+		w.write(bob, room.Content, []byte("at once"))
+		for _, p := range w.people {
+			on := false
+			for _, x := range w.wire[[2]*person{bob, p}] {
+				on = on || len(x.message.Events) > 0
+			}
+			if on != (p != bob) {
+				t.Errorf("seed %d: bob has sent it to %s: %v", seed, p.name, on)
+			}
+		}
+	}
+}
+
+func TestWhatWasLeftToOthersIsSentOnceTheyHadTheirTime(t *testing.T) {
+	w, ann, bob, carl := three(t, 1)
+	to := ann.links[carl]
+	w.write(bob, room.Content, []byte("both have it"))
+	w.settle()
+	for _, m := range carl.links[ann].Have() {
+		_, _, err := to.Handle(recoded(t, m))
+		w.must(err)
+	}
+	if to.Leave() {
+		t.Fatal("ann leaves to bob what carl has said to have")
+	}
+	w.write(bob, room.Content, []byte("on its way to carl"))
+	w.cut(bob, carl)
+	w.settle()
+	if !to.Leave() {
+		t.Fatal("ann leaves nothing to bob")
+	}
+	if got := to.Next(room.Outcome{}, false); len(got) > 0 {
+		t.Fatalf("ann sends before the time: %+v", got)
+	}
+	to.Reclaim()
+	w.send(ann, carl, to.Next(room.Outcome{}, false)...)
+	w.settle()
+	if got, want := carl.room.Mark(bob.device.Key()), bob.room.Mark(bob.device.Key()); got != want {
+		t.Errorf("carl has bob's log up to %d of %d", got.Seq, want.Seq)
+	}
+	w.write(bob, room.Content, []byte("next"))
+	w.settle() // and this one goes at once: the shorter way is no more
+	if got, want := carl.room.Mark(bob.device.Key()), bob.room.Mark(bob.device.Key()); got != want {
+		t.Errorf("carl has bob's log up to %d of %d", got.Seq, want.Seq)
 	}
 }
 
@@ -140,28 +218,10 @@ func TestWhoIsAMemberSinceWhen(t *testing.T) {
 func TestWhoHadToWaitForCausesIsNotLeftBehind(t *testing.T) {
 	tried := 0
 	for seed := range uint64(20) {
-		w := newWorld(t, seed, 3, 0)
-		ann, bob, carl := w.people[0], w.people[1], w.people[2]
-		for _, p := range w.people[1:] {
-			w.change(ann, room.Change{Op: room.Add, Account: p.account.Key(), Role: room.Member})
-		}
-		w.heal()
-		for _, p := range w.people {
-			w.write(p, room.Join, w.certify(p).AppendTo(nil))
-			w.heal()
-		}
-		quiet := func() {
-			for w.deliver() {
-			}
-		}
-		w.leaves = true
-		for range 3 { // until ann leaves to bob what bob writes, or the other way round
-			w.write(bob, room.Content, []byte("bob"))
-			quiet()
-		}
+		w, ann, bob, carl := three(t, seed)
 		w.write(bob, room.Content, []byte("on its way to carl"))
 		w.cut(bob, carl)
-		quiet()
+		w.settle()
 		mark := bob.room.Mark(bob.device.Key())
 		if ann.room.Mark(bob.device.Key()) != mark || carl.room.Mark(bob.device.Key()) == mark {
 			continue
@@ -169,7 +229,7 @@ func TestWhoHadToWaitForCausesIsNotLeftBehind(t *testing.T) {
 		tried++
 		for _, text := range []string{"upon that", "and on"} {
 			w.write(ann, room.Content, []byte(text))
-			quiet()
+			w.settle()
 		}
 		if got, want := carl.room.Mark(ann.device.Key()), ann.room.Mark(ann.device.Key()); got != want {
 			t.Errorf("seed %d: carl has ann's log up to %d of %d", seed, got.Seq, want.Seq)
