@@ -111,9 +111,13 @@ func (a *app) accept(ctx context.Context, c *api.Client, what *p2pv1.AcceptReque
 	}
 	t := r.Msg.Transfer
 	begin := time.Now()
-	for !wait || !ended(t.State) {
-		if err := a.showTransfer(t, begin); err != nil || !wait {
+	for !ended(t.State) {
+		if err := a.showTransfer(t, begin); err != nil {
 			return err
+		}
+		if !wait {
+			a.say("chat.accept.begun", safe(t.Path))
+			return nil
 		}
 		if t, err = nextTransfer(stream, t.Message); err != nil {
 			return err

@@ -474,9 +474,12 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 	}
 }
 
-func TestADownloadIsWaitedFor(t *testing.T) {
+func TestADownloadIsWaitedForOrItIsSaidWhereItGoes(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)
+	if out, told := p2pWith(t, exitDone, []string{"chat", "accept", "m7"}, env); out != "" || !strings.Contains(told, "it goes into /d/a.bin") {
+		t.Errorf("accept says %q and %q", out, told)
+	}
 	out, _ := p2pWith(t, exitDone, []string{"chat", "accept", "m7", "-o", "here", "--wait"}, env)
 	if r := f.last().(*p2pv1.AcceptRequest); r.Message != "m7" || !filepath.IsAbs(r.Folder) || out != "/d/a.bin\n" {
 		t.Errorf("asked %v: %s", r, out)

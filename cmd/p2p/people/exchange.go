@@ -414,8 +414,9 @@ func (t *transfer) view() *p2pv1.Transfer {
 		return v
 	}
 	st := t.swarm.Stats()
-	v.Done, v.DownRate, v.UpRate, v.Sources, v.Uploaded = st.BytesDone, st.DownRate, st.UpRate, int32(st.Connected), st.Uploaded
+	v.Done, v.UpRate, v.Sources, v.Uploaded = st.BytesDone, st.UpRate, int32(st.Connected), st.Uploaded
 	if left := t.Size - v.Done; t.state == p2pv1.Transfer_STATE_DOWNLOADING {
+		v.DownRate = st.DownRate // who has all of it has none, though the average fades only in seconds
 		switch {
 		case st.Connected == 0:
 			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, api.Problem(api.NobodyHasIt)
