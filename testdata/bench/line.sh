@@ -5,7 +5,8 @@
 #   testdata/bench/line.sh                       # 100 Mbit/s, 20 ms, 1000 MB, with the congestion control that is set
 #   CC=cubic RATE=100 RTT=20 SIZE=200 P2P=./p2p testdata/bench/line.sh
 #
-# RATE is in Mbit/s, RTT in ms, SIZE in MB. CC is set for as long as it runs. IP packets of 1500 bytes count with their headers,
+# RATE is in Mbit/s, RTT in ms, SIZE in MB. CC is set for as long as it runs, for the whole machine: a namespace may not choose
+# every one, but begins with that of the machine. IP packets of 1500 bytes count with their headers,
 # so 96.5 % is what TCP leaves for payload.
 set -euo pipefail
 p2p=$(realpath "${P2P:-$(command -v p2p)}") rate=${RATE:-100} rtt=${RTT:-20} size=${SIZE:-1000} seeds=8
@@ -18,13 +19,13 @@ clean() {
   wait
   for i in $(seq 0 $seeds); do ip netns del "$net-$i" 2>/dev/null || true; done
   ip netns del "$net" 2>/dev/null || true
-  sysctl -qw net.ipv4.tcp_congestion_control="$was"
+  [ -z "${CC:-}" ] || sysctl -qw net.ipv4.tcp_congestion_control="$was"
   rm -rf "$dir"
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
 
-sysctl -qw net.ipv4.tcp_congestion_control="${CC:-$was}" # new namespaces begin with it
+[ -z "${CC:-}" ] || sysctl -qw net.ipv4.tcp_congestion_control="$CC"
 ip netns add "$net"
 ip -n "$net" link add bridge type bridge
 ip -n "$net" link set bridge up
@@ -58,7 +59,8 @@ received() { ip netns exec "$net-0" awk '/eth0:/ { sub(".*:", ""); print $1 - 14
 before=$(received) begin=$(date +%s%N)
 XDG_STATE_HOME=$dir/state0 ip netns exec "$net-0" "$p2p" get x.torrent -o l --listen 10.77.0.1:6881 "${args[@]}" -q &
 get=$!
-middle=0 from=0 to=0
+pids+=($get)
+from=0 to=0
 while kill -0 $get 2>/dev/null; do
   now=$(received) at=$(date +%s%N)
   done=$(((now - before) / (size * 10000)))

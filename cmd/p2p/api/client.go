@@ -84,13 +84,13 @@ func dialLoopback(profile string) (*Client, error) {
 	return newClient(e.URL, e.Token, new(net.Dialer).DialContext), nil
 }
 
-// idle is how many connections are kept for the next calls.
-const idle = 64
+// keptConns is how many connections are kept for the next calls.
+const keptConns = 64
 
 // newClient returns a client that speaks HTTP/1.1: with a connection for each call that is in progress, fewer goroutines wake
 // each other than where calls and streams share one, and a call takes half a millisecond less.
 func newClient(url, token string, dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
-	t := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: idle, DisableCompression: true}
+	t := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: keptConns, DisableCompression: true}
 	var through http.RoundTripper = t
 	if token != "" {
 		through = bearer{t, token}

@@ -45,6 +45,9 @@ func (x *ends) add(entries []Entry, changed bool) {
 			x.insert(id, end, e)
 		}
 	}
+	if x.bytes > endBytes {
+		x.rooms, x.bytes = nil, 0 // who looks at one reads it anew
+	}
 }
 
 // insert puts a line where it stands. It is there already if it was committed when the others were read, and is told of
@@ -81,7 +84,7 @@ func (x *ends) keep(id room.ID, end []Entry, gone uint64) {
 	if gone != x.gone {
 		return
 	}
-	if x.bytes > endBytes || x.rooms == nil {
+	if x.rooms == nil || x.bytes > endBytes {
 		x.rooms, x.bytes = map[room.ID][]Entry{}, 0
 	}
 	for i := range end {
