@@ -329,6 +329,23 @@ func TestAFolderThatGoesAwayIsToldOnceAndKeepsItsTorrents(t *testing.T) {
 	}
 }
 
+func TestAFolderThatGoesAwayWhileItIsReadKeepsItsTorrents(t *testing.T) {
+	s := newShelf(t)
+	s.put("a", "this is a")
+	s.open(library.Options{Folders: []string{s.torrents}})
+	s.await("at the start", func(st library.Status) bool { return st.Shared == 1 })
+	entries, err := os.ReadDir(s.torrents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(s.torrents, s.torrents+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if found := s.lib.Compare(s.torrents, entries); len(found) != 0 || s.lib.Status().Shared != 1 {
+		t.Errorf("%d are to be loaded anew, %+v", len(found), s.lib.Status())
+	}
+}
+
 func TestATorrentFileThatIsReplacedIsShared(t *testing.T) {
 	s := newShelf(t)
 	s.put("a", "this is a")

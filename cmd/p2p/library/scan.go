@@ -145,6 +145,9 @@ func (l *Library) compare(dir string, entries []fs.DirEntry) (found []*item) {
 		path := filepath.Join(dir, e.Name())
 		there[path] = true
 		if it := l.items[path]; it != nil && it.state != failed && it.file != markOf(path) { // see changed for those
+			if _, err := os.Lstat(path); err != nil {
+				continue // it went after the folder was read, maybe with the whole folder: the next look tells
+			}
 			l.take(it)
 			gone = append(gone, it)
 		}
