@@ -15,6 +15,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 	"p2p/cmd/p2p/people"
 	"p2p/cmd/p2p/text"
 	"p2p/cmd/p2p/units"
@@ -120,6 +121,40 @@ func TestANodeThatLingersEndsByItself(t *testing.T) {
 	_, p := withPerson(t, newFakePerson(), "--linger", "1s")
 	if code := p.wait(); code != exitDone {
 		t.Errorf("it ends with %d: %s", code, p.errs.String())
+	}
+}
+
+// transfers is a node of which nothing else is known.
+type transfers struct {
+	p2pv1connect.UnimplementedPeopleHandler
+	all []*p2pv1.Transfer
+}
+
+func (t *transfers) ListTransfers(context.Context, *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
+	return answer(&p2pv1.ListTransfersResponse{Transfers: t.all})
+}
+
+func TestANodeLingersForAFileThatIsSoSlowThatItsRateIsZeroBetweenBlocks(t *testing.T) {
+	slow, other := &p2pv1.Transfer{Uploaded: 16 << 10}, &p2pv1.Transfer{Done: 1 << 20}
+	m := moved{node: &transfers{all: []*p2pv1.Transfer{slow, other}}}
+	m.since(t.Context())
+	for _, c := range []struct {
+		what string
+		do   func()
+		want bool
+	}{
+		{"nothing", func() {}, false},
+		{"a block went", func() { slow.Uploaded += 16 << 10 }, true},
+		{"nothing more", func() {}, false},
+		{"a piece came", func() { other.Done += 256 << 10 }, true},
+		{"a block is coming", func() { other.DownRate = 1000 }, true},
+		{"none is", func() { other.DownRate = 0 }, false},
+		{"a file is hashed", func() { slow.State = p2pv1.Transfer_STATE_HASHING }, true},
+	} {
+		c.do()
+		if got := m.since(t.Context()); got != c.want {
+			t.Errorf("%s: on its way: %v", c.what, got)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -137,7 +136,9 @@ func (a *app) serve(parent context.Context, f serveFlags) error {
 	})
 	if f.linger > 0 {
 		beside.Go(func() {
-			if server.Linger(ctx, time.Duration(f.linger), func() bool { return transferring(ctx, node) }) {
+			m := moved{node: node}
+			m.since(ctx)
+			if server.Linger(ctx, time.Duration(f.linger), func() bool { return m.since(ctx) }) {
 				stop(nil)
 			}
 		})
@@ -232,12 +233,25 @@ func announceable(url string) bool {
 	return false
 }
 
-// transferring reports whether a file is on its way, which nobody has to watch.
-func transferring(ctx context.Context, node p2pv1connect.PeopleHandler) bool {
-	r, err := node.ListTransfers(ctx, request(&p2pv1.ListTransfersRequest{}))
-	return err == nil && slices.ContainsFunc(r.Msg.Transfers, func(t *p2pv1.Transfer) bool {
-		return t.DownRate+t.UpRate > 0 || t.State == p2pv1.Transfer_STATE_HASHING || t.State == p2pv1.Transfer_STATE_CHECKING
-	})
+// moved knows how much of all files was on its way, which nobody has to watch. One goroutine uses it.
+type moved struct {
+	node  p2pv1connect.PeopleHandler
+	bytes int64 // in either direction, when it was last asked
+}
+
+// since reports whether a file is on its way, or was since it was last asked: the rate of a slow one is zero between two blocks.
+func (m *moved) since(ctx context.Context) bool {
+	r, err := m.node.ListTransfers(ctx, request(&p2pv1.ListTransfersRequest{}))
+	if err != nil {
+		return false
+	}
+	before, busy := m.bytes, false
+	m.bytes = 0
+	for _, t := range r.Msg.Transfers {
+		m.bytes += t.Done + t.Uploaded
+		busy = busy || t.DownRate+t.UpRate > 0 || t.State == p2pv1.Transfer_STATE_HASHING || t.State == p2pv1.Transfer_STATE_CHECKING
+	}
+	return busy || m.bytes != before
 }
 
 // servingMessage is the first line of serve.
