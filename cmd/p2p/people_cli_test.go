@@ -63,6 +63,29 @@ func TestANodeThatIsStartedAgainHasTheFlagsOfTheOneBefore(t *testing.T) {
 	}
 }
 
+func TestANodeThatIsStartedAgainHasTheFlagsThatTheEnvironmentGaveTheOneBefore(t *testing.T) {
+	for _, c := range []struct {
+		env  setting
+		want []string
+	}{
+		{withEnv(), []string{"--linger=0"}}, // it lives until it is told to stop
+		{
+			withEnv("P2P_UP_LIMIT", "500K", "P2P_SERVE_TRACKER", "udp://a.test:1 udp://b.test:1", "P2P_LINGER", "1h"),
+			[]string{"--tracker=udp://a.test:1", "--tracker=udp://b.test:1", "--up-limit=500K", "--linger=1h"},
+		},
+	} {
+		dir := t.TempDir()
+		p := start(t, []string{"serve", "--profile", dir}, c.env, func(sh *shell) {
+			sh.person = func(context.Context, people.Options) (person, error) { return newFakePerson(), nil }
+		})
+		p.errs.until(t, "node.sock")
+		if got := keptFlags(dir); !slices.Equal(got, c.want) {
+			t.Errorf("it keeps %q; want %q", got, c.want)
+		}
+		p.interrupt()
+	}
+}
+
 func TestANodeThatIsStartedAgainLivesAsLongAsTheOneBeforeUnlessSomebodySays(t *testing.T) {
 	a := &app{shell: &shell{}, text: text.English()}
 	half := profileFlags{linger: units.Duration(30 * time.Minute)}

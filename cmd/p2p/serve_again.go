@@ -26,11 +26,12 @@ var pathFlags = []string{"downloads", "passphrase-file"}
 // againFile returns where serve keeps its flags.
 func againFile(profile string) string { return filepath.Join(profile, "flags.json") }
 
-// given returns the flags that were set, as arguments of another serve.
+// given returns the flags that were set, on the command line or by the environment, as arguments of another serve; and always
+// how long it lives, since who starts it again says another time.
 func given(flags *pflag.FlagSet) (args []string, err error) {
 	for _, name := range againFlags {
 		f := flags.Lookup(name)
-		if f == nil || !f.Changed {
+		if !f.Changed && f.Value.String() == f.DefValue && name != "linger" {
 			continue
 		}
 		values := []string{f.Value.String()}
@@ -54,9 +55,6 @@ func given(flags *pflag.FlagSet) (args []string, err error) {
 
 // keepFlags keeps args for who starts the node again.
 func keepFlags(profile string, args []string) error {
-	if len(args) == 0 {
-		return forgetFlags(profile)
-	}
 	text, err := json.Marshal(args)
 	if err != nil {
 		return err
