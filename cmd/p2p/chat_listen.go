@@ -96,7 +96,7 @@ func (l *listener) print(e *p2pv1.Event) error {
 	case *p2pv1.Event_Alert:
 		return l.alert(what.Alert)
 	}
-	return nil // who types, and how transfers stand, is for programs
+	return nil // who types or is about to have said something, and how transfers stand, is for programs
 }
 
 // message prints a new message behind the name of its conversation, and nothing of an old one that has changed.

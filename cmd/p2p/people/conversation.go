@@ -140,6 +140,9 @@ func (c *conversation) tell(change chat.Change) {
 	if len(change.Added) > 0 || change.Recount {
 		c.node.hub.news()
 	}
+	if !c.own {
+		c.node.tellSaid(c, change.Said)
+	}
 	c.node.clerk.do(func(ctx context.Context) {
 		if <-c.opened; c.swarm != nil {
 			c.node.changed(ctx, c, change)

@@ -35,6 +35,7 @@ type conversation struct {
 // item is a message with its lines as they were last drawn.
 type item struct {
 	*p2pv1.Message
+	said  bool // and no message yet
 	lines []line
 	drawn layout
 }
@@ -66,6 +67,7 @@ func order(a, b *item) int {
 // put takes in a message that is new, or an old one as it is now. It reports whether it was added.
 func (c *conversation) put(m *p2pv1.Message) bool {
 	c.newest = max(c.newest, m.GetNumber())
+	c.unsay(m.GetId())
 	if known := c.byID[m.GetId()]; known != nil {
 		if m.GetTransfer() == nil && known.GetTransfer() != nil {
 			m.Transfer = known.Transfer
@@ -73,14 +75,18 @@ func (c *conversation) put(m *p2pv1.Message) bool {
 		known.Message, known.lines = m, nil
 		return false
 	}
-	it := &item{Message: m}
+	return c.insert(&item{Message: m})
+}
+
+// insert puts an item where it belongs, and reports whether that is in what is known here.
+func (c *conversation) insert(it *item) bool {
 	at, _ := slices.BinarySearchFunc(c.items, it, order)
 	outside := !c.loaded || at == 0 && c.moreBefore || at == len(c.items) && c.moreAfter
 	if outside {
 		return false // it comes with its page
 	}
 	c.items = slices.Insert(c.items, at, it)
-	c.byID[m.GetId()] = it
+	c.byID[it.GetId()] = it
 	if at <= c.scroll.at && len(c.items) > 1 {
 		c.scroll.at++
 	}
@@ -109,6 +115,7 @@ func (c *conversation) extend(page []*p2pv1.Message, before bool) {
 	fresh := make([]*item, 0, len(page))
 	for _, m := range page {
 		c.newest = max(c.newest, m.GetNumber())
+		c.unsay(m.GetId())
 		if c.byID[m.GetId()] == nil {
 			it := &item{Message: m}
 			c.byID[m.GetId()] = it
@@ -151,12 +158,14 @@ func (c *conversation) markUnread(n int32) {
 	}
 }
 
-// last returns the newest message that is known, or nil.
+// lastItem returns the newest message that is known, or nil.
 func (c *conversation) lastItem() *item {
-	if len(c.items) == 0 {
-		return nil
+	for _, it := range slices.Backward(c.items) {
+		if !it.said {
+			return it
+		}
 	}
-	return c.items[len(c.items)-1]
+	return nil
 }
 
 // open shows a conversation.

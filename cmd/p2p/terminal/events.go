@@ -18,6 +18,8 @@ func (s *session) event(e *p2pv1.Event) {
 		s.hello(what.Hello)
 	case *p2pv1.Event_Message:
 		s.message(what.Message)
+	case *p2pv1.Event_Said:
+		s.said(what.Said)
 	case *p2pv1.Event_Contact:
 		s.contact(what.Contact)
 	case *p2pv1.Event_Conversation:
@@ -85,6 +87,7 @@ func (s *session) message(m *p2pv1.Message) {
 		s.askFor(unasked{}, &p2pv1.ListConversationsRequest{Where: m.GetConversation()})
 		return
 	}
+	c.unsay(m.GetId())
 	fresh := m.GetNumber() > s.since && c.byID[m.GetId()] == nil && !c.told[m.GetNumber()]
 	if c.put(m); fresh {
 		c.told[m.GetNumber()] = true

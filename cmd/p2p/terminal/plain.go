@@ -132,6 +132,9 @@ func (p *plain) opened() {
 			p.print(plainly(doubt, style{role: failure}))
 		}
 		for _, it := range c.items[max(len(c.items)-10, 0):] {
+			if it.said {
+				continue
+			}
 			if it.GetId() == c.unreadFrom {
 				p.print(plainly(s.say.Say("chat.unread"), style{role: failure}))
 			}

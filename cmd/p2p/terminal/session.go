@@ -150,6 +150,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		if c := s.conversations[in.conversation]; c != nil && !s.now.Before(c.typing[in.account]) {
 			delete(c.typing, in.account)
 		}
+	case unsaid:
+		s.neverCame(in)
 	case retry:
 		s.retry(in)
 	case fade:

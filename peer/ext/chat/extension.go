@@ -33,7 +33,7 @@ type swarm struct {
 
 // Attach implements ext.Instance.
 func (s *swarm) Attach(_ time.Time, p ext.Peer) ext.Handler {
-	l := &link{peer: p, swarm: s, number: s.talk.sources.Add(1), news: allowance}
+	l := &link{peer: p, swarm: s, number: s.talk.sources.Add(1), news: allowance, sayings: saidAllowance}
 	l.state = PeerState{Device: p.Device(), Addr: p.Addr()}
 	s.mu.Lock()
 	s.links = append(s.links, l)

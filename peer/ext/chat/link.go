@@ -56,6 +56,7 @@ type link struct {
 	reading room.ID        // a read mark for an event that is not here yet
 	typing  time.Time      // until when its person counts as typing, zero for not
 	news    ext.Allowance
+	sayings ext.Allowance
 	check   check
 	paid    time.Time                  // when what it has asked for is paid off
 	deaf    time.Time                  // until when it is not heard, since it owes too much; zero for it is

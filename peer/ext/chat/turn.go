@@ -151,6 +151,8 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 			l.typing = n.now.Add(typingLasts)
 		}
 		return err
+	case frameSaid:
+		return t.said(n, l, f[1:])
 	case frameClock:
 		d, err := parseClock(f[1:])
 		if err == nil {
@@ -221,7 +223,9 @@ func (t *Talk) commit(n *turn) bool {
 	if t.store == nil {
 		return false
 	}
-	if err := t.store.Commit(n.out); err != nil {
+	ahead := t.sayAhead(n)
+	err := t.store.Commit(n.out)
+	if ahead(); err != nil {
 		t.fail(n, fmt.Errorf("%w: %w", ErrStore, err))
 		return false
 	}

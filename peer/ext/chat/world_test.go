@@ -320,6 +320,7 @@ func (d *device) took() (sum chat.Change) {
 		sum.Added = append(sum.Added, c.Added...)
 		sum.Filled = append(sum.Filled, c.Filled...)
 		sum.Proofs = append(sum.Proofs, c.Proofs...)
+		sum.Said = append(sum.Said, c.Said...)
 		sum.Read = append(sum.Read, c.Read...)
 		sum.Typing = append(sum.Typing, c.Typing...)
 		sum.Delivered = append(sum.Delivered, c.Delivered...)

@@ -5523,6 +5523,7 @@ type Event struct {
 	//	*Event_Transfer
 	//	*Event_Directory
 	//	*Event_Alert
+	//	*Event_Said
 	What          isEvent_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5644,6 +5645,15 @@ func (x *Event) GetAlert() *Alert {
 	return nil
 }
 
+func (x *Event) GetSaid() *Message {
+	if x != nil {
+		if x, ok := x.What.(*Event_Said); ok {
+			return x.Said
+		}
+	}
+	return nil
+}
+
 type isEvent_What interface {
 	isEvent_What()
 }
@@ -5680,6 +5690,10 @@ type Event_Alert struct {
 	Alert *Alert `protobuf:"bytes,9,opt,name=alert,proto3,oneof"`
 }
 
+type Event_Said struct {
+	Said *Message `protobuf:"bytes,10,opt,name=said,proto3,oneof"` // is shown, and is none yet, for its author's disk is slow: it has no number. The message of that id follows, or nothing does
+}
+
 func (*Event_Hello) isEvent_What() {}
 
 func (*Event_Message) isEvent_What() {}
@@ -5695,6 +5709,8 @@ func (*Event_Transfer) isEvent_What() {}
 func (*Event_Directory) isEvent_What() {}
 
 func (*Event_Alert) isEvent_What() {}
+
+func (*Event_Said) isEvent_What() {}
 
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6306,7 +6322,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\ttransfers\x18\x01 \x03(\v2\x10.p2p.v1.TransferR\ttransfers\"R\n" +
 	"\rEventsRequest\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12)\n" +
-	"\x10presence_follows\x18\x02 \x01(\bR\x0fpresenceFollows\"\x98\x03\n" +
+	"\x10presence_follows\x18\x02 \x01(\bR\x0fpresenceFollows\"\xbf\x03\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12%\n" +
 	"\x05hello\x18\x02 \x01(\v2\r.p2p.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -6316,7 +6332,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x06typing\x18\x06 \x01(\v2\x0e.p2p.v1.TypingH\x00R\x06typing\x12.\n" +
 	"\btransfer\x18\a \x01(\v2\x10.p2p.v1.TransferH\x00R\btransfer\x121\n" +
 	"\tdirectory\x18\b \x01(\v2\x11.p2p.v1.DirectoryH\x00R\tdirectory\x12%\n" +
-	"\x05alert\x18\t \x01(\v2\r.p2p.v1.AlertH\x00R\x05alertB\x06\n" +
+	"\x05alert\x18\t \x01(\v2\r.p2p.v1.AlertH\x00R\x05alert\x12%\n" +
+	"\x04said\x18\n" +
+	" \x01(\v2\x0f.p2p.v1.MessageH\x00R\x04saidB\x06\n" +
 	"\x04what\"u\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12\x18\n" +
@@ -6593,86 +6611,87 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	82,  // 58: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
 	11,  // 59: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
 	95,  // 60: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	13,  // 61: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,   // 62: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	10,  // 63: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	12,  // 64: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14,  // 65: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16,  // 66: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18,  // 67: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20,  // 68: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22,  // 69: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24,  // 70: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27,  // 71: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29,  // 72: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32,  // 73: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34,  // 74: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36,  // 75: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38,  // 76: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40,  // 77: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42,  // 78: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46,  // 79: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48,  // 80: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50,  // 81: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52,  // 82: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54,  // 83: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56,  // 84: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62,  // 85: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64,  // 86: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66,  // 87: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68,  // 88: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70,  // 89: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72,  // 90: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74,  // 91: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76,  // 92: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78,  // 93: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80,  // 94: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83,  // 95: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85,  // 96: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87,  // 97: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89,  // 98: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91,  // 99: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13,  // 100: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15,  // 101: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17,  // 102: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19,  // 103: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21,  // 104: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23,  // 105: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25,  // 106: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28,  // 107: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30,  // 108: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33,  // 109: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35,  // 110: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37,  // 111: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39,  // 112: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41,  // 113: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43,  // 114: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47,  // 115: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49,  // 116: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51,  // 117: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53,  // 118: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55,  // 119: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57,  // 120: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63,  // 121: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65,  // 122: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67,  // 123: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69,  // 124: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71,  // 125: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73,  // 126: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75,  // 127: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77,  // 128: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79,  // 129: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81,  // 130: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84,  // 131: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86,  // 132: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88,  // 133: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90,  // 134: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92,  // 135: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	100, // [100:136] is the sub-list for method output_type
-	64,  // [64:100] is the sub-list for method input_type
-	64,  // [64:64] is the sub-list for extension type_name
-	64,  // [64:64] is the sub-list for extension extendee
-	0,   // [0:64] is the sub-list for field type_name
+	60,  // 61: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	13,  // 62: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	9,   // 63: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	10,  // 64: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	12,  // 65: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	14,  // 66: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	16,  // 67: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	18,  // 68: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	20,  // 69: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	22,  // 70: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	24,  // 71: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	27,  // 72: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	29,  // 73: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	32,  // 74: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	34,  // 75: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	36,  // 76: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	38,  // 77: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	40,  // 78: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	42,  // 79: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	46,  // 80: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	48,  // 81: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	50,  // 82: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	52,  // 83: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	54,  // 84: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	56,  // 85: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	62,  // 86: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	64,  // 87: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	66,  // 88: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	68,  // 89: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	70,  // 90: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	72,  // 91: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	74,  // 92: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	76,  // 93: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	78,  // 94: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	80,  // 95: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	83,  // 96: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	85,  // 97: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	87,  // 98: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	89,  // 99: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	91,  // 100: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	13,  // 101: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	15,  // 102: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	17,  // 103: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	19,  // 104: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	21,  // 105: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	23,  // 106: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	25,  // 107: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28,  // 108: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	30,  // 109: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	33,  // 110: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	35,  // 111: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	37,  // 112: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	39,  // 113: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	41,  // 114: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	43,  // 115: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	47,  // 116: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	49,  // 117: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	51,  // 118: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	53,  // 119: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	55,  // 120: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	57,  // 121: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	63,  // 122: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	65,  // 123: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	67,  // 124: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	69,  // 125: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	71,  // 126: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	73,  // 127: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	75,  // 128: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	77,  // 129: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	79,  // 130: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	81,  // 131: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	84,  // 132: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	86,  // 133: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	88,  // 134: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	90,  // 135: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	92,  // 136: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	101, // [101:137] is the sub-list for method output_type
+	65,  // [65:101] is the sub-list for method input_type
+	65,  // [65:65] is the sub-list for extension type_name
+	65,  // [65:65] is the sub-list for extension extendee
+	0,   // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -6691,6 +6710,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		(*Event_Transfer)(nil),
 		(*Event_Directory)(nil),
 		(*Event_Alert)(nil),
+		(*Event_Said)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

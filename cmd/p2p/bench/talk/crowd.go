@@ -114,10 +114,12 @@ func (c *Crowd) start(ctx context.Context, p *person) (err error) {
 	go func() {
 		defer close(p.ended)
 		for stream.Receive() {
-			if m := stream.Msg().GetMessage(); m != nil {
-				if x := c.probe.Load(); x != nil {
-					x.saw(p.number, m.Text, time.Now())
-				}
+			m := stream.Msg().GetMessage()
+			if m == nil {
+				m = stream.Msg().GetSaid() // is on the screen too
+			}
+			if x := c.probe.Load(); x != nil && m != nil {
+				x.saw(p.number, m.Text, time.Now())
 			}
 		}
 		stream.Close() // its error is the end
