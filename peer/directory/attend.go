@@ -68,6 +68,11 @@ func (c *Client) Attend(ctx context.Context, a Attendance) error {
 		case time.Since(began) > steady:
 			failures = 0
 		}
+		select {
+		case <-c.again:
+			failures = 0
+		default:
+		}
 		wait := pauseAfter(failures, err, rand.Float64())
 		failures++
 		c.log.Debug("the session with the directory is lost", zap.Error(err), zap.Duration("pause", wait))
@@ -75,9 +80,22 @@ func (c *Client) Attend(ctx context.Context, a Attendance) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-c.again:
+			failures = 0
 		case <-time.After(wait):
 		}
 	}
+}
+
+// Retry says that this machine may be on another network than before, or that it has slept: Attend looks at once
+// whether its session still holds, and does not wait before it opens another one. How often that is said is the
+// caller's to bound.
+func (c *Client) Retry() {
+	select {
+	case c.again <- struct{}{}:
+	default:
+	}
+	c.rouse()
 }
 
 const (

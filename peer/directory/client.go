@@ -52,6 +52,7 @@ type Client struct {
 	friends   []identity.Key
 	unsent    unsent
 	changed   chan struct{} // holds one when something is unsent, or the session is in doubt
+	again     chan struct{} // holds one when what failed before says nothing about the next try
 }
 
 // unsent says what the service has not heard of in this session.
@@ -66,7 +67,7 @@ func New(o Options) (*Client, error) {
 	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(strings.TrimSuffix(u.Path, "/announce"), "/") + dirwire.Prefix}
 	c := &Client{
 		base: base.String(), device: o.Device, log: o.Log, least: dirwire.FairCost,
-		opened: make(chan struct{}), changed: make(chan struct{}, 1),
+		opened: make(chan struct{}), changed: make(chan struct{}, 1), again: make(chan struct{}, 1),
 	}
 	if o.HTTP != nil {
 		c.http = *o.HTTP

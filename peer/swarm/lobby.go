@@ -102,6 +102,7 @@ type guest struct {
 	*link.Link
 	party
 	key   piece.PeerKey
+	from  netip.Addr // of this machine
 	heard time.Time
 	said  time.Time // when we last sent a keep-alive
 	log   *zap.Logger
@@ -229,7 +230,7 @@ func (l *Lobby) join(ctx context.Context, now time.Time, conn net.Conn, p Candid
 	l.lastKey++
 	key := l.lastKey
 	g := &guest{
-		party: p.party(now, home), key: key, heard: now, said: now, log: l.opt.Log.With(zap.Stringer("peer", p.Addr)),
+		party: p.party(now, home), key: key, from: fromOf(conn), heard: now, said: now, log: l.opt.Log.With(zap.Stringer("peer", p.Addr)),
 	}
 	g.Link = link.Start(ctx, link.Config{Conn: conn, Key: key, Inbox: l.inbox, People: !p.Device.IsZero()}, &l.wg)
 	l.guests[key] = g

@@ -220,7 +220,12 @@ const proven = time.Minute
 // shelve notes in the book when the peer of a connection that is over is to be dialled
 // again. why is nil when the peer ended it.
 func (l *Lobby) shelve(now time.Time, g *guest, why error) {
+	for _, a := range g.others {
+		l.book.rest(now, a, 0) // it may be there now
+	}
 	switch {
+	case errors.Is(why, errMoved):
+		l.book.rest(now, g.home, 0)
 	case errors.Is(why, ErrDuplicate), errors.Is(why, errNoExtensions):
 		l.book.rest(now, g.home, retryMax)
 	case errors.Is(why, ErrNotAdmitted): // who is invited again is dialled again
@@ -234,7 +239,7 @@ func (l *Lobby) shelve(now time.Time, g *guest, why error) {
 	}
 	switch {
 	case why == nil, errors.Is(why, ErrDuplicate), errors.Is(why, ErrIdle), errors.Is(why, errSilent),
-		errors.Is(why, ErrNotAdmitted), errors.Is(why, ErrEnded):
+		errors.Is(why, errMoved), errors.Is(why, ErrNotAdmitted), errors.Is(why, ErrEnded):
 	default:
 		l.book.resent(now, l.culprit(g.addr.Addr(), g.id, g.device))
 	}

@@ -96,6 +96,7 @@ type Loop struct {
 type wired struct {
 	*link.Link
 	device identity.Key // zero = a plain peer
+	from   netip.Addr   // of this machine
 	log    *zap.Logger
 }
 
@@ -289,7 +290,7 @@ func (l *Loop) join(ctx context.Context, now time.Time, conn net.Conn, p Candida
 		return
 	}
 	log.Info("peer joined", zap.Bool("dialled", p.Dialled), zap.Bool("fast", p.Fast), zap.Bool("extended", p.Ext))
-	m := &wired{log: log, device: p.Device, Link: link.Start(ctx, link.Config{
+	m := &wired{log: log, device: p.Device, from: fromOf(conn), Link: link.Start(ctx, link.Config{
 		Conn: conn, Key: key, Layout: l.opt.Info.Layout(), ReadAt: l.opt.Store.ReadAt,
 		Inbox: l.inbox, Down: l.opt.Down, Up: l.opt.Up, Payloads: l.opt.Payloads, People: !p.Device.IsZero(),
 	}, &l.wg)}

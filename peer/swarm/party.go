@@ -13,14 +13,18 @@ import (
 // its handshake take at most 20 s.
 const duelTime = time.Minute
 
+// othersMax is how many other addresses of a peer are remembered.
+const othersMax = 8
+
 // party is the other end of a connection: who it is, and where it can be dialled. The
 // rules of this file are the same whether there is content to share or not.
 type party struct {
 	id      [20]byte
-	device  identity.Key   // proven; zero = a plain peer
-	addr    netip.AddrPort // as the socket has it
-	home    netip.AddrPort // where it can be dialled, busy in the book for as long as it is connected; zero = not known
-	told    bool           // it has told its port
+	device  identity.Key     // proven; zero = a plain peer
+	addr    netip.AddrPort   // as the socket has it
+	home    netip.AddrPort   // where it can be dialled, busy in the book for as long as it is connected; zero = not known
+	others  []netip.AddrPort // where it answered too, left alone for as long as it is connected
+	told    bool             // it has told its port
 	dialled bool
 	since   time.Time
 }
@@ -72,6 +76,9 @@ func (b *book) duel(now time.Time, us [20]byte, c Candidate, old *party) (home n
 			old.home = home // it stays busy
 		case old.home != home: // another address of the same peer
 			b.rest(now, home, retryMax)
+			if len(old.others) < othersMax {
+				old.others = append(old.others, home)
+			}
 		}
 		return home, ErrDuplicate
 	}

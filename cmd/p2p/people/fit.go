@@ -291,18 +291,14 @@ func (n *Node) looks(_ context.Context, account identity.Key) {
 func (n *Node) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	last := time.Now()
+	var here surroundings
 	for count := 0; ; count++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := time.Now()
-		if by := jump(last, now); by.Abs() >= clockJump {
-			n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: by.Milliseconds()}}})
-		}
-		last = now
+		n.surroundedBy(&here, count)
 		n.files.tell()
 		if count%measureEvery == measureEvery-1 {
 			n.measure()
@@ -313,16 +309,6 @@ func (n *Node) beat(ctx context.Context) {
 		}
 		n.appear()
 	}
-}
-
-// clockJump is by how much the clock must have been set for a person to be told: times beside messages are
-// wrong then, or were. Nothing else depends on it.
-const clockJump = time.Minute
-
-// jump returns by how much the clock was set between two moments.
-func jump(from, to time.Time) time.Duration {
-	wall := to.Round(0).Sub(from.Round(0))
-	return wall - to.Sub(from)
 }
 
 // measureEvery is after how many beats the Node looks how far away people are: programs are not told more often.

@@ -1,0 +1,124 @@
+package people
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// surroundings is what beat knows of the machine: where it is, and how its clocks go.
+type surroundings struct {
+	addrs map[netip.Addr]bool // that it has; nil before the first look
+	last  moment
+}
+
+// moment is one on all clocks of a machine.
+type moment struct {
+	wall time.Time     // as people see it, and set it
+	ran  time.Duration // as the process does: nobody sets it, and on Linux it stands still in sleep
+	boot time.Duration // nobody sets it, and it goes on in sleep; zero where there is none
+}
+
+// now returns this moment; since is any before.
+func now(since time.Time) moment {
+	t := time.Now()
+	return moment{t.Round(0), t.Sub(since), sinceBoot()}
+}
+
+// clockJump is by how much the clock must have been set for a person to be told: times beside messages are
+// wrong then, or were. Nothing else depends on it.
+const clockJump = time.Minute
+
+// sleptFor is for how long nothing must have been done for it to count as sleep: of the machine, or of the
+// process. Others take a device for gone that is silent for 15 s.
+const sleptFor = 10 * time.Second
+
+// pass lets time pass, and returns for how long this machine slept meanwhile, and by how much its clock was set. Where no
+// clock sees sleep, a clock that went forward is taken for that: machines sleep each day, and are set
+// hardly ever.
+func (s *surroundings) pass(now moment) (slept, set time.Duration) {
+	was := s.last
+	s.last = now
+	if was.wall.IsZero() {
+		return 0, 0
+	}
+	wall, passed := now.wall.Sub(was.wall), now.ran-was.ran
+	switch {
+	case now.boot > 0:
+		passed = now.boot - was.boot
+	case wall > passed:
+		passed = wall
+	}
+	if slept = passed - beatEvery; slept < sleptFor {
+		slept = 0
+	}
+	if set = wall - passed; set.Abs() < clockJump {
+		set = 0
+	}
+	return slept, set
+}
+
+// moved takes in which addresses the machine has, and reports whether one of them is new. That some are gone is no
+// news: a network that comes back may be the one that it was, with all connections.
+func (s *surroundings) moved(addrs map[netip.Addr]bool) (moved bool) {
+	for a := range addrs {
+		moved = moved || s.addrs != nil && !s.addrs[a]
+	}
+	s.addrs = addrs
+	return moved
+}
+
+// ownAddrs returns all addresses of this machine, nil if it does not say.
+func ownAddrs() map[netip.Addr]bool {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	all := make(map[netip.Addr]bool, len(list))
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			all[p.Addr().Unmap().WithZone("")] = true
+		}
+	}
+	return all
+}
+
+// lookEach is after how many beats the Node looks for new addresses. Machines that come back to one network together
+// do so at moments of their own, so that they do not fall upon the directory all at once.
+const lookEach = 3
+
+// surroundedBy takes in what has become of the machine since the last beat.
+func (n *Node) surroundedBy(s *surroundings, count int) {
+	slept, set := s.pass(now(n.began))
+	if set != 0 {
+		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: set.Milliseconds()}}})
+	}
+	moved := false
+	if slept > 0 || count%lookEach == 0 {
+		if addrs := ownAddrs(); addrs != nil {
+			moved = s.moved(addrs)
+		}
+	}
+	if slept > 0 || moved {
+		n.log.Info("on another network, or awake again", zap.Bool("network", moved), zap.Duration("slept", slept))
+		n.moveTo(s.addrs)
+	}
+}
+
+// moveTo has everybody found again who was reached from where this machine was before. addrs is not changed any more.
+func (n *Node) moveTo(addrs map[netip.Addr]bool) {
+	n.mu.Lock()
+	node, attended := n.node, n.attended
+	n.mu.Unlock()
+	if node != nil && addrs != nil {
+		node.Moved(func(a netip.Addr) bool { return addrs[a] })
+	}
+	if attended != nil {
+		attended.show(n.presence())
+		attended.client.Retry()
+	}
+}

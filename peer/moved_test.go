@@ -1,0 +1,52 @@
+package peer_test
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"p2p/peer"
+	"p2p/peer/simnet"
+)
+
+func TestWhoHasMovedCallsAtOnceWhomHeCouldNotReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+		a, b := w.person(1), w.person(2)
+		a.gather(t, peer.Room{Admit: admits(t, 2), AnswerOnly: true})
+		b.gather(t, peer.Room{Admit: admits(t, 1), Peers: []netip.AddrPort{a.Addr()}})
+		time.Sleep(2 * time.Minute)
+		w.net.Partition(a.host.Addr(), b.host.Addr())
+		time.Sleep(10 * time.Minute)
+		w.net.Heal(a.host.Addr(), b.host.Addr())
+		b.Moved(func(netip.Addr) bool { return true })
+		time.Sleep(time.Second)
+		if a.with() != 1 || b.with() != 1 {
+			t.Errorf("a second later they talk with %d and %d", a.with(), b.with())
+		}
+	})
+}
+
+// Nothing comes any more to an address that a machine has left, and nobody says so: to wait for
+// that would take 15 s, and as long again.
+func TestAConnectionFromAnAddressThatIsGoneIsMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+		a, b := w.person(1), w.person(2)
+		a.gather(t, peer.Room{Admit: admits(t, 2), AnswerOnly: true})
+		b.gather(t, peer.Room{Admit: admits(t, 1), Peers: []netip.AddrPort{a.Addr()}})
+		time.Sleep(2 * time.Minute)
+		first := b.room.Stats().Guests
+		b.Moved(func(netip.Addr) bool { return true })
+		time.Sleep(time.Second)
+		if now := b.room.Stats().Guests; len(first) != 1 || len(now) != 1 || now[0].Since != first[0].Since {
+			t.Fatalf("a connection from an address that is still there: %+v, before %+v", now, first)
+		}
+		b.Moved(func(netip.Addr) bool { return false })
+		time.Sleep(time.Second)
+		if now := b.room.Stats().Guests; len(now) != 1 || now[0].Since == first[0].Since {
+			t.Errorf("a second later %+v, before %+v", now, first)
+		}
+	})
+}

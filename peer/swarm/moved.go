@@ -1,0 +1,58 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+var errMoved = errors.New("this machine has left the address that the connection was from")
+
+// Moved says that the machine may be on another network now, or has slept: what failed before says nothing about what
+// happens next, so whoever could not be reached is dialled again, as fast as the house allows. Connections from an
+// address that has does not report are ended: nothing will come on them, and nobody would say so.
+func (l *Lobby) Moved(has func(netip.Addr) bool) {
+	l.mail.put(func(_ context.Context, now time.Time) {
+		l.book.revive(now)
+		for _, g := range l.byKey() {
+			if g.from.IsValid() && !has(g.from) {
+				l.drop(now, g, errMoved)
+			}
+		}
+		l.dial(now)
+	})
+}
+
+// Moved is what Lobby.Moved is.
+func (l *Loop) Moved(has func(netip.Addr) bool) {
+	l.mail.put(func(_ context.Context, now time.Time) {
+		l.core.book.revive(now)
+		for key, m := range l.links {
+			if m.from.IsValid() && !has(m.from) {
+				m.Close(errMoved)
+				l.gone(now, key, errMoved)
+			}
+		}
+		l.core.dial(now)
+	})
+}
+
+// revive has those dialled now who failed, and with short pauses again.
+func (b *book) revive(now time.Time) {
+	for _, e := range b.entries {
+		if e.fails > 0 && !e.busy {
+			e.fails = min(e.fails, 2) // who failed least is still dialled first
+			e.next = now
+		}
+	}
+}
+
+// fromOf returns the address of this machine that a connection is from.
+func fromOf(conn net.Conn) netip.Addr {
+	if a, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
