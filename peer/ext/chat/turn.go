@@ -253,6 +253,7 @@ func (t *Talk) commit(n *turn) bool {
 	t.told.Recount = t.told.Recount || n.out.Recount
 	t.clock.known = false
 	t.follow(committed)
+	t.hope(&n.out)
 	if n.out.Bare.Lamport > 0 {
 		delete(t.limits, t.o.Account) // it was found among fewer lines
 	}
@@ -402,7 +403,7 @@ func (t *Talk) start(l *link, anew bool) {
 		l.session.Close()
 	}
 	l.trust()
-	l.answers = nil
+	l.answers, l.asked = nil, false
 	l.session = room.NewSession(t.store.Room, t.o.Device.Key(), t.sources.Add(1), t.bodies(l))
 	for _, m := range l.session.Hello() {
 		l.send(appendMessage(nil, m.AppendTo(nil), anew)...)

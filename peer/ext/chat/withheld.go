@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
 )
 
 // A room may let its members have more of what was said before they came than it did when they came: they have the
@@ -21,12 +22,37 @@ const (
 	// find an event and its body takes less than half of that.
 	answerCost = 100 * time.Microsecond
 	maxDebt    = 100 * time.Millisecond
+	// firstRest and lastRest are for how long a device that had nothing to give is not asked again, in however many sessions:
+	// twice as long each time. The body of an edit of what was deleted is nowhere, and who lacks it cannot know that. It ends
+	// with the next turn after it, and there is one every clockEvery.
+	firstRest = 10 * time.Second
+	lastRest  = time.Hour
 )
 
 // asking is which member is being asked: one at a time, so that not all send the same.
 type asking struct {
 	of    *link
 	until time.Time // he may take
+	rests map[identity.Key]rest
+}
+
+// rest is for how long a device is not asked again.
+type rest struct {
+	long  time.Duration
+	until time.Time
+}
+
+// longer returns the next one of a device that is asked now.
+func (r rest) longer(now time.Time) rest {
+	long := min(max(2*r.long, firstRest), lastRest)
+	return rest{long, now.Add(long)}
+}
+
+// hope has all devices asked again, for something else than before, or since somebody has had something to give.
+func (t *Talk) hope(out *room.Outcome) {
+	if len(out.Filled) > 0 || out.Recount || out.Bare != (room.Position{}) {
+		clear(t.asking.rests)
+	}
 }
 
 // pursue asks for bodies that this member lacks and may have.
@@ -50,11 +76,18 @@ func (t *Talk) pursue(n *turn) {
 
 // askOf asks the other end of a link for what is to be asked next, and reports whether there was something.
 func (t *Talk) askOf(n *turn, l *link) bool {
+	device := l.state.Device
+	if !l.asked && n.now.Before(t.asking.rests[device].until) {
+		return false
+	}
 	asks := l.session.Ask(t.mayHave)
 	if len(asks) == 0 {
 		return false
 	}
-	t.asking = asking{l, n.now.Add(askWait)}
+	if !l.asked {
+		l.asked, t.asking.rests[device] = true, t.asking.rests[device].longer(n.now)
+	}
+	t.asking.of, t.asking.until = l, n.now.Add(askWait)
 	l.say(asks)
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/exttest"
@@ -249,3 +250,98 @@ func TestWhoWasRemovedGetsNothingThatHeAsksFor(t *testing.T) {
 		}
 	})
 }
+
+// questions counts the bodies that a device is asked for from now on.
+func (w *world) questions(of *device) (take func() int) {
+	n := 0
+	w.hears = func(to *device, payload string) {
+		if to != of || payload[0] != 1 {
+			return
+		}
+		m, err := room.ParseMessage([]byte(payload[2:]))
+		w.must(err)
+		n += len(m.Want)
+	}
+	return func() int { defer func() { n = 0 }(); return n }
+}
+
+// Of an edit of a message that was deleted there is no body anywhere, and who came later does not know that it is one.
+func TestABodyThatNobodyHasIsAskedForEverMoreSeldomUntilThereIsHope(t *testing.T) {
+	bubble(t, func(w *world) {
+		ctx := context.Background()
+		ann, carl := w.person("ann"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: -1})
+		said := ann.say("regretted")
+		_, err := ann.talk.Write(ctx, body.KindEdit, (&body.Edit{Target: said.ID, New: body.Text{Text: "still"}}).AppendTo(nil))
+		w.must(err)
+		_, err = ann.talk.Write(ctx, room.Delete, body.Delete(said.ID))
+		w.must(err)
+		asked := w.questions(ann)
+		meet := func(rest time.Duration) int {
+			w.cut(ann, carl)
+			w.pass(rest)
+			w.connect(ann, carl)
+			w.pass(time.Second)
+			return asked()
+		}
+		ann.invite(carl)
+		w.pass(time.Minute)
+		if n := asked(); n == 0 {
+			t.Fatal("carl does not ask at all")
+		}
+		if n := meet(0); n != 1 {
+			t.Errorf("after his first minute carl asks %d times", n)
+		}
+		for range 5 {
+			if n := meet(0); n > 0 {
+				t.Fatalf("he asks again at once: %d", n)
+			}
+		}
+		w.pass(time.Minute)
+		if n := asked(); n != 1 {
+			t.Errorf("in the next minute of one session he asks %d times", n)
+		}
+		total := 0
+		for range 24 * 60 {
+			total += meet(time.Minute)
+		}
+		if total < 20 || total > 40 {
+			t.Errorf("in a day of new sessions he asks %d times", total)
+		}
+		ann.setHistory(100)
+		w.settle()
+		if n := asked(); n != 1 {
+			t.Errorf("after a change of the room he asks %d times", n)
+		}
+	})
+}
+
+// The body comes to bob by another way, while carl is not there to be sent what bob owes him.
+func TestWhoHadNothingToGiveIsAskedAgainInANewSession(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: 0})
+		ann.say("first")
+		ann.invite(bob)
+		ann.invite(carl)
+		_, err := ann.talk.Change(context.Background(), room.Change{Op: room.SetRole, Account: bob.account.Key(), Role: room.Owner})
+		w.must(err)
+		w.settle()
+		w.cut(ann, bob)
+		w.cut(ann, carl)
+		w.connect(bob, carl)
+		bob.setHistory(-1)
+		w.pass(time.Second)
+		w.cut(bob, carl)
+		w.connect(ann, bob)
+		w.pass(time.Second)
+		w.connect(bob, carl)
+		w.pass(clockAndRest)
+		if got := carl.lines(); got != "first" {
+			t.Errorf("carl shows %q", got)
+		}
+	})
+}
+
+// clockAndRest is the longest time until somebody is asked again who had nothing to give once.
+const clockAndRest = 10*time.Second + 15*time.Second

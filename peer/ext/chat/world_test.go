@@ -32,6 +32,7 @@ type world struct {
 	devices []*device
 	links   []*end // both ends of each connection, one after the other
 	next    piece.PeerKey
+	hears   func(to *device, payload string) // nil for nobody
 }
 
 // device is one of a person, with its archive on disk.
@@ -231,6 +232,9 @@ func (w *world) settle() {
 func (w *world) deliver(e *end) (moved bool) {
 	for _, payload := range e.Take() {
 		moved = true
+		if w.hears != nil {
+			w.hears(e.other.at, payload)
+		}
 		if e.lose {
 			continue
 		}
