@@ -80,7 +80,7 @@ func (t *Talk) askOf(n *turn, l *link) bool {
 	if !l.asked && n.now.Before(t.asking.rests[device].until) {
 		return false
 	}
-	asks := l.session.Ask(t.mayHave)
+	asks := l.session.Ask(func() (room.Position, bool) { return t.mayHave(l) })
 	if len(asks) == 0 {
 		return false
 	}
@@ -92,8 +92,12 @@ func (t *Talk) askOf(n *turn, l *link) bool {
 	return true
 }
 
-// mayHave returns from where on this person may have bodies.
-func (t *Talk) mayHave() (from room.Position, may bool) {
+// mayHave returns from where on this person may have bodies from the other end of a link: all from another device of his own,
+// whatever the room gives to one who joins now.
+func (t *Talk) mayHave(l *link) (from room.Position, may bool) {
+	if l.whose() == t.o.Account {
+		return room.Position{}, true
+	}
 	at := t.limitOf(t.o.Account)
 	return at.from, !at.nothing
 }

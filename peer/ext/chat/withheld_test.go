@@ -345,3 +345,28 @@ func TestWhoHadNothingToGiveIsAskedAgainInANewSession(t *testing.T) {
 
 // clockAndRest is the longest time until somebody is asked again who had nothing to give once.
 const clockAndRest = 10*time.Second + 15*time.Second
+
+func TestTheDevicesOfOneAccountGiveEachOtherWhatTheRoomGivesToNoJoiner(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		second := w.device("bob's second", bob.account)
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.say("1")
+		ann.invite(bob)
+		ann.setHistory(0)
+		ann.say("2")
+		second.open(ann.talk.ID())
+		w.connect(ann, second)
+		w.settle()
+		w.must(second.talk.Join(context.Background(), second.certificate()))
+		w.settle()
+		if got := second.lines(); got != "- 2" {
+			t.Fatalf("from ann it has %q", got)
+		}
+		w.connect(bob, second)
+		w.settle()
+		if got := second.lines(); got != "1 2" {
+			t.Errorf("from the other device it has %q", got)
+		}
+	})
+}
