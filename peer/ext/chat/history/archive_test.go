@@ -418,6 +418,30 @@ func TestALineIsFoundByTheStartOfItsID(t *testing.T) {
 	})
 }
 
+// brief is a context that ends when it has been asked some times.
+type brief struct {
+	context.Context
+	asked, most int
+}
+
+func (b *brief) Err() error {
+	if b.asked++; b.asked > b.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestALineIsNotLookedForAnyMoreWhenWhoAskedHasGone(t *testing.T) {
+	ann, k := begun(t, 43, history.Options{Passphrase: []byte("sesame")})
+	for i := range 20 {
+		k.take(ann.say(fmt.Sprint("number ", i)))
+	}
+	b := &brief{Context: ctx, most: 10}
+	if all, err := k.Starting(b, "0123456789abcdef", 2); !errors.Is(err, context.Canceled) || b.asked > b.most+1 {
+		t.Errorf("after he has been asked %d times, %d are found: %v", b.asked, len(all), err)
+	}
+}
+
 func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 	ann, k := begun(t, 7, history.Options{})
 	x := ann.say("committed")

@@ -37,7 +37,7 @@ func (a *Archive) OfKind(ctx context.Context, id room.ID, kind room.Kind) ([]Ent
 }
 
 // Starting returns up to n lines that count and whose ids begin with the hexadecimal digits of start, in any order. Where an
-// archive has a passphrase, ids cannot be looked up by a part, and all headers are read: some microseconds for each.
+// archive has a passphrase, ids cannot be looked up by a part, and all headers are read: some microseconds for each, unless ctx ends.
 func (a *Archive) Starting(ctx context.Context, start string, n int) (all []Entry, err error) {
 	start = strings.ToLower(start)
 	var low, high room.ID
@@ -67,8 +67,8 @@ func (a *Archive) startingSealed(ctx context.Context, low, high room.ID, n int) 
 	var ids []room.ID
 	err = a.read.rows(ctx, "SELECT "+metaColumns+" FROM events e WHERE e.line AND e.counts", nil, func(scan func(...any) error) error {
 		var s stored
-		if err := scan(s.fields()...); err != nil {
-			return err
+		if err := errors.Join(ctx.Err(), scan(s.fields()...)); err != nil {
+			return err // who has asked may have gone: it takes seconds in a large archive
 		}
 		e, err := a.event(&s)
 		if err == nil && bytes.Compare(low[:], e.ID[:]) <= 0 && bytes.Compare(e.ID[:], high[:]) <= 0 {
