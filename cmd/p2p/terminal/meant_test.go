@@ -202,3 +202,25 @@ func TestARequestIsToldWithItsNoteAndWhatCanBeDone(t *testing.T) {
 	tell(p2pv1.ContactState_CONTACT_STATE_FRIEND, "")
 	st.shows("Eve has accepted")
 }
+
+// Ctrl+B and a key are an answer, but who has not read on yet is not led away from that.
+func TestTheListBeginsAtARequestUnlessSomethingUnreadIsOpen(t *testing.T) {
+	st := usual(t)
+	begins := func(what, at string) {
+		t.Helper()
+		st.keys("ctrl+b")
+		if got := st.s.sidebar.chosen; got != at {
+			t.Errorf("%s the list begins at %q, not at %q", what, got, at)
+		}
+		st.keys("ctrl+b")
+	}
+	open := st.s.current
+	begins("while dana asks", account("dana"))
+	open.Unread = 2
+	begins("with something unread", open.GetWith())
+	open.Unread, st.s.current = 0, nil
+	begins("with nothing open", account("dana"))
+	st.s.current = open
+	delete(st.s.contacts, account("dana"))
+	begins("with nobody who asks", open.GetWith())
+}

@@ -106,13 +106,15 @@ func (s *session) mostRecent() *conversation {
 	return found
 }
 
-// toSidebar gives the keys to the sidebar, or takes them away.
+// toSidebar gives the keys to the sidebar, or takes them away. They are at the conversation that is open; at a request, which stands
+// above all, when there is one and nothing unread in that conversation.
 func (s *session) toSidebar() {
 	s.sidebar.focused = !s.sidebar.focused
 	s.panel, s.choice, s.sidebar.shift, s.composer.completion = nil, choice{}, 0, completion{}
 	s.sidebar.chosen = ""
+	asked := len(s.asking()) > 0 && (s.current == nil || s.current.GetUnread() == 0)
 	for _, r := range s.rows() {
-		if r.conv != nil && r.conv == s.current || s.sidebar.chosen == "" && r.key() != "" {
+		if r.conv != nil && r.conv == s.current && !asked || s.sidebar.chosen == "" && r.key() != "" {
 			s.sidebar.chosen = r.key()
 		}
 	}

@@ -117,7 +117,7 @@ func TestARealTerminalOfAnySizeIsFilled(t *testing.T) {
 	}
 	w.keys("C-b")
 	w.shows("PEOPLE", "# field trip")
-	w.keys("Down", "Down", "Down", "Enter")
+	w.keys("Down", "Down", "Down", "Down", "Enter")
 	w.shows("# field trip", "@mia who brings the tent?")
 	w.tmux("resize-window", "-x", "100", "-y", "30")
 	w.shows("PEOPLE", "@mia who brings the tent?")
