@@ -50,3 +50,28 @@ func TestAConnectionFromAnAddressThatIsGoneIsMadeAnew(t *testing.T) {
 		}
 	})
 }
+
+func TestADownloadGoesOnFromAnotherAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 4<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond, Bandwidth: 1 << 20})
+		seeder, _ := w.node(peer.Options{})
+		add(t, seeder, s, s.dir, true)
+		leecher, h := w.node(peer.Options{})
+		dir := t.TempDir()
+		sw := add(t, leecher, s, dir, false, seeder.Addr())
+		time.Sleep(2 * time.Second)
+		w.net.Partition(h.Addr(), seeder.Addr().Addr()) // what the old connection is worth
+		time.Sleep(5 * time.Second)
+		if n := sw.Stats().Connected; n != 1 {
+			t.Fatalf("connected with %d: it is known that the connection is dead", n)
+		}
+		leecher.Moved(func(netip.Addr) bool { return false })
+		time.Sleep(time.Second)
+		if n := sw.Stats().Connected; n != 0 {
+			t.Errorf("connected with %d from an address that is gone", n)
+		}
+		w.net.Heal(h.Addr(), seeder.Addr().Addr())
+		s.download(t, sw, dir, 15*time.Second)
+	})
+}

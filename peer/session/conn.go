@@ -161,6 +161,9 @@ func (c *Conn) Extended() bool { return c.cfg.Extended }
 // PeerExt returns the newest extension handshake of the peer.
 func (c *Conn) PeerExt() wire.ExtHandshake { return c.ext }
 
+// LastRecv returns when something last came from the peer.
+func (c *Conn) LastRecv() time.Time { return c.lastRecv }
+
 // AmChoking reports whether we choke the peer.
 func (c *Conn) AmChoking() bool { return c.amChoking }
 

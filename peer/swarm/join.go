@@ -85,7 +85,7 @@ func (c *Core) admit(now time.Time, p Candidate) (home netip.AddrPort, err error
 		return home, err
 	}
 	if old := c.same(p); old != nil {
-		if home, err = c.book.duel(now, c.cfg.PeerID, p, &old.party); err != nil {
+		if home, err = c.book.succeed(now, c.cfg.PeerID, p, &old.party, old.LastRecv()); err != nil {
 			return home, err
 		}
 		c.drop(now, old, ErrDuplicate)

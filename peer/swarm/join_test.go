@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/peer/identity"
 	"p2p/peer/swarm"
 	"p2p/peer/wire"
 	"p2p/piece"
@@ -290,5 +291,34 @@ func TestPeersThatNeverUnchokeAreReplaced(t *testing.T) {
 	}
 	if _, err := d.join(peer(20, false)); err != nil {
 		t.Fatalf("a fifth is told %v", err)
+	}
+}
+
+// A laptop that wakes up on another network calls again while its old connection still
+// stands: a download must not wait for minutes until that is found to be dead.
+func TestADeviceThatCallsAgainAfterASilenceReplacesItsConnection(t *testing.T) {
+	d := newDesk(t, 9, 4, 0, 1)
+	call := peer(2, false)
+	call.Device = identity.Key{2}
+	first := d.mustJoin(call)
+	d.pass(5 * time.Second)
+	if _, err := d.join(call); !errors.Is(err, swarm.ErrDuplicate) {
+		t.Fatalf("a second connection beside one that is alive: %v", err)
+	}
+	d.hear(first, wire.Message{ID: wire.KeepAlive})
+	d.pass(9 * time.Second)
+	if _, err := d.join(call); !errors.Is(err, swarm.ErrDuplicate) {
+		t.Fatalf("9 s after a word: %v", err)
+	}
+	d.pass(2 * time.Second)
+	second := d.mustJoin(call)
+	if !errors.Is(closed(d.effects, first), swarm.ErrDuplicate) || d.connected() != 1 || second == first {
+		t.Errorf("the silent one was closed for %v; %d are connected", closed(d.effects, first), d.connected())
+	}
+	plain := peer(3, false)
+	d.mustJoin(plain)
+	d.pass(20 * time.Second)
+	if _, err := d.join(plain); !errors.Is(err, swarm.ErrDuplicate) {
+		t.Errorf("a plain peer, which proves nothing: %v", err)
 	}
 }

@@ -140,20 +140,10 @@ func (l *Lobby) refusal(now time.Time, p Candidate) (pause time.Duration, err er
 	return l.book.refusal(now, l.culprit(p.Addr.Addr(), p.ID, p.Device))
 }
 
-// deadAfter is how long nothing must have come from a device for a second connection of
-// its own to be believed rather than the first.
-const deadAfter = 10 * time.Second
-
 // replace decides between two connections to the same peer, and ends the old one if
-// that has lost. A device that calls again, and has been silent, has lost its first
-// connection without our knowing; it has proven who it is.
+// that has lost.
 func (l *Lobby) replace(now time.Time, p Candidate, old *guest) (home netip.AddrPort, err error) {
-	if !p.Device.IsZero() && p.Device == old.device && now.Sub(old.heard) >= deadAfter {
-		if p.Dialled {
-			home = unmapped(p.Addr)
-		}
-		home = old.moveOut(home)
-	} else if home, err = l.book.duel(now, l.opt.PeerID, p, &old.party); err != nil {
+	if home, err = l.book.succeed(now, l.opt.PeerID, p, &old.party, old.heard); err != nil {
 		return home, err
 	}
 	l.drop(now, old, ErrDuplicate)

@@ -54,6 +54,22 @@ func (b *book) refusal(now time.Time, who culprit) (pause time.Duration, err err
 	return 0, nil
 }
 
+// deadAfter is how long nothing must have come from a device for a second connection of
+// its own to be believed rather than the first.
+const deadAfter = 10 * time.Second
+
+// succeed decides between two connections to the same peer, as duel does; but a device that calls again, and has been
+// silent since heard, has lost its first connection without our knowing. It has proven who it is.
+func (b *book) succeed(now time.Time, us [20]byte, c Candidate, old *party, heard time.Time) (home netip.AddrPort, err error) {
+	if c.Device.IsZero() || c.Device != old.device || now.Sub(heard) < deadAfter {
+		return b.duel(now, us, c, old)
+	}
+	if c.Dialled {
+		home = unmapped(c.Addr)
+	}
+	return old.moveOut(home), nil
+}
+
 // duel decides between two connections to the same peer. When both sides dialled
 // at the same moment, both must keep the same one, or both are lost: the one
 // that the smaller peer id dialled. A second connection in the same direction
