@@ -68,6 +68,9 @@ func (c *Client) Attend(ctx context.Context, a Attendance) error {
 		case time.Since(began) > steady:
 			failures = 0
 		}
+		if errors.Is(explained(err), ErrUnavailable) && !is(err, dirwire.CodeSession) {
+			c.leave()
+		}
 		select {
 		case <-c.again:
 			failures = 0
@@ -95,6 +98,7 @@ func (c *Client) Retry() {
 	case c.again <- struct{}{}:
 	default:
 	}
+	c.http.CloseIdleConnections()
 	c.rouse()
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -24,7 +25,8 @@ const (
 
 // Options of a Client.
 type Options struct {
-	// URL is that of a tracker, http or https: its announce URL, or what comes before /announce. No passkey is in it.
+	// URL is that of a tracker, http or https: its announce URL, or what comes before /announce. No passkey is in it. When
+	// its host has several addresses, they are those of the nodes of one service: who loses one goes to the next.
 	URL string
 	// Device is the key of this device.
 	Device identity.Secret
@@ -41,6 +43,7 @@ type Client struct {
 	base   string // URL, with dirwire.Prefix
 	device identity.Secret
 	http   http.Client
+	dialer *dialer // nil when the caller has brought an HTTP
 	log    *zap.Logger
 	least  dirwire.Cost // of a password
 
@@ -53,6 +56,17 @@ type Client struct {
 	unsent    unsent
 	changed   chan struct{} // holds one when something is unsent, or the session is in doubt
 	again     chan struct{} // holds one when what failed before says nothing about the next try
+}
+
+// idleFor is how long a connection is kept that nobody uses: few Clients live long, and who attends always uses one.
+const idleFor = 10 * time.Second
+
+// leave has the next requests go to another node, if the service has several.
+func (c *Client) leave() {
+	if c.dialer != nil {
+		c.dialer.leave()
+	}
+	c.http.CloseIdleConnections()
 }
 
 // unsent says what the service has not heard of in this session.
@@ -71,6 +85,11 @@ func New(o Options) (*Client, error) {
 	}
 	if o.HTTP != nil {
 		c.http = *o.HTTP
+	} else {
+		c.dialer = newDialer()
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.DialContext, t.IdleConnTimeout = c.dialer.DialContext, idleFor
+		c.http.Transport = t
 	}
 	// A proof is for the service that the person has named.
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

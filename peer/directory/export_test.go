@@ -1,6 +1,9 @@
 package directory
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"time"
 
 	"p2p/tracker/dirwire"
@@ -16,3 +19,23 @@ func (c *Client) Cheap() *Client {
 func PauseAfter(failures int, err error, random float64) time.Duration {
 	return pauseAfter(failures, err, random)
 }
+
+// Host gives the client's directory addresses, and what is at them.
+func (c *Client) Host(lookup func() []netip.Addr, dial func(ctx context.Context, at netip.Addr) (net.Conn, error)) {
+	c.dialer.lookup = func(context.Context, string, string) ([]netip.Addr, error) { return lookup(), nil }
+	c.dialer.dial = func(ctx context.Context, _, address string) (net.Conn, error) {
+		return dial(ctx, netip.MustParseAddrPort(address).Addr())
+	}
+}
+
+// Connect opens a connection as a request does, and closes it.
+func (c *Client) Connect(ctx context.Context) error {
+	conn, err := c.dialer.DialContext(ctx, "tcp", "directory.test:80")
+	if err == nil {
+		err = conn.Close()
+	}
+	return err
+}
+
+// Leave is leave.
+func (c *Client) Leave() { c.leave() }

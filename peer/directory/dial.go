@@ -1,0 +1,97 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// dialer connects to a host with several addresses, which are those of the nodes of a cluster. It stays with one as
+// long as that is of use, whatever the order in which they are named each time: a session is known to its
+// node alone. Any goroutine may call it.
+type dialer struct {
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu    sync.Mutex
+	at    netip.Addr         // where it is; zero for nowhere
+	left  map[netip.Addr]int // when it went away from there: the one from which it did so last is tried last
+	turns int
+}
+
+func newDialer() *dialer {
+	return &dialer{lookup: net.DefaultResolver.LookupNetIP, dial: new(net.Dialer).DialContext, left: make(map[netip.Addr]int)}
+}
+
+const (
+	// maxAddresses is how many addresses of a host are tried, and how many are remembered.
+	maxAddresses = 8
+	// patience is how long one may take to answer while there are others.
+	patience = time.Second
+)
+
+// DialContext is for an http.Transport.
+func (d *dialer) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, bad := netip.ParseAddr(host); bad == nil {
+		return d.dial(ctx, network, address)
+	}
+	all, err := d.lookup(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	all = d.order(all)
+	for i, a := range all {
+		if conn, err = d.try(ctx, network, net.JoinHostPort(a.String(), port), i == len(all)-1); err == nil {
+			d.mu.Lock()
+			d.at = a
+			d.mu.Unlock()
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+func (d *dialer) try(ctx context.Context, network, address string, last bool) (net.Conn, error) {
+	if !last {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	return d.dial(ctx, network, address)
+}
+
+// order returns addresses in the order in which to try them.
+func (d *dialer) order(all []netip.Addr) []netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rank := func(a netip.Addr) int {
+		if a == d.at {
+			return -1
+		}
+		return d.left[a]
+	}
+	slices.SortStableFunc(all, func(a, b netip.Addr) int { return cmp.Compare(rank(a), rank(b)) })
+	return all[:min(len(all), maxAddresses)]
+}
+
+// leave says that the node is of no use at which it is: the next connection is to another, if there is one.
+func (d *dialer) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.at.IsValid() {
+		return
+	}
+	if len(d.left) >= maxAddresses {
+		clear(d.left)
+	}
+	d.turns++
+	d.left[d.at], d.at = d.turns, netip.Addr{}
+}
