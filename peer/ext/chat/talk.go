@@ -146,7 +146,7 @@ func prepare(archive *history.Archive, o Options) *Talk {
 		archive: archive, o: o, log: o.Log,
 		requests: make(chan *request), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{},
-		farewells: map[identity.Key]*ext.Allowance{}, asking: asking{rests: map[identity.Key]rest{}},
+		farewells: map[identity.Key]*ext.Allowance{}, asking: asking{rests: map[identity.Key]rest{}, deep: map[identity.Key]time.Time{}},
 	}
 }
 

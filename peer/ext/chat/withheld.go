@@ -34,6 +34,9 @@ type asking struct {
 	of    *link
 	until time.Time // he may take
 	rests map[identity.Key]rest
+	// deep is when another device of this account may be asked again for more than the room gives: once in lastRest, as
+	// it most often came with this one and has no more, and that may be a hundred thousand questions.
+	deep map[identity.Key]time.Time
 }
 
 // rest is for how long a device is not asked again.
@@ -52,6 +55,9 @@ func (r rest) longer(now time.Time) rest {
 func (t *Talk) hope(out *room.Outcome) {
 	if len(out.Filled) > 0 || out.Recount || out.Bare != (room.Position{}) {
 		clear(t.asking.rests)
+	}
+	if len(out.Filled) > 0 {
+		clear(t.asking.deep)
 	}
 }
 
@@ -80,22 +86,28 @@ func (t *Talk) askOf(n *turn, l *link) bool {
 	if !l.asked && n.now.Before(t.asking.rests[device].until) {
 		return false
 	}
+	if !l.asked {
+		l.deep = l.whose() == t.o.Account && !n.now.Before(t.asking.deep[device])
+	}
 	asks := l.session.Ask(func() (room.Position, bool) { return t.mayHave(l) })
 	if len(asks) == 0 {
 		return false
 	}
 	if !l.asked {
 		l.asked, t.asking.rests[device] = true, t.asking.rests[device].longer(n.now)
+		if l.deep {
+			t.asking.deep[device] = n.now.Add(lastRest)
+		}
 	}
 	t.asking.of, t.asking.until = l, n.now.Add(askWait)
 	l.say(asks)
 	return true
 }
 
-// mayHave returns from where on this person may have bodies from the other end of a link: all from another device of his own,
+// mayHave returns from where on this person may have bodies from the other end of a link: all that another device of his own has,
 // whatever the room gives to one who joins now.
 func (t *Talk) mayHave(l *link) (from room.Position, may bool) {
-	if l.whose() == t.o.Account {
+	if l.deep {
 		return room.Position{}, true
 	}
 	at := t.limitOf(t.o.Account)

@@ -370,3 +370,36 @@ func TestTheDevicesOfOneAccountGiveEachOtherWhatTheRoomGivesToNoJoiner(t *testin
 		}
 	})
 }
+
+// Both came at the same time: what neither has may be very much.
+func TestADeviceOfOneAccountIsNotAskedInEverySessionForWhatTheRoomDoesNotGive(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		second := w.device("bob's second", bob.account)
+		ann.create(room.Options{Name: "room", History: 0})
+		for range 20 {
+			ann.say("before")
+		}
+		ann.invite(bob)
+		second.open(ann.talk.ID())
+		w.connect(ann, second)
+		w.settle()
+		w.must(second.talk.Join(context.Background(), second.certificate()))
+		w.settle()
+		asked := w.questions(second)
+		total := 0
+		for i := range 4 * 60 {
+			if i%10 == 0 {
+				ann.setHistory(0) // there is hope, but not for more than the room gives
+				w.settle()
+			}
+			w.connect(bob, second)
+			w.pass(time.Minute)
+			w.cut(bob, second)
+			total += asked()
+		}
+		if total < 4*20 || total > 5*20 {
+			t.Errorf("in four hours it is asked %d times", total)
+		}
+	})
+}
