@@ -73,9 +73,14 @@ func (l line) wrap(width int, m measure) []line {
 		lines = append(lines, l.slice(start, start+len(strings.TrimRight(whole[start:end], " "))))
 		start, column = end, 0
 	}
+	slash := "" // that belongs to the next segment, whatever Unicode says
 	for rest := whole; rest != ""; {
 		var segment string
 		segment, rest, _, state = uniseg.FirstLineSegmentInString(rest, state)
+		segment, slash = slash+segment, ""
+		if rest != "" && (segment == "/" || strings.HasSuffix(segment, " /")) { // it begins a command, as /verify
+			segment, slash = segment[:len(segment)-1], "/"
+		}
 		wide := m.StringWidth(strings.TrimRight(segment, " "))
 		if column > 0 && column+wide > width {
 			breakAt(at)

@@ -28,6 +28,7 @@ func TestLinesBreakWhereReadersExpectIt(t *testing.T) {
 		{"你好世界。", 8, []string{"你好世", "界。"}}, // no full stop begins a line
 		{"汉字 and 字母", 6, []string{"汉字", "and 字", "母"}},
 		{"a 👩‍👩‍👧 b", 4, []string{"a 👩‍👩‍👧", "b"}},
+		{"in doubt. /verify it", 12, []string{"in doubt.", "/verify it"}}, // a command stays whole
 		{"", 5, []string{""}},
 	} {
 		got := texts(plainly(c.text, style{}).wrap(c.width, ansi.GraphemeWidth))

@@ -6,6 +6,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/identity"
 )
 
 // typingTime is how long somebody counts as typing who does not say that he has stopped.
@@ -312,11 +313,17 @@ func (s *session) alert(a *p2pv1.Alert) {
 	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
 		return
 	}
-	s.alerts = slices.DeleteFunc(s.alerts, func(o *p2pv1.Alert) bool { // it says no more than this one
+	same := func(o *p2pv1.Alert) bool {
 		return o.GetKind() == a.GetKind() && o.GetAccount() == a.GetAccount() && a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED
-	})
-	s.alerts = append(s.alerts, a)
+	}
 	what := s.alertText(a)
+	if at := slices.IndexFunc(s.alerts, same); at >= 0 {
+		if s.alertText(s.alerts[at]) == what { // by suspect, a moment ago
+			return
+		}
+		s.alerts = slices.Delete(s.alerts, at, at+1) // it says no more than this one
+	}
+	s.alerts = append(s.alerts, a)
 	s.told = append(s.told, plainly(what, style{role: failure}))
 	s.do(ring{s.say.Say("chat.title"), what})
 }
@@ -336,9 +343,17 @@ func (s *session) suspect(c *p2pv1.Contact) {
 	case s.doubts[c.GetAccount()] != key:
 		s.doubts[c.GetAccount()] = key
 		if !slices.ContainsFunc(s.alerts, is) {
-			s.alert(&p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: c.GetAccount(), Name: c.GetName(), Text: shortKey(key)})
+			s.alert(&p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: c.GetAccount(), Name: c.GetName(), Text: alertKey(key)})
 		}
 	}
+}
+
+// alertKey writes a key as the node does in an alert.
+func alertKey(key string) string {
+	if k, err := identity.ParseKey(key); err == nil {
+		return k.Short()
+	}
+	return shortKey(key)
 }
 
 func (s *session) alertText(a *p2pv1.Alert) string {

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
+	"p2p/peer/identity"
 )
 
 // Who was removed and is a contact again has two conversations of one name.
@@ -223,4 +225,38 @@ func TestTheListBeginsAtARequestUnlessSomethingUnreadIsOpen(t *testing.T) {
 	st.s.current = open
 	delete(st.s.contacts, account("dana"))
 	begins("with nobody who asks", open.GetWith())
+}
+
+func TestWhoHasNoAccountIsNotToldToWaitForTheDirectory(t *testing.T) {
+	st := usual(t)
+	st.s.me.Name = ""
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d"}}})
+	if st.shows(" no account "); strings.Contains(st.text(), "connecting") {
+		t.Error("it is connecting for ever")
+	}
+}
+
+// The contact and the alert come in any order, and say the same.
+func TestAKeyThatChangedIsShoutedOnce(t *testing.T) {
+	key := identity.Key{1, 2, 3}
+	contact := func(st *stage) any {
+		c := proto.CloneOf(st.s.contacts[account("anna")])
+		c.ChangedKey = key.String()
+		return &p2pv1.Event{What: &p2pv1.Event_Contact{Contact: c}}
+	}
+	alert := func(*stage) any {
+		return &p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
+			Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: account("anna"), Name: "Anna", Text: key.Short(),
+		}}}
+	}
+	for _, order := range [][]func(*stage) any{{contact, alert}, {alert, contact}} {
+		st, said := usual(t), 0
+		for _, in := range order {
+			st.in(in(st))
+			said += strings.Count(fmt.Sprint(texts(st.s.told)), "THE KEY OF Anna")
+		}
+		if said != 1 || len(st.s.alerts) != 1 {
+			t.Errorf("it is said %d times, with %d alerts", said, len(st.s.alerts))
+		}
+	}
 }

@@ -136,6 +136,8 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.directory"), bar)
 	case d.GetLoggedOut():
 		part(s.say.Say("chat.status.logged_out"), shout)
+	case d.GetProblem() == nil && s.me.GetName() == "": // there is nothing to connect with
+		part(s.say.Say("chat.status.no_account"), bar)
 	case d.GetProblem() == nil:
 		part(s.say.Say("chat.status.attending"), bar)
 	case d.GetNextTry() == 0: // it will not be otherwise
