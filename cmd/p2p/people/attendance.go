@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -35,6 +36,8 @@ type attendance struct {
 	next      time.Time
 	news      map[identity.Key]time.Time     // who is to be compared with the directory, and when
 	heeded    map[identity.Key]*rate.Limiter // how soon again
+	estranged time.Time                      // when all were last to be compared since the directory is another one
+	review    bool                           // that is to be done
 	wake      chan struct{}
 }
 
@@ -121,6 +124,9 @@ func (a *attendance) tell(e directory.Event) {
 		n.clerk.do(n.resend)
 	case directory.Lost:
 		a.note(false, problemOf(e.Err), e.NextTry)
+		if errors.Is(e.Err, directory.ErrNoPerson) {
+			a.estrange()
+		}
 		for _, k := range n.faces.blind() {
 			n.clerk.do(func(ctx context.Context) { n.looks(ctx, k) })
 		}

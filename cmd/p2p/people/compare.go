@@ -42,7 +42,9 @@ const (
 	lookAgain = 2 * time.Minute // after the directory could not answer
 	lookPause = time.Second     // between two contacts
 	heedEvery = time.Minute     // a contact who says that he has another name
-	heedBurst = 3               // times, before that counts: he may have had one when he was met, and change it then
+	// estrangeEvery is how often all are looked up at a directory that does not know this account.
+	estrangeEvery = 10 * time.Minute
+	heedBurst     = 3 // times, before that counts: he may have had one when he was met, and change it then
 )
 
 func around(d time.Duration) time.Duration { return d/2 + rand.N(d) }
@@ -235,6 +237,29 @@ func (a *attendance) heed(account identity.Key) {
 	}
 }
 
+// estrange has all contacts compared now. Directories forget nobody: one that does not know this account is another one,
+// at the address of the first, and has other people under the names that it had.
+func (a *attendance) estrange() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Since(a.estranged) < estrangeEvery {
+		return
+	}
+	a.estranged, a.review = time.Now(), true
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeReview reports whether all are to be compared now, once.
+func (a *attendance) takeReview() (now bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now, a.review = a.review, false
+	return now
+}
+
 // takeNews returns those of whom there is news and whose time has come, and when that of the next one does; zero for
 // no other.
 func (a *attendance) takeNews(now time.Time) (due []identity.Key, next time.Time) {
@@ -261,6 +286,9 @@ func (a *attendance) watch(ctx context.Context) {
 	for {
 		due, next := a.takeNews(time.Now())
 		queue = append(due, queue...)
+		if a.takeReview() {
+			round = time.Now()
+		}
 		if len(queue) == 0 && !time.Now().Before(round) {
 			queue, round = a.node.watchedContacts(), time.Now().Add(around(lookEvery))
 		}

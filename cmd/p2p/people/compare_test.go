@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -110,6 +111,40 @@ func acquaint(t *testing.T, a, b *person, nameOfA, nameOfB string) {
 	eventually(t, "he is asked", func() bool { return b.contact(nameOfA).State == asks })
 	b.answer(nameOfA, p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
 	eventually(t, "both have each other", func() bool { return a.contact(nameOfB).State == friend && b.contact(nameOfA).State == friend })
+}
+
+// The directory loses everything, and somebody is quick to take a name.
+func TestWhoHasANameAtADirectoryThatIsAnotherOneIsFoundOutAtOnce(t *testing.T) {
+	w := newTown(t)
+	before, other := w.directory, startDirectory(t)
+	var at atomic.Pointer[url.URL]
+	turn := func(to string) {
+		u, err := url.Parse(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at.Store(u)
+	}
+	turn(before)
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at.Load()) },
+	})
+	t.Cleanup(func() {
+		proxy.CloseClientConnections()
+		proxy.Close()
+	})
+	w.directory = proxy.URL
+	alice, bob := w.settle("alice"), w.settle("bob")
+	acquaint(t, alice, bob, "alice", "bob")
+	alerts := alice.listens()
+	time.Sleep(4 * time.Second) // what is compared at the start is compared by now
+	town{t, w.tracker, other}.settle("bob")
+	turn(other)
+	proxy.CloseClientConnections()
+	eventually(t, "she is warned", func() bool { return len(alerts(p2pv1.Alert_KIND_KEY_CHANGED)) > 0 })
+	if key := alice.contact("bob").ChangedKey; key == "" || key == ask(t, bob.Whoami, &p2pv1.WhoamiRequest{}).Account {
+		t.Errorf("she is warned of the key %q", key)
+	}
 }
 
 // nothingGoes reports every way to tell somebody something, in a conversation whose other side is in doubt.
