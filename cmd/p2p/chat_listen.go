@@ -145,6 +145,8 @@ func (l *listener) alert(a *p2pv1.Alert) error {
 		return l.line("listen.alert.lies", a.Name, a.Text)
 	case p2pv1.Alert_KIND_DISK_FULL:
 		return l.line("listen.alert.disk")
+	case p2pv1.Alert_KIND_DISK_AGAIN:
+		return l.line("listen.disk_again")
 	case p2pv1.Alert_KIND_REMOVED:
 		return nil
 	case p2pv1.Alert_KIND_CLOCK:

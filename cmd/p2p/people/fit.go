@@ -219,8 +219,16 @@ func (n *Node) warn(c *conversation, change chat.Change) {
 		account, _ := c.talk.Knows(p.A.Author)
 		n.alert(p2pv1.Alert_KIND_DEVICE_LIES, account, p.A.Author.Short())
 	}
-	if change.Trouble != nil {
+	n.mu.Lock()
+	was := n.full
+	n.full = change.Trouble != nil || was && !change.Recovered
+	full := n.full
+	n.mu.Unlock()
+	switch {
+	case full && !was:
 		n.alert(p2pv1.Alert_KIND_DISK_FULL, identity.Key{}, "")
+	case was && !full: // one that can be written has found room for all
+		n.alert(p2pv1.Alert_KIND_DISK_AGAIN, identity.Key{}, "")
 	}
 }
 

@@ -85,6 +85,7 @@ type Node struct {
 	typing   map[room.ID]map[identity.Key]bool
 	drafts   map[room.ID]string
 	sent     sent
+	full     bool                          // the history cannot be written
 	stale    map[room.ID]bool              // conversations of which programs are to be told, with or without marks
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
@@ -126,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 
 // reset makes n the node of nobody.
 func (n *Node) reset() {
-	n.self, n.node, n.own, n.attended, n.away = nil, nil, nil, nil, manner{}
+	n.self, n.node, n.own, n.attended, n.away, n.full = nil, nil, nil, nil, manner{}, false
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.cards = map[identity.Key]identity.Card{}
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}

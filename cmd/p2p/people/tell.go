@@ -43,6 +43,14 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 	if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
 		return err
 	}
+	n.mu.Lock()
+	full := n.full
+	n.mu.Unlock()
+	if full { // it is told when it begins, which was before
+		if err := s.Send(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_DISK_FULL}}}); err != nil {
+			return err
+		}
+	}
 	for {
 		if cursor, err = n.tellFrom(ctx, cursor, s); err != nil {
 			return failure(err)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"connectrpc.com/connect"
+
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/drive"
@@ -58,6 +60,15 @@ func TestAFullDiskTakesNoMessageAndSaysSo(t *testing.T) {
 		return true
 	})
 	t.Logf("%d messages found room", len(sent))
+	drive.Eventually(t, soon, "she is not warned", func() bool { return len(alice.alerts(p2pv1.Alert_KIND_DISK_FULL)) == 1 })
+	late, err := alice.Events(t.Context(), connect.NewRequest(&p2pv1.EventsRequest{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	if !late.Receive() || !late.Receive() || late.Msg().GetAlert().GetKind() != p2pv1.Alert_KIND_DISK_FULL {
+		t.Errorf("a program that is opened now hears %v", late.Msg())
+	}
 	told := bob.says("alice", "can you hear me?")
 	for _, m := range bob.messages("alice") {
 		if m.Id == told.Id && len(m.DeliveredTo) > 0 {
@@ -72,6 +83,7 @@ func TestAFullDiskTakesNoMessageAndSaysSo(t *testing.T) {
 		return err == nil
 	})
 	bob.hears("alice", "there is room again")
+	drive.Eventually(t, soon, "she is not told", func() bool { return len(alice.alerts(p2pv1.Alert_KIND_DISK_AGAIN)) == 1 })
 	alice.hears("bob", "can you hear me?")
 	agree(t, alice, bob)
 	want := len(sent) + 3

@@ -312,13 +312,18 @@ func (s *session) alert(a *p2pv1.Alert) {
 	switch a.GetKind() {
 	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
 		return
+	case p2pv1.Alert_KIND_DISK_AGAIN:
+		s.alerts = slices.DeleteFunc(s.alerts, func(o *p2pv1.Alert) bool { return o.GetKind() == p2pv1.Alert_KIND_DISK_FULL })
+		s.word("chat.disk.again")
+		return
 	}
 	same := func(o *p2pv1.Alert) bool {
-		return o.GetKind() == a.GetKind() && o.GetAccount() == a.GetAccount() && a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED
+		once := a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED || a.GetKind() == p2pv1.Alert_KIND_DISK_FULL
+		return once && o.GetKind() == a.GetKind() && o.GetAccount() == a.GetAccount()
 	}
 	what := s.alertText(a)
 	if at := slices.IndexFunc(s.alerts, same); at >= 0 {
-		if s.alertText(s.alerts[at]) == what { // by suspect, a moment ago
+		if s.alertText(s.alerts[at]) == what { // by suspect, or the node that began anew
 			return
 		}
 		s.alerts = slices.Delete(s.alerts, at, at+1) // it says no more than this one

@@ -260,3 +260,17 @@ func TestAKeyThatChangedIsShoutedOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestThatTheDiskWasFullGoesAwayWithTheRoom(t *testing.T) {
+	st := usual(t)
+	tell := func(kind p2pv1.Alert_Kind) {
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: kind}}})
+	}
+	tell(p2pv1.Alert_KIND_DISK_FULL)
+	tell(p2pv1.Alert_KIND_DISK_FULL) // of a stream that was opened again
+	st.shows("The history cannot be written", "1 warning")
+	tell(p2pv1.Alert_KIND_DISK_AGAIN)
+	if st.shows("the history can be written once more"); len(st.s.alerts) != 0 {
+		t.Errorf("%d alerts are left", len(st.s.alerts))
+	}
+}

@@ -564,21 +564,23 @@ const (
 	Alert_KIND_ANSWERED    Alert_Kind = 7
 	Alert_KIND_RENAMED     Alert_Kind = 8
 	Alert_KIND_REMOVED     Alert_Kind = 9
+	Alert_KIND_DISK_AGAIN  Alert_Kind = 10
 )
 
 // Enum value maps for Alert_Kind.
 var (
 	Alert_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_KEY_CHANGED",
-		2: "KIND_NEW_DEVICE",
-		3: "KIND_DEVICE_LIES",
-		4: "KIND_DISK_FULL",
-		5: "KIND_CLOCK",
-		6: "KIND_REQUEST",
-		7: "KIND_ANSWERED",
-		8: "KIND_RENAMED",
-		9: "KIND_REMOVED",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_KEY_CHANGED",
+		2:  "KIND_NEW_DEVICE",
+		3:  "KIND_DEVICE_LIES",
+		4:  "KIND_DISK_FULL",
+		5:  "KIND_CLOCK",
+		6:  "KIND_REQUEST",
+		7:  "KIND_ANSWERED",
+		8:  "KIND_RENAMED",
+		9:  "KIND_REMOVED",
+		10: "KIND_DISK_AGAIN",
 	}
 	Alert_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -591,6 +593,7 @@ var (
 		"KIND_ANSWERED":    7,
 		"KIND_RENAMED":     8,
 		"KIND_REMOVED":     9,
+		"KIND_DISK_AGAIN":  10,
 	}
 )
 
@@ -6345,14 +6348,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\x83\x03\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\x98\x03\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
-	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xca\x01\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xdf\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -6364,7 +6367,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fKIND_REQUEST\x10\x06\x12\x11\n" +
 	"\rKIND_ANSWERED\x10\a\x12\x10\n" +
 	"\fKIND_RENAMED\x10\b\x12\x10\n" +
-	"\fKIND_REMOVED\x10\t*b\n" +
+	"\fKIND_REMOVED\x10\t\x12\x13\n" +
+	"\x0fKIND_DISK_AGAIN\x10\n" +
+	"*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +
