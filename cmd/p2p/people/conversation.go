@@ -37,7 +37,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	c := &conversation{node: n, id: id, own: own, opened: make(chan struct{})}
 	defer close(c.opened)
 	o := chat.Options{
-		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell,
+		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell, Said: c.said,
 	}
 	var err error
 	if birth != nil {
@@ -139,9 +139,6 @@ func (c *conversation) welcome(device, account identity.Key) bool {
 func (c *conversation) tell(change chat.Change) {
 	if len(change.Added) > 0 || change.Recount {
 		c.node.hub.news()
-	}
-	if !c.own {
-		c.node.tellSaid(c, change.Said)
 	}
 	c.node.clerk.do(func(ctx context.Context) {
 		if <-c.opened; c.swarm != nil {

@@ -67,6 +67,17 @@ func (h *hub) tell(e *p2pv1.Event) {
 	}
 }
 
+// mention gives an event that may be lost to the listeners that are not behind.
+func (h *hub) mention(e *p2pv1.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.all {
+		if len(l.events) < backlog/64 {
+			l.events <- e // only this fills it, under the lock
+		}
+	}
+}
+
 // news says that messages have come into the history, where listeners read them: however many they are,
 // nobody falls behind.
 func (h *hub) news() {

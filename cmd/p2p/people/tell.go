@@ -224,26 +224,16 @@ func (n *Node) tellTyping(c *conversation, t chat.Typing) {
 	}}})
 }
 
-// tellSaid passes on what somebody says whose disk is slow. It is called by the goroutine of the Talk, and not by the clerk,
-// since it is worth nothing later.
-func (n *Node) tellSaid(c *conversation, all []chat.Said) {
-	if _, listeners := n.hub.watched(); listeners == 0 || len(all) == 0 {
+// said passes on what somebody says whose disk is slow. It is called by the Talk's goroutine.
+func (c *conversation) said(s chat.Said) {
+	if c.own {
 		return
 	}
-	v := n.viewer(n.ctx)
-	for i := range all {
-		s := &all[i]
-		t, err := body.ParseText(s.Body)
-		if err != nil {
-			continue // a Said is well-formed
-		}
-		m := &p2pv1.Message{
-			Id: textID(s.Event), Conversation: textID(c.id), Account: textKey(s.Account), Name: v.nameOf(s.Account), Device: textKey(s.Device),
-			Written: time.Now().UnixMilli(), Lamport: s.Lamport, Mine: s.Account == v.me,
-		}
-		v.text(m, t)
-		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Said{Said: m}})
-	}
+	n := c.node
+	n.hub.mention(&p2pv1.Event{What: &p2pv1.Event_Said{Said: &p2pv1.Message{
+		Id: textID(s.Event), Conversation: textID(c.id), Account: textKey(s.Account), Name: n.nameOf(s.Account), Device: textKey(s.Device),
+		Written: time.Now().UnixMilli(), Text: s.Text,
+	}}})
 }
 
 // marked is how many of this person's last messages are looked at when marks have changed.

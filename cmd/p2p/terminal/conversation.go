@@ -21,6 +21,7 @@ type conversation struct {
 	loaded, loading       bool
 	told                  map[int64]bool // numbers of the messages that came while this program ran
 	pending               []outgoing
+	said                  []*item              // by others, and no messages yet
 	typing                map[string]time.Time // account -> until when
 	newest                int64                // the largest number of a message that was seen here
 	unreadFrom            string               // the message above which the unread line stands
@@ -35,7 +36,6 @@ type conversation struct {
 // item is a message with its lines as they were last drawn.
 type item struct {
 	*p2pv1.Message
-	said  bool // and no message yet
 	lines []line
 	drawn layout
 }
@@ -75,18 +75,14 @@ func (c *conversation) put(m *p2pv1.Message) bool {
 		known.Message, known.lines = m, nil
 		return false
 	}
-	return c.insert(&item{Message: m})
-}
-
-// insert puts an item where it belongs, and reports whether that is in what is known here.
-func (c *conversation) insert(it *item) bool {
+	it := &item{Message: m}
 	at, _ := slices.BinarySearchFunc(c.items, it, order)
 	outside := !c.loaded || at == 0 && c.moreBefore || at == len(c.items) && c.moreAfter
 	if outside {
 		return false // it comes with its page
 	}
 	c.items = slices.Insert(c.items, at, it)
-	c.byID[it.GetId()] = it
+	c.byID[m.GetId()] = it
 	if at <= c.scroll.at && len(c.items) > 1 {
 		c.scroll.at++
 	}
@@ -158,14 +154,12 @@ func (c *conversation) markUnread(n int32) {
 	}
 }
 
-// lastItem returns the newest message that is known, or nil.
+// last returns the newest message that is known, or nil.
 func (c *conversation) lastItem() *item {
-	for _, it := range slices.Backward(c.items) {
-		if !it.said {
-			return it
-		}
+	if len(c.items) == 0 {
+		return nil
 	}
-	return nil
+	return c.items[len(c.items)-1]
 }
 
 // open shows a conversation.

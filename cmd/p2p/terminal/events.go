@@ -88,7 +88,6 @@ func (s *session) message(m *p2pv1.Message) {
 		s.askFor(unasked{}, &p2pv1.ListConversationsRequest{Where: m.GetConversation()})
 		return
 	}
-	c.unsay(m.GetId())
 	fresh := m.GetNumber() > s.since && c.byID[m.GetId()] == nil && !c.told[m.GetNumber()]
 	if c.put(m); fresh {
 		c.told[m.GetNumber()] = true

@@ -34,16 +34,21 @@ func (s *session) lines(c *conversation, at int) []line {
 	if at > 0 {
 		before = c.items[at-1]
 	}
-	if want.day = before == nil || s.day(before) != s.day(it); want.day {
-		want.today = s.now.In(s.loc).YearDay()
-	}
-	want.head = want.day || want.unread || before.GetAccount() != it.GetAccount() || before.GetNotice() != nil ||
-		time.Duration(it.GetWritten()-before.GetWritten())*time.Millisecond > together || it.GetLate()
-	want.airy = want.head && before != nil && s.height >= airyFrom
+	s.below(before, it, &want)
 	if it.lines == nil || it.drawn != want {
 		it.lines, it.drawn = s.layOut(it, want), want
 	}
 	return it.lines
+}
+
+// below fills in what the lines of a message owe to the one above, which is nil for the first.
+func (s *session) below(before, it *item, w *layout) {
+	if w.day = before == nil || s.day(before) != s.day(it); w.day {
+		w.today = s.now.In(s.loc).YearDay()
+	}
+	w.head = w.day || w.unread || before.GetAccount() != it.GetAccount() || before.GetNotice() != nil ||
+		time.Duration(it.GetWritten()-before.GetWritten())*time.Millisecond > together || it.GetLate()
+	w.airy = w.head && before != nil && s.height >= airyFrom
 }
 
 func (s *session) day(it *item) int {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"p2p/cmd/p2p/api/p2pv1"
 	"strings"
 	"sync"
 	"time"
@@ -112,6 +113,9 @@ func (p *plain) waiting() bool {
 
 // handle passes an input on, prints what is said, and does what is to be done.
 func (p *plain) handle(in any) {
+	if e, ok := in.(*p2pv1.Event); ok && e.GetSaid() != nil {
+		return // what was read out cannot go away again
+	}
 	effects := p.session.handle(time.Now(), in)
 	p.opened()
 	for _, l := range p.session.told {
@@ -132,9 +136,6 @@ func (p *plain) opened() {
 			p.print(plainly(doubt, style{role: failure}))
 		}
 		for _, it := range c.items[max(len(c.items)-10, 0):] {
-			if it.said {
-				continue
-			}
 			if it.GetId() == c.unreadFrom {
 				p.print(plainly(s.say.Say("chat.unread"), style{role: failure}))
 			}

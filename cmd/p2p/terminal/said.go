@@ -7,46 +7,57 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
-// saidTime is how long something that was said stands there without its message.
-const saidTime = 10 * time.Second
+const (
+	// saidTime is how long something that was said stands there without its message: a node gives up a commit after 10 s.
+	saidTime = 20 * time.Second
+	// saidMost is how much of that is shown in a conversation: more is no haste.
+	saidMost = 8
+)
 
 // unsaid is that time is up for something that was said.
 type unsaid struct{ conversation, id string }
 
-// said shows what somebody says whose disk has not taken it yet, as what it will be: nobody sees it
-// become a message. It counts as nothing else before.
+// said shows what somebody says whose disk has not taken it yet, below the messages, as what it will be: nobody sees it
+// become one. Nothing can be done with it, and it counts as nothing.
 func (s *session) said(m *p2pv1.Message) {
 	c := s.conversations[m.GetConversation()]
-	if c == nil || c.byID[m.GetId()] != nil {
+	if c == nil || c.byID[m.GetId()] != nil || len(c.said) >= saidMost {
 		return
 	}
-	if c.insert(&item{Message: m, said: true}) {
-		s.in(saidTime, unsaid{m.GetConversation(), m.GetId()})
-	}
+	c.said = append(c.said, &item{Message: m})
+	s.in(saidTime, unsaid{m.GetConversation(), m.GetId()})
 }
 
-// unsay takes away what was said, when its message comes, or never came.
-func (c *conversation) unsay(id string) (was *item) {
-	it := c.byID[id]
-	if it == nil || !it.said {
-		return nil
-	}
-	if at := c.index(id); at >= 0 {
-		c.items = slices.Delete(c.items, at, at+1)
-		if at < c.scroll.at {
-			c.scroll.at--
-		}
-	}
-	delete(c.byID, id)
-	c.follow()
-	return it
+// unsay takes away what was said, when its message comes or time is up, and reports whether it was there.
+func (c *conversation) unsay(id string) bool {
+	before := len(c.said)
+	c.said = slices.DeleteFunc(c.said, func(it *item) bool { return it.GetId() == id })
+	return len(c.said) < before
 }
 
 // neverCame says that something was shown that is no message, so that nobody wonders where it is.
 func (s *session) neverCame(in unsaid) {
-	if c := s.conversations[in.conversation]; c != nil {
-		if it := c.unsay(in.id); it != nil {
-			s.complain("chat.unsaid", s.nameIn(it.Message), preview(s.textOf(it.Message)))
-		}
+	c := s.conversations[in.conversation]
+	if c == nil {
+		return
 	}
+	at := slices.IndexFunc(c.said, func(it *item) bool { return it.GetId() == in.id })
+	if at < 0 {
+		return
+	}
+	it := c.said[at]
+	if c.unsay(in.id); c == s.current && c.scroll.follow {
+		s.complain("chat.unsaid", s.nameIn(it.Message), preview(s.textOf(it.Message)))
+	}
+}
+
+// saidLines returns the lines of something that was said.
+func (s *session) saidLines(c *conversation, i int) []line {
+	before := c.lastItem()
+	if i > 0 {
+		before = c.said[i-1]
+	}
+	w := layout{width: s.mainWidth(), m: s.m}
+	s.below(before, c.said[i], &w)
+	return s.layOut(c.said[i], w)
 }

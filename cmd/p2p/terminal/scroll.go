@@ -85,6 +85,14 @@ func (s *session) seen(c *conversation, height int) []visible {
 				}
 			}
 		}
+		for i := len(c.said) - 1; i >= 0; i-- {
+			lines := s.saidLines(c, i)
+			for j := len(lines) - 1; j >= 0; j-- {
+				if !add(lines[j], -1) {
+					return reversed(up)
+				}
+			}
+		}
 	}
 	skip := c.scroll.skip
 	for i := min(c.scroll.at, len(c.items)-1); i >= 0; i-- {

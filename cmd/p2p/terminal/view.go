@@ -145,7 +145,7 @@ func (s *session) listLines(a area) []line {
 		lines = plainly(s.say.Say("chat.refused", s.whyLeft(c.Conversation)), style{role: failure}).wrap(a.width, s.m)
 	case c.GetWaiting() != "" && len(c.items) == 0:
 		lines = plainly(s.say.Say("chat.waiting", clean(c.GetWaiting())), style{role: away}).wrap(a.width, s.m)
-	case c.loaded && len(c.items) == 0 && len(c.pending) == 0:
+	case c.loaded && len(c.items) == 0 && len(c.pending)+len(c.said) == 0:
 		lines = plainly(s.say.Say("chat.empty"), style{role: faint}).wrap(a.width, s.m)
 	default:
 		for _, v := range s.seen(c, a.height) {

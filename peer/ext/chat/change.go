@@ -20,7 +20,6 @@ type Change struct {
 	Recount   bool
 	Filled    []room.ID    // older events whose bodies are here now: they are to be shown, and are no news
 	Proofs    []room.Proof // devices that were found to lie: a person is to be warned
-	Said      []Said       // is shown until its events come, or some seconds have passed
 	Read      []Read
 	Typing    []Typing
 	Delivered []history.Delivery
@@ -33,7 +32,7 @@ type Change struct {
 
 // empty reports whether there is nothing to tell.
 func (c *Change) empty() bool {
-	return len(c.Added)+len(c.Filled)+len(c.Proofs)+len(c.Said)+len(c.Read)+len(c.Typing)+len(c.Delivered)+len(c.Joined)+len(c.Left) == 0 &&
+	return len(c.Added)+len(c.Filled)+len(c.Proofs)+len(c.Read)+len(c.Typing)+len(c.Delivered)+len(c.Joined)+len(c.Left) == 0 &&
 		!c.Recount && !c.Recovered && c.Trouble == nil
 }
 

@@ -20,7 +20,7 @@
 // Each member tells the others a digest of how far it knows all logs, now and then. Two who are not at one, with nothing on
 // its way, begin their session anew, within half a minute.
 //
-// // Who says something while his disk is slow has the others read its text that way too (Said), before the event is
+// Who says something while his disk is slow has the others read its text that way too (Said), before the event is
 // there; said.go says why the event has to wait.
 //
 // # Who hears what

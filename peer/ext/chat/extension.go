@@ -51,7 +51,7 @@ func (s *swarm) forget(l *link) {
 // Tick implements ext.Ticker: what found no room is tried again.
 func (s *swarm) Tick(time.Time) { s.flush() }
 
-// post has all links flushed soon. It is called by the goroutine of the Talk, and posts once
+// post has all links flushed soon. Any goroutine may call it; it posts once
 // for whatever is sent until then, so that many rooms do not fill what may be posted.
 func (s *swarm) post() {
 	if s.posted.Swap(true) {

@@ -15,7 +15,7 @@ const (
 	frameRead    = 2 // the id of the event up to which the account behind the connection has read
 	frameTyping  = 3 // 1 for begun, or still at it; 0 for ceased
 	frameClock   = 4 // digest of how far its sender knows all logs
-	frameSaid    = 5 // id and Lamport time of an event that its sender is about to commit, and its body
+	frameSaid    = 5 // id of an event that its sender is about to commit, and its text
 )
 
 // Flags of a message.

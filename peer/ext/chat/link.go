@@ -83,6 +83,9 @@ func (l *link) Handle(_ time.Time, payload []byte) error {
 	if l.known {
 		most = maxWaiting
 	}
+	if len(l.in) >= saidBehind && len(frame) > 0 && frame[0] == frameSaid {
+		return nil
+	}
 	if len(l.in) >= maxFrames || l.inSize+len(frame) > most {
 		return errFlood
 	}

@@ -1,9 +1,9 @@
 package chat
 
 import (
-	"encoding/binary"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"p2p/peer/ext"
 	"p2p/peer/ext/chat/body"
@@ -17,13 +17,20 @@ import (
 // saidAfter its text is told as typing is, signed by nobody. It is shown, and is no message: nothing is stored or
 // passed on, and it goes away by itself unless its event comes.
 
-// saidAfter is how long a commit takes before the others are told what is in it. Most take less, and cost nothing more.
-const saidAfter = 2 * time.Millisecond
+const (
+	// saidAfter is how long a commit takes before the others are told what is in it. Most take less, and cost nothing more.
+	saidAfter = 2 * time.Millisecond
+	// saidTo is how many devices may be connected for that: each of them would have twice the work with every message.
+	saidTo = 8
+	// saidMost is how many texts of a commit are told, and saidLong how many bytes one of them has at most. Whoever writes more at
+	// once does not wait for an answer.
+	saidMost = 8
+	saidLong = 4096
+	// saidBehind is how many frames may wait to be heard: behind more, a text would not be heard sooner than its event.
+	saidBehind = 64
+)
 
-// saidTo is to how many connections at most: each of them would have twice the work with every message.
-const saidTo = 8
-
-// saidAllowance is how many of these one connection may send; more are passed over.
+// saidAllowance is how many of these one device may send; more are passed over.
 var saidAllowance = ext.Allowance{Most: 64, Every: 20 * time.Millisecond}
 
 // Said is what a member says and has not committed yet. An event of that id follows soon, or never: then
@@ -32,42 +39,40 @@ type Said struct {
 	Event   room.ID
 	Account identity.Key
 	Device  identity.Key
-	Lamport uint64 // of the event: with Device, its place
-	Body    []byte // of a KindText event, well-formed
+	Text    string // Markdown, valid UTF-8, 1 to 4,096 bytes
 }
 
 func (s *Said) frame() []byte {
-	b := append([]byte{frameSaid}, s.Event[:]...)
-	b = binary.BigEndian.AppendUint64(b, s.Lamport)
-	return append(b, s.Body...)
+	return append(append([]byte{frameSaid}, s.Event[:]...), s.Text...)
 }
 
-// parseSaid reads what frame has written after its kind. The Body is b's.
+// parseSaid reads what frame has written after its kind. It keeps nothing of b.
 func parseSaid(b []byte) (Said, error) {
-	const head = len(room.ID{}) + 8
-	if len(b) <= head {
+	const head = len(room.ID{})
+	if len(b) <= head || len(b) > head+saidLong || !utf8.Valid(b[head:]) {
 		return Said{}, errFrame
 	}
-	if _, err := body.ParseText(b[head:]); err != nil {
-		return Said{}, errFrame
+	return Said{Event: room.ID(b), Text: string(b[head:])}, nil
+}
+
+// sayings returns the frames for what is said in a commit. An answer shows what it answers, which takes reading: it comes with
+// its event.
+func sayings(requests []*request) (frames [][]byte) {
+	for _, r := range requests {
+		if r.event.Kind != body.KindText || len(frames) == saidMost {
+			continue
+		}
+		if t, err := body.ParseText(r.body); err == nil && t.ReplyTo.IsZero() && len(t.Text) <= saidLong {
+			frames = append(frames, (&Said{Event: r.event.ID, Text: t.Text}).frame())
+		}
 	}
-	return Said{Event: room.ID(b), Lamport: binary.BigEndian.Uint64(b[len(room.ID{}):]), Body: b[head:]}, nil
+	return frames
 }
 
 // sayAhead has the others told what this person says, if that takes long. The function that it returns ends that: what is
 // committed follows, and must not be overtaken.
 func (t *Talk) sayAhead(n *turn) (end func()) {
-	var frames [][]byte
-	for _, r := range n.requests {
-		if r.event.Kind != body.KindText {
-			continue
-		}
-		s := Said{Event: r.event.ID, Lamport: r.event.Lamport, Body: r.body}
-		if f := s.frame(); len(f) <= ext.MaxPayload {
-			frames = append(frames, f)
-		}
-	}
-	hearers := t.hearers()
+	frames, hearers := sayings(n.requests), t.hearers()
 	if len(frames) == 0 || len(hearers) == 0 || len(hearers) > saidTo {
 		return func() {}
 	}
@@ -85,8 +90,10 @@ func sendUnless(frames [][]byte, hearers []*link) (end func()) {
 			return
 		}
 		for _, l := range hearers {
-			l.send(frames...)
-			l.swarm.post()
+			if !l.isBehind() { // else it is no haste
+				l.send(frames...)
+				l.swarm.post()
+			}
 		}
 	})
 	return func() {
@@ -97,15 +104,29 @@ func sendUnless(frames [][]byte, hearers []*link) (end func()) {
 	}
 }
 
-// hearers returns the links to whoever is to hear what is said now.
+// isBehind reports whether something waits to be sent.
+func (l *link) isBehind() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.out) > 0
+}
+
+// hearers returns the links to whoever is to hear what is said now. Other devices of this account are not: what its person has
+// said is on a disk when they show it.
 func (t *Talk) hearers() []*link {
 	var all []*link
 	for _, l := range t.links {
-		if l.session != nil && l.session.Met() && t.store.Room.Role(l.whose()) != room.Nobody {
+		if l.session != nil && l.session.Met() && t.speaks(l) {
 			all = append(all, l)
 		}
 	}
 	return all
+}
+
+// speaks reports whether the other end of a link is a device of another member.
+func (t *Talk) speaks(l *link) bool {
+	account := l.whose()
+	return account != t.o.Account && t.store.Room.Role(account) != room.Nobody && !t.store.Room.Ended(l.state.Device)
 }
 
 // said takes what a member says.
@@ -114,11 +135,13 @@ func (t *Talk) said(n *turn, l *link, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if l.session == nil || t.store == nil || !l.sayings.Take(n.now) {
+	if t.o.Said == nil || l.session == nil || t.store == nil || !l.sayings.Take(n.now) || !t.speaks(l) {
 		return nil
 	}
-	if s.Account, s.Device = l.whose(), l.state.Device; t.store.Room.Role(s.Account) != room.Nobody {
-		t.told.Said = append(t.told.Said, s)
+	if _, here := t.store.Find(s.Event); here { // by way of others
+		return nil
 	}
+	s.Account, s.Device = l.whose(), l.state.Device
+	t.o.Said(s)
 	return nil
 }

@@ -1,7 +1,9 @@
 package chat_test
 
 import (
+	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,54 +26,87 @@ func (d *device) occupy() (free func()) {
 	}
 }
 
+// write writes a text in the background.
+func (d *device) write(text body.Text) <-chan room.Event {
+	done := make(chan room.Event, 1)
+	go func() {
+		e, err := d.talk.Write(context.Background(), body.KindText, text.AppendTo(nil))
+		if err != nil {
+			d.w.t.Errorf("%s writes: %v", d.name, err)
+		}
+		done <- e
+	}()
+	return done
+}
+
 func TestWhatIsSaidIsReadWhileItsAuthorsDiskIsBusy(t *testing.T) {
 	w := newWorld(t, 1)
 	all := w.company(2, func() *simnet.Host { return nil })
 	ann, bob := all[0], all[1]
 	ann.say("before")
 	until(t, "they are at one", 5*time.Second, func() bool { return bob.lines() == "before" })
-	bob.took()
+	bob.heard()
 
 	free := ann.occupy()
-	done := make(chan room.Event, 1)
-	go func() {
-		e, err := ann.trySay("hello")
-		if err != nil {
-			t.Errorf("ann says hello: %v", err)
-		}
-		done <- e
-	}()
-	var c chat.Change
-	until(t, "it is said", 5*time.Second, func() bool { c = bob.took(); return len(c.Said) > 0 })
-	bob.must("nothing is stored", bob.lines() == "before" && len(c.Added) == 0)
+	done := ann.write(body.Text{Text: "hello"})
+	var said []chat.Said
+	until(t, "it is said", 5*time.Second, func() bool { said = bob.heard(); return len(said) > 0 })
+	bob.must("nothing is stored", bob.lines() == "before")
 	free()
 	e := <-done
-	said := c.Said[0]
-	text, err := body.ParseText(said.Body)
-	if err != nil || text.Text != "hello" || said.Event != e.ID || said.Lamport != e.Lamport || said.Account != ann.account.Key() || said.Device != ann.secret.Key() {
-		t.Errorf("%+v (%q, %v) was said, %+v written", said, text.Text, err, e)
+	if s := said[0]; s.Text != "hello" || s.Event != e.ID || s.Account != ann.account.Key() || s.Device != ann.secret.Key() {
+		t.Errorf("%+v was said, %+v written", s, e)
 	}
 	until(t, "it is there", 5*time.Second, func() bool { return bob.lines() == "before hello" })
-	bob.must("and is not said again", len(bob.took().Said) == 0)
+	bob.must("and is not said again", len(bob.heard()) == 0)
 }
 
-func TestWhoSaysMuchAheadIsPassedOverAndWhoSaysNonsenseIsSentAway(t *testing.T) {
+// talkers are two who are connected, and what one's device sends to make the other hear something.
+func talkers(w *world) (ann, bob *device, tell func(id room.ID, text string)) {
+	ann, bob = w.person("ann"), w.person("bob")
+	ann.create(room.Options{Name: "room", History: -1})
+	ann.invite(bob)
+	return ann, bob, func(id room.ID, text string) {
+		w.t.Helper()
+		w.must(w.link(bob, ann).handler.Handle(time.Now(), append(append([]byte{5}, id[:]...), text...)))
+	}
+}
+
+func TestWhoSaysMuchAtOnceIsPassedOverAndWhoSaysNonsenseIsSentAway(t *testing.T) {
 	bubble(t, func(w *world) {
-		ann, bob := w.person("ann"), w.person("bob")
-		ann.create(room.Options{Name: "room", History: -1})
-		ann.invite(bob)
-		bob.took()
-		hello := body.Text{Text: "hello"}
-		frame := hello.AppendTo(append([]byte{5}, make([]byte, 32+8)...))
-		for range 1000 {
-			w.must(w.link(bob, ann).handler.Handle(time.Now(), frame))
+		ann, bob, tell := talkers(w)
+		for range 10_000 {
+			tell(room.ID{1}, "hello")
 		}
 		w.settle()
-		if n := len(bob.took().Said); n == 0 || n > 64 || w.link(ann, bob) == nil {
+		if n := len(bob.heard()); n == 0 || n > 64 || w.link(ann, bob) == nil {
 			t.Errorf("%d were heard, connected is %v", n, w.link(ann, bob) != nil)
 		}
-		w.must(w.link(bob, ann).handler.Handle(time.Now(), frame[:41]))
+		tell(room.ID{1}, strings.Repeat("x", 5000))
 		w.settle()
 		bob.must("the connection has ended", w.link(ann, bob) == nil)
+	})
+}
+
+func TestOnlyMembersAreHeardAndOnlyBeforeTheirMessageIsThere(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, tell := talkers(w)
+		e := ann.say("hello")
+		w.settle()
+		tell(e.ID, "hello")
+		w.settle()
+		bob.must("a message is not said", len(bob.heard()) == 0)
+		tell(room.ID{1}, "hello")
+		w.settle()
+		bob.must("what is none yet is", len(bob.heard()) == 1)
+		phone := w.device("phone", bob.account)
+		phone.open(ann.talk.ID())
+		w.connect(phone, bob)
+		w.settle()
+		w.must(phone.talk.Join(context.Background(), phone.certificate()))
+		w.settle()
+		w.must(w.link(bob, phone).handler.Handle(time.Now(), append(append([]byte{5}, make([]byte, 32)...), "hello"...)))
+		w.settle()
+		bob.must("nor is what this person says elsewhere", len(bob.heard()) == 0)
 	})
 }

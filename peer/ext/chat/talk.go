@@ -41,6 +41,8 @@ type Options struct {
 	// Tell is told what happens, one Change at a time, by the goroutine of the Talk, which waits for it: it must
 	// be quick, and must not call methods that say that they wait. Nil for nobody.
 	Tell func(Change)
+	// Said is told what others say that is no event yet, as Tell is. Nil for nobody.
+	Said func(Said)
 }
 
 // Talk is one conversation on this device. Its methods may be called by any goroutine.

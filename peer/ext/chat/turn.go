@@ -13,7 +13,7 @@ import (
 )
 
 // turn is what happens between two commits: all that waits is taken, committed at once, and only then
-// answered, shown and passed on.
+// answered, shown and passed on. (What has no part in that, as typing and a Said, is told as it comes.)
 type turn struct {
 	now      time.Time
 	out      room.Outcome
@@ -218,7 +218,7 @@ func (t *Talk) obey(n *turn, first *request) {
 }
 
 // commit stores what was taken, and reports whether there is a store. Nobody hears of
-// anything before.
+// any event before.
 func (t *Talk) commit(n *turn) bool {
 	if t.store == nil {
 		return false

@@ -50,6 +50,7 @@ type device struct {
 
 	mu   sync.Mutex
 	told []chat.Change
+	said []chat.Said
 }
 
 // end is one side of a connection.
@@ -126,6 +127,11 @@ func (d *device) options() chat.Options {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.told = append(d.told, c)
+		},
+		Said: func(s chat.Said) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.said = append(d.said, s)
 		},
 	}
 }
@@ -316,6 +322,15 @@ func (d *device) lines() string {
 	return strings.Join(texts, " ")
 }
 
+// heard returns what was said since the last call.
+func (d *device) heard() []chat.Said {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.said
+	d.said = nil
+	return all
+}
+
 // took returns what was told since the last call, in one.
 func (d *device) took() (sum chat.Change) {
 	d.mu.Lock()
@@ -324,7 +339,6 @@ func (d *device) took() (sum chat.Change) {
 		sum.Added = append(sum.Added, c.Added...)
 		sum.Filled = append(sum.Filled, c.Filled...)
 		sum.Proofs = append(sum.Proofs, c.Proofs...)
-		sum.Said = append(sum.Said, c.Said...)
 		sum.Read = append(sum.Read, c.Read...)
 		sum.Typing = append(sum.Typing, c.Typing...)
 		sum.Delivered = append(sum.Delivered, c.Delivered...)

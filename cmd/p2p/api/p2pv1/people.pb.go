@@ -5694,7 +5694,7 @@ type Event_Alert struct {
 }
 
 type Event_Said struct {
-	Said *Message `protobuf:"bytes,10,opt,name=said,proto3,oneof"` // is shown, and is none yet, for its author's disk is slow: it has no number. The message of that id follows, or nothing does
+	Said *Message `protobuf:"bytes,10,opt,name=said,proto3,oneof"` // is shown, and is none yet, for its author's disk is slow: it has no number. The message of that id follows, or has come before; or there is none
 }
 
 func (*Event_Hello) isEvent_What() {}
