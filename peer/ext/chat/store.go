@@ -41,9 +41,13 @@ func (t *Talk) fail(n *turn, err error) {
 }
 
 // reopen opens the store again when it is time: it can be read when it cannot be written. Whether it can be
-// shows with the next commit.
-func (t *Talk) reopen(n *turn) {
-	if t.store != nil || n.now.Before(t.trouble.next) {
+// shows with the next commit. A person who writes, asked, has perhaps just made room, and does not wait for a minute.
+func (t *Talk) reopen(n *turn, asked bool) {
+	next := t.trouble.next
+	if asked {
+		next = next.Add(firstRetry - t.trouble.wait)
+	}
+	if t.store != nil || n.now.Before(next) {
 		return
 	}
 	store, err := t.archive.Room(context.Background(), t.id)

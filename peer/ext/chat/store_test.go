@@ -61,6 +61,27 @@ func TestNothingIsAcknowledgedWhileTheHistoryCannotBeWritten(t *testing.T) {
 	})
 }
 
+// Who reads that the disk is full makes room and tries again at once.
+func TestWhoWritesDoesNotWaitForTheNextTry(t *testing.T) {
+	bubble(t, func(w *world) {
+		bob := w.person("bob")
+		bob.create(room.Options{Name: "room", History: -1})
+		bob.alter("CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'there is no room'); END")
+		for range 10 {
+			if _, err := bob.trySay("never"); !errors.Is(err, chat.ErrStore) {
+				t.Fatalf("bob writes: %v", err)
+			}
+			w.pass(2 * time.Minute)
+		}
+		_, _ = bob.trySay("never")
+		bob.alter("DROP TRIGGER refuse")
+		w.pass(time.Second)
+		if _, err := bob.trySay("at last"); err != nil {
+			t.Errorf("a second after there was room: %v", err)
+		}
+	})
+}
+
 // must says what was to hold.
 func (d *device) must(what string, ok bool) {
 	d.w.t.Helper()

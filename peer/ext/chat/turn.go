@@ -25,7 +25,7 @@ type turn struct {
 // turn takes what waits, beginning with a request or nil.
 func (t *Talk) turn(first *request) {
 	n := &turn{now: time.Now(), heard: map[*link]bool{}}
-	t.reopen(n)
+	t.reopen(n, first != nil)
 	t.welcome(n)
 	t.hear(n)
 	t.obey(n, first)
