@@ -59,7 +59,8 @@ type link struct {
 	sayings ext.Allowance
 	check   check
 	asked   bool                       // for bodies, in this session,
-	deep    bool                       // and for more than the room gives
+	deep    bool                       // and for more than the room gives,
+	rests   bool                       // and it has answered all
 	paid    time.Time                  // when what it has asked for is paid off
 	deaf    time.Time                  // until when it is not heard, since it owes too much; zero for it is
 	until   time.Time                  // it waits for somebody to know whose it is; zero for not

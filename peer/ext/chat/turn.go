@@ -403,7 +403,7 @@ func (t *Talk) start(l *link, anew bool) {
 		l.session.Close()
 	}
 	l.trust()
-	l.answers, l.asked = nil, false
+	l.answers, l.asked, l.rests = nil, false, false
 	l.session = room.NewSession(t.store.Room, t.o.Device.Key(), t.sources.Add(1), t.bodies(l))
 	for _, m := range l.session.Hello() {
 		l.send(appendMessage(nil, m.AppendTo(nil), anew)...)

@@ -22,11 +22,12 @@ const (
 	// find an event and its body takes less than half of that.
 	answerCost = 100 * time.Microsecond
 	maxDebt    = 100 * time.Millisecond
-	// firstRest and lastRest are for how long a device that had nothing to give is not asked again, in however many sessions:
-	// twice as long each time. The body of an edit of what was deleted is nowhere, and who lacks it cannot know that. It ends
-	// with the next turn after it, and there is one every clockEvery.
+	// firstRest and lastRest are for how long a device that has answered all and had not everything is not asked again, in
+	// however many sessions: twice as long each time. The body of an edit of what was deleted is nowhere, and who lacks it cannot
+	// know that. It ends with the next turn after it, and there is one every clockEvery.
 	firstRest = 10 * time.Second
-	lastRest  = time.Hour
+	lastRest  = 10 * time.Minute
+	deepRest  = time.Hour
 )
 
 // asking is which member is being asked: one at a time, so that not all send the same.
@@ -34,7 +35,7 @@ type asking struct {
 	of    *link
 	until time.Time // he may take
 	rests map[identity.Key]rest
-	// deep is when another device of this account may be asked again for more than the room gives: once in lastRest, as
+	// deep is when another device of this account may be asked again for more than the room gives: once in deepRest, as
 	// it most often came with this one and has no more, and that may be a hundred thousand questions.
 	deep map[identity.Key]time.Time
 }
@@ -91,17 +92,24 @@ func (t *Talk) askOf(n *turn, l *link) bool {
 	}
 	asks := l.session.Ask(func() (room.Position, bool) { return t.mayHave(l) })
 	if len(asks) == 0 {
+		if l.asked && !l.rests && !l.session.Asking() {
+			t.restOf(n, l)
+		}
 		return false
 	}
-	if !l.asked {
-		l.asked, t.asking.rests[device] = true, t.asking.rests[device].longer(n.now)
-		if l.deep {
-			t.asking.deep[device] = n.now.Add(lastRest)
-		}
-	}
+	l.asked, l.rests = true, false
 	t.asking.of, t.asking.until = l, n.now.Add(askWait)
 	l.say(asks)
 	return true
+}
+
+// restOf lets a device be that has answered all that it was asked.
+func (t *Talk) restOf(n *turn, l *link) {
+	device := l.state.Device
+	l.rests, t.asking.rests[device] = true, t.asking.rests[device].longer(n.now)
+	if l.deep {
+		t.asking.deep[device] = n.now.Add(deepRest)
+	}
 }
 
 // mayHave returns from where on this person may have bodies from the other end of a link: all that another device of his own has,
