@@ -30,8 +30,10 @@ func newDialer() *dialer {
 const (
 	// maxAddresses is how many addresses of a host are tried, and how many are remembered.
 	maxAddresses = 8
-	// patience is how long one may take to answer while there are others.
-	patience = time.Second
+	// patience is how long one may take to answer while there are others; longer where it is, for on a slow line, or when a
+	// packet is lost, it is there all the same.
+	patience   = time.Second
+	patienceAt = 4 * time.Second
 )
 
 // DialContext is for an http.Transport.
@@ -47,9 +49,16 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (conn
 	if err != nil {
 		return nil, err
 	}
-	all = d.order(all)
+	all, at := d.order(all)
 	for i, a := range all {
-		if conn, err = d.try(ctx, network, net.JoinHostPort(a.String(), port), i == len(all)-1); err == nil {
+		wait := patience
+		switch {
+		case i == len(all)-1:
+			wait = 0
+		case a == at:
+			wait = patienceAt
+		}
+		if conn, err = d.try(ctx, network, net.JoinHostPort(a.String(), port), wait); err == nil {
 			d.mu.Lock()
 			d.at = a
 			d.mu.Unlock()
@@ -59,17 +68,18 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (conn
 	return nil, err
 }
 
-func (d *dialer) try(ctx context.Context, network, address string, last bool) (net.Conn, error) {
-	if !last {
+// try dials, for so long at most, if that is not zero.
+func (d *dialer) try(ctx context.Context, network, address string, wait time.Duration) (net.Conn, error) {
+	if wait > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, wait)
 		defer cancel()
 	}
 	return d.dial(ctx, network, address)
 }
 
-// order returns addresses in the order in which to try them.
-func (d *dialer) order(all []netip.Addr) []netip.Addr {
+// order returns addresses in the order in which to try them, and the one where it is.
+func (d *dialer) order(all []netip.Addr) (ordered []netip.Addr, at netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	rank := func(a netip.Addr) int {
@@ -79,7 +89,7 @@ func (d *dialer) order(all []netip.Addr) []netip.Addr {
 		return d.left[a]
 	}
 	slices.SortStableFunc(all, func(a, b netip.Addr) int { return cmp.Compare(rank(a), rank(b)) })
-	return all[:min(len(all), maxAddresses)]
+	return all[:min(len(all), maxAddresses)], d.at
 }
 
 // leave says that the node is of no use at which it is: the next connection is to another, if there is one.

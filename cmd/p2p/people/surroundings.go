@@ -14,6 +14,8 @@ import (
 type surroundings struct {
 	addrs map[netip.Addr]bool // that it has; nil before the first look
 	last  moment
+	owes  bool          // it has moved, and nobody was told
+	until time.Duration // as ran; before, that waits
 }
 
 // moment is one on all clocks of a machine.
@@ -63,13 +65,28 @@ func (s *surroundings) pass(now moment) (slept, set time.Duration) {
 }
 
 // moved takes in which addresses the machine has, and reports whether one of them is new. That some are gone is no
-// news: a network that comes back may be the one that it was, with all connections.
+// news: a network that comes back may be the one that it was, with all connections. Nor are addresses for the next
+// cable alone: each container and virtual machine that is started brings one.
 func (s *surroundings) moved(addrs map[netip.Addr]bool) (moved bool) {
 	for a := range addrs {
-		moved = moved || s.addrs != nil && !s.addrs[a]
+		moved = moved || s.addrs != nil && !s.addrs[a] && !a.IsLinkLocalUnicast() && !a.IsLoopback()
 	}
 	s.addrs = addrs
 	return moved
+}
+
+// moveEvery is how often new addresses make all be done anew that follows from them, at most: what comes and goes all the
+// time must not become a storm.
+const moveEvery = 30 * time.Second
+
+// moves takes in that the machine has slept, or has moved, and reports whether what follows from that is to be done now.
+func (s *surroundings) moves(slept, moved bool) bool {
+	s.owes = s.owes || slept || moved
+	if !s.owes || !slept && s.last.ran < s.until {
+		return false
+	}
+	s.owes, s.until = false, s.last.ran+moveEvery
+	return true
 }
 
 // ownAddrs returns all addresses of this machine, nil if it does not say.
@@ -87,8 +104,8 @@ func ownAddrs() map[netip.Addr]bool {
 	return all
 }
 
-// lookEach is after how many beats the Node looks for new addresses. Machines that come back to one network together
-// do so at moments of their own, so that they do not fall upon the directory all at once.
+// lookEach is after how many beats the Node looks for new addresses. Machines that come back to one network together look at
+// moments of their own, for their nodes began at different ones, and do not fall upon the directory all at once.
 const lookEach = 3
 
 // surroundedBy takes in what has become of the machine since the last beat.
@@ -103,7 +120,7 @@ func (n *Node) surroundedBy(s *surroundings, count int) {
 			moved = s.moved(addrs)
 		}
 	}
-	if slept > 0 || moved {
+	if s.moves(slept > 0, moved) {
 		n.log.Info("on another network, or awake again", zap.Bool("network", moved), zap.Duration("slept", slept))
 		n.moveTo(s.addrs)
 	}

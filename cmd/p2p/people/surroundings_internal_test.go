@@ -59,9 +59,39 @@ func TestOnlyANewAddressIsAnotherNetwork(t *testing.T) {
 		{set("127.0.0.1", "198.51.100.7"), true},
 		{set("127.0.0.1", "198.51.100.7", "2001:db8::1"), true},
 		{set("127.0.0.1", "2001:db8::1"), false},
+		{set("127.0.0.1", "2001:db8::1", "fe80::1"), false}, // a container was started
 	} {
 		if got := s.moved(c.addrs); got != c.want {
 			t.Errorf("with %v: %v", c.addrs, got)
 		}
+	}
+}
+
+func TestWhoMovesAllTheTimeCallsNoStorm(t *testing.T) {
+	var s surroundings
+	did := 0
+	step := func(slept, moved bool) bool {
+		s.last.ran += time.Second
+		return s.moves(slept, moved)
+	}
+	if !step(false, true) {
+		t.Error("the first move is not taken in")
+	}
+	for range 300 {
+		if step(false, true) {
+			did++
+		}
+	}
+	if did != 10 {
+		t.Errorf("in five minutes of moving it is done %d times", did)
+	}
+	step(false, true)
+	for did = 0; did < 60 && !step(false, false); did++ {
+	}
+	if did == 60 {
+		t.Error("the last move is never taken in")
+	}
+	if !step(true, false) {
+		t.Error("who wakes up waits")
 	}
 }
