@@ -67,7 +67,7 @@ func order(a, b *item) int {
 // put takes in a message that is new, or an old one as it is now. It reports whether it was added.
 func (c *conversation) put(m *p2pv1.Message) bool {
 	c.newest = max(c.newest, m.GetNumber())
-	c.unsay(m.GetId())
+	c.unsay(m)
 	if known := c.byID[m.GetId()]; known != nil {
 		if m.GetTransfer() == nil && known.GetTransfer() != nil {
 			m.Transfer = known.Transfer
@@ -111,7 +111,7 @@ func (c *conversation) extend(page []*p2pv1.Message, before bool) {
 	fresh := make([]*item, 0, len(page))
 	for _, m := range page {
 		c.newest = max(c.newest, m.GetNumber())
-		c.unsay(m.GetId())
+		c.unsay(m)
 		if c.byID[m.GetId()] == nil {
 			it := &item{Message: m}
 			c.byID[m.GetId()] = it

@@ -28,11 +28,12 @@ func (s *session) said(m *p2pv1.Message) {
 	s.in(saidTime, unsaid{m.GetConversation(), m.GetId()})
 }
 
-// unsay takes away what was said, when its message comes or time is up, and reports whether it was there.
-func (c *conversation) unsay(id string) bool {
-	before := len(c.said)
-	c.said = slices.DeleteFunc(c.said, func(it *item) bool { return it.GetId() == id })
-	return len(c.said) < before
+// unsay takes away what was said when its message comes. That has another id when the node of its author was killed, and
+// its text was sent anew.
+func (c *conversation) unsay(m *p2pv1.Message) {
+	c.said = slices.DeleteFunc(c.said, func(it *item) bool {
+		return it.GetId() == m.GetId() || it.GetAccount() == m.GetAccount() && it.GetText() == m.GetText()
+	})
 }
 
 // neverCame says that something was shown that is no message, so that nobody wonders where it is.
@@ -46,7 +47,7 @@ func (s *session) neverCame(in unsaid) {
 		return
 	}
 	it := c.said[at]
-	if c.unsay(in.id); c == s.current && c.scroll.follow {
+	if c.said = slices.Delete(c.said, at, at+1); c == s.current && c.scroll.follow {
 		s.complain("chat.unsaid", s.nameIn(it.Message), preview(s.textOf(it.Message)))
 	}
 }

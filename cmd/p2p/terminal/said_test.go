@@ -46,6 +46,11 @@ func TestWhatIsSaidIsShownAndIsAMessageOnlyWhenThatComes(t *testing.T) {
 	if st.shows("quite new"); len(st.s.current.said) != 0 {
 		t.Error("it is shown twice")
 	}
+	again := proto.CloneOf(st.say("lost", "the node dies"))
+	again.Id = "sent anew"
+	if st.becomes(again); len(st.s.current.said) != 0 {
+		t.Error("what was sent anew is shown twice")
+	}
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Said{Said: said}}) // late
 	if len(st.s.current.said) != 0 {
 		t.Error("it is said when it is a message")
