@@ -1,6 +1,7 @@
 package robust
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,24 @@ func fill(t *testing.T, disk string) string {
 		err = nil
 	}
 	return name
+}
+
+// warnsLate sees to it that a program that is opened now is told what others were told before.
+func (p *person) warnsLate(kind p2pv1.Alert_Kind) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), soon)
+	defer cancel()
+	late, err := p.Events(ctx, connect.NewRequest(&p2pv1.EventsRequest{}))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer late.Close()
+	for late.Receive() {
+		if late.Msg().GetAlert().GetKind() == kind {
+			return
+		}
+	}
+	p.t.Errorf("a program that is opened now is not told of %v: %v", kind, late.Err())
 }
 
 // TestAFullDiskTakesNoMessageAndSaysSo fills the disk of somebody who writes and is written to. A message is sent or it is not:
@@ -61,14 +80,7 @@ func TestAFullDiskTakesNoMessageAndSaysSo(t *testing.T) {
 	})
 	t.Logf("%d messages found room", len(sent))
 	drive.Eventually(t, soon, "she is not warned", func() bool { return len(alice.alerts(p2pv1.Alert_KIND_DISK_FULL)) == 1 })
-	late, err := alice.Events(t.Context(), connect.NewRequest(&p2pv1.EventsRequest{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer late.Close()
-	if !late.Receive() || !late.Receive() || late.Msg().GetAlert().GetKind() != p2pv1.Alert_KIND_DISK_FULL {
-		t.Errorf("a program that is opened now hears %v", late.Msg())
-	}
+	alice.warnsLate(p2pv1.Alert_KIND_DISK_FULL)
 	told := bob.says("alice", "can you hear me?")
 	for _, m := range bob.messages("alice") {
 		if m.Id == told.Id && len(m.DeliveredTo) > 0 {
