@@ -251,7 +251,8 @@ func (s *session) sendPending(c *conversation) {
 	if p.after == 0 {
 		p.after = max(c.newest, c.GetLast().GetNumber())
 	}
-	p.sending = true
+	p.sending, p.since = true, s.now
+	s.startTicking()
 	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key, Despite: p.despite})
 }
 

@@ -47,6 +47,7 @@ type outgoing struct {
 	despite            []string // members in doubt who are to get it all the same
 	after              int64    // number of the last message when it was sent first
 	sending            bool
+	since              time.Time // of sending
 	// doubt is that the node went away before it answered: one that is started again does not know the key any more, so
 	// the history is looked into (asking) before the message is sent again.
 	doubt, asking bool

@@ -274,6 +274,9 @@ func (s *session) eta(t *p2pv1.Transfer) string {
 	return s.duration(time.Duration(t.GetEtaSeconds()) * time.Second)
 }
 
+// slowSend is how long a node may take to answer before the person is told that it is that which takes so long.
+const slowSend = 3 * time.Second
+
 // pendingLines shows a message that the node has not confirmed.
 func (s *session) pendingLines(o outgoing) []line {
 	width := s.mainWidth()
@@ -282,9 +285,12 @@ func (s *session) pendingLines(o outgoing) []line {
 	for _, l := range renderMarkdown(o.text, width-len(indent), s.m) {
 		lines = append(lines, append(line{{indent, style{}}}, l.with(func(x *style) { x.role = faint })...))
 	}
-	word := "chat.pending.sending"
-	if !s.linked {
-		word = "chat.pending.waits"
+	word := s.say.Say("chat.pending.sending")
+	switch silent := s.now.Sub(o.since).Truncate(time.Second); {
+	case !s.linked:
+		word = s.say.Say("chat.pending.waits")
+	case o.sending && silent >= slowSend:
+		word = s.say.Say("chat.pending.slow", s.duration(silent))
 	}
-	return append(lines, plainly(indent+"… "+s.say.Say(word), st).cut(width, s.m))
+	return append(lines, plainly(indent+"… "+word, st).cut(width, s.m))
 }

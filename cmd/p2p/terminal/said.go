@@ -25,6 +25,7 @@ func (s *session) said(m *p2pv1.Message) {
 		return
 	}
 	c.said = append(c.said, &item{Message: m})
+	delete(c.typing, m.GetAccount())
 	s.in(saidTime, unsaid{m.GetConversation(), m.GetId()})
 }
 

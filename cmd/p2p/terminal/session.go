@@ -229,8 +229,9 @@ func (s *session) restarting() {
 
 // counting reports whether something on the screen counts down.
 func (s *session) counting() bool {
-	d := s.me.GetDirectory()
-	return !s.linked && s.lostErr != nil || d.GetNextTry() != 0 && !d.GetConnected()
+	d, c := s.me.GetDirectory(), s.current
+	sending := c != nil && len(c.pending) > 0 && c.pending[0].sending
+	return !s.linked && s.lostErr != nil || d.GetNextTry() != 0 && !d.GetConnected() || sending
 }
 
 func (s *session) startTicking() {

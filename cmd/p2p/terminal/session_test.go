@@ -153,6 +153,21 @@ func TestAMessageWhoseAnswerWasLostIsLookedForBeforeItIsSentAgain(t *testing.T) 
 	}
 }
 
+func TestWhoWaitsForANodeThatDoesNotAnswerIsToldSo(t *testing.T) {
+	st := usual(t).keys("'hello")
+	ticks := false
+	for _, e := range st.s.handle(st.now, key{name: "enter"}) { // and nobody answers
+		a, later := e.(after)
+		ticks = ticks || later && a.in == any(tick{})
+	}
+	if st.shows("… sending"); !ticks {
+		t.Error("the screen stands still")
+	}
+	st.now = st.now.Add(7 * time.Second)
+	st.s.handle(st.now, tick{})
+	st.shows("… sending; the node has not answered for 7s")
+}
+
 func TestAMessageThatReachedNobodyIsSentAgainAtOnce(t *testing.T) {
 	st := usual(t)
 	st.s.current.pending = []outgoing{{key: "k1", text: "once", sending: true}}
