@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
@@ -615,6 +617,28 @@ func TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce(t *testing.T) {
 		k.open(ann.room.ID())
 		count("common", n)
 		must(t, history.Intact(k.Archive))
+	})
+}
+
+func TestWhoWritesAllTheTimeHasTextsTakenIntoTheIndexAFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann, k := begun(t, 12, history.Options{})
+		const most = 300
+		missing, top := history.IndexFrom(k.Archive, most), int64(0)
+		for range 1250 {
+			k.take(ann.say("something"))
+			top = max(top, missing())
+			time.Sleep(5 * time.Millisecond)
+		}
+		if top < most+100 || top > 2*most+100 {
+			t.Errorf("%d texts were missing at most", top)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := missing(); n != 0 {
+			t.Errorf("%d are missing in the end", n)
+		}
+		k.shut()
 	})
 }
 

@@ -77,6 +77,13 @@ func Multiply(a *Archive, n int, text func(i int) string) error {
 // Behind reports whether the next search has texts to take into the index first.
 func Behind(a *Archive) bool { return a.index.upto.Load() < a.index.newest.Load() }
 
+// IndexFrom has texts taken into the index while others come when there are so many, and returns what tells how many there
+// are. It is called before there are any.
+func IndexFrom(a *Archive, most int64) (missing func() int64) {
+	a.index.most = most
+	return func() int64 { return a.index.newest.Load() - a.index.upto.Load() }
+}
+
 // WaitsForDisk reports whether the last transaction did.
 func WaitsForDisk(a *Archive) bool {
 	a.write.mu.Lock()

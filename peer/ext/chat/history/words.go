@@ -34,10 +34,13 @@ type wordIndex struct {
 	// Of the table. All texts up to the event numbered upto are in it, which changes within transactions alone; the last
 	// one that there is belongs to the event numbered newest.
 	upto, newest atomic.Int64
+	most         int64 // indexMost
 	lull
 
 	build sync.Mutex // of one build
 	mu    sync.Mutex
+	taken time.Time // when texts were last taken in by the goroutine
+	wrote time.Time // when the last one came
 	ready bool
 	// building is set while events are read: what comes meanwhile is all kept in queue.
 	building bool
@@ -53,7 +56,7 @@ const memoryWords = "CREATE VIRTUAL TABLE words USING fts5(text, room, content='
 const memoryVocabulary = "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, instance)"
 
 func (a *Archive) openWords() (*wordIndex, error) {
-	x := &wordIndex{archive: a}
+	x := &wordIndex{archive: a, most: indexMost}
 	if a.box.plain() {
 		return x, x.follow()
 	}
@@ -84,25 +87,37 @@ func (x *wordIndex) follow() error {
 	return nil
 }
 
-// When the table is brought up to date: after indexPause without new texts, since it takes as long as what it waits for, or
-// after indexMost of them, as whoever searches then has to wait for it.
+// When the table is brought up to date: after indexPause without new texts, since it takes as long as what it waits for. When
+// there are indexMost of them a few are taken in once in that time, though more come; and all when there are twice as many,
+// as whoever searches then has to wait for it.
 const (
 	indexPause = time.Second
 	indexMost  = 32_768
 )
 
-// catchUp takes in what there is.
+// catchUp takes in what there is; a few only while somebody writes.
 func (x *wordIndex) catchUp() {
 	for more := true; more && !x.stopping(); {
 		var err error
 		if more, err = x.take(takeAtOnce); err != nil {
 			return // a search tries it again, and tells
 		}
+		x.mu.Lock()
+		x.taken = time.Now()
+		more = more && (x.taken.Sub(x.wrote) >= indexPause || x.isDue())
+		x.mu.Unlock()
 	}
 }
 
+// isDue reports whether texts are to be taken in though more come. The caller holds mu.
+func (x *wordIndex) isDue() bool {
+	n := x.newest.Load() - x.upto.Load()
+	return n >= 2*x.most || n >= x.most && time.Since(x.taken) >= indexPause
+}
+
 // takeAtOnce is how many texts the table takes in at a time: a message that is written meanwhile waits for that, a
-// millisecond or two. A search, for which somebody waits, takes more.
+// millisecond or two, and one in twenty times for some tens, when the table merges what it has. A search, for which somebody
+// waits, takes more.
 const takeAtOnce = 64
 
 // take takes the next texts into the table, n at most, and reports whether there may be more.
@@ -193,10 +208,9 @@ func (x *wordIndex) commit(changes []wordChange) {
 		for i := range changes {
 			x.newest.Store(max(x.newest.Load(), changes[i].n))
 		}
-		if x.newest.Load()-x.upto.Load() >= indexMost {
+		x.wrote = time.Now()
+		if x.later(); x.isDue() {
 			x.poke()
-		} else {
-			x.later()
 		}
 		return
 	}
