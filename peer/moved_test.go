@@ -10,13 +10,20 @@ import (
 	"p2p/peer/simnet"
 )
 
+// meeting is two who have been in a room for a while; b dialled.
+func meeting(t *testing.T) (w *world, a, b *person) {
+	t.Helper()
+	w = newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+	a, b = w.person(1), w.person(2)
+	a.gather(t, peer.Room{Admit: admits(t, 2), AnswerOnly: true})
+	b.gather(t, peer.Room{Admit: admits(t, 1), Peers: []netip.AddrPort{a.Addr()}})
+	time.Sleep(2 * time.Minute)
+	return w, a, b
+}
+
 func TestWhoHasMovedCallsAtOnceWhomHeCouldNotReach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
-		a, b := w.person(1), w.person(2)
-		a.gather(t, peer.Room{Admit: admits(t, 2), AnswerOnly: true})
-		b.gather(t, peer.Room{Admit: admits(t, 1), Peers: []netip.AddrPort{a.Addr()}})
-		time.Sleep(2 * time.Minute)
+		w, a, b := meeting(t)
 		w.net.Partition(a.host.Addr(), b.host.Addr())
 		time.Sleep(10 * time.Minute)
 		w.net.Heal(a.host.Addr(), b.host.Addr())
@@ -32,11 +39,7 @@ func TestWhoHasMovedCallsAtOnceWhomHeCouldNotReach(t *testing.T) {
 // that would take 15 s, and as long again.
 func TestAConnectionFromAnAddressThatIsGoneIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
-		a, b := w.person(1), w.person(2)
-		a.gather(t, peer.Room{Admit: admits(t, 2), AnswerOnly: true})
-		b.gather(t, peer.Room{Admit: admits(t, 1), Peers: []netip.AddrPort{a.Addr()}})
-		time.Sleep(2 * time.Minute)
+		_, _, b := meeting(t)
 		first := b.room.Stats().Guests
 		b.Moved(func(netip.Addr) bool { return true })
 		time.Sleep(time.Second)
@@ -61,6 +64,11 @@ func TestADownloadGoesOnFromAnotherAddress(t *testing.T) {
 		dir := t.TempDir()
 		sw := add(t, leecher, s, dir, false, seeder.Addr())
 		time.Sleep(2 * time.Second)
+		leecher.Moved(func(netip.Addr) bool { return false })
+		time.Sleep(time.Second)
+		if n := sw.Stats().Connected; n != 1 {
+			t.Errorf("a second after it has moved it is connected with %d", n)
+		}
 		w.net.Partition(h.Addr(), seeder.Addr().Addr()) // what the old connection is worth
 		time.Sleep(5 * time.Second)
 		if n := sw.Stats().Connected; n != 1 {

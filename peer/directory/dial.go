@@ -17,14 +17,13 @@ type dialer struct {
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 
-	mu    sync.Mutex
-	at    netip.Addr         // where it is; zero for nowhere
-	left  map[netip.Addr]int // when it went away from there: the one from which it did so last is tried last
-	turns int
+	mu   sync.Mutex
+	at   netip.Addr   // where it is; zero for nowhere
+	left []netip.Addr // from where it went away, the last one last: so they are tried
 }
 
 func newDialer() *dialer {
-	return &dialer{lookup: net.DefaultResolver.LookupNetIP, dial: new(net.Dialer).DialContext, left: make(map[netip.Addr]int)}
+	return &dialer{lookup: net.DefaultResolver.LookupNetIP, dial: new(net.Dialer).DialContext}
 }
 
 const (
@@ -84,9 +83,9 @@ func (d *dialer) order(all []netip.Addr) (ordered []netip.Addr, at netip.Addr) {
 	defer d.mu.Unlock()
 	rank := func(a netip.Addr) int {
 		if a == d.at {
-			return -1
+			return -2
 		}
-		return d.left[a]
+		return slices.Index(d.left, a)
 	}
 	slices.SortStableFunc(all, func(a, b netip.Addr) int { return cmp.Compare(rank(a), rank(b)) })
 	return all[:min(len(all), maxAddresses)], d.at
@@ -99,9 +98,6 @@ func (d *dialer) leave() {
 	if !d.at.IsValid() {
 		return
 	}
-	if len(d.left) >= maxAddresses {
-		clear(d.left)
-	}
-	d.turns++
-	d.left[d.at], d.at = d.turns, netip.Addr{}
+	d.left = append(slices.DeleteFunc(d.left, func(a netip.Addr) bool { return a == d.at }), d.at)
+	d.left, d.at = d.left[max(0, len(d.left)-maxAddresses):], netip.Addr{}
 }

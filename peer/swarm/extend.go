@@ -12,8 +12,8 @@ import (
 	"p2p/piece"
 )
 
-// Expel ends the connection of a peer that broke a rule which the Core does not
-// know.
+// Expel ends the connection of a peer, for a reason which the Core does not know:
+// it broke a rule, or this machine has moved.
 func (c *Core) Expel(now time.Time, key piece.PeerKey, why error) {
 	if m := c.peers[key]; m != nil {
 		c.drop(now, m, why)

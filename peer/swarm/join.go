@@ -171,6 +171,8 @@ func (c *Core) remove(now time.Time, m *member, why error) {
 // shelve notes in the book when m is to be dialled again.
 func (c *Core) shelve(now time.Time, m *member, why error) {
 	switch {
+	case errors.Is(why, errMoved):
+		c.book.lost(now, &m.party)
 	case c.queue.Done() && m.PeerHas().Full(), errors.Is(why, ErrDuplicate):
 		c.book.rest(now, m.home, retryMax)
 	case errors.Is(why, ErrIdle):

@@ -210,12 +210,10 @@ const proven = time.Minute
 // shelve notes in the book when the peer of a connection that is over is to be dialled
 // again. why is nil when the peer ended it.
 func (l *Lobby) shelve(now time.Time, g *guest, why error) {
-	for _, a := range g.others {
-		l.book.rest(now, a, 0) // it may be there now
-	}
+	l.book.release(now, &g.party)
 	switch {
 	case errors.Is(why, errMoved):
-		l.book.rest(now, g.home, 0)
+		l.book.lost(now, &g.party)
 	case errors.Is(why, ErrDuplicate), errors.Is(why, errNoExtensions):
 		l.book.rest(now, g.home, retryMax)
 	case errors.Is(why, ErrNotAdmitted): // who is invited again is dialled again

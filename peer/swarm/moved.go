@@ -3,8 +3,10 @@ package swarm
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -29,10 +31,9 @@ func (l *Lobby) Moved(has func(netip.Addr) bool) {
 func (l *Loop) Moved(has func(netip.Addr) bool) {
 	l.mail.put(func(_ context.Context, now time.Time) {
 		l.core.book.revive(now)
-		for key, m := range l.links {
-			if m.from.IsValid() && !has(m.from) {
-				m.Close(errMoved)
-				l.gone(now, key, errMoved)
+		for _, key := range slices.Sorted(maps.Keys(l.links)) {
+			if m := l.links[key]; m.from.IsValid() && !has(m.from) {
+				l.core.Expel(now, key, errMoved)
 			}
 		}
 		l.core.dial(now)
@@ -46,6 +47,19 @@ func (b *book) revive(now time.Time) {
 			e.fails = min(e.fails, 2) // who failed least is still dialled first
 			e.next = now
 		}
+	}
+}
+
+// lost has a peer dialled at once whose connection this machine has left behind, wherever it answered.
+func (b *book) lost(now time.Time, p *party) {
+	b.rest(now, p.home, 0)
+	b.release(now, p)
+}
+
+// release has the other addresses of a peer dialled again that is not connected any more: it may be there now.
+func (b *book) release(now time.Time, p *party) {
+	for _, a := range p.others {
+		b.rest(now, a, 0)
 	}
 }
 

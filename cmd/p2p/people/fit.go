@@ -221,13 +221,13 @@ func (n *Node) warn(c *conversation, change chat.Change) {
 	}
 	n.mu.Lock()
 	was := n.full
-	n.full = change.Trouble != nil || was && !change.Recovered
+	n.full = change.Trouble != nil || was && len(change.Added)+len(change.Filled) == 0 // wherever something was written, there is room
 	full := n.full
 	n.mu.Unlock()
 	switch {
 	case full && !was:
 		n.alert(p2pv1.Alert_KIND_DISK_FULL, identity.Key{}, "")
-	case was && !full: // one that can be written has found room for all
+	case was && !full:
 		n.alert(p2pv1.Alert_KIND_DISK_AGAIN, identity.Key{}, "")
 	}
 }
@@ -299,7 +299,7 @@ func (n *Node) looks(_ context.Context, account identity.Key) {
 func (n *Node) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	var here surroundings
+	here := surroundings{began: time.Now()}
 	for count := 0; ; count++ {
 		select {
 		case <-ctx.Done():

@@ -73,7 +73,7 @@ func (h *hub) mention(e *p2pv1.Event) {
 	defer h.mu.Unlock()
 	for l := range h.all {
 		if len(l.events) < backlog/64 {
-			l.events <- e // only this fills it, under the lock
+			l.events <- e // there is room, for who fills it holds the lock
 		}
 	}
 }

@@ -59,7 +59,6 @@ type Node struct {
 	archive *history.Archive
 	hub     hub
 	clerk   clerk
-	began   time.Time
 	ctx     context.Context // ends with the Node
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
@@ -108,7 +107,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}
-	n := &Node{opt: o, log: o.Log, began: time.Now(), done: make(chan struct{}), known: newCertificates(), faces: newFaces(), label: o.Label}
+	n := &Node{opt: o, log: o.Log, done: make(chan struct{}), known: newCertificates(), faces: newFaces(), label: o.Label}
 	n.files = newExchange(n)
 	var err error
 	n.archive, err = history.Open(filepath.Join(o.Dir, "history"), history.Options{Read: chat.Summarize, Passphrase: o.Passphrase})

@@ -12,6 +12,7 @@ import (
 
 // surroundings is what beat knows of the machine: where it is, and how its clocks go.
 type surroundings struct {
+	began time.Time           // any moment before the first look
 	addrs map[netip.Addr]bool // that it has; nil before the first look
 	last  moment
 	owes  bool          // it has moved, and nobody was told
@@ -110,7 +111,7 @@ const lookEach = 3
 
 // surroundedBy takes in what has become of the machine since the last beat.
 func (n *Node) surroundedBy(s *surroundings, count int) {
-	slept, set := s.pass(now(n.began))
+	slept, set := s.pass(now(s.began))
 	if set != 0 {
 		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: set.Milliseconds()}}})
 	}

@@ -237,7 +237,7 @@ func (s *session) doubted(c *conversation) bool {
 // sendPending sends the oldest message that waits; the next one goes when it is confirmed, so that
 // they arrive in the order in which they were written.
 func (s *session) sendPending(c *conversation) {
-	if len(c.pending) == 0 || c.pending[0].sending || !s.linked {
+	if len(c.pending) == 0 || c.pending[0].sending() || !s.linked {
 		return
 	}
 	p := &c.pending[0]
@@ -251,7 +251,7 @@ func (s *session) sendPending(c *conversation) {
 	if p.after == 0 {
 		p.after = max(c.newest, c.GetLast().GetNumber())
 	}
-	p.sending, p.since = true, s.now
+	p.began = s.now
 	s.startTicking()
 	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key, Despite: p.despite})
 }
@@ -259,7 +259,7 @@ func (s *session) sendPending(c *conversation) {
 // confirm notes that the node has a message. Which one of those that wait it was is
 // known by its text: one is on its way at a time.
 func (c *conversation) confirm(m *p2pv1.Message) {
-	if len(c.pending) > 0 && c.pending[0].sending && c.pending[0].text == m.GetText() {
+	if len(c.pending) > 0 && c.pending[0].sending() && c.pending[0].text == m.GetText() {
 		c.pending = c.pending[1:]
 	}
 }
@@ -288,7 +288,7 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 	if c == nil || len(c.pending) == 0 || c.pending[0].key != q.GetKey() {
 		return
 	}
-	c.pending[0].sending = false
+	c.pending[0].began = time.Time{}
 	if unreachable(err) {
 		c.pending[0].doubt = c.pending[0].doubt || !gone(err)
 		s.in(time.Second, retry{c.GetId()})

@@ -44,14 +44,16 @@ type item struct {
 // until the node says what became of it.
 type outgoing struct {
 	key, text, replyTo string
-	despite            []string // members in doubt who are to get it all the same
-	after              int64    // number of the last message when it was sent first
-	sending            bool
-	since              time.Time // of sending
+	despite            []string  // members in doubt who are to get it all the same
+	after              int64     // number of the last message when it was sent first
+	began              time.Time // to be sent, zero while it is not on its way
 	// doubt is that the node went away before it answered: one that is started again does not know the key any more, so
 	// the history is looked into (asking) before the message is sent again.
 	doubt, asking bool
 }
+
+// sending reports whether the node was given it and has not answered.
+func (o *outgoing) sending() bool { return !o.began.IsZero() }
 
 func newConversation(c *p2pv1.Conversation) *conversation {
 	return &conversation{

@@ -6,7 +6,6 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
-	"p2p/peer/identity"
 )
 
 // typingTime is how long somebody counts as typing who does not say that he has stopped.
@@ -347,17 +346,9 @@ func (s *session) suspect(c *p2pv1.Contact) {
 	case s.doubts[c.GetAccount()] != key:
 		s.doubts[c.GetAccount()] = key
 		if !slices.ContainsFunc(s.alerts, is) {
-			s.alert(&p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: c.GetAccount(), Name: c.GetName(), Text: alertKey(key)})
+			s.alert(&p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: c.GetAccount(), Name: c.GetName(), Text: shortKey(key)})
 		}
 	}
-}
-
-// alertKey writes a key as the node does in an alert.
-func alertKey(key string) string {
-	if k, err := identity.ParseKey(key); err == nil {
-		return k.Short()
-	}
-	return shortKey(key)
 }
 
 func (s *session) alertText(a *p2pv1.Alert) string {

@@ -25,7 +25,7 @@ const airyFrom = 20
 // together is how long after the last one a message of the same person stands below the same name.
 const together = 5 * time.Minute
 
-// lines returns the lines of a message, from the cache when nothing has changed.
+// lines returns the lines of a message.
 func (s *session) lines(c *conversation, at int) []line {
 	it := c.items[at]
 	want := layout{width: s.mainWidth(), m: s.m, unread: it.GetId() == c.unreadFrom, chosen: it.GetId() == s.choice.id}
@@ -34,21 +34,22 @@ func (s *session) lines(c *conversation, at int) []line {
 	if at > 0 {
 		before = c.items[at-1]
 	}
-	s.below(before, it, &want)
-	if it.lines == nil || it.drawn != want {
-		it.lines, it.drawn = s.layOut(it, want), want
-	}
-	return it.lines
+	return s.linesBelow(before, it, want)
 }
 
-// below fills in what the lines of a message owe to the one above, which is nil for the first.
-func (s *session) below(before, it *item, w *layout) {
+// linesBelow returns the lines of a message below another one, which is nil for the first, from the cache when nothing has
+// changed. Of w it fills in what follows from the two.
+func (s *session) linesBelow(before, it *item, w layout) []line {
 	if w.day = before == nil || s.day(before) != s.day(it); w.day {
 		w.today = s.now.In(s.loc).YearDay()
 	}
 	w.head = w.day || w.unread || before.GetAccount() != it.GetAccount() || before.GetNotice() != nil ||
 		time.Duration(it.GetWritten()-before.GetWritten())*time.Millisecond > together || it.GetLate()
 	w.airy = w.head && before != nil && s.height >= airyFrom
+	if it.lines == nil || it.drawn != w {
+		it.lines, it.drawn = s.layOut(it, w), w
+	}
+	return it.lines
 }
 
 func (s *session) day(it *item) int {
@@ -286,10 +287,10 @@ func (s *session) pendingLines(o outgoing) []line {
 		lines = append(lines, append(line{{indent, style{}}}, l.with(func(x *style) { x.role = faint })...))
 	}
 	word := s.say.Say("chat.pending.sending")
-	switch silent := s.now.Sub(o.since).Truncate(time.Second); {
+	switch silent := s.now.Sub(o.began).Truncate(time.Second); {
 	case !s.linked:
 		word = s.say.Say("chat.pending.waits")
-	case o.sending && silent >= slowSend:
+	case o.sending() && silent >= slowSend:
 		word = s.say.Say("chat.pending.slow", s.duration(silent))
 	}
 	return append(lines, plainly(indent+"… "+word, st).cut(width, s.m))

@@ -94,7 +94,7 @@ func (s *session) memory() remembered {
 			put(&r.Drafts, id, c.draft)
 		}
 		for _, p := range c.pending {
-			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo, p.after, p.doubt || p.sending}))
+			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo, p.after, p.doubt || p.sending()}))
 		}
 	}
 	return r

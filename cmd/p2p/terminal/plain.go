@@ -5,12 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"p2p/cmd/p2p/api/p2pv1"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/term"
+
+	"p2p/cmd/p2p/api/p2pv1"
 )
 
 // maxLine is how long a line of the input may be, in bytes.

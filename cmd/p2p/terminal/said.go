@@ -59,7 +59,5 @@ func (s *session) saidLines(c *conversation, i int) []line {
 	if i > 0 {
 		before = c.said[i-1]
 	}
-	w := layout{width: s.mainWidth(), m: s.m}
-	s.below(before, c.said[i], &w)
-	return s.layOut(c.said[i], w)
+	return s.linesBelow(before, c.said[i], layout{width: s.mainWidth(), m: s.m})
 }

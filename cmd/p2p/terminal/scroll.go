@@ -72,36 +72,23 @@ type visible struct {
 // seen returns the lines of messages that are on the screen, the last one last; at most height.
 func (s *session) seen(c *conversation, height int) []visible {
 	var up []visible // from below
-	add := func(l line, at int) bool {
-		up = append(up, visible{l, at})
-		return len(up) < height
+	add := func(lines []line, at int) {
+		for j := len(lines) - 1; j >= 0 && len(up) < height; j-- {
+			up = append(up, visible{lines[j], at})
+		}
 	}
 	if c.scroll.follow {
-		for i := len(c.pending) - 1; i >= 0; i-- {
-			lines := s.pendingLines(c.pending[i])
-			for j := len(lines) - 1; j >= 0; j-- {
-				if !add(lines[j], -1) {
-					return reversed(up)
-				}
-			}
+		for i := len(c.pending) - 1; i >= 0 && len(up) < height; i-- {
+			add(s.pendingLines(c.pending[i]), -1)
 		}
-		for i := len(c.said) - 1; i >= 0; i-- {
-			lines := s.saidLines(c, i)
-			for j := len(lines) - 1; j >= 0; j-- {
-				if !add(lines[j], -1) {
-					return reversed(up)
-				}
-			}
+		for i := len(c.said) - 1; i >= 0 && len(up) < height; i-- {
+			add(s.saidLines(c, i), -1)
 		}
 	}
 	skip := c.scroll.skip
-	for i := min(c.scroll.at, len(c.items)-1); i >= 0; i-- {
+	for i := min(c.scroll.at, len(c.items)-1); i >= 0 && len(up) < height; i-- {
 		lines := s.lines(c, i)
-		for j := len(lines) - 1 - skip; j >= 0; j-- {
-			if !add(lines[j], i) {
-				return reversed(up)
-			}
-		}
+		add(lines[:max(len(lines)-skip, 0)], i)
 		skip = 0
 	}
 	return reversed(up)

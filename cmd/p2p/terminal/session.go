@@ -227,10 +227,10 @@ func (s *session) restarting() {
 	s.startTicking()
 }
 
-// counting reports whether something on the screen counts down.
+// counting reports whether something on the screen counts seconds.
 func (s *session) counting() bool {
 	d, c := s.me.GetDirectory(), s.current
-	sending := c != nil && len(c.pending) > 0 && c.pending[0].sending
+	sending := c != nil && len(c.pending) > 0 && c.pending[0].sending()
 	return !s.linked && s.lostErr != nil || d.GetNextTry() != 0 && !d.GetConnected() || sending
 }
 

@@ -130,7 +130,7 @@ func TestAMessageWhoseAnswerWasLostIsLookedForBeforeItIsSentAgain(t *testing.T) 
 		st := usual(t)
 		st.node.add("c-anna", "mia", "once", at, nil) // the same was said before
 		st.s.current.Last = st.node.messages["c-anna"][len(st.node.messages["c-anna"])-1]
-		st.s.current.pending = []outgoing{{key: "k1", text: "once", after: st.s.current.Last.GetNumber(), sending: true}}
+		st.s.current.pending = []outgoing{{key: "k1", text: "once", after: st.s.current.Last.GetNumber(), began: st.now}}
 		q := &p2pv1.SendRequest{Where: "c-anna", Text: "once", Key: "k1"}
 		if committed {
 			st.node.add("c-anna", "mia", "once", at, nil)
@@ -170,7 +170,7 @@ func TestWhoWaitsForANodeThatDoesNotAnswerIsToldSo(t *testing.T) {
 
 func TestAMessageThatReachedNobodyIsSentAgainAtOnce(t *testing.T) {
 	st := usual(t)
-	st.s.current.pending = []outgoing{{key: "k1", text: "once", sending: true}}
+	st.s.current.pending = []outgoing{{key: "k1", text: "once", began: st.now}}
 	q := &p2pv1.SendRequest{Where: "c-anna", Text: "once", Key: "k1"}
 	st.in(answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, &net.OpError{Op: "dial", Err: errors.New("refused")})}, retry{"c-anna"})
 	if sent := asked[*p2pv1.SendRequest](st); len(sent) != 1 || sent[0].Key != "k1" {
@@ -180,7 +180,7 @@ func TestAMessageThatReachedNobodyIsSentAgainAtOnce(t *testing.T) {
 
 func TestATextThatIsRefusedGoesBackToTheInput(t *testing.T) {
 	st := usual(t)
-	st.s.current.pending = []outgoing{{key: "k", text: "too much", sending: true}}
+	st.s.current.pending = []outgoing{{key: "k", text: "too much", began: st.now}}
 	q := &p2pv1.SendRequest{Where: "c-anna", Text: "too much", Key: "k"}
 	st.in(answer{request{ask: q}, nil, connect.NewError(connect.CodePermissionDenied, errors.New("no"))})
 	st.shows("> too much", "not sent")

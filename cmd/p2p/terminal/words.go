@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/units"
+	"p2p/peer/identity"
 )
 
 // nameOf returns what a person is called here.
@@ -54,7 +55,13 @@ func (s *session) nameIn(m *p2pv1.Message) string {
 	return shortKey(m.GetAccount())
 }
 
-func shortKey(key string) string { return clean(key[:min(len(key), 8)]) }
+// shortKey returns the short form of a key, as the node writes it too; of what is none, the beginning.
+func shortKey(key string) string {
+	if k, err := identity.ParseKey(key); err == nil {
+		return k.Short()
+	}
+	return clean(key[:min(len(key), 8)])
+}
 
 // title returns what a conversation is called.
 func (s *session) title(c *conversation) string {

@@ -55,14 +55,14 @@ func parseSaid(b []byte) (Said, error) {
 	return Said{Event: room.ID(b), Text: string(b[head:])}, nil
 }
 
-// sayings returns the frames for what is said in a commit. An answer shows what it answers, which takes reading: it comes with
-// its event.
-func sayings(requests []*request) (frames [][]byte) {
+// sayings returns the frames for what is said in a commit. An answer shows what it answers, which takes
+// reading: it comes with its event.
+func sayings(requests []*request, bodies room.Bodies) (frames [][]byte) {
 	for _, r := range requests {
 		if r.event.Kind != body.KindText || len(frames) == saidMost {
 			continue
 		}
-		if t, err := body.ParseText(r.body); err == nil && t.ReplyTo.IsZero() && len(t.Text) <= saidLong {
+		if t, err := body.ParseText(bodies(&room.Meta{Event: r.event})); err == nil && t.ReplyTo.IsZero() && len(t.Text) <= saidLong {
 			frames = append(frames, (&Said{Event: r.event.ID, Text: t.Text}).frame())
 		}
 	}
@@ -72,11 +72,12 @@ func sayings(requests []*request) (frames [][]byte) {
 // sayAhead has the others told what this person says, if that takes long. The function that it returns ends that: what is
 // committed follows, and must not be overtaken.
 func (t *Talk) sayAhead(n *turn) (end func()) {
-	frames, hearers := sayings(n.requests), t.hearers()
-	if len(frames) == 0 || len(hearers) == 0 || len(hearers) > saidTo {
-		return func() {}
+	if frames := sayings(n.requests, t.store.Body); len(frames) > 0 {
+		if hearers := t.hearers(); len(hearers) > 0 && len(hearers) <= saidTo {
+			return sendUnless(frames, hearers)
+		}
 	}
-	return sendUnless(frames, hearers)
+	return func() {}
 }
 
 // sendUnless sends frames after saidAfter, unless the function that it returns is called before.

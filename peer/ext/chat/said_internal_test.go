@@ -42,21 +42,24 @@ func TestWhoIsBehindIsNotSentMore(t *testing.T) {
 }
 
 func TestLittleIsSaidAheadOfACommit(t *testing.T) {
+	bodies := map[room.ID][]byte{}
 	written := func(kind room.Kind, b []byte) *request {
-		r := &request{body: b}
-		r.event.Kind = kind
+		r := &request{}
+		r.event.Kind, r.event.ID = kind, room.ID{byte(len(bodies))}
+		bodies[r.event.ID] = b
 		return r
 	}
+	bodyOf := func(m *room.Meta) []byte { return bodies[m.ID] }
 	text := func(text body.Text) *request { return written(body.KindText, text.AppendTo(nil)) }
 	short, long, answer := body.Text{Text: "hello"}, body.Text{Text: strings.Repeat("x", saidLong+1)}, body.Text{Text: "hello", ReplyTo: room.ID{1}}
 	all := []*request{text(long), text(answer), written(body.KindReaction, nil), text(short)}
-	if got := sayings(all); len(got) != 1 || string(got[0][1+len(room.ID{}):]) != "hello" {
+	if got := sayings(all, bodyOf); len(got) != 1 || string(got[0][1+len(room.ID{}):]) != "hello" {
 		t.Errorf("%q is said", got)
 	}
 	for range 100 {
 		all = append(all, text(short))
 	}
-	if got := sayings(all); len(got) != saidMost {
+	if got := sayings(all, bodyOf); len(got) != saidMost {
 		t.Errorf("%d are said", len(got))
 	}
 }

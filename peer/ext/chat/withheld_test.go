@@ -346,19 +346,28 @@ func TestWhoHadNothingToGiveIsAskedAgainInANewSession(t *testing.T) {
 // clockAndRest is the longest time until somebody is asked again who had nothing to give once.
 const clockAndRest = 10*time.Second + 15*time.Second
 
+// twoDevices are bob's, of which the second has joined, and met ann alone, when the room gives joiners nothing of what she
+// said before, which bob has.
+func (w *world) twoDevices() (ann, bob, second *device) {
+	w.t.Helper()
+	ann, bob = w.person("ann"), w.person("bob")
+	second = w.device("bob's second", bob.account)
+	ann.create(room.Options{Name: "room", History: -1})
+	ann.say("1")
+	ann.invite(bob)
+	ann.setHistory(0)
+	second.open(ann.talk.ID())
+	w.connect(ann, second)
+	w.settle()
+	w.must(second.talk.Join(context.Background(), second.certificate()))
+	w.settle()
+	return ann, bob, second
+}
+
 func TestTheDevicesOfOneAccountGiveEachOtherWhatTheRoomGivesToNoJoiner(t *testing.T) {
 	bubble(t, func(w *world) {
-		ann, bob := w.person("ann"), w.person("bob")
-		second := w.device("bob's second", bob.account)
-		ann.create(room.Options{Name: "room", History: -1})
-		ann.say("1")
-		ann.invite(bob)
-		ann.setHistory(0)
+		ann, bob, second := w.twoDevices()
 		ann.say("2")
-		second.open(ann.talk.ID())
-		w.connect(ann, second)
-		w.settle()
-		w.must(second.talk.Join(context.Background(), second.certificate()))
 		w.settle()
 		if got := second.lines(); got != "- 2" {
 			t.Fatalf("from ann it has %q", got)
@@ -374,17 +383,7 @@ func TestTheDevicesOfOneAccountGiveEachOtherWhatTheRoomGivesToNoJoiner(t *testin
 // A connection that broke before the answer says nothing about what the device has.
 func TestWhoCouldNotAnswerIsAskedAtOnceInTheNextSession(t *testing.T) {
 	bubble(t, func(w *world) {
-		ann, bob := w.person("ann"), w.person("bob")
-		second := w.device("bob's second", bob.account)
-		ann.create(room.Options{Name: "room", History: -1})
-		ann.say("1")
-		ann.invite(bob)
-		ann.setHistory(0)
-		second.open(ann.talk.ID())
-		w.connect(ann, second)
-		w.settle()
-		w.must(second.talk.Join(context.Background(), second.certificate()))
-		w.settle()
+		_, bob, second := w.twoDevices()
 		asked := w.questions(bob)
 		count := w.hears
 		for range 5 {

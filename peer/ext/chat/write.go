@@ -12,7 +12,6 @@ import (
 // request is something to be written. Many that wait go into one commit.
 type request struct {
 	write func(r *room.Room) (room.Event, room.Outcome, error)
-	body  []byte // of a Write
 	event room.Event
 	done  chan error // holds one
 }
@@ -21,8 +20,8 @@ type request struct {
 const maxRequests = 256
 
 // submit has the goroutine write, and waits for the commit.
-func (t *Talk) submit(ctx context.Context, b []byte, write func(r *room.Room) (room.Event, room.Outcome, error)) (room.Event, error) {
-	r := &request{write: write, body: b, done: make(chan error, 1)}
+func (t *Talk) submit(ctx context.Context, write func(r *room.Room) (room.Event, room.Outcome, error)) (room.Event, error) {
+	r := &request{write: write, done: make(chan error, 1)}
 	select {
 	case t.requests <- r:
 	case <-t.done:
@@ -42,7 +41,7 @@ func (t *Talk) submit(ctx context.Context, b []byte, write func(r *room.Room) (r
 // committed: it survives whatever happens then, and goes to the others. When ctx ends first it may be
 // written all the same.
 func (t *Talk) Write(ctx context.Context, kind room.Kind, b []byte) (room.Event, error) {
-	e, err := t.submit(ctx, b, func(r *room.Room) (room.Event, room.Outcome, error) {
+	e, err := t.submit(ctx, func(r *room.Room) (room.Event, room.Outcome, error) {
 		if err := t.mayWrite(r, kind, b); err != nil {
 			return room.Event{}, room.Outcome{}, err
 		}
@@ -79,7 +78,7 @@ func (t *Talk) mayWrite(r *room.Room, kind room.Kind, b []byte) error {
 // Change writes an Admin event, and waits as Write does. When a Remove has no Cuts, or that of a Revoke is 0, it lets
 // count what is known here. The error is ErrNotAllowed or ErrFull when it would have no effect.
 func (t *Talk) Change(ctx context.Context, c room.Change) (room.Event, error) {
-	e, err := t.submit(ctx, nil, func(r *room.Room) (room.Event, room.Outcome, error) {
+	e, err := t.submit(ctx, func(r *room.Room) (room.Event, room.Outcome, error) {
 		if r.Log(t.o.Device.Key()).Seq == 0 {
 			return room.Event{}, room.Outcome{}, ErrNotJoined
 		}
@@ -117,7 +116,7 @@ func (t *Talk) withThis(cuts []room.Cut) []room.Cut {
 // Join writes the first event of this device, unless it is there, and waits as Write does. The error is ErrNotAllowed as long
 // as it is not known here that the account is a member.
 func (t *Talk) Join(ctx context.Context, cert identity.Certificate) error {
-	_, err := t.submit(ctx, nil, func(r *room.Room) (room.Event, room.Outcome, error) {
+	_, err := t.submit(ctx, func(r *room.Room) (room.Event, room.Outcome, error) {
 		switch {
 		case r.Log(t.o.Device.Key()).Seq > 0:
 			return room.Event{}, room.Outcome{}, nil
