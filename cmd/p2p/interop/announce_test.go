@@ -126,7 +126,7 @@ func TestTransmissionAnnouncesAndScrapes(t *testing.T) {
 		for _, family := range families {
 			t.Run(k.scheme+" "+family.name, func(t *testing.T) {
 				t.Parallel()
-				at := family.addr()
+				at, k := family.addr(), k // the other family runs beside this one
 				if at.Is6() {
 					k = k.byName()
 				}
