@@ -47,7 +47,8 @@ func newShelf(t *testing.T) *shelf {
 	return s
 }
 
-// put makes content and its torrent.
+// put makes content and its torrent. The torrent appears at once, complete: a library that looks in the middle of it being
+// written tells that it failed, or takes what it is in the end for another one.
 func (s *shelf) put(name, content string) {
 	s.t.Helper()
 	path := filepath.Join(s.content, name)
@@ -60,7 +61,11 @@ func (s *shelf) put(name, content string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	write(s.t, s.path(name), string(b))
+	whole := s.path(name) + ".new"
+	write(s.t, whole, string(b))
+	if err := os.Rename(whole, s.path(name)); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *shelf) path(name string) string { return filepath.Join(s.torrents, name+".torrent") }
