@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -330,14 +329,14 @@ func (directClient) Export(context.Context, *connect.Request[p2pv1.ExportRequest
 
 // listen listens where somebody has just stopped to.
 func listen(t *testing.T, address string) net.Listener {
-	for {
+	t.Helper()
+	for late := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		l, err := net.Listen("tcp", address)
 		if err == nil {
 			return l
 		}
-		if t.Context().Err() != nil {
+		if time.Now().After(late) {
 			t.Fatal(err)
 		}
-		runtime.Gosched()
 	}
 }

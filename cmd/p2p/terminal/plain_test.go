@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/cmd/p2p/drive"
 	"p2p/cmd/p2p/text"
 )
 
@@ -44,7 +45,7 @@ func (o *output) String() string {
 
 func (o *output) waitFor(t *testing.T, words string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for !strings.Contains(o.String(), words) {
 		select {
 		case <-o.more:
@@ -110,13 +111,29 @@ func TestAnOutputThatIsGoneEndsPlainMode(t *testing.T) {
 	}
 }
 
+// serveAt starts a server at an address.
+func serveAt(t *testing.T, address string, handler http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(handler)
+	s.Listener.Close()
+	s.Listener = listen(t, address)
+	s.Start()
+	return s
+}
+
+// vanish ends a server as a process ends that is killed. Who comes back at once must not get in before the door is shut.
+func vanish(s *httptest.Server) {
+	s.Listener.Close()
+	s.CloseClientConnections()
+}
+
 // The node is restarted in the middle: what was said meanwhile is shown, once, and what was typed meanwhile is sent.
 func TestTheStreamGoesOnWhereItWasWhenTheNodeComesBack(t *testing.T) {
 	n := newFakeNode()
 	story(n)
 	_, handler := p2pv1connect.NewPeopleHandler(n)
-	server := httptest.NewServer(handler)
-	address := server.Listener.Addr().String()
+	address := drive.Addr(t)
+	server := serveAt(t, address, handler)
 	out := newOutput()
 	in, typing := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
@@ -125,15 +142,11 @@ func TestTheStreamGoesOnWhereItWasWhenTheNodeComesBack(t *testing.T) {
 		done <- Run(ctx, Options{Client: p2pv1connect.NewPeopleClient(server.Client(), server.URL), Where: "Anna", Text: text.English(), In: in, Out: out})
 	}()
 	out.waitFor(t, "Conversation: Anna")
-	server.CloseClientConnections()
-	server.Listener.Close()
+	vanish(server)
 	out.waitFor(t, "the node does not answer")
 	n.add("c-anna", "anna", "said meanwhile", n.now(), nil)
 	io.WriteString(typing, "typed meanwhile\n")
-	again := httptest.NewUnstartedServer(handler)
-	again.Listener.Close()
-	again.Listener = listen(t, address)
-	again.Start()
+	again := serveAt(t, address, handler)
 	defer func() { stop(); <-done; again.CloseClientConnections(); again.Close() }()
 	out.waitFor(t, "the node answers again")
 	out.waitFor(t, "Anna: said meanwhile")
@@ -154,8 +167,7 @@ type mortal struct {
 func (m *mortal) die() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.server.CloseClientConnections()
-	m.server.Listener.Close()
+	vanish(m.server)
 	m.server = nil
 }
 

@@ -8,7 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"p2p/cmd/p2p/drive"
 )
+
+// patience ends a test that hangs. What is read of a terminal may be half of what the program is drawing just then.
+const patience = 30 * time.Second
 
 // window is a real terminal in tmux in which this test binary runs a session with a fake node (see TestMain).
 type window struct {
@@ -68,7 +73,7 @@ func (w *window) screen() string { w.t.Helper(); return w.tmux("capture-pane", "
 // shows waits until the screen has all of words.
 func (w *window) shows(words ...string) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		screen, missing := w.screen(), ""
 		for _, word := range words {
@@ -93,9 +98,9 @@ func TestARealTerminalIsTalkedIn(t *testing.T) {
 	w.keys("M-Enter")
 	w.types("second line")
 	w.shows("> 你好，世界", "  second line")
-	if cursor := strings.TrimSpace(w.tmux("display-message", "-p", "#{cursor_x},#{cursor_y}")); cursor != "34,22" {
-		t.Errorf("the cursor is at %s; want it behind the text, at 34,22", cursor)
-	}
+	drive.Eventually(t, patience, "the cursor is not behind the text, at 34,22", func() bool {
+		return strings.TrimSpace(w.tmux("display-message", "-p", "#{cursor_x},#{cursor_y}")) == "34,22"
+	})
 	w.keys("Enter")
 	w.shows("second line ✓", "you said: 你好，世界", "> message, or /help")
 	w.keys("Up", "Up")
@@ -112,9 +117,7 @@ func TestARealTerminalOfAnySizeIsFilled(t *testing.T) {
 	w.shows("# field trip", "Morning! Did the survey data arrive?")
 	w.tmux("resize-window", "-x", "40", "-y", "12")
 	w.shows("● Anna  online, direct 12 ms, verified\n", "> message, or /help", " directory ✓ · Anna direct 12 ms")
-	if screen := w.screen(); strings.Contains(screen, "PEOPLE") {
-		t.Errorf("the list takes room from the conversation:\n%s", screen)
-	}
+	drive.Eventually(t, patience, "the list takes room from the conversation", func() bool { return !strings.Contains(w.screen(), "PEOPLE") })
 	w.keys("C-b")
 	w.shows("PEOPLE", "# field trip")
 	w.keys("Down", "Down", "Down", "Down", "Enter")
