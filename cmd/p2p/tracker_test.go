@@ -254,7 +254,7 @@ func TestTheOperatorHasPagesThatClientsDoNotSee(t *testing.T) {
 	if code, _ := status(strings.TrimSuffix(announce, "announce")); code != 404 {
 		t.Errorf("clients see the page: %d", code)
 	}
-	drive.Eventually(t, 10*time.Second, "/readyz does not become 200", func() bool { // its rules are read beside
+	drive.Eventually(t, time.Minute, "/readyz does not become 200", func() bool { // its rules are read beside
 		code, _ := status(strings.TrimSuffix(announce, "announce") + "readyz")
 		return code == 200
 	})

@@ -44,20 +44,20 @@ func TestWhatIsSaidIsReadWhileItsAuthorsDiskIsBusy(t *testing.T) {
 	all := w.company(2, func() *simnet.Host { return nil })
 	ann, bob := all[0], all[1]
 	ann.say("before")
-	until(t, "they are at one", 5*time.Second, func() bool { return bob.lines() == "before" })
+	until(t, "they are at one", time.Minute, func() bool { return bob.lines() == "before" })
 	bob.heard()
 
 	free := ann.occupy()
 	done := ann.write(body.Text{Text: "hello"})
 	var said []chat.Said
-	until(t, "it is said", 5*time.Second, func() bool { said = bob.heard(); return len(said) > 0 })
+	until(t, "it is said", time.Minute, func() bool { said = bob.heard(); return len(said) > 0 })
 	bob.must("nothing is stored", bob.lines() == "before")
 	free()
 	e := <-done
 	if s := said[0]; s.Text != "hello" || s.Event != e.ID || s.Account != ann.account.Key() || s.Device != ann.secret.Key() {
 		t.Errorf("%+v was said, %+v written", s, e)
 	}
-	until(t, "it is there", 5*time.Second, func() bool { return bob.lines() == "before hello" })
+	until(t, "it is there", time.Minute, func() bool { return bob.lines() == "before hello" })
 	bob.must("and is not said again", len(bob.heard()) == 0)
 }
 
