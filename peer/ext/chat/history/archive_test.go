@@ -642,6 +642,24 @@ func TestWhoWritesAllTheTimeHasTextsTakenIntoTheIndexAFewAtATime(t *testing.T) {
 	})
 }
 
+// TestTheIndexMergesItsPartsWhenNobodyWrites has many texts taken in at once, a few at a time.
+func TestTheIndexMergesItsPartsWhenNobodyWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann, k := begun(t, 12, history.Options{})
+		k.take(ann.say("the first"))
+		must(t, history.Multiply(k.Archive, 10_000, func(i int) string { return fmt.Sprintf("text %d", i) }))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := history.Parts(k.Archive); history.Behind(k.Archive) || n > 21 { // seven of each of three sizes
+			t.Errorf("there are %d parts; something is missing: %v", n, history.Behind(k.Archive))
+		}
+		if found, err := k.Search(ctx, history.Query{Text: "text 9876"}); err != nil || len(found) != 1 {
+			t.Errorf("%d are found: %v", len(found), err)
+		}
+		k.shut()
+	})
+}
+
 // TestWhatWasJustCommittedIsToldAsItIsOnDisk compares what is kept in memory of the last commits with what is read.
 func TestWhatWasJustCommittedIsToldAsItIsOnDisk(t *testing.T) {
 	both(t, func(t *testing.T, o history.Options) {

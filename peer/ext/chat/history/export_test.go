@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -82,6 +83,14 @@ func Behind(a *Archive) bool { return a.index.upto.Load() < a.index.newest.Load(
 func IndexFrom(a *Archive, most int64) (missing func() int64) {
 	a.index.most = most
 	return func() int64 { return a.index.newest.Load() - a.index.upto.Load() }
+}
+
+// Parts returns how many parts the index has that are not merged.
+func Parts(a *Archive) (n int) {
+	if _, err := a.read.row(context.Background(), "SELECT count(DISTINCT segid) FROM words_idx", nil, &n); err != nil {
+		panic(err)
+	}
+	return n
 }
 
 // WaitsForDisk reports whether the last transaction did.

@@ -15,6 +15,9 @@ var schema2 string
 //go:embed schema/3.sql
 var schema3 string
 
+//go:embed schema/4.sql
+var schema4 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -24,6 +27,7 @@ var migrations = []string{
 	schema1 + schemaWords,
 	schema2,
 	schema3 + schemaWords,
+	schema4,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

@@ -95,16 +95,20 @@ const (
 	indexMost  = 32_768
 )
 
-// catchUp takes in what there is; a few only while somebody writes.
+// catchUp takes in what there is, and merges what has come together; a few only while somebody writes.
 func (x *wordIndex) catchUp() {
 	for more := true; more && !x.stopping(); {
-		var err error
-		if more, err = x.take(takeAtOnce); err != nil {
+		texts, err := x.take(takeAtOnce)
+		if err != nil {
 			return // a search tries it again, and tells
+		}
+		parts, err := x.merge()
+		if err != nil {
+			return
 		}
 		x.mu.Lock()
 		x.taken = time.Now()
-		more = more && (x.taken.Sub(x.wrote) >= indexPause || x.isDue())
+		more = (texts || parts) && (x.taken.Sub(x.wrote) >= indexPause || x.isDue())
 		x.mu.Unlock()
 	}
 }
@@ -116,9 +120,31 @@ func (x *wordIndex) isDue() bool {
 }
 
 // takeAtOnce is how many texts the table takes in at a time: a message that is written meanwhile waits for that, a
-// millisecond or two, and one in twenty times for some tens, when the table merges what it has. A search, for which somebody
-// waits, takes more.
+// millisecond or two. A search, for which somebody waits, takes more.
 const takeAtOnce = 64
+
+// mergeSome has FTS5 write 16 pages of merged parts, which takes five to ten milliseconds. All that was taken in at one time
+// is a part, each of which a search looks into; eight of a size become one of the next (schema/4.sql).
+const mergeSome = "INSERT INTO words (words, rank) VALUES ('merge', 16)"
+
+// merge merges some parts of the table, and reports whether there may be more.
+func (x *wordIndex) merge() (more bool, err error) {
+	w := x.archive.write
+	err = w.transaction(false, func() error {
+		var before, after int64
+		const changes = "SELECT total_changes()"
+		if _, err := w.row(changes, nil, &before); err != nil {
+			return err
+		}
+		if err := w.exec(mergeSome); err != nil {
+			return err
+		}
+		_, err := w.row(changes, nil, &after)
+		more = after-before > 1 // one is the command itself
+		return err
+	}, nil)
+	return more, err
+}
 
 // take takes the next texts into the table, n at most, and reports whether there may be more.
 func (x *wordIndex) take(n int) (more bool, err error) {
@@ -262,15 +288,25 @@ func (x *wordIndex) put(changes []wordChange) error {
 		}
 		x.built, x.dirty = max(x.built, changes[i].n), true
 	}
-	return errors.Join(insert.Close(), tx.Commit())
+	if err := insert.Close(); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if _, err := tx.ExecContext(ctx, mergeSome); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 // prepare makes the index in memory if it is not there, and brings the table up to date.
 func (x *wordIndex) prepare(ctx context.Context) error {
 	if !x.memory() {
-		for more := x.upto.Load() < x.newest.Load(); more; {
+		more := x.upto.Load() < x.newest.Load()
+		for n := 0; more; n++ {
 			var err error
-			if more, err = x.take(fillAtOnce); err != nil || ctx.Err() != nil {
+			if more, err = x.take(fillAtOnce); err == nil && n >= maxParts {
+				_, err = x.merge()
+			}
+			if err != nil || ctx.Err() != nil {
 				return errors.Join(err, ctx.Err())
 			}
 		}
@@ -294,7 +330,7 @@ func (x *wordIndex) prepare(ctx context.Context) error {
 		if _, err := x.db.ExecContext(ctx, "DROP TABLE IF EXISTS words"); err != nil {
 			return err
 		}
-		if _, err := x.db.ExecContext(ctx, memoryWords); err != nil {
+		if _, err := x.db.ExecContext(ctx, memoryWords+";"+schema4); err != nil {
 			return err
 		}
 		x.built = 0
@@ -313,8 +349,12 @@ func (x *wordIndex) prepare(ctx context.Context) error {
 	}
 }
 
-// fillAtOnce is how many texts are read at once. Commits wait while they are written.
-const fillAtOnce = 500
+// fillAtOnce is how many texts are read at once. Commits wait while they are written. A search takes in so many maxParts
+// times before it merges any, which would take as long: more are missing only when an old archive has come from elsewhere.
+const (
+	fillAtOnce = 500
+	maxParts   = 2 * indexMost / fillAtOnce
+)
 
 // fill takes the next texts of the archive in. When there are no more, the index is ready.
 func (x *wordIndex) fill(ctx context.Context) (more bool, err error) {
