@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"p2p/cmd/p2p/drive"
 )
@@ -41,7 +40,7 @@ func announceAsWebtorrent(t *testing.T, announce, hash string, port, left int) (
 	p := drive.Start(t, drive.Command{Name: "webtorrent", Path: "node", Args: []string{
 		webtorrentScript, os.Getenv(modulesEnv), announce, hash, fmt.Sprint(port), fmt.Sprint(left)}})
 	var told webtorrentTold
-	drive.Eventually(t, 20*time.Second, "webtorrent's client gets no answer", func() bool {
+	drive.Eventually(t, patience, "webtorrent's client gets no answer", func() bool {
 		line, _, whole := strings.Cut(p.Out(), "\n")
 		return whole && json.Unmarshal([]byte(line), &told) == nil
 	})
@@ -71,9 +70,9 @@ func TestWebtorrentsClientAnnouncesAndScrapes(t *testing.T) {
 				}
 				for _, p := range []*drive.Process{seed, leech} {
 					p.Signal(syscall.SIGTERM)
-					p.WantExit(0, 10*time.Second)
+					p.WantExit(0, patience)
 				}
-				drive.Eventually(t, 10*time.Second, "the tracker still counts those who have left", func() bool {
+				drive.Eventually(t, patience, "the tracker still counts those who have left", func() bool {
 					return scrape(t, at, s.meta.InfoHash) == counts{}
 				})
 			})

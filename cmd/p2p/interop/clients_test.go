@@ -16,8 +16,9 @@ import (
 
 const peerPort = 7001
 
-// patience is how long a small download may take. Transmission decides only
-// every ten seconds whom it serves.
+// patience is how long a small download may take, or anything else that has to
+// come: six tests run at a time, each with several programs. Transmission decides
+// only every ten seconds whom it serves.
 const patience = 90 * time.Second
 
 // job is what a client is to do.

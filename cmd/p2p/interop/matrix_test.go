@@ -58,7 +58,7 @@ func pair(t *testing.T, from, to client, s *swarm) {
 	}
 	s.same(t, out)
 	if to == (ours{}) { // some of the others do not tell it when they end with the download
-		drive.Eventually(t, 5*time.Second, "the tracker has not heard of the completed download", func() bool {
+		drive.Eventually(t, patience, "the tracker has not heard of the completed download", func() bool {
 			return scrape(t, s.tracker, s.meta.InfoHash).completed == 1
 		})
 	}

@@ -5,7 +5,6 @@ package interop
 import (
 	"os"
 	"testing"
-	"time"
 
 	"p2p/cmd/p2p/drive"
 )
@@ -43,7 +42,7 @@ func TestAllClientsInOneSwarm(t *testing.T) {
 	}
 	stays.Await(`"kind":"complete"`, patience)
 	stays.Signal(os.Interrupt)
-	stays.WantExit(0, 10*time.Second)
+	stays.WantExit(0, patience)
 	s.same(t, stayer.dir)
 	if sum := stays.Summary(); sum.Uploaded < sum.TotalBytes/10 {
 		t.Errorf("our leecher has given the others %d bytes, the torrent has %d", sum.Uploaded, sum.TotalBytes)

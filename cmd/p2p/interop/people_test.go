@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"p2p/cmd/p2p/drive"
 	"p2p/torrentfile/infohash"
@@ -38,7 +37,7 @@ func newPerson(t *testing.T, name, announce string) *person {
 	node := drive.Start(t, drive.Command{Name: name, Path: binary, Args: []string{
 		"serve", "--profile", profile, "--tracker", announce, "--listen", netip.AddrPortFrom(newAddr(), 0).String(), "-v"}})
 	p := &person{t: t, name: name, socket: filepath.Join(profile, "node.sock")}
-	node.Await(p.socket, 20*time.Second)
+	node.Await(p.socket, patience)
 	return p
 }
 
@@ -53,7 +52,7 @@ func (p *person) client(args ...string) *drive.Process {
 func (p *person) call(method, request string) map[string]any {
 	p.t.Helper()
 	c := p.client("call", method, request)
-	c.WantExit(0, 30*time.Second)
+	c.WantExit(0, patience)
 	var answer map[string]any
 	if err := json.Unmarshal([]byte(c.Out()), &answer); err != nil {
 		p.t.Fatalf("%s: %v in %q", method, err, c.Out())
@@ -76,27 +75,27 @@ func TestAProgramInAnotherLanguageSendsAndReceives(t *testing.T) {
 
 	link, _ := alice.call("Invite", `{"valid_millis": 600000}`)["link"].(string)
 	bob.call("AddContact", `{"name": "alice", "who": `+quoted(link)+`}`)
-	drive.Eventually(t, 60*time.Second, "the two are no contacts", func() bool {
+	drive.Eventually(t, patience, "the two are no contacts", func() bool {
 		contacts, _ := bob.call("ListContacts", "{}")["contacts"].([]any)
 		return len(contacts) == 1 && contacts[0].(map[string]any)["state"] == "CONTACT_STATE_FRIEND"
 	})
 	unknown := alice.client("call", "Send", `{"where": "nobody", "text": "x"}`)
-	unknown.WantExit(1, 20*time.Second)
+	unknown.WantExit(1, patience)
 	if !strings.Contains(unknown.Out(), "NOT_FOUND") {
 		t.Errorf("to nobody: %s", unknown.Out())
 	}
 	bobs := bob.call("Whoami", "{}")["account"].(string)
 
 	hears := alice.client("listen")
-	hears.Await(`"hello"`, 20*time.Second)
+	hears.Await(`"hello"`, patience)
 	const said = "grüße aus JavaScript 你好"
 	sent := bob.call("Send", `{"where": "alice", "text": `+quoted(said)+`}`)["message"].(map[string]any)
-	hears.Await(said, 30*time.Second)
+	hears.Await(said, patience)
 	answer := alice.call("Send", `{"where": `+quoted(bobs)+`, "text": "and back", "reply_to": `+quoted(sent["id"].(string))+`}`)
 	if text := answer["message"].(map[string]any)["reply_text"]; text != said {
 		t.Errorf("the answer quotes %q", text)
 	}
-	drive.Eventually(t, 30*time.Second, "the answer does not arrive", func() bool {
+	drive.Eventually(t, patience, "the answer does not arrive", func() bool {
 		messages, _ := bob.call("ListMessages", `{"where": "alice"}`)["messages"].([]any)
 		last, _ := append([]any{nil}, messages...)[len(messages)].(map[string]any)
 		return last["text"] == "and back"

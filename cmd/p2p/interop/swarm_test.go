@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"p2p/cmd/p2p/drive"
 	"p2p/torrentfile"
@@ -70,7 +69,7 @@ func newSwarm(t *testing.T, c content, k trackerKind, tracker netip.Addr) *swarm
 // awaitSeeds waits until the tracker knows these seeds.
 func (s *swarm) awaitSeeds(t *testing.T, seeds ...*drive.Process) {
 	t.Helper()
-	drive.Eventually(t, 20*time.Second, "the tracker does not count the seeds", func() bool {
+	drive.Eventually(t, patience, "the tracker does not count the seeds", func() bool {
 		for _, p := range seeds {
 			select {
 			case <-p.Ended():

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"p2p/cmd/p2p/drive"
 	"p2p/torrentfile/benc"
@@ -58,7 +57,7 @@ func (k trackerKind) start(t *testing.T, addr netip.Addr, h infohash.T) *drive.P
 			"-i", addr.String(), "-p", "6969", "-P", "6969", "-d", dir, "-w", "hashes"}}
 	}
 	p := drive.Start(t, c)
-	drive.Eventually(t, 10*time.Second, "the tracker does not listen", func() bool {
+	drive.Eventually(t, patience, "the tracker does not listen", func() bool {
 		conn, err := net.Dial("tcp", at)
 		if err == nil {
 			conn.Close()

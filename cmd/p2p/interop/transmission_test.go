@@ -23,7 +23,7 @@ func (transmission) programs() []string { return []string{"transmission-daemon"}
 
 func (c transmission) seed(t *testing.T, j job) *drive.Process {
 	d := c.start(t, "transmission seed", j)
-	d.await(t, 20*time.Second, "has not found the files", func(s torrentState) bool { return s.Left == 0 && s.Status == statusSeed })
+	d.await(t, patience, "has not found the files", func(s torrentState) bool { return s.Left == 0 && s.Status == statusSeed })
 	return d.process
 }
 
@@ -32,7 +32,7 @@ func (c transmission) get(t *testing.T, j job) func(time.Duration) {
 	return func(limit time.Duration) {
 		d.await(t, limit, "has not got everything", func(s torrentState) bool { return s.Left == 0 && s.Status == statusSeed })
 		d.process.Signal(os.Interrupt) // it writes the rest and tells the tracker
-		d.process.Wait(20 * time.Second)
+		d.process.Wait(patience)
 	}
 }
 
@@ -70,7 +70,7 @@ func (transmission) start(t *testing.T, name string, j job) *daemon {
 	d := &daemon{url: fmt.Sprintf("http://%v:9091/transmission/rpc", rpc)}
 	d.process = drive.Start(t, drive.Command{Name: name, Path: "transmission-daemon", Args: []string{
 		"--foreground", "--config-dir", home, "--log-debug"}})
-	drive.Eventually(t, 20*time.Second, name+" does not answer", func() bool {
+	drive.Eventually(t, patience, name+" does not answer", func() bool {
 		return d.call("torrent-add", map[string]any{"filename": j.torrent}, nil) == nil
 	})
 	return d
