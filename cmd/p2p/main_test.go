@@ -96,7 +96,8 @@ func start(t *testing.T, args []string, settings ...setting) *process {
 	p.out.changed, p.errs.changed = make(chan struct{}), make(chan struct{})
 	state := filepath.Join(testRoot(t), "state")
 	sh := &shell{
-		args: args, in: strings.NewReader(""), out: &p.out, errs: &p.errs,
+		args: append([]string{}, args...), // for nil cobra would take the test's own
+		in:   strings.NewReader(""), out: &p.out, errs: &p.errs,
 		env: func(name string) string {
 			return map[string]string{"XDG_STATE_HOME": state, "LocalAppData": state}[name]
 		},
