@@ -62,7 +62,8 @@ func (n *Node) accept(ctx context.Context) {
 // the key of our device, and proves his.
 func (n *Node) welcome(ctx context.Context, conn net.Conn) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := conn.SetDeadline(time.Now().Add(greetTimeout)); err != nil {
+	began := time.Now()
+	if err := conn.SetDeadline(began.Add(greetTimeout)); err != nil {
 		return err
 	}
 	inner, theirs, err := n.listen(ctx, conn)
@@ -70,12 +71,14 @@ func (n *Node) welcome(ctx context.Context, conn net.Conn) error {
 		return err
 	}
 	p := candidate(inner, theirs, false)
+	p.Began = began
 	m, leave, err := n.meet(ctx, theirs.InfoHash, p.Device)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if err := n.writeHandshake(inner, theirs.InfoHash); err != nil {
+	sole := !p.Device.IsZero() && m.Lacks(p.Device)
+	if err := n.writeHandshake(inner, theirs.InfoHash, sole); err != nil {
 		return err
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
@@ -113,6 +116,7 @@ func (n *Node) listen(ctx context.Context, conn net.Conn) (net.Conn, wire.Handsh
 type meeting interface {
 	Joined(net.Conn, swarm.Candidate)
 	DialFailed(netip.AddrPort, error)
+	Lacks(identity.Key) bool
 }
 
 // call is a connection to be made.
@@ -120,6 +124,7 @@ type call struct {
 	hash infohash.T
 	addr netip.AddrPort
 	want func(identity.Key) bool // who must answer; nil = anybody, without TLS
+	from meeting                 // who wants it; nil without TLS
 }
 
 // dial connects to a peer of torrent h in the background, without TLS, and hands it
@@ -130,13 +135,17 @@ func (n *Node) dial(ctx context.Context, h infohash.T, m meeting, addr netip.Add
 
 // dialAs makes a call in the background, and hands the connection to m.
 func (n *Node) dialAs(ctx context.Context, m meeting, c call) {
+	c.from = m
 	n.wg.Go(func() {
+		began := time.Now()
 		conn, theirs, err := n.place(ctx, c)
 		if err != nil {
 			m.DialFailed(c.addr, err)
 			return
 		}
-		m.Joined(conn, candidate(conn, theirs, true))
+		p := candidate(conn, theirs, true)
+		p.Began = began
+		m.Joined(conn, p)
 	})
 }
 
@@ -175,12 +184,15 @@ func (n *Node) exchange(ctx context.Context, conn net.Conn, c call) (inner net.C
 		return nil, theirs, err
 	}
 	inner = conn
+	sole := false
 	if c.want != nil {
-		if inner, err = n.opt.Device.Call(ctx, conn, c.want); err != nil {
+		secured, err := n.opt.Device.Call(ctx, conn, c.want)
+		if err != nil {
 			return nil, theirs, err
 		}
+		inner, sole = secured, c.from.Lacks(secured.Peer())
 	}
-	if err := n.writeHandshake(inner, c.hash); err != nil {
+	if err := n.writeHandshake(inner, c.hash, sole); err != nil {
 		return nil, theirs, err
 	}
 	if theirs, err = readHandshake(inner, new([wire.HandshakeLen]byte), 0); err != nil {
@@ -192,8 +204,12 @@ func (n *Node) exchange(ctx context.Context, conn net.Conn, c call) (inner net.C
 	return inner, theirs, conn.SetDeadline(time.Time{})
 }
 
-func (n *Node) writeHandshake(conn net.Conn, h infohash.T) error {
+// writeHandshake sends our handshake. sole is that we have no other connection to the device at the other end.
+func (n *Node) writeHandshake(conn net.Conn, h infohash.T, sole bool) error {
 	ours := wire.Handshake{Reserved: wire.Reserved(), InfoHash: h, PeerID: n.id}
+	if sole {
+		ours.SetSole()
+	}
 	if _, err := conn.Write(ours.Append(nil)); err != nil {
 		return fmt.Errorf("send handshake: %w", err)
 	}
@@ -221,7 +237,7 @@ func candidate(conn net.Conn, theirs wire.Handshake, dialled bool) swarm.Candida
 		Fast: theirs.SupportsFast(), Ext: theirs.SupportsExtended(),
 	}
 	if c, ok := conn.(*secure.Conn); ok {
-		p.Device = c.Peer()
+		p.Device, p.Sole = c.Peer(), theirs.Sole()
 	}
 	return p
 }

@@ -53,6 +53,7 @@ type talk struct {
 	mu    sync.Mutex
 	peers map[identity.Key]ext.Peer
 	heard []string
+	joins int
 	do    func(func(time.Time)) bool
 }
 
@@ -69,6 +70,7 @@ func (t *talk) Attach(_ time.Time, p ext.Peer) ext.Handler {
 		t.peers = make(map[identity.Key]ext.Peer)
 	}
 	t.peers[p.Device()] = p
+	t.joins++
 	return &talking{t, p}
 }
 
@@ -77,6 +79,13 @@ func (t *talk) with() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.peers)
+}
+
+// met returns how often it has begun to talk with somebody.
+func (t *talk) met() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.joins
 }
 
 func (t *talk) took() []string {
@@ -145,11 +154,17 @@ func (c *calls) since(then time.Time) (n int) {
 // person opens the Node of a device; Network and Extensions are set here.
 func (w *world) person(seed byte) *person {
 	w.t.Helper()
-	p := &person{host: w.host(), talk: &talk{}}
-	p.calls = &calls{Network: p.host}
+	h := w.host()
+	p := w.personOn(seed, h, netip.AddrPortFrom(h.Addr(), 6881))
+	p.host = h
+	return p
+}
+
+func (w *world) personOn(seed byte, n peer.Network, listen netip.AddrPort) *person {
+	w.t.Helper()
+	p := &person{talk: &talk{}, calls: &calls{Network: n}}
 	p.Node = openNode(w.t, peer.Options{
-		Network: p.calls, Listen: netip.AddrPortFrom(p.host.Addr(), 6881), Seed: uint64(seed),
-		Device: device(w.t, seed), Extensions: []ext.Extension{p.talk},
+		Network: p.calls, Listen: listen, Seed: uint64(seed), Device: device(w.t, seed), Extensions: []ext.Extension{p.talk},
 	})
 	return p
 }

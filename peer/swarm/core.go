@@ -134,6 +134,7 @@ func (c *Core) Handle(now time.Time, key piece.PeerKey, msg wire.Message) {
 	if m == nil {
 		return
 	}
+	m.speaks(now)
 	events, err := m.Handle(now, msg, c.events[:0])
 	c.do(m, events)
 	if err != nil {

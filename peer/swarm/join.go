@@ -42,6 +42,9 @@ type Candidate struct {
 	// Device is the key that the other end has proven to have; zero = it is a
 	// plain peer.
 	Device identity.Key
+	// Sole is that the device has said, after Began, that it has no other connection to us.
+	Sole  bool
+	Began time.Time
 }
 
 // Join takes in a connection, or says why not; then the caller closes it.

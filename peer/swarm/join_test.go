@@ -322,3 +322,68 @@ func TestADeviceThatCallsAgainAfterASilenceReplacesItsConnection(t *testing.T) {
 		t.Errorf("a plain peer, which proves nothing: %v", err)
 	}
 }
+
+// A device that has moved says that it has no other connection. That is believed at once if it must know of the one
+// that stands here; else it may speak of a moment before that one stood there, and each side would end the one that the other
+// keeps.
+func TestADeviceThatHasNoOtherConnectionIsBelievedIfItKnowsOfTheFirst(t *testing.T) {
+	for _, c := range []struct {
+		what         string
+		began, spoke time.Duration // since the first joined; spoke zero = never
+		change       func(*swarm.Candidate)
+		want         error
+	}{
+		{"it has spoken before", 2 * time.Second, time.Second, func(*swarm.Candidate) {}, nil},
+		{"it was called", 2 * time.Second, time.Second, func(c *swarm.Candidate) { c.Addr, c.Dialled = home(2), true }, nil},
+		{"it has not spoken", 2 * time.Second, 0, func(*swarm.Candidate) {}, swarm.ErrDuplicate},
+		{"it has spoken while it called", time.Second, 2 * time.Second, func(*swarm.Candidate) {}, swarm.ErrDuplicate},
+		{"it does not say so", 2 * time.Second, time.Second, func(c *swarm.Candidate) { c.Sole = false }, swarm.ErrDuplicate},
+		{"another process has its key", 2 * time.Second, time.Second, func(c *swarm.Candidate) { c.ID[0]++ }, swarm.ErrDuplicate},
+		{"another device says so", 2 * time.Second, time.Second, func(c *swarm.Candidate) { c.Device[0]++ }, nil},
+	} {
+		d := newDesk(t, 9, 4, 0, 1)
+		call := peer(2, false)
+		call.Device = identity.Key{2}
+		first, at := d.mustJoin(call), d.now
+		if c.spoke > 0 {
+			d.pass(c.spoke)
+			d.hear(first, wire.Message{ID: wire.HaveNone})
+		}
+		d.now = at.Add(3 * time.Second)
+		call.Sole = true
+		if c.change(&call); call.Dialled {
+			d.dialTo(call.Addr)
+		}
+		call.Began = at.Add(c.began)
+		_, err := d.join(call)
+		if !errors.Is(err, c.want) || (closed(d.effects, first) != nil) != (c.want == nil && call.Device == identity.Key{2}) {
+			t.Errorf("%s: %v, and the first is closed for %v", c.what, err, closed(d.effects, first))
+		}
+	}
+}
+
+// Who has moved is called where it is now.
+func TestWhereADeviceWasIsForgottenWhenItCallsFromElsewhere(t *testing.T) {
+	d := newDesk(t, 9, 4, 0, 1)
+	d.dialTo(home(2))
+	was := peer(2, true)
+	was.Device = identity.Key{2}
+	first := d.mustJoin(was, wire.HaveNone)
+	d.pass(time.Second)
+	is := peer(3, false)
+	is.ID, is.Device, is.Sole, is.Began = was.ID, was.Device, true, d.now
+	second := d.mustJoin(is)
+	if closed(d.effects, first) == nil {
+		t.Fatal("the first connection stands")
+	}
+	d.hear(second, wire.Message{ID: wire.Extended, Payload: []byte("d1:pi6881ee")})
+	d.step(func(now time.Time) { d.Leave(now, second) })
+	for _, e := range d.pass(time.Minute) {
+		if e.Kind == swarm.Dial && e.Addr != home(3) {
+			t.Errorf("%v is called", e.Addr)
+		} else if e.Kind == swarm.Dial {
+			return
+		}
+	}
+	t.Error("nobody is called")
+}

@@ -163,6 +163,19 @@ func (l *Lobby) DialFailed(addr netip.AddrPort, why error) {
 	})
 }
 
+// Lacks reports whether nobody is here who has proven to have this key, which is not zero: then
+// an old connection of his that is still open at his end is none. It waits for Run.
+func (l *Lobby) Lacks(device identity.Key) bool {
+	return l.mail.ask(func() bool {
+		for _, g := range l.guests {
+			if g.device == device {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // AddPeers notes where peers may be. keep is for those that the user named.
 func (l *Lobby) AddPeers(addrs []netip.AddrPort, keep bool) {
 	l.mail.put(func(_ context.Context, now time.Time) {
@@ -273,6 +286,7 @@ func (l *Lobby) take(now time.Time, b *link.Batch) {
 	}
 	for i := range b.Items {
 		g.heard = now
+		g.speaks(now)
 		m := b.Items[i].Msg
 		if b.Items[i].Kind != link.Message || m.ID != wire.Extended {
 			continue

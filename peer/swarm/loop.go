@@ -161,6 +161,18 @@ func (l *Loop) DialFailed(addr netip.AddrPort, why error) {
 	})
 }
 
+// Lacks is what Lobby.Lacks is.
+func (l *Loop) Lacks(device identity.Key) bool {
+	return l.mail.ask(func() bool {
+		for _, m := range l.links {
+			if m.device == device {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // AddPeers notes where peers may be. keep is for those that the user named.
 func (l *Loop) AddPeers(addrs []netip.AddrPort, keep bool) {
 	l.mail.put(func(_ context.Context, now time.Time) {

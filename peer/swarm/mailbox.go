@@ -45,6 +45,12 @@ func (m *mailbox) put(do letter) bool {
 	return true
 }
 
+// ask returns what the loop says to a question, and false when it has ended.
+func (m *mailbox) ask(question func() bool) bool {
+	answer := make(chan bool, 1)
+	return m.put(func(context.Context, time.Time) { answer <- question() }) && <-answer
+}
+
 // post is put for extensions, which might post without end: see ext.Torrent.Do.
 func (m *mailbox) post(do func(now time.Time)) bool {
 	m.mu.Lock()

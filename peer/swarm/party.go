@@ -27,10 +27,18 @@ type party struct {
 	told    bool             // it has told its port
 	dialled bool
 	since   time.Time
+	spoke   time.Time // when it first said something after the handshakes, so that it has taken the connection in; zero = not yet
 }
 
 func (c Candidate) party(now time.Time, home netip.AddrPort) party {
 	return party{id: c.ID, device: c.Device, addr: c.Addr, home: home, dialled: c.Dialled, since: now}
+}
+
+// speaks notes that something has come from the peer.
+func (p *party) speaks(now time.Time) {
+	if p.spoke.IsZero() {
+		p.spoke = now
+	}
 }
 
 // is reports whether a new connection leads to the same peer: to the same device where
@@ -59,15 +67,26 @@ func (b *book) refusal(now time.Time, who culprit) (pause time.Duration, err err
 const deadAfter = 10 * time.Second
 
 // succeed decides between two connections to the same peer, as duel does; but a device that calls again, and has been
-// silent since heard, has lost its first connection without our knowing. It has proven who it is.
+// silent since heard, or says that the first connection is over, has lost it without our knowing. It has proven who it is.
 func (b *book) succeed(now time.Time, us [20]byte, c Candidate, old *party, heard time.Time) (home netip.AddrPort, err error) {
-	if c.Device.IsZero() || c.Device != old.device || now.Sub(heard) < deadAfter {
+	if c.Device.IsZero() || c.Device != old.device || now.Sub(heard) < deadAfter && !c.outlived(old) {
 		return b.duel(now, us, c, old)
 	}
-	if c.Dialled {
+	switch {
+	case c.Dialled:
 		home = unmapped(c.Addr)
+	case c.Addr.Addr() != old.addr.Addr(): // it is not where it was, and will say where it listens
+		return home, nil
 	}
 	return old.moveOut(home), nil
+}
+
+// outlived reports whether old is over at the other end, by what it says on the new connection: that it has no other. It had
+// taken old in before, since it had spoken there before the new one began. So no connection ends that stands at
+// both ends, whoever dials whom at the same moment, and two nodes cannot end each other's for ever. One who only
+// moves is the same process, with the same id: two that run with a copy of one key would drive each other out.
+func (c Candidate) outlived(old *party) bool {
+	return c.Sole && c.ID == old.id && !old.spoke.IsZero() && old.spoke.Before(c.Began)
 }
 
 // duel decides between two connections to the same peer. When both sides dialled

@@ -25,6 +25,8 @@ const (
 	// BEP 10: "(reserved_byte[5] & 0x10) is the expression to use for checking
 	// if the client supports extended messaging."
 	extendedByte, extendedBit = 5, 0x10
+	// Ours, said inside TLS alone; see Handshake.Sole. No BEP and no client that we know of uses it.
+	soleByte, soleBit = 4, 0x01
 )
 
 // ErrHandshake is wrapped by the errors of ParseHandshake.
@@ -52,6 +54,13 @@ func (h Handshake) SupportsFast() bool { return h.Reserved[fastByte]&fastBit != 
 
 // SupportsExtended reports whether the sender speaks BEP 10.
 func (h Handshake) SupportsExtended() bool { return h.Reserved[extendedByte]&extendedBit != 0 }
+
+// Sole reports whether the sender has said that it has no other connection to the receiver's device
+// in this swarm. From a peer that has not proven its key it means nothing.
+func (h Handshake) Sole() bool { return h.Reserved[soleByte]&soleBit != 0 }
+
+// SetSole has h say so.
+func (h *Handshake) SetSole() { h.Reserved[soleByte] |= soleBit }
 
 // Append appends the HandshakeLen bytes of h to dst.
 func (h Handshake) Append(dst []byte) []byte {
