@@ -13,7 +13,7 @@ import (
 // surroundings is what beat knows of the machine: where it is, and how its clocks go.
 type surroundings struct {
 	began time.Time           // any moment before the first look
-	addrs map[netip.Addr]bool // that it has; nil before the first look
+	addrs map[netip.Addr]bool // that it has; nil = not known
 	last  moment
 	owes  bool          // it has moved, and nobody was told
 	until time.Duration // as ran; before, that waits

@@ -19,8 +19,9 @@ func (p *person) offers(to *person, size int) (message, path string) {
 	dir := p.t.TempDir()
 	drive.MakeTree(p.t, dir, 1, drive.File{Path: "data.bin", Size: size})
 	path = filepath.Join(dir, "data.bin")
-	m := ask(p.t, p.Offer, &p2pv1.OfferRequest{Where: to.name, Path: path, Text: "a file"}).Message
-	to.hears(p.name, "a file")
+	text := fmt.Sprint("a file of ", size)
+	m := ask(p.t, p.Offer, &p2pv1.OfferRequest{Where: to.name, Path: path, Text: text}).Message
+	to.hears(p.name, text)
 	return m.Id, path
 }
 

@@ -23,17 +23,22 @@ type writer struct {
 }
 
 func (w *writer) run(t *testing.T) {
-	for {
-		m, err := w.from.say(w.to, fmt.Sprint(w.from.name, " ", w.tried))
-		w.tried++
-		if err != nil {
-			return
-		}
-		if m.Delivery < p2pv1.Delivery_DELIVERY_STORED {
-			t.Errorf("%s has sent a message that is not stored", w.from.name)
-		}
-		w.confirmed = append(w.confirmed, m.Id)
+	for w.once(t) == nil {
 	}
+}
+
+// once sends one message.
+func (w *writer) once(t *testing.T) error {
+	m, err := w.from.say(w.to, fmt.Sprint(w.from.name, " ", w.tried))
+	w.tried++
+	if err != nil {
+		return err
+	}
+	if m.Delivery < p2pv1.Delivery_DELIVERY_STORED {
+		t.Errorf("%s has sent a message that is not stored", w.from.name)
+	}
+	w.confirmed = append(w.confirmed, m.Id)
+	return nil
 }
 
 // TestWhatWasSentSurvivesAnyKill kills both nodes of a conversation while both write, at random moments. What was
