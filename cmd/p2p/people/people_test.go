@@ -80,7 +80,7 @@ func open(t *testing.T, dir string, trackers ...string) *person {
 }
 
 func (p *person) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // whoever says no good-bye is still there to the others
 	defer cancel()
 	if p.Node == nil {
 		return
