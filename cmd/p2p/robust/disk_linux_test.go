@@ -104,7 +104,7 @@ func TestAFolderThatMayNotBeWrittenTo(t *testing.T) {
 	s.seed()
 	empty, full, partial := mount(t, ""), mount(t, ""), mount(t, "")
 	s.get(full).WantExit(0, soon)
-	p := s.get(partial, "-j", "--interval", "0.1s", "-d", "1M")
+	p := s.get(partial, "-j", "--interval", "0.1s", "-d", "256K")
 	s.awaitBytes(p, 1)
 	p.Kill()
 	for _, dir := range []string{empty, full, partial} {

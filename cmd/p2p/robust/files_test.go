@@ -79,7 +79,7 @@ func TestAnUnfinishedFileThatWasChangedIsRepaired(t *testing.T) {
 	s := newShare(t, 8*mib)
 	s.seed()
 	dir := t.TempDir()
-	p := s.get(dir, "-j", "--interval", "0.1s", "-d", "4M")
+	p := s.get(dir, "-j", "--interval", "0.1s", "-d", "1M")
 	s.awaitBytes(p, 2*mib)
 	p.Signal(os.Interrupt)
 	p.WantExit(130, soon)

@@ -79,7 +79,7 @@ func TestCtrlCEndsADownloadInTime(t *testing.T) {
 			took := soon
 			for try := 0; took > test.limit && try < 3; try++ { // a disk that is slow just then is so once
 				dir = t.TempDir()
-				p := s.get(dir, "-j", "--interval", "0.1s", "-d", "2M")
+				p := s.get(dir, "-j", "--interval", "0.1s", "-d", "1M")
 				s.awaitBytes(p, mib)
 				begin := time.Now()
 				p.Signal(test.signal)

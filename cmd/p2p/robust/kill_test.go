@@ -23,7 +23,7 @@ func TestKilledDownloadsGoOnWhereTheyStopped(t *testing.T) {
 	dir := t.TempDir()
 	kept := int64(0) // the most that a run has reported as verified
 	for range 5 {
-		p := s.get(dir, "-j", "--interval", "0.1s", "-d", "6M")
+		p := s.get(dir, "-j", "--interval", "0.1s", "-d", "2M")
 		s.awaitBytes(p, kept+1)
 		select {
 		case <-time.After(time.Duration(random.Int64N(int64(500 * time.Millisecond)))):
@@ -86,7 +86,7 @@ func TestACompleteDownloadSaysSoAtOnce(t *testing.T) {
 func TestASeederThatComesBackIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	s := newShare(t, 12*mib)
-	s.seed("-u", "4M")
+	s.seed("-u", "1M")
 	dir := t.TempDir()
 	p := s.get(dir, "-j", "--interval", "0.1s")
 	s.awaitBytes(p, 2*mib)
