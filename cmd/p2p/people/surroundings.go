@@ -16,7 +16,7 @@ type surroundings struct {
 	addrs map[netip.Addr]bool // that it has; nil = not known
 	last  moment
 	owes  bool          // it has moved, and nobody was told
-	until time.Duration // as ran; before, that waits
+	until time.Duration // as ran; before, moves have been counted
 }
 
 // moment is one on all clocks of a machine.
@@ -76,17 +76,22 @@ func (s *surroundings) moved(addrs map[netip.Addr]bool) (moved bool) {
 	return moved
 }
 
-// moveEvery is how often new addresses make all be done anew that follows from them, at most: what comes and goes all the
-// time must not become a storm.
-const moveEvery = 30 * time.Second
+// moveEvery is how often new addresses make all be done anew that follows from them, at most and in the long run: what comes and
+// goes all the time must not become a storm. It may be moveBurst times at once, for the addresses of a network come one after
+// the other, and the first may not be the one that leads to others.
+const (
+	moveEvery = 30 * time.Second
+	moveBurst = 3
+)
 
 // moves takes in that the machine has slept, or has moved, and reports whether what follows from that is to be done now.
 func (s *surroundings) moves(slept, moved bool) bool {
 	s.owes = s.owes || slept || moved
-	if !s.owes || !slept && s.last.ran < s.until {
+	s.until = max(s.until, s.last.ran)
+	if !s.owes || !slept && s.until-s.last.ran > (moveBurst-1)*moveEvery {
 		return false
 	}
-	s.owes, s.until = false, s.last.ran+moveEvery
+	s.owes, s.until = false, min(s.until, s.last.ran+(moveBurst-1)*moveEvery)+moveEvery
 	return true
 }
 

@@ -74,15 +74,15 @@ func TestWhoMovesAllTheTimeCallsNoStorm(t *testing.T) {
 		s.last.ran += time.Second
 		return s.moves(slept, moved)
 	}
-	if !step(false, true) {
-		t.Error("the first move is not taken in")
+	if !step(false, true) || step(false, false) || !step(false, true) {
+		t.Error("the first moves are not taken in")
 	}
 	for range 300 {
 		if step(false, true) {
 			did++
 		}
 	}
-	if did != 10 {
+	if did != 11 {
 		t.Errorf("in five minutes of moving it is done %d times", did)
 	}
 	step(false, true)
@@ -91,7 +91,15 @@ func TestWhoMovesAllTheTimeCallsNoStorm(t *testing.T) {
 	if did == 60 {
 		t.Error("the last move is never taken in")
 	}
-	if !step(true, false) {
-		t.Error("who wakes up waits")
+	for range 100 {
+		if !step(true, false) {
+			t.Fatal("who wakes up waits")
+		}
+	}
+	step(false, true)
+	for did = 0; did < 60 && !step(false, false); did++ {
+	}
+	if did == 60 {
+		t.Error("who has slept often does not move any more")
 	}
 }
