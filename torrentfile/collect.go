@@ -24,8 +24,8 @@ type diskFile struct {
 
 // collect finds the files at root in the order of the torrent. single says that
 // root is a file itself.
-func collect(ctx context.Context, root string, exclude []string) (files []diskFile, single bool, err error) {
-	patterns, err := parseExcludes(exclude)
+func collect(ctx context.Context, root string, o *CreateOptions) (files []diskFile, single bool, err error) {
+	patterns, err := parseExcludes(o.Exclude)
 	if err != nil {
 		return nil, false, err
 	}
@@ -43,7 +43,7 @@ func collect(ctx context.Context, root string, exclude []string) (files []diskFi
 		}
 		return []diskFile{{path: root, size: st.Size(), modTime: st.ModTime()}}, true, nil
 	}
-	w := walk{ctx: ctx, root: root, exclude: patterns}
+	w := walk{ctx: ctx, root: root, exclude: patterns, leaveOut: o.LeaveOut}
 	if err := filepath.WalkDir(root, w.visit); err != nil {
 		return nil, false, err
 	}
@@ -70,7 +70,9 @@ type walk struct {
 	ctx     context.Context
 	root    string
 	exclude excludes
-	files   []diskFile
+	// leaveOut is CreateOptions.LeaveOut.
+	leaveOut func(path string, mode fs.FileMode)
+	files    []diskFile
 }
 
 func (w *walk) visit(path string, d fs.DirEntry, err error) error {
@@ -98,6 +100,10 @@ func (w *walk) visit(path string, d fs.DirEntry, err error) error {
 		return nil
 	}
 	if err := regular(path, d.Type()); err != nil {
+		if w.leaveOut != nil {
+			w.leaveOut(rel, d.Type())
+			return nil
+		}
 		return err
 	}
 	st, err := d.Info()
@@ -111,24 +117,34 @@ func (w *walk) visit(path string, d fs.DirEntry, err error) error {
 	return nil
 }
 
+// UnfitError is the error of Create for what is neither file nor folder.
+type UnfitError struct {
+	Path string
+	Mode fs.FileMode // type bits
+}
+
+// Error implements error.
+func (e *UnfitError) Error() string {
+	kind := "not a regular file"
+	switch {
+	case e.Mode&fs.ModeSymlink != 0:
+		kind = "a symbolic link"
+	case e.Mode&fs.ModeNamedPipe != 0:
+		kind = "a pipe"
+	case e.Mode&fs.ModeSocket != 0:
+		kind = "a socket"
+	case e.Mode&fs.ModeDevice != 0:
+		kind = "a device"
+	}
+	return fmt.Sprintf("%s is %s, which a torrent cannot hold; exclude it to go on without", e.Path, kind)
+}
+
 // regular refuses what is neither file nor folder.
 func regular(path string, mode fs.FileMode) error {
-	kind := ""
-	switch {
-	case mode.IsRegular():
+	if mode.IsRegular() {
 		return nil
-	case mode&fs.ModeSymlink != 0:
-		kind = "a symbolic link"
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a pipe"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	case mode&fs.ModeDevice != 0:
-		kind = "a device"
-	default:
-		kind = "not a regular file"
 	}
-	return fmt.Errorf("%s is %s, which a torrent cannot hold; exclude it to go on without", path, kind)
+	return &UnfitError{Path: path, Mode: mode.Type()}
 }
 
 // unchanged makes sure that the files are still what they were when collected.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,7 +51,10 @@ type CreateOptions struct {
 	// path.Match: one without a slash is compared with the name of each file and
 	// folder, one with a slash with the path below the root.
 	Exclude []string
-	Workers int // hashing goroutines; 0 means one for each CPU
+	// LeaveOut, if not nil, is told of what a torrent cannot hold, by its slash-separated path below the
+	// root and the type bits of its mode; it is left out then, and no error.
+	LeaveOut func(path string, mode fs.FileMode)
+	Workers  int // hashing goroutines; 0 means one for each CPU
 	// Progress is told how many of all bytes have been hashed, from several
 	// goroutines but never two at a time; done never falls. It must be quick.
 	Progress func(done, total int64)
@@ -62,8 +66,8 @@ type CreateOptions struct {
 // files are in the byte order of their paths.
 //
 // Only files and folders can be in a torrent. A symbolic link, a pipe, a socket
-// or a device below path is an error that names it, unless Exclude leaves it
-// out: a torrent that silently lacks a file is worse than none, and one that
+// or a device below path is an *UnfitError that names it, unless Exclude leaves it
+// out or LeaveOut is told: a torrent that silently lacks a file is worse than none, and one that
 // follows links shares more than was meant. path itself may be a link.
 //
 // The memory taken does not depend on the length of files or pieces, only on
@@ -84,7 +88,7 @@ func create(ctx context.Context, path string, o CreateOptions) (*Metainfo, error
 	if err != nil {
 		return nil, err
 	}
-	files, single, err := collect(ctx, path, o.Exclude)
+	files, single, err := collect(ctx, path, &o)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha1"
 	"errors"
+	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -239,6 +241,14 @@ func TestOnlyFilesAndFoldersGoIntoATorrent(t *testing.T) {
 	}
 	defer l.Close()
 	refuses("a socket", tree)
+	if err := os.Symlink("file", link); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]fs.FileMode{}
+	got := create(t, tree, torrentfile.CreateOptions{LeaveOut: func(path string, mode fs.FileMode) { out[path] = mode }})
+	if len(got.Info.Files) != 1 || !maps.Equal(out, map[string]fs.FileMode{"link": fs.ModeSymlink, "s": fs.ModeSocket}) {
+		t.Errorf("it holds %+v without %v", got.Info.Files, out)
+	}
 	refuses("a socket", filepath.Join(tree, "s"))
 	refuses("a device", os.DevNull)
 }

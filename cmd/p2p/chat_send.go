@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -36,15 +35,15 @@ func (a *app) chatSendCommand(p *profileFlags) *cobra.Command {
 				return a.usage("usage.chat_send_reply")
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				m, err := send(ctx, c, args[0], said, file, reply, despite)
+				if file != "" {
+					return a.offer(ctx, c, &p2pv1.OfferRequest{Where: args[0], Path: file, Text: said, Despite: despite})
+				}
+				// The key makes it one message, however often the request arrives.
+				r, err := c.Send(ctx, request(&p2pv1.SendRequest{Where: args[0], Text: said, ReplyTo: reply, Key: rand.Text(), Despite: despite}))
 				if err != nil {
 					return err
 				}
-				if a.globals.json {
-					return a.emitMessage("message", m)
-				}
-				a.say("chat.sent", m.Id)
-				return nil
+				return a.sent(r.Msg.Message)
 			})
 		},
 	}
@@ -72,23 +71,11 @@ func (a *app) messageInput(args []string) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil // as what a shell puts into a variable
 }
 
-// send sends a text, or offers a file with it.
-func send(ctx context.Context, c *api.Client, where, said, file, reply string, despite []string) (*p2pv1.Message, error) {
-	if file == "" {
-		// The key makes it one message, however often the request arrives.
-		r, err := c.Send(ctx, request(&p2pv1.SendRequest{Where: where, Text: said, ReplyTo: reply, Key: rand.Text(), Despite: despite}))
-		if err != nil {
-			return nil, err
-		}
-		return r.Msg.Message, nil
+// sent says that a message is on its way.
+func (a *app) sent(m *p2pv1.Message) error {
+	if a.globals.json {
+		return a.emitMessage("message", m)
 	}
-	path, err := filepath.Abs(file) // the node stands in another folder
-	if err != nil {
-		return nil, err
-	}
-	r, err := c.Offer(ctx, request(&p2pv1.OfferRequest{Where: where, Path: path, Text: said, Despite: despite}))
-	if err != nil {
-		return nil, err
-	}
-	return r.Msg.Message, nil
+	a.say("chat.sent", m.Id)
+	return nil
 }

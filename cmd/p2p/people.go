@@ -145,8 +145,11 @@ func (a *app) nodeFailure(ctx context.Context, err error) error {
 	if !known {
 		code = exitOther
 	}
-	if api.ReasonOf(err).GetKey() == api.DiskFull {
+	switch api.ReasonOf(err).GetKey() {
+	case api.DiskFull:
 		code = exitDiskFull
+	case api.NotPermitted:
+		code = exitIO
 	}
 	return &failure{code: code, text: api.Explain(a.text, err), err: err}
 }

@@ -29,8 +29,9 @@ type fakePerson struct {
 	arrives  bool  // such a request
 	version  string
 	messages []*p2pv1.Message
-	joined   *p2pv1.Conversation // the room behind a link, once an event tells of it
-	untold   *p2pv1.Reason       // what the directory does not hear of a logout for
+	joined   *p2pv1.Conversation                                     // the room behind a link, once an event tells of it
+	untold   *p2pv1.Reason                                           // what the directory does not hear of a logout for
+	offers   func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error) // nil: it is offered at once
 }
 
 func newFakePerson() *fakePerson {
@@ -137,6 +138,10 @@ func (f *fakePerson) Send(_ context.Context, r *connect.Request[p2pv1.SendReques
 
 func (f *fakePerson) Offer(_ context.Context, r *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error) {
 	f.note(r.Msg)
+	if f.offers != nil {
+		a, err := f.offers(r.Msg)
+		return connect.NewResponse(a), err
+	}
 	return answer(&p2pv1.OfferResponse{Message: &p2pv1.Message{Id: "m2"}})
 }
 

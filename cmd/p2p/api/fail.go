@@ -70,6 +70,11 @@ const (
 	NotYours           = "not_yours"            // the message is another's
 	TooLong            = "too_long"             // limit (bytes)
 	Empty              = "empty"                // nothing to send
+	EmptyFile          = "empty_file"           // there is nothing in it to download: path
+	EmptyFolder        = "empty_folder"         // the same, all in it is empty: path
+	LeftOut            = "left_out"             // what a folder that is offered has and what cannot be sent: path, what, count
+	NotAFile           = "not_a_file"           // neither file nor folder: path
+	FileChanging       = "file_changing"        // it was written to while it was read: path
 	BeingSent          = "being_sent"           // the message with that key, at this moment
 	NoFile             = "no_file"              // the message offers none: message
 	NoSuchPath         = "no_such_path"         // on this machine: path

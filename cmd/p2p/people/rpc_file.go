@@ -3,10 +3,8 @@ package people
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"unicode"
 
 	"connectrpc.com/connect"
@@ -20,77 +18,6 @@ import (
 	"p2p/torrentfile"
 	"p2p/torrentfile/infohash"
 )
-
-// Offer implements p2pv1connect.PeopleHandler.
-func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error) {
-	c, p, err := n.room(ctx, r.Msg.Where)
-	if err != nil {
-		return nil, err
-	}
-	if err := n.maySay(c, p, r.Msg.Despite); err != nil {
-		return nil, err
-	}
-	path := r.Msg.Path
-	if !filepath.IsAbs(path) {
-		return nil, fail(invalid, api.NoSuchPath, "path", path)
-	}
-	if len(r.Msg.Text) > body.MaxText {
-		return nil, fail(invalid, api.TooLong, "limit", "24576")
-	}
-	meta, err := n.files.hash(ctx, c, path)
-	switch {
-	case errors.Is(err, torrentfile.ErrEmpty):
-		return nil, fail(invalid, api.Empty)
-	case errors.As(err, new(*torrentfile.InvalidError)): // a name that every receiver would refuse
-		return nil, fail(invalid, api.BadFileName, "path", path)
-	case err != nil:
-		return nil, failure(err)
-	}
-	if len(meta.InfoBytes) > ext.MaxInfo {
-		return nil, fail(invalid, api.TooManyFiles, "path", path)
-	}
-	f := body.File{
-		InfoHash: meta.InfoHash, Name: meta.Info.Name, Size: meta.Info.Total(), Files: len(meta.Info.Files), InfoSize: int64(len(meta.InfoBytes)), Text: r.Msg.Text,
-	}
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, failure(err)
-	}
-	f.Folder = st.IsDir()
-	e, err := c.talk.Write(ctx, body.KindFile, f.AppendTo(nil))
-	if err != nil {
-		return nil, stored(err)
-	}
-	d := deal{Hash: f.InfoHash, Message: e.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path, Mine: true, fresh: true}
-	if err := n.files.add(d, meta.InfoBytes); err != nil {
-		return nil, failure(err)
-	}
-	m, err := n.viewEvent(ctx, e.ID)
-	return connect.NewResponse(&p2pv1.OfferResponse{Message: m}), err
-}
-
-// hash makes the torrent of a file or folder, and tells programs how far it is.
-func (x *exchange) hash(ctx context.Context, c *conversation, path string) (*torrentfile.Metainfo, error) {
-	file := &p2pv1.File{Name: filepath.Base(path)}
-	last := time.Now()
-	tell := func(done, total int64) {
-		file.Size = total
-		x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
-			Conversation: textID(c.id), State: p2pv1.Transfer_STATE_HASHING, Path: path, Done: done, EtaSeconds: -1,
-			File: &p2pv1.File{Name: file.Name, Size: total},
-		}}})
-	}
-	return torrentfile.Create(ctx, path, torrentfile.CreateOptions{
-		Private: true, NoDate: true,
-		Source: textID(c.id), // one and the same file offered in two rooms is two torrents
-		Progress: func(done, total int64) {
-			if now := time.Now(); now.Sub(last) >= time.Second {
-				last = now
-				tell(done, total)
-			}
-		},
-	})
-}
 
 // add keeps a new transfer and begins it.
 func (x *exchange) add(d deal, info []byte) error {

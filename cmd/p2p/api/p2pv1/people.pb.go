@@ -551,6 +551,61 @@ func (Transfer_State) EnumDescriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72, 0}
 }
 
+type LeftOut_Kind int32
+
+const (
+	LeftOut_KIND_UNSPECIFIED LeftOut_Kind = 0
+	LeftOut_KIND_LINK        LeftOut_Kind = 1
+	LeftOut_KIND_PIPE        LeftOut_Kind = 2
+	LeftOut_KIND_SOCKET      LeftOut_Kind = 3
+	LeftOut_KIND_DEVICE      LeftOut_Kind = 4
+)
+
+// Enum value maps for LeftOut_Kind.
+var (
+	LeftOut_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_LINK",
+		2: "KIND_PIPE",
+		3: "KIND_SOCKET",
+		4: "KIND_DEVICE",
+	}
+	LeftOut_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_LINK":        1,
+		"KIND_PIPE":        2,
+		"KIND_SOCKET":      3,
+		"KIND_DEVICE":      4,
+	}
+)
+
+func (x LeftOut_Kind) Enum() *LeftOut_Kind {
+	p := new(LeftOut_Kind)
+	*p = x
+	return p
+}
+
+func (x LeftOut_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LeftOut_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9].Descriptor()
+}
+
+func (LeftOut_Kind) Type() protoreflect.EnumType {
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9]
+}
+
+func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LeftOut_Kind.Descriptor instead.
+func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75, 0}
+}
+
 type Alert_Kind int32
 
 const (
@@ -565,6 +620,7 @@ const (
 	Alert_KIND_RENAMED     Alert_Kind = 8
 	Alert_KIND_REMOVED     Alert_Kind = 9
 	Alert_KIND_DISK_AGAIN  Alert_Kind = 10
+	Alert_KIND_LEFT_OUT    Alert_Kind = 11
 )
 
 // Enum value maps for Alert_Kind.
@@ -581,6 +637,7 @@ var (
 		8:  "KIND_RENAMED",
 		9:  "KIND_REMOVED",
 		10: "KIND_DISK_AGAIN",
+		11: "KIND_LEFT_OUT",
 	}
 	Alert_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -594,6 +651,7 @@ var (
 		"KIND_RENAMED":     8,
 		"KIND_REMOVED":     9,
 		"KIND_DISK_AGAIN":  10,
+		"KIND_LEFT_OUT":    11,
 	}
 )
 
@@ -608,11 +666,11 @@ func (x Alert_Kind) String() string {
 }
 
 func (Alert_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10].Descriptor()
 }
 
 func (Alert_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10]
 }
 
 func (x Alert_Kind) Number() protoreflect.EnumNumber {
@@ -621,7 +679,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -5164,6 +5222,8 @@ func (x *OfferRequest) GetDespite() []string {
 type OfferResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	LeftOut       []*LeftOut             `protobuf:"bytes,2,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	LeftOutCount  int32                  `protobuf:"varint,3,opt,name=left_out_count,json=leftOutCount,proto3" json:"left_out_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5205,6 +5265,72 @@ func (x *OfferResponse) GetMessage() *Message {
 	return nil
 }
 
+func (x *OfferResponse) GetLeftOut() []*LeftOut {
+	if x != nil {
+		return x.LeftOut
+	}
+	return nil
+}
+
+func (x *OfferResponse) GetLeftOutCount() int32 {
+	if x != nil {
+		return x.LeftOutCount
+	}
+	return 0
+}
+
+type LeftOut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`                           // below the folder
+	Kind          LeftOut_Kind           `protobuf:"varint,2,opt,name=kind,proto3,enum=p2p.v1.LeftOut_Kind" json:"kind,omitempty"` // UNSPECIFIED: something else
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeftOut) Reset() {
+	*x = LeftOut{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeftOut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeftOut) ProtoMessage() {}
+
+func (x *LeftOut) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
+func (*LeftOut) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *LeftOut) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *LeftOut) GetKind() LeftOut_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return LeftOut_KIND_UNSPECIFIED
+}
+
 type AcceptRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
@@ -5215,7 +5341,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5227,7 +5353,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5240,7 +5366,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -5266,7 +5392,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5278,7 +5404,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5291,7 +5417,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -5310,7 +5436,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5322,7 +5448,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5335,7 +5461,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -5353,7 +5479,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5365,7 +5491,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5378,7 +5504,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 type ListTransfersRequest struct {
@@ -5389,7 +5515,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5401,7 +5527,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5414,7 +5540,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 type ListTransfersResponse struct {
@@ -5426,7 +5552,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5438,7 +5564,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5451,7 +5577,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -5471,7 +5597,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5483,7 +5609,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5496,7 +5622,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -5534,7 +5660,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5546,7 +5672,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5559,7 +5685,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -5727,7 +5853,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5739,7 +5865,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5752,7 +5878,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -5795,7 +5921,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5807,7 +5933,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5820,7 +5946,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Typing) GetConversation() string {
@@ -5859,14 +5985,14 @@ type Alert struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
 	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
-	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, REMOVED
+	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, REMOVED, LEFT_OUT (of a folder that is offered)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5878,7 +6004,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5891,7 +6017,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6309,9 +6435,20 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
-	"\adespite\x18\x04 \x03(\tR\adespite\":\n" +
+	"\adespite\x18\x04 \x03(\tR\adespite\"\x8c\x01\n" +
 	"\rOfferResponse\x12)\n" +
-	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\"A\n" +
+	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\x12*\n" +
+	"\bleft_out\x18\x02 \x03(\v2\x0f.p2p.v1.LeftOutR\aleftOut\x12$\n" +
+	"\x0eleft_out_count\x18\x03 \x01(\x05R\fleftOutCount\"\xa5\x01\n" +
+	"\aLeftOut\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12(\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x14.p2p.v1.LeftOut.KindR\x04kind\"\\\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tKIND_LINK\x10\x01\x12\r\n" +
+	"\tKIND_PIPE\x10\x02\x12\x0f\n" +
+	"\vKIND_SOCKET\x10\x03\x12\x0f\n" +
+	"\vKIND_DEVICE\x10\x04\"A\n" +
 	"\rAcceptRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\tR\x06folder\">\n" +
@@ -6348,14 +6485,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\x98\x03\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xab\x03\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
-	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xdf\x01\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xf2\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -6369,7 +6506,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fKIND_RENAMED\x10\b\x12\x10\n" +
 	"\fKIND_REMOVED\x10\t\x12\x13\n" +
 	"\x0fKIND_DISK_AGAIN\x10\n" +
-	"*b\n" +
+	"\x12\x11\n" +
+	"\rKIND_LEFT_OUT\x10\v*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +
@@ -6453,8 +6591,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescData
 }
 
-var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
+var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 88)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -6465,238 +6603,242 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(ChangeMemberRequest_Change)(0),   // 6: p2p.v1.ChangeMemberRequest.Change
 	(Notice_Kind)(0),                  // 7: p2p.v1.Notice.Kind
 	(Transfer_State)(0),               // 8: p2p.v1.Transfer.State
-	(Alert_Kind)(0),                   // 9: p2p.v1.Alert.Kind
-	(*Reason)(nil),                    // 10: p2p.v1.Reason
-	(*Directory)(nil),                 // 11: p2p.v1.Directory
-	(*WhoamiRequest)(nil),             // 12: p2p.v1.WhoamiRequest
-	(*WhoamiResponse)(nil),            // 13: p2p.v1.WhoamiResponse
-	(*SetPresenceRequest)(nil),        // 14: p2p.v1.SetPresenceRequest
-	(*SetPresenceResponse)(nil),       // 15: p2p.v1.SetPresenceResponse
-	(*StopRequest)(nil),               // 16: p2p.v1.StopRequest
-	(*StopResponse)(nil),              // 17: p2p.v1.StopResponse
-	(*RegisterRequest)(nil),           // 18: p2p.v1.RegisterRequest
-	(*RegisterResponse)(nil),          // 19: p2p.v1.RegisterResponse
-	(*LoginRequest)(nil),              // 20: p2p.v1.LoginRequest
-	(*LoginResponse)(nil),             // 21: p2p.v1.LoginResponse
-	(*LogoutRequest)(nil),             // 22: p2p.v1.LogoutRequest
-	(*LogoutResponse)(nil),            // 23: p2p.v1.LogoutResponse
-	(*RenameRequest)(nil),             // 24: p2p.v1.RenameRequest
-	(*RenameResponse)(nil),            // 25: p2p.v1.RenameResponse
-	(*Device)(nil),                    // 26: p2p.v1.Device
-	(*ListDevicesRequest)(nil),        // 27: p2p.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),       // 28: p2p.v1.ListDevicesResponse
-	(*RevokeDeviceRequest)(nil),       // 29: p2p.v1.RevokeDeviceRequest
-	(*RevokeDeviceResponse)(nil),      // 30: p2p.v1.RevokeDeviceResponse
-	(*Contact)(nil),                   // 31: p2p.v1.Contact
-	(*ListContactsRequest)(nil),       // 32: p2p.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),      // 33: p2p.v1.ListContactsResponse
-	(*AddContactRequest)(nil),         // 34: p2p.v1.AddContactRequest
-	(*AddContactResponse)(nil),        // 35: p2p.v1.AddContactResponse
-	(*AnswerContactRequest)(nil),      // 36: p2p.v1.AnswerContactRequest
-	(*AnswerContactResponse)(nil),     // 37: p2p.v1.AnswerContactResponse
-	(*RemoveContactRequest)(nil),      // 38: p2p.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),     // 39: p2p.v1.RemoveContactResponse
-	(*VerifyContactRequest)(nil),      // 40: p2p.v1.VerifyContactRequest
-	(*VerifyContactResponse)(nil),     // 41: p2p.v1.VerifyContactResponse
-	(*InviteRequest)(nil),             // 42: p2p.v1.InviteRequest
-	(*InviteResponse)(nil),            // 43: p2p.v1.InviteResponse
-	(*Member)(nil),                    // 44: p2p.v1.Member
-	(*Conversation)(nil),              // 45: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 46: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 47: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 48: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 49: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 50: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 51: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 52: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 53: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 54: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 55: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 56: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 57: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 58: p2p.v1.Reaction
-	(*File)(nil),                      // 59: p2p.v1.File
-	(*Message)(nil),                   // 60: p2p.v1.Message
-	(*Notice)(nil),                    // 61: p2p.v1.Notice
-	(*SendRequest)(nil),               // 62: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 63: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 64: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 65: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 66: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 67: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 68: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 69: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 70: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 71: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 72: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 73: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 74: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 75: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 76: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 77: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 78: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 79: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 80: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 81: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 82: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 83: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 84: p2p.v1.OfferResponse
-	(*AcceptRequest)(nil),             // 85: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 86: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 87: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 88: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 89: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 90: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 91: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 92: p2p.v1.Event
-	(*Hello)(nil),                     // 93: p2p.v1.Hello
-	(*Typing)(nil),                    // 94: p2p.v1.Typing
-	(*Alert)(nil),                     // 95: p2p.v1.Alert
-	nil,                               // 96: p2p.v1.Reason.WithEntry
+	(LeftOut_Kind)(0),                 // 9: p2p.v1.LeftOut.Kind
+	(Alert_Kind)(0),                   // 10: p2p.v1.Alert.Kind
+	(*Reason)(nil),                    // 11: p2p.v1.Reason
+	(*Directory)(nil),                 // 12: p2p.v1.Directory
+	(*WhoamiRequest)(nil),             // 13: p2p.v1.WhoamiRequest
+	(*WhoamiResponse)(nil),            // 14: p2p.v1.WhoamiResponse
+	(*SetPresenceRequest)(nil),        // 15: p2p.v1.SetPresenceRequest
+	(*SetPresenceResponse)(nil),       // 16: p2p.v1.SetPresenceResponse
+	(*StopRequest)(nil),               // 17: p2p.v1.StopRequest
+	(*StopResponse)(nil),              // 18: p2p.v1.StopResponse
+	(*RegisterRequest)(nil),           // 19: p2p.v1.RegisterRequest
+	(*RegisterResponse)(nil),          // 20: p2p.v1.RegisterResponse
+	(*LoginRequest)(nil),              // 21: p2p.v1.LoginRequest
+	(*LoginResponse)(nil),             // 22: p2p.v1.LoginResponse
+	(*LogoutRequest)(nil),             // 23: p2p.v1.LogoutRequest
+	(*LogoutResponse)(nil),            // 24: p2p.v1.LogoutResponse
+	(*RenameRequest)(nil),             // 25: p2p.v1.RenameRequest
+	(*RenameResponse)(nil),            // 26: p2p.v1.RenameResponse
+	(*Device)(nil),                    // 27: p2p.v1.Device
+	(*ListDevicesRequest)(nil),        // 28: p2p.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),       // 29: p2p.v1.ListDevicesResponse
+	(*RevokeDeviceRequest)(nil),       // 30: p2p.v1.RevokeDeviceRequest
+	(*RevokeDeviceResponse)(nil),      // 31: p2p.v1.RevokeDeviceResponse
+	(*Contact)(nil),                   // 32: p2p.v1.Contact
+	(*ListContactsRequest)(nil),       // 33: p2p.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),      // 34: p2p.v1.ListContactsResponse
+	(*AddContactRequest)(nil),         // 35: p2p.v1.AddContactRequest
+	(*AddContactResponse)(nil),        // 36: p2p.v1.AddContactResponse
+	(*AnswerContactRequest)(nil),      // 37: p2p.v1.AnswerContactRequest
+	(*AnswerContactResponse)(nil),     // 38: p2p.v1.AnswerContactResponse
+	(*RemoveContactRequest)(nil),      // 39: p2p.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),     // 40: p2p.v1.RemoveContactResponse
+	(*VerifyContactRequest)(nil),      // 41: p2p.v1.VerifyContactRequest
+	(*VerifyContactResponse)(nil),     // 42: p2p.v1.VerifyContactResponse
+	(*InviteRequest)(nil),             // 43: p2p.v1.InviteRequest
+	(*InviteResponse)(nil),            // 44: p2p.v1.InviteResponse
+	(*Member)(nil),                    // 45: p2p.v1.Member
+	(*Conversation)(nil),              // 46: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 47: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 48: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 49: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 50: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 51: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 52: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 53: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 54: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 55: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 56: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 57: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 58: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 59: p2p.v1.Reaction
+	(*File)(nil),                      // 60: p2p.v1.File
+	(*Message)(nil),                   // 61: p2p.v1.Message
+	(*Notice)(nil),                    // 62: p2p.v1.Notice
+	(*SendRequest)(nil),               // 63: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 64: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 65: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 66: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 67: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 68: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 69: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 70: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 71: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 72: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 73: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 74: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 75: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 76: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 77: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 78: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 79: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 80: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 81: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 82: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 83: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 84: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 85: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 86: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 87: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 88: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 89: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 90: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 91: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 92: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 93: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 94: p2p.v1.Event
+	(*Hello)(nil),                     // 95: p2p.v1.Hello
+	(*Typing)(nil),                    // 96: p2p.v1.Typing
+	(*Alert)(nil),                     // 97: p2p.v1.Alert
+	nil,                               // 98: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	96,  // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
-	10,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
-	11,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
+	98,  // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	11,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
+	12,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
 	0,   // 4: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	13,  // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	13,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	10,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
-	26,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	14,  // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	14,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	14,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	11,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
+	27,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
 	3,   // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
 	0,   // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
 	1,   // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	26,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	10,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	31,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	31,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	27,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	11,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	32,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	32,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
 	5,   // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	31,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	31,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	32,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	32,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
 	2,   // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
 	0,   // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
 	1,   // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	60,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	44,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	61,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	45,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
 	2,   // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	10,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	45,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	45,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	45,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	11,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	46,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	46,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	46,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
 	6,   // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
 	2,   // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	45,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	45,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	58,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	59,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
-	61,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	46,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	46,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	59,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	60,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
+	62,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
 	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	82,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	83,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
 	7,   // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
 	2,   // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	60,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	60,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	60,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	60,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	60,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	60,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	59,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	61,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	61,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	61,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	61,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	61,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	61,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	60,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
 	8,   // 48: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	10,  // 49: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	60,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	82,  // 51: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	82,  // 52: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	93,  // 53: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	60,  // 54: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	31,  // 55: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	45,  // 56: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	94,  // 57: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	82,  // 58: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	11,  // 59: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	95,  // 60: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	60,  // 61: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	13,  // 62: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	9,   // 63: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	10,  // 64: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	12,  // 65: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	14,  // 66: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	16,  // 67: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	18,  // 68: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	20,  // 69: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	22,  // 70: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	24,  // 71: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27,  // 72: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	29,  // 73: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	32,  // 74: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	34,  // 75: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	36,  // 76: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	38,  // 77: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	40,  // 78: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	42,  // 79: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	46,  // 80: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	48,  // 81: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	50,  // 82: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	52,  // 83: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	54,  // 84: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	56,  // 85: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	62,  // 86: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	64,  // 87: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	66,  // 88: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	68,  // 89: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	70,  // 90: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	72,  // 91: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	74,  // 92: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	76,  // 93: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	78,  // 94: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	80,  // 95: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	83,  // 96: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	85,  // 97: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	87,  // 98: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	89,  // 99: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	91,  // 100: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	13,  // 101: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	15,  // 102: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	17,  // 103: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	19,  // 104: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	21,  // 105: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	23,  // 106: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	25,  // 107: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28,  // 108: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	30,  // 109: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	33,  // 110: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	35,  // 111: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	37,  // 112: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	39,  // 113: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	41,  // 114: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	43,  // 115: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	47,  // 116: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	49,  // 117: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	51,  // 118: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	53,  // 119: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	55,  // 120: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	57,  // 121: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	63,  // 122: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	65,  // 123: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	67,  // 124: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	69,  // 125: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	71,  // 126: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	73,  // 127: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	75,  // 128: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	77,  // 129: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	79,  // 130: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	81,  // 131: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	84,  // 132: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	86,  // 133: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	88,  // 134: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	90,  // 135: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	92,  // 136: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	101, // [101:137] is the sub-list for method output_type
-	65,  // [65:101] is the sub-list for method input_type
-	65,  // [65:65] is the sub-list for extension type_name
-	65,  // [65:65] is the sub-list for extension extendee
-	0,   // [0:65] is the sub-list for field type_name
+	11,  // 49: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	61,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	86,  // 51: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	9,   // 52: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	83,  // 53: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	83,  // 54: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	95,  // 55: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	61,  // 56: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	32,  // 57: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	46,  // 58: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	96,  // 59: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	83,  // 60: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	12,  // 61: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	97,  // 62: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	61,  // 63: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	14,  // 64: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	10,  // 65: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	11,  // 66: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	13,  // 67: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	15,  // 68: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	17,  // 69: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	19,  // 70: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	21,  // 71: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	23,  // 72: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	25,  // 73: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	28,  // 74: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	30,  // 75: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	33,  // 76: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	35,  // 77: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	37,  // 78: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	39,  // 79: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	41,  // 80: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	43,  // 81: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	47,  // 82: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	49,  // 83: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	51,  // 84: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	53,  // 85: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	55,  // 86: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	57,  // 87: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	63,  // 88: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	65,  // 89: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	67,  // 90: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	69,  // 91: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	71,  // 92: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	73,  // 93: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	75,  // 94: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	77,  // 95: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	79,  // 96: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	81,  // 97: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	84,  // 98: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	87,  // 99: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	89,  // 100: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	91,  // 101: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	93,  // 102: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	14,  // 103: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	16,  // 104: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	18,  // 105: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	20,  // 106: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	22,  // 107: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	24,  // 108: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	26,  // 109: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	29,  // 110: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	31,  // 111: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	34,  // 112: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	36,  // 113: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	38,  // 114: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	40,  // 115: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	42,  // 116: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	44,  // 117: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	48,  // 118: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	50,  // 119: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	52,  // 120: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	54,  // 121: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	56,  // 122: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	58,  // 123: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	64,  // 124: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	66,  // 125: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	68,  // 126: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	70,  // 127: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	72,  // 128: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	74,  // 129: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	76,  // 130: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	78,  // 131: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	80,  // 132: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	82,  // 133: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	85,  // 134: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	88,  // 135: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	90,  // 136: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	92,  // 137: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	94,  // 138: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	103, // [103:139] is the sub-list for method output_type
+	67,  // [67:103] is the sub-list for method input_type
+	67,  // [67:67] is the sub-list for extension type_name
+	67,  // [67:67] is the sub-list for extension extendee
+	0,   // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -6706,7 +6848,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -6722,8 +6864,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
-			NumEnums:      10,
-			NumMessages:   87,
+			NumEnums:      11,
+			NumMessages:   88,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

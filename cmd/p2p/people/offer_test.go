@@ -1,0 +1,99 @@
+package people_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+func TestWhatHasNothingToDownloadIsRefusedWithAWordThatSaysWhy(t *testing.T) {
+	p := open(t, filepath.Join(t.TempDir(), "alice"))
+	ask(t, p.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	dir := t.TempDir()
+	for _, name := range []string{"hollow/a", "hollow/sub/b"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "hollow", "a"): api.EmptyFile, filepath.Join(dir, "hollow"): api.EmptyFolder,
+		os.DevNull: api.NotAFile, filepath.Join(dir, "nothing"): api.NoSuchPath,
+	} {
+		_, err := p.Offer(t.Context(), connect.NewRequest(&p2pv1.OfferRequest{Where: "lab", Path: path}))
+		if p.reason(err) != want || api.ReasonOf(err).GetWith()["path"] != path {
+			t.Errorf("%s: %v; want %s", path, err, want)
+		}
+		if missing := connect.CodeOf(err) == connect.CodeNotFound; missing != (want == api.NoSuchPath) {
+			t.Errorf("%s: the code is %v", path, connect.CodeOf(err))
+		}
+	}
+}
+
+func TestAFolderIsOfferedWithoutWhatCannotBeSentAndThatIsSaid(t *testing.T) {
+	alice, bob := two(t)
+	dir := filepath.Join(t.TempDir(), "trip")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "day 1"), []byte("sun"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("day 1", filepath.Join(dir, "best")); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	alerts := alice.listens()
+	r := ask(t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: dir, Text: "trip"})
+	if r.LeftOutCount != 1 || len(r.LeftOut) != 1 || r.LeftOut[0].Path != "best" || r.LeftOut[0].Kind != p2pv1.LeftOut_KIND_LINK {
+		t.Errorf("left out: %v", r.LeftOut)
+	}
+	eventually(t, "all programs are told", func() bool {
+		all := alerts(p2pv1.Alert_KIND_LEFT_OUT)
+		return len(all) == 1 && all[0].Reason.GetKey() == api.LeftOut && strings.Contains(all[0].Reason.With["what"], "best")
+	})
+	eventually(t, "bob sees the offer", bob.has("alice", "trip"))
+	got := bob.fetch(r.Message.Id, "")
+	var names []string
+	if err := filepath.WalkDir(got.Path, func(path string, d fs.DirEntry, err error) error {
+		names = append(names, d.Name())
+		return err
+	}); err != nil || !slices.Equal(names, []string{"trip", "day 1"}) {
+		t.Errorf("bob has %q, %v", names, err)
+	}
+}
+
+// transfer returns how what a message offers stands.
+func (p *person) transfer(message string) *p2pv1.Transfer {
+	p.t.Helper()
+	for _, x := range ask(p.t, p.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers {
+		if x.Message == message {
+			return x
+		}
+	}
+	return &p2pv1.Transfer{}
+}
+
+// fetch downloads what a message offers.
+func (p *person) fetch(message, folder string) (got *p2pv1.Transfer) {
+	p.t.Helper()
+	ask(p.t, p.Accept, &p2pv1.AcceptRequest{Message: message, Folder: folder})
+	eventually(p.t, "it is there", func() bool {
+		got = p.transfer(message)
+		if got.State == p2pv1.Transfer_STATE_FAILED {
+			p.t.Fatal(got.Problem)
+		}
+		return got.State == p2pv1.Transfer_STATE_DONE
+	})
+	return got
+}

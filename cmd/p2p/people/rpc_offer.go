@@ -1,0 +1,153 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/identity"
+	"p2p/torrentfile"
+)
+
+// Offer implements p2pv1connect.PeopleHandler.
+func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]) (*connect.Response[p2pv1.OfferResponse], error) {
+	c, p, err := n.room(ctx, r.Msg.Where)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.maySay(c, p, r.Msg.Despite); err != nil {
+		return nil, err
+	}
+	path := r.Msg.Path
+	if !filepath.IsAbs(path) {
+		return nil, fail(invalid, api.NoSuchPath, "path", path)
+	}
+	if len(r.Msg.Text) > body.MaxText {
+		return nil, fail(invalid, api.TooLong, "limit", "24576")
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, unfit(err, path, false)
+	}
+	meta, out, err := n.files.hash(ctx, c, path)
+	if err != nil {
+		return nil, unfit(err, path, st.IsDir())
+	}
+	if len(meta.InfoBytes) > ext.MaxInfo {
+		return nil, fail(invalid, api.TooManyFiles, "path", path)
+	}
+	f := body.File{
+		InfoHash: meta.InfoHash, Name: meta.Info.Name, Size: meta.Info.Total(), Files: len(meta.Info.Files), InfoSize: int64(len(meta.InfoBytes)), Text: r.Msg.Text,
+		Folder: st.IsDir(),
+	}
+	e, err := c.talk.Write(ctx, body.KindFile, f.AppendTo(nil))
+	if err != nil {
+		return nil, stored(err)
+	}
+	d := deal{Hash: f.InfoHash, Message: e.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path, Mine: true, fresh: true}
+	if err := n.files.add(d, meta.InfoBytes); err != nil {
+		return nil, failure(err)
+	}
+	n.shoutLeftOut(path, out)
+	m, err := n.viewEvent(ctx, e.ID)
+	return connect.NewResponse(&p2pv1.OfferResponse{Message: m, LeftOut: out.first, LeftOutCount: int32(out.count)}), err
+}
+
+// unfit is the error of a call for what cannot be offered.
+func unfit(err error, path string, folder bool) error {
+	switch {
+	case errors.Is(err, torrentfile.ErrEmpty) && folder:
+		return fail(invalid, api.EmptyFolder, "path", path)
+	case errors.Is(err, torrentfile.ErrEmpty):
+		return fail(invalid, api.EmptyFile, "path", path)
+	case errors.Is(err, torrentfile.ErrChanged):
+		return fail(failed, api.FileChanging, "path", path)
+	case errors.As(err, new(*torrentfile.InvalidError)): // a name that every receiver would refuse
+		return fail(invalid, api.BadFileName, "path", path)
+	case errors.As(err, new(*torrentfile.UnfitError)):
+		return fail(invalid, api.NotAFile, "path", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fail(missing, api.NoSuchPath, "path", path)
+	case errors.Is(err, fs.ErrPermission):
+		return fail(failed, api.NotPermitted, "path", path)
+	}
+	return failure(err)
+}
+
+// leftOut is what a folder has that cannot be sent.
+type leftOut struct {
+	first []*p2pv1.LeftOut
+	count int
+}
+
+// leftOutMost is how much of it is told by name.
+const leftOutMost = 100
+
+func (l *leftOut) add(path string, mode fs.FileMode) {
+	l.count++
+	if len(l.first) == leftOutMost {
+		return
+	}
+	kind := p2pv1.LeftOut_KIND_UNSPECIFIED
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		kind = p2pv1.LeftOut_KIND_LINK
+	case mode&fs.ModeNamedPipe != 0:
+		kind = p2pv1.LeftOut_KIND_PIPE
+	case mode&fs.ModeSocket != 0:
+		kind = p2pv1.LeftOut_KIND_SOCKET
+	case mode&fs.ModeDevice != 0:
+		kind = p2pv1.LeftOut_KIND_DEVICE
+	}
+	l.first = append(l.first, &p2pv1.LeftOut{Path: strings.ToValidUTF8(path, "\uFFFD"), Kind: kind})
+}
+
+// shoutLeftOut says what others do not get of a folder, though its owner may believe it.
+func (n *Node) shoutLeftOut(path string, l leftOut) {
+	if l.count == 0 {
+		return
+	}
+	var names []string
+	for _, o := range l.first[:min(3, len(l.first))] {
+		names = append(names, o.Path)
+	}
+	what := strings.Join(names, ", ")
+	if l.count > len(names) {
+		what += ", …"
+	}
+	n.shout(p2pv1.Alert_KIND_LEFT_OUT, identity.Key{}, path, api.Problem(api.LeftOut, "path", path, "what", what, "count", strconv.Itoa(l.count)))
+}
+
+// hash makes the torrent of a file or folder, and tells programs how far it is.
+func (x *exchange) hash(ctx context.Context, c *conversation, path string) (meta *torrentfile.Metainfo, out leftOut, err error) {
+	last := time.Now()
+	tell := func(done, total int64) {
+		x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
+			Conversation: textID(c.id), State: p2pv1.Transfer_STATE_HASHING, Path: path, Done: done, EtaSeconds: -1,
+			File: &p2pv1.File{Name: filepath.Base(path), Size: total},
+		}}})
+	}
+	meta, err = torrentfile.Create(ctx, path, torrentfile.CreateOptions{
+		Private: true, NoDate: true,
+		Source:   textID(c.id), // one and the same file offered in two rooms is two torrents
+		LeaveOut: out.add,
+		Progress: func(done, total int64) {
+			if now := time.Now(); now.Sub(last) >= time.Second {
+				last = now
+				tell(done, total)
+			}
+		},
+	})
+	return meta, out, err
+}
