@@ -76,15 +76,7 @@ const readers = 4
 // Open opens the archive at path, which it makes if there is none. Only one program at a time
 // can have it open. Beside it lie path-wal, path-shm, path.lock and, with a passphrase, path.words.
 func Open(path string, o Options) (*Archive, error) {
-	if o.Read == nil {
-		o.Read = plainText
-	}
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
-	if o.CacheBytes == 0 {
-		o.CacheBytes = 4 << 20
-	}
+	o = o.withDefaults()
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
@@ -101,6 +93,19 @@ func Open(path string, o Options) (*Archive, error) {
 	return a, nil
 }
 
+func (o Options) withDefaults() Options {
+	if o.Read == nil {
+		o.Read = plainText
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 4 << 20
+	}
+	return o
+}
+
 // plainText is the default of Options.Read.
 func plainText(kind room.Kind, body []byte) Content {
 	if kind == room.Delete {
@@ -115,6 +120,23 @@ func plainText(kind room.Kind, body []byte) Content {
 }
 
 func (a *Archive) open() error {
+	err := settle(a.path, untold)
+	if err != nil {
+		return err
+	}
+	err = a.openTables("synchronous(NORMAL)", "wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", keepLog*pageFrame), "secure_delete(ON)")
+	if err != nil {
+		return err
+	}
+	if a.ink, err = startDrain(a.source("synchronous(NORMAL)"), a.write, a.path+"-wal"); err != nil {
+		return err
+	}
+	a.index, err = a.openWords()
+	return err
+}
+
+// openTables opens what reads and writes the tables; pragmas are those of the writer.
+func (a *Archive) openTables(pragmas ...string) error {
 	// SQLite makes its files as the umask allows; this one they take their mode from.
 	f, err := os.OpenFile(a.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -123,7 +145,7 @@ func (a *Archive) open() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if a.write, err = openWriter(a.source("synchronous(NORMAL)", "wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", keepLog*pageFrame), "secure_delete(ON)")); err != nil {
+	if a.write, err = openWriter(a.source(pragmas...)); err != nil {
 		if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == sqlite3.SQLITE_NOTADB {
 			err = fmt.Errorf("%w: %w", ErrForeign, err)
 		}
@@ -135,13 +157,7 @@ func (a *Archive) open() error {
 	if a.box, err = a.unlock(a.options.Passphrase); err != nil {
 		return err
 	}
-	if a.read, err = openReader(a.source("query_only(ON)")); err != nil {
-		return err
-	}
-	if a.ink, err = startDrain(a.source("synchronous(NORMAL)"), a.write, a.path+"-wal"); err != nil {
-		return err
-	}
-	a.index, err = a.openWords()
+	a.read, err = openReader(a.source("query_only(ON)"))
 	return err
 }
 

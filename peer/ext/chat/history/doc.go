@@ -46,4 +46,8 @@
 // knowledge, and what was read when; nothing of what was said, nor names of rooms, nor the ids of events, which
 // would let him check a guess of what was said. The index of words is in memory then, is made at the
 // first search, and is kept, sealed, in a file of its own while the archive is closed.
+//
+// Convert encrypts an archive that has none, and takes a passphrase away: it writes the archive anew beside the old one, which it
+// overwrites when the new one has its name. ChangePassphrase seals the same key anew: who has a copy of the file from before, and the
+// old passphrase, has the key.
 package history

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 
 	"p2p/peer/ext/chat/room"
 )
@@ -119,4 +120,11 @@ func LimitLog(a *Archive, pages int) {
 	a.ink.mu.Lock()
 	defer a.ink.mu.Unlock()
 	a.ink.most = pages
+}
+
+// LimitAside makes the disk full when the new archive of a conversion has that many pages, until undo is called.
+func LimitAside(n int) (undo func()) {
+	was := asidePragmas
+	asidePragmas = append(slices.Clone(was), fmt.Sprintf("max_page_count(%d)", n))
+	return func() { asidePragmas = was }
 }

@@ -23,8 +23,12 @@ import (
 const killedEnv = "P2P_TEST_HISTORY_KILLED"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(killedEnv); path != "" {
-		if err := writeUntilKilled(path); err != nil {
+	for name, work := range map[string]func(path string) error{killedEnv: writeUntilKilled, convertedEnv: convertUntilKilled} {
+		path := os.Getenv(name)
+		if path == "" {
+			continue
+		}
+		if err := work(path); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}

@@ -160,10 +160,7 @@ func (w *writer) transaction(full bool, f func() error, done func()) error {
 	if err == nil {
 		err = w.exec("COMMIT")
 	}
-	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL {
-		err = fmt.Errorf("%w: %w", syscall.ENOSPC, err) // as any other writer of files says it
-	}
-	if err != nil {
+	if err = asFull(err); err != nil {
 		// Some errors, such as that of a full disk, have rolled back by themselves.
 		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
 		return err
@@ -172,6 +169,14 @@ func (w *writer) transaction(full bool, f func() error, done func()) error {
 		done()
 	}
 	return nil
+}
+
+// asFull returns err, which says it as any other writer of files when the disk is full.
+func asFull(err error) error {
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL {
+		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+	}
+	return err
 }
 
 // exec runs a statement. Like insert, row and rows it is called within a transaction.

@@ -178,7 +178,7 @@ func (v *vault) fill(secret, passphrase []byte) (box, error) {
 }
 
 // ChangePassphrase replaces the passphrase of an archive that has one. What is stored need not
-// be written again: the key that it is sealed with stays.
+// be written again: the key that it is sealed with stays, and who has learned that keeps it.
 func (a *Archive) ChangePassphrase(old, passphrase []byte) error {
 	if len(passphrase) == 0 {
 		return fmt.Errorf("change passphrase: %w: the new one is empty", ErrPassphrase)
