@@ -102,6 +102,9 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if text := c.PresenceText; text != "" {
 		words = append(words, a.text.Say("contact.note", safe(text)))
 	}
+	if c.LinkUsedBy != "" {
+		words = append(words, a.text.Say("contact.link_used", safe(c.LinkUsedBy)))
+	}
 	if c.Note != "" && (c.State == p2pv1.ContactState_CONTACT_STATE_ASKED || c.State == p2pv1.ContactState_CONTACT_STATE_ASKS) {
 		words = append(words, a.text.Say("contact.note", c.Note))
 	}
@@ -241,19 +244,58 @@ func (a *app) printVerified(r *p2pv1.VerifyContactResponse) error {
 }
 
 func (a *app) contactInviteCommand(p *profileFlags) *cobra.Command {
-	var qr bool
+	var qr, revoke bool
 	valid := units.Duration(7 * 24 * time.Hour)
 	cmd := &cobra.Command{
 		Use: "invite", Short: a.text.Say("contact.invite.short"), Long: a.text.Say("contact.invite.long"),
-		Example: "p2p contact invite\np2p contact invite --qr --for 1h", Args: a.none,
+		Example: "p2p contact invite\np2p contact invite --qr --for 1h\np2p contact invite --revoke", Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if revoke {
+				return a.revokeContactLinks(cmd, p, qr || cmd.Flags().Changed("for"))
+			}
+			if err := a.validity(valid); err != nil {
+				return err
+			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				return a.invite(ctx, c, "", valid, qr)
 			})
 		},
 	}
 	a.inviteFlags(cmd, &valid, &qr)
+	cmd.Flags().BoolVar(&revoke, "revoke", false, a.text.Say("contact.invite.revoke"))
 	return cmd
+}
+
+// revokeContactLinks makes all links to this person void.
+func (a *app) revokeContactLinks(cmd *cobra.Command, p *profileFlags, more bool) error {
+	if more {
+		return a.usage("usage.revoke_alone")
+	}
+	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+		r, err := c.RevokeLinks(ctx, request(&p2pv1.RevokeLinksRequest{}))
+		if err != nil {
+			return err
+		}
+		if a.globals.json {
+			return a.emitMessage("links_revoked", r.Msg)
+		}
+		a.say("contact.revoked", r.Msg.Revoked)
+		return nil
+	})
+}
+
+// How long a link may be good, on the command line.
+const (
+	minValid = time.Minute
+	maxValid = 366 * 24 * time.Hour
+)
+
+// validity refuses a link that is dead before somebody can use it, or good for so long that nobody remembers it.
+func (a *app) validity(valid units.Duration) error {
+	if d := time.Duration(valid); d < minValid || d > maxValid {
+		return a.usage("usage.validity", valid.String())
+	}
+	return nil
 }
 
 func (a *app) inviteFlags(cmd *cobra.Command, valid *units.Duration, qr *bool) {

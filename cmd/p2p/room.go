@@ -166,6 +166,9 @@ func (a *app) roomLinkCommand(p *profileFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "link ROOM", Short: a.text.Say("room.link.short"), Example: "p2p room link lab --for 1d\np2p room link lab --qr", Args: a.one("ROOM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.validity(valid); err != nil {
+				return err
+			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error { return a.invite(ctx, c, args[0], valid, qr) })
 		},
 	}

@@ -45,6 +45,7 @@ var explained = map[string]struct {
 	MailboxFull:        {"reason.mailbox_full", []string{"who"}},
 	TooMany:            {"reason.too_many", nil},
 	BadLink:            {"reason.bad_link", []string{"problem"}},
+	BadValidity:        {"reason.bad_validity", []string{"days"}},
 	LinkExpired:        {"reason.link_expired", nil},
 	LinkRevoked:        {"reason.link_revoked", nil},
 	LinkPowerless:      {"reason.link_powerless", nil},

@@ -47,6 +47,7 @@ const (
 	MailboxFull    = "mailbox_full"    // too many requests wait for him; this one is kept and sent again: who
 	TooMany        = "too_many"        // requests of this account are on their way; this one is kept and sent again
 	BadLink        = "bad_link"        // problem
+	BadValidity    = "bad_validity"    // of a link that is asked for: days, the most
 
 	// Why a link does not lead into a room, besides RoomFull and Removed; in Conversation.reason.
 	LinkExpired   = "link_expired"   //

@@ -40,6 +40,7 @@ type contact struct {
 	Before    p2pv1.ContactState `json:"before,omitempty"`  // State when he was blocked
 	Note      string             `json:"note,omitempty"`    // what he, or the account, wrote with the request
 	Asked     int64              `json:"asked,omitempty"`   // milliseconds
+	Late      identity.Key       `json:"late,omitzero"`     // who had used the link of the account with which he asks
 	Reach     reach              `json:"reach,omitzero"`
 }
 
@@ -89,6 +90,7 @@ type invite struct {
 	Room  room.ID        `json:"room,omitzero"` // zero: to the account itself
 	Until int64          `json:"until"`         // milliseconds
 	Void  bool           `json:"void,omitempty"`
+	Used  identity.Key   `json:"used,omitzero"` // whom one to the account itself has let in: it lets in nobody else
 }
 
 // book is what an account's devices agree on. It is guarded by its Node.
@@ -209,4 +211,21 @@ func (b *book) admits(t identity.Token, in room.ID, now int64) (ok bool, why kno
 		return false, knock.Expired
 	}
 	return true, knock.Unsaid
+}
+
+// redeems reports whether the token of a link to the account lets somebody in without a question: the first who comes with it,
+// and him again unless the two have parted since. Another is told apart from who has no good link: by is who was first. A
+// link goes through many hands, and the account has meant one person.
+func (b *book) redeems(t identity.Token, who identity.Key, now int64) (ok bool, by identity.Key) {
+	if ok, _ := b.admits(t, room.ID{}, now); !ok {
+		return false, identity.Key{}
+	}
+	k := b.contacts[who]
+	switch used := b.invites[t].Used; {
+	case used.IsZero():
+		return true, identity.Key{}
+	case used != who:
+		return false, used
+	}
+	return k == nil || k.State != p2pv1.ContactState_CONTACT_STATE_REMOVED, identity.Key{}
 }

@@ -171,10 +171,9 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 	case k != nil && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && k.Room == room.ID(r.Room):
 		return knock.Answer{Verdict: knock.Refused}
 	}
-	invited, _ := n.book.admits(r.Token, room.ID{}, now)
-	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, from: v.Certificate}
+	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, from: v.Certificate, token: r.Token}
 	n.clerk.do(func(ctx context.Context) {
-		if err := n.asked(ctx, v.Account, l, invited); err != nil && ctx.Err() == nil {
+		if err := n.asked(ctx, v.Account, l); err != nil && ctx.Err() == nil {
 			n.log.Warn("a request waits", zap.Error(err))
 		}
 	})

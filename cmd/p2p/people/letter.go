@@ -35,7 +35,8 @@ type letter struct {
 	Trackers    []string         `json:"trackers,omitempty"`
 	Addrs       []netip.AddrPort `json:"addrs,omitempty"`
 
-	from identity.Certificate // what Certificate holds
+	from  identity.Certificate // what Certificate holds
+	token identity.Token       // of the link that led to the door where it was said; letters at the directory have none
 }
 
 // Bounds of a letter, in bytes or entries.

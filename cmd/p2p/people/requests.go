@@ -20,7 +20,7 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 	}
 	switch l.Kind {
 	case asks:
-		return n.asked(ctx, from, l, false)
+		return n.asked(ctx, from, l)
 	case accepts:
 		if c := n.conversation(l.Room); c != nil {
 			c.swarm.AddPeers(l.Addrs, false)
@@ -49,12 +49,16 @@ func (n *Node) isBlocked(k identity.Key) bool {
 	return n.book.blocked(k)
 }
 
-// asked takes in that somebody wants to be a contact. Invited says that he has a link from this person, who
-// therefore need not be asked.
-func (n *Node) asked(ctx context.Context, from identity.Key, l letter, invited bool) error {
+// asked takes in that somebody wants to be a contact. For who has a link from this person, and is the first who uses it, she
+// need not be asked.
+func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 	n.asking.Lock()
 	defer n.asking.Unlock()
 	k, known := n.contact(from)
+	n.mu.Lock()
+	invited, late := n.book.redeems(l.token, from, time.Now().UnixMilli())
+	n.mu.Unlock()
+	redeemed := invited
 	switch {
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKS && k.Room == l.Room && !invited && l.Note != "" && l.Note != k.Note:
 		k.Note = l.Note // he has asked again, and says why
@@ -76,7 +80,7 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter, invited b
 	if !known || k.Name == "" {
 		k.Name = n.freeName(l.Name, from)
 	}
-	k.Account, k.Room, k.Note, k.Asked = from, l.Room, l.Note, time.Now().UnixMilli()
+	k.Account, k.Room, k.Note, k.Asked, k.Late = from, l.Room, l.Note, time.Now().UnixMilli(), late
 	k.Reach = reach{Trackers: l.Trackers, Addrs: l.Addrs}
 	k.State = p2pv1.ContactState_CONTACT_STATE_ASKS
 	if !invited {
@@ -87,7 +91,24 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter, invited b
 		n.tellContact(from)
 		return nil
 	}
+	if redeemed { // first: a link that lets two in is worse than one that has let in nobody
+		if err := n.redeem(ctx, l.token, from); err != nil {
+			return err
+		}
+	}
 	return n.accept(ctx, k)
+}
+
+// redeem writes down whom a link has let in.
+func (n *Node) redeem(ctx context.Context, t identity.Token, who identity.Key) error {
+	n.mu.Lock()
+	i := *n.book.invites[t]
+	n.mu.Unlock()
+	if i.Used == who {
+		return nil
+	}
+	i.Used = who
+	return n.write(ctx, record{Invite: &i})
 }
 
 func (n *Node) freeName(name string, but identity.Key) string {

@@ -283,16 +283,22 @@ func (n *Node) RemoveContact(ctx context.Context, r *connect.Request[p2pv1.Remov
 	return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.rewritten(ctx, k))
 }
 
-// inviteFor is how long a link is good when nobody says otherwise.
-const inviteFor = 7 * 24 * time.Hour
+// How long a link is good: when nobody says otherwise, and at most.
+const (
+	inviteFor    = 7 * 24 * time.Hour
+	maxInviteFor = 366 * 24 * time.Hour
+)
 
 // Invite implements p2pv1connect.PeopleHandler.
 func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error) {
+	if r.Msg.ValidMillis < 0 || r.Msg.ValidMillis > maxInviteFor.Milliseconds() {
+		return nil, fail(invalid, api.BadValidity, "days", strconv.Itoa(int(maxInviteFor.Hours()/24)))
+	}
 	if err := n.ensure(ctx); err != nil {
 		return nil, failure(err)
 	}
 	valid := time.Duration(r.Msg.ValidMillis) * time.Millisecond
-	if valid <= 0 {
+	if valid == 0 {
 		valid = inviteFor
 	}
 	i := invite{Token: newToken(), Until: time.Now().Add(valid).UnixMilli()}
@@ -321,6 +327,18 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 		return nil, failure(err)
 	}
 	return connect.NewResponse(&p2pv1.InviteResponse{Link: text, Until: i.Until, Qr: picture}), nil
+}
+
+// RevokeLinks implements p2pv1connect.PeopleHandler.
+func (n *Node) RevokeLinks(ctx context.Context, _ *connect.Request[p2pv1.RevokeLinksRequest]) (*connect.Response[p2pv1.RevokeLinksResponse], error) {
+	if _, err := n.me(); err != nil {
+		return nil, err
+	}
+	revoked, err := n.revokeLinks(ctx, room.ID{})
+	if err != nil {
+		return nil, failure(err)
+	}
+	return connect.NewResponse(&p2pv1.RevokeLinksResponse{Revoked: int32(revoked)}), nil
 }
 
 // picture returns a text as a QR code of half blocks, light on dark, with its quiet zone.

@@ -308,7 +308,7 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 		}
 	}
 	if r.Msg.RevokeLinks {
-		if err := n.revokeLinks(ctx, c.id); err != nil {
+		if _, err := n.revokeLinks(ctx, c.id); err != nil {
 			return nil, failure(err)
 		}
 	}
@@ -316,8 +316,9 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 	return connect.NewResponse(&p2pv1.ChangeRoomResponse{Conversation: out}), err
 }
 
-// revokeLinks makes the links void that this person has given out to a room.
-func (n *Node) revokeLinks(ctx context.Context, id room.ID) error {
+// revokeLinks makes the links void that this person has given out to a room, or to herself if it is zero, and returns how many
+// would still have let somebody in.
+func (n *Node) revokeLinks(ctx context.Context, id room.ID) (good int, err error) {
 	n.mu.Lock()
 	var open []invite
 	for _, i := range n.book.invites {
@@ -329,8 +330,11 @@ func (n *Node) revokeLinks(ctx context.Context, id room.ID) error {
 	for _, i := range open {
 		i.Void = true
 		if err := n.write(ctx, record{Invite: &i}); err != nil {
-			return err
+			return good, err
+		}
+		if i.Used.IsZero() {
+			good++
 		}
 	}
-	return nil
+	return good, nil
 }

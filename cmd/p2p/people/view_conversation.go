@@ -148,6 +148,9 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 		Account: textKey(k.Account), Name: k.Name, DirectoryName: k.Directory, State: k.State, Verified: k.Verified && k.Changed.IsZero(), ChangedKey: textKey(k.Changed),
 		Note: k.Note, Conversation: textID(k.Room), AskedAt: k.Asked,
 	}
+	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKS {
+		c.LinkUsedBy = v.nameOf(k.Late)
+	}
 	if k.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
 		c.Presence = p2pv1.Presence_PRESENCE_UNSPECIFIED // only contacts see presence
 		c.Problem = v.problem(k)

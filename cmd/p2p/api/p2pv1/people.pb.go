@@ -408,7 +408,7 @@ func (x ChangeMemberRequest_Change) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ChangeMemberRequest_Change.Descriptor instead.
 func (ChangeMemberRequest_Change) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46, 0}
 }
 
 type Notice_Kind int32
@@ -481,7 +481,7 @@ func (x Notice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Kind.Descriptor instead.
 func (Notice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53, 0}
 }
 
 type Transfer_State int32
@@ -548,7 +548,7 @@ func (x Transfer_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Transfer_State.Descriptor instead.
 func (Transfer_State) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74, 0}
 }
 
 type LeftOut_Kind int32
@@ -603,7 +603,7 @@ func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeftOut_Kind.Descriptor instead.
 func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77, 0}
 }
 
 type Alert_Kind int32
@@ -679,7 +679,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -1835,6 +1835,7 @@ type Contact struct {
 	AskedAt       int64                  `protobuf:"varint,15,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"`                               // why nothing has come of a request yet
 	PresenceText  string                 `protobuf:"bytes,17,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what he says of being away
+	LinkUsedBy    string                 `protobuf:"bytes,18,opt,name=link_used_by,json=linkUsedBy,proto3" json:"link_used_by,omitempty"`     // of ASKS: he comes with a link of this person that had let in somebody else, whose name this is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1977,6 +1978,13 @@ func (x *Contact) GetProblem() *Reason {
 func (x *Contact) GetPresenceText() string {
 	if x != nil {
 		return x.PresenceText
+	}
+	return ""
+}
+
+func (x *Contact) GetLinkUsedBy() string {
+	if x != nil {
+		return x.LinkUsedBy
 	}
 	return ""
 }
@@ -2496,6 +2504,8 @@ func (x *VerifyContactResponse) GetNewSafetyNumber() string {
 	return ""
 }
 
+// A link to this person makes the first who uses it a contact; whoever comes with it after him is asked about. One into a room
+// lets in all who use it.
 type InviteRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ValidMillis   int64                  `protobuf:"varint,1,opt,name=valid_millis,json=validMillis,proto3" json:"valid_millis,omitempty"`
@@ -2608,6 +2618,86 @@ func (x *InviteResponse) GetQr() string {
 	return ""
 }
 
+type RevokeLinksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeLinksRequest) Reset() {
+	*x = RevokeLinksRequest{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeLinksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeLinksRequest) ProtoMessage() {}
+
+func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeLinksRequest.ProtoReflect.Descriptor instead.
+func (*RevokeLinksRequest) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
+}
+
+type RevokeLinksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revoked       int32                  `protobuf:"varint,1,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeLinksResponse) Reset() {
+	*x = RevokeLinksResponse{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeLinksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeLinksResponse) ProtoMessage() {}
+
+func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeLinksResponse.ProtoReflect.Descriptor instead.
+func (*RevokeLinksResponse) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RevokeLinksResponse) GetRevoked() int32 {
+	if x != nil {
+		return x.Revoked
+	}
+	return 0
+}
+
 type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -2624,7 +2714,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +2726,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +2739,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Member) GetAccount() string {
@@ -2736,7 +2826,7 @@ type Conversation struct {
 
 func (x *Conversation) Reset() {
 	*x = Conversation{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2748,7 +2838,7 @@ func (x *Conversation) String() string {
 func (*Conversation) ProtoMessage() {}
 
 func (x *Conversation) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2761,7 +2851,7 @@ func (x *Conversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
 func (*Conversation) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Conversation) GetId() string {
@@ -2913,7 +3003,7 @@ type ListConversationsRequest struct {
 
 func (x *ListConversationsRequest) Reset() {
 	*x = ListConversationsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +3015,7 @@ func (x *ListConversationsRequest) String() string {
 func (*ListConversationsRequest) ProtoMessage() {}
 
 func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +3028,7 @@ func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsRequest.ProtoReflect.Descriptor instead.
 func (*ListConversationsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListConversationsRequest) GetWhere() string {
@@ -2957,7 +3047,7 @@ type ListConversationsResponse struct {
 
 func (x *ListConversationsResponse) Reset() {
 	*x = ListConversationsResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3059,7 @@ func (x *ListConversationsResponse) String() string {
 func (*ListConversationsResponse) ProtoMessage() {}
 
 func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3072,7 @@ func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsResponse.ProtoReflect.Descriptor instead.
 func (*ListConversationsResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListConversationsResponse) GetConversations() []*Conversation {
@@ -3005,7 +3095,7 @@ type CreateRoomRequest struct {
 
 func (x *CreateRoomRequest) Reset() {
 	*x = CreateRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3017,7 +3107,7 @@ func (x *CreateRoomRequest) String() string {
 func (*CreateRoomRequest) ProtoMessage() {}
 
 func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3030,7 +3120,7 @@ func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomRequest.ProtoReflect.Descriptor instead.
 func (*CreateRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CreateRoomRequest) GetName() string {
@@ -3077,7 +3167,7 @@ type CreateRoomResponse struct {
 
 func (x *CreateRoomResponse) Reset() {
 	*x = CreateRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3089,7 +3179,7 @@ func (x *CreateRoomResponse) String() string {
 func (*CreateRoomResponse) ProtoMessage() {}
 
 func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3102,7 +3192,7 @@ func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomResponse.ProtoReflect.Descriptor instead.
 func (*CreateRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CreateRoomResponse) GetConversation() *Conversation {
@@ -3121,7 +3211,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3133,7 +3223,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3146,7 +3236,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *JoinRoomRequest) GetLink() string {
@@ -3165,7 +3255,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3267,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3280,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *JoinRoomResponse) GetConversation() *Conversation {
@@ -3209,7 +3299,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3221,7 +3311,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3234,7 +3324,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *LeaveRoomRequest) GetWhere() string {
@@ -3252,7 +3342,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3264,7 +3354,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3277,7 +3367,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
 }
 
 type ChangeMemberRequest struct {
@@ -3292,7 +3382,7 @@ type ChangeMemberRequest struct {
 
 func (x *ChangeMemberRequest) Reset() {
 	*x = ChangeMemberRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3394,7 @@ func (x *ChangeMemberRequest) String() string {
 func (*ChangeMemberRequest) ProtoMessage() {}
 
 func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3407,7 @@ func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberRequest.ProtoReflect.Descriptor instead.
 func (*ChangeMemberRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ChangeMemberRequest) GetWhere() string {
@@ -3357,7 +3447,7 @@ type ChangeMemberResponse struct {
 
 func (x *ChangeMemberResponse) Reset() {
 	*x = ChangeMemberResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3369,7 +3459,7 @@ func (x *ChangeMemberResponse) String() string {
 func (*ChangeMemberResponse) ProtoMessage() {}
 
 func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3382,7 +3472,7 @@ func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberResponse.ProtoReflect.Descriptor instead.
 func (*ChangeMemberResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ChangeMemberResponse) GetConversation() *Conversation {
@@ -3406,7 +3496,7 @@ type ChangeRoomRequest struct {
 
 func (x *ChangeRoomRequest) Reset() {
 	*x = ChangeRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3418,7 +3508,7 @@ func (x *ChangeRoomRequest) String() string {
 func (*ChangeRoomRequest) ProtoMessage() {}
 
 func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3431,7 +3521,7 @@ func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomRequest.ProtoReflect.Descriptor instead.
 func (*ChangeRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ChangeRoomRequest) GetWhere() string {
@@ -3485,7 +3575,7 @@ type ChangeRoomResponse struct {
 
 func (x *ChangeRoomResponse) Reset() {
 	*x = ChangeRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3497,7 +3587,7 @@ func (x *ChangeRoomResponse) String() string {
 func (*ChangeRoomResponse) ProtoMessage() {}
 
 func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3510,7 +3600,7 @@ func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomResponse.ProtoReflect.Descriptor instead.
 func (*ChangeRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ChangeRoomResponse) GetConversation() *Conversation {
@@ -3530,7 +3620,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3632,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3645,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Reaction) GetEmoji() string {
@@ -3585,7 +3675,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3597,7 +3687,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3610,7 +3700,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *File) GetName() string {
@@ -3683,7 +3773,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3695,7 +3785,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3708,7 +3798,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Message) GetId() string {
@@ -3913,7 +4003,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3925,7 +4015,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3938,7 +4028,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Notice) GetKind() Notice_Kind {
@@ -3991,7 +4081,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4003,7 +4093,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4016,7 +4106,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SendRequest) GetWhere() string {
@@ -4063,7 +4153,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4075,7 +4165,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4088,7 +4178,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SendResponse) GetMessage() *Message {
@@ -4109,7 +4199,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4121,7 +4211,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4134,7 +4224,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *EditRequest) GetMessage() string {
@@ -4167,7 +4257,7 @@ type EditResponse struct {
 
 func (x *EditResponse) Reset() {
 	*x = EditResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4179,7 +4269,7 @@ func (x *EditResponse) String() string {
 func (*EditResponse) ProtoMessage() {}
 
 func (x *EditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4192,7 +4282,7 @@ func (x *EditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
 func (*EditResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *EditResponse) GetMessage() *Message {
@@ -4211,7 +4301,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4223,7 +4313,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4236,7 +4326,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *DeleteRequest) GetMessage() string {
@@ -4254,7 +4344,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4266,7 +4356,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4279,7 +4369,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
 }
 
 type ReactRequest struct {
@@ -4293,7 +4383,7 @@ type ReactRequest struct {
 
 func (x *ReactRequest) Reset() {
 	*x = ReactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4305,7 +4395,7 @@ func (x *ReactRequest) String() string {
 func (*ReactRequest) ProtoMessage() {}
 
 func (x *ReactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4318,7 +4408,7 @@ func (x *ReactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
 func (*ReactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ReactRequest) GetMessage() string {
@@ -4351,7 +4441,7 @@ type ReactResponse struct {
 
 func (x *ReactResponse) Reset() {
 	*x = ReactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4363,7 +4453,7 @@ func (x *ReactResponse) String() string {
 func (*ReactResponse) ProtoMessage() {}
 
 func (x *ReactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4376,7 +4466,7 @@ func (x *ReactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
 func (*ReactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ReactResponse) GetMessage() *Message {
@@ -4399,7 +4489,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4411,7 +4501,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4424,7 +4514,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListMessagesRequest) GetWhere() string {
@@ -4473,7 +4563,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4485,7 +4575,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4498,7 +4588,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -4534,7 +4624,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4546,7 +4636,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4559,7 +4649,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -4600,7 +4690,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4612,7 +4702,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4625,7 +4715,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SearchResponse) GetMessages() []*Message {
@@ -4652,7 +4742,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4664,7 +4754,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4677,7 +4767,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *MarkReadRequest) GetWhere() string {
@@ -4702,7 +4792,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4714,7 +4804,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4727,7 +4817,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
 }
 
 type TypingRequest struct {
@@ -4740,7 +4830,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4752,7 +4842,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4765,7 +4855,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *TypingRequest) GetWhere() string {
@@ -4790,7 +4880,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4802,7 +4892,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4815,7 +4905,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
 type SaveDraftRequest struct {
@@ -4828,7 +4918,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4840,7 +4930,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4853,7 +4943,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *SaveDraftRequest) GetWhere() string {
@@ -4878,7 +4968,7 @@ type SaveDraftResponse struct {
 
 func (x *SaveDraftResponse) Reset() {
 	*x = SaveDraftResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4890,7 +4980,7 @@ func (x *SaveDraftResponse) String() string {
 func (*SaveDraftResponse) ProtoMessage() {}
 
 func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4903,7 +4993,7 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -4917,7 +5007,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4929,7 +5019,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4942,7 +5032,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ExportRequest) GetWhere() string {
@@ -4969,7 +5059,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4981,7 +5071,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4994,7 +5084,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ExportResponse) GetData() []byte {
@@ -5032,7 +5122,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5044,7 +5134,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5057,7 +5147,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Transfer) GetInfoHash() string {
@@ -5163,7 +5253,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5175,7 +5265,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5188,7 +5278,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *OfferRequest) GetWhere() string {
@@ -5230,7 +5320,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5242,7 +5332,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5255,7 +5345,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *OfferResponse) GetMessage() *Message {
@@ -5289,7 +5379,7 @@ type LeftOut struct {
 
 func (x *LeftOut) Reset() {
 	*x = LeftOut{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5301,7 +5391,7 @@ func (x *LeftOut) String() string {
 func (*LeftOut) ProtoMessage() {}
 
 func (x *LeftOut) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5314,7 +5404,7 @@ func (x *LeftOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
 func (*LeftOut) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *LeftOut) GetPath() string {
@@ -5341,7 +5431,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5353,7 +5443,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5366,7 +5456,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -5392,7 +5482,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5404,7 +5494,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5417,7 +5507,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -5436,7 +5526,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5448,7 +5538,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5461,7 +5551,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -5479,7 +5569,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5491,7 +5581,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5504,7 +5594,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 type ListTransfersRequest struct {
@@ -5515,7 +5605,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5527,7 +5617,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5540,7 +5630,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 type ListTransfersResponse struct {
@@ -5552,7 +5642,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5564,7 +5654,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5577,7 +5667,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -5597,7 +5687,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5609,7 +5699,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5622,7 +5712,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -5660,7 +5750,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5672,7 +5762,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5685,7 +5775,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -5853,7 +5943,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5865,7 +5955,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5878,7 +5968,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -5921,7 +6011,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5933,7 +6023,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5946,7 +6036,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Typing) GetConversation() string {
@@ -5992,7 +6082,7 @@ type Alert struct {
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6004,7 +6094,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6017,7 +6107,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6141,7 +6231,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\xa5\x04\n" +
+	"\x14RevokeDeviceResponse\"\xc7\x04\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -6161,7 +6251,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x0e \x03(\v2\x0e.p2p.v1.DeviceR\adevices\x12\x19\n" +
 	"\basked_at\x18\x0f \x01(\x03R\aaskedAt\x12(\n" +
 	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12#\n" +
-	"\rpresence_text\x18\x11 \x01(\tR\fpresenceTextJ\x04\b\r\x10\x0e\"\x15\n" +
+	"\rpresence_text\x18\x11 \x01(\tR\fpresenceText\x12 \n" +
+	"\flink_used_by\x18\x12 \x01(\tR\n" +
+	"linkUsedByJ\x04\b\r\x10\x0e\"\x15\n" +
 	"\x13ListContactsRequest\"C\n" +
 	"\x14ListContactsResponse\x12+\n" +
 	"\bcontacts\x18\x01 \x03(\v2\x0f.p2p.v1.ContactR\bcontacts\"M\n" +
@@ -6203,7 +6295,10 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x0eInviteResponse\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x0e\n" +
-	"\x02qr\x18\x03 \x01(\tR\x02qr\"\xf2\x01\n" +
+	"\x02qr\x18\x03 \x01(\tR\x02qr\"\x14\n" +
+	"\x12RevokeLinksRequest\"/\n" +
+	"\x13RevokeLinksResponse\x12\x18\n" +
+	"\arevoked\x18\x01 \x01(\x05R\arevoked\"\xf2\x01\n" +
 	"\x06Member\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -6537,7 +6632,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x14DELIVERY_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fDELIVERY_STORED\x10\x01\x12\x16\n" +
 	"\x12DELIVERY_DELIVERED\x10\x02\x12\x11\n" +
-	"\rDELIVERY_READ\x10\x032\x8f\x12\n" +
+	"\rDELIVERY_READ\x10\x032\xd7\x12\n" +
 	"\x06People\x127\n" +
 	"\x06Whoami\x12\x15.p2p.v1.WhoamiRequest\x1a\x16.p2p.v1.WhoamiResponse\x12F\n" +
 	"\vSetPresence\x12\x1a.p2p.v1.SetPresenceRequest\x1a\x1b.p2p.v1.SetPresenceResponse\x121\n" +
@@ -6554,7 +6649,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rAnswerContact\x12\x1c.p2p.v1.AnswerContactRequest\x1a\x1d.p2p.v1.AnswerContactResponse\x12L\n" +
 	"\rRemoveContact\x12\x1c.p2p.v1.RemoveContactRequest\x1a\x1d.p2p.v1.RemoveContactResponse\x12L\n" +
 	"\rVerifyContact\x12\x1c.p2p.v1.VerifyContactRequest\x1a\x1d.p2p.v1.VerifyContactResponse\x127\n" +
-	"\x06Invite\x12\x15.p2p.v1.InviteRequest\x1a\x16.p2p.v1.InviteResponse\x12X\n" +
+	"\x06Invite\x12\x15.p2p.v1.InviteRequest\x1a\x16.p2p.v1.InviteResponse\x12F\n" +
+	"\vRevokeLinks\x12\x1a.p2p.v1.RevokeLinksRequest\x1a\x1b.p2p.v1.RevokeLinksResponse\x12X\n" +
 	"\x11ListConversations\x12 .p2p.v1.ListConversationsRequest\x1a!.p2p.v1.ListConversationsResponse\x12C\n" +
 	"\n" +
 	"CreateRoom\x12\x19.p2p.v1.CreateRoomRequest\x1a\x1a.p2p.v1.CreateRoomResponse\x12=\n" +
@@ -6592,7 +6688,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 }
 
 var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 88)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -6639,63 +6735,65 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(*VerifyContactResponse)(nil),     // 42: p2p.v1.VerifyContactResponse
 	(*InviteRequest)(nil),             // 43: p2p.v1.InviteRequest
 	(*InviteResponse)(nil),            // 44: p2p.v1.InviteResponse
-	(*Member)(nil),                    // 45: p2p.v1.Member
-	(*Conversation)(nil),              // 46: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 47: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 48: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 49: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 50: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 51: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 52: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 53: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 54: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 55: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 56: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 57: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 58: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 59: p2p.v1.Reaction
-	(*File)(nil),                      // 60: p2p.v1.File
-	(*Message)(nil),                   // 61: p2p.v1.Message
-	(*Notice)(nil),                    // 62: p2p.v1.Notice
-	(*SendRequest)(nil),               // 63: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 64: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 65: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 66: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 67: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 68: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 69: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 70: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 71: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 72: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 73: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 74: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 75: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 76: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 77: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 78: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 79: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 80: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 81: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 82: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 83: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 84: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 85: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 86: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 87: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 88: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 89: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 90: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 91: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 92: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 93: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 94: p2p.v1.Event
-	(*Hello)(nil),                     // 95: p2p.v1.Hello
-	(*Typing)(nil),                    // 96: p2p.v1.Typing
-	(*Alert)(nil),                     // 97: p2p.v1.Alert
-	nil,                               // 98: p2p.v1.Reason.WithEntry
+	(*RevokeLinksRequest)(nil),        // 45: p2p.v1.RevokeLinksRequest
+	(*RevokeLinksResponse)(nil),       // 46: p2p.v1.RevokeLinksResponse
+	(*Member)(nil),                    // 47: p2p.v1.Member
+	(*Conversation)(nil),              // 48: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 49: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 50: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 51: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 52: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 53: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 54: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 55: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 56: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 57: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 58: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 59: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 60: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 61: p2p.v1.Reaction
+	(*File)(nil),                      // 62: p2p.v1.File
+	(*Message)(nil),                   // 63: p2p.v1.Message
+	(*Notice)(nil),                    // 64: p2p.v1.Notice
+	(*SendRequest)(nil),               // 65: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 66: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 67: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 68: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 69: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 70: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 71: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 72: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 73: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 74: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 75: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 76: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 77: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 78: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 79: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 80: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 81: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 82: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 83: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 84: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 85: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 86: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 87: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 88: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 89: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 90: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 91: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 92: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 93: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 94: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 95: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 96: p2p.v1.Event
+	(*Hello)(nil),                     // 97: p2p.v1.Hello
+	(*Typing)(nil),                    // 98: p2p.v1.Typing
+	(*Alert)(nil),                     // 99: p2p.v1.Alert
+	nil,                               // 100: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	98,  // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	100, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
 	11,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
 	12,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
@@ -6718,47 +6816,47 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	2,   // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
 	0,   // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
 	1,   // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	61,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	45,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	63,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	47,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
 	2,   // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
 	11,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	46,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	46,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	46,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	48,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	48,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	48,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
 	6,   // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
 	2,   // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	46,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	46,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	59,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	60,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
-	62,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	48,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	48,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	61,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	62,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
+	64,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
 	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	83,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	85,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
 	7,   // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
 	2,   // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	61,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	61,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	61,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	61,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	61,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	61,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	60,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	63,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	63,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	63,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	63,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	63,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	63,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	62,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
 	8,   // 48: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
 	11,  // 49: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	61,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	86,  // 51: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	63,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	88,  // 51: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
 	9,   // 52: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	83,  // 53: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	83,  // 54: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	95,  // 55: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	61,  // 56: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	85,  // 53: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	85,  // 54: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	97,  // 55: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	63,  // 56: p2p.v1.Event.message:type_name -> p2p.v1.Message
 	32,  // 57: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	46,  // 58: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	96,  // 59: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	83,  // 60: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	48,  // 58: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	98,  // 59: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	85,  // 60: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
 	12,  // 61: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	97,  // 62: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	61,  // 63: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	99,  // 62: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	63,  // 63: p2p.v1.Event.said:type_name -> p2p.v1.Message
 	14,  // 64: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
 	10,  // 65: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
 	11,  // 66: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
@@ -6777,65 +6875,67 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	39,  // 79: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
 	41,  // 80: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
 	43,  // 81: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	47,  // 82: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	49,  // 83: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	51,  // 84: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	53,  // 85: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	55,  // 86: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	57,  // 87: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	63,  // 88: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	65,  // 89: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	67,  // 90: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	69,  // 91: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	71,  // 92: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	73,  // 93: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	75,  // 94: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	77,  // 95: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	79,  // 96: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	81,  // 97: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	84,  // 98: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	87,  // 99: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	89,  // 100: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	91,  // 101: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	93,  // 102: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	14,  // 103: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	16,  // 104: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	18,  // 105: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	20,  // 106: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	22,  // 107: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	24,  // 108: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	26,  // 109: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	29,  // 110: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	31,  // 111: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	34,  // 112: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	36,  // 113: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	38,  // 114: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	40,  // 115: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	42,  // 116: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	44,  // 117: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	48,  // 118: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	50,  // 119: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	52,  // 120: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	54,  // 121: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	56,  // 122: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	58,  // 123: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	64,  // 124: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	66,  // 125: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	68,  // 126: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	70,  // 127: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	72,  // 128: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	74,  // 129: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	76,  // 130: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	78,  // 131: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	80,  // 132: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	82,  // 133: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	85,  // 134: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	88,  // 135: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	90,  // 136: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	92,  // 137: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	94,  // 138: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	103, // [103:139] is the sub-list for method output_type
-	67,  // [67:103] is the sub-list for method input_type
+	45,  // 82: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	49,  // 83: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	51,  // 84: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	53,  // 85: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	55,  // 86: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	57,  // 87: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	59,  // 88: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	65,  // 89: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	67,  // 90: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	69,  // 91: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	71,  // 92: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	73,  // 93: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	75,  // 94: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	77,  // 95: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	79,  // 96: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	81,  // 97: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	83,  // 98: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	86,  // 99: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	89,  // 100: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	91,  // 101: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	93,  // 102: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	95,  // 103: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	14,  // 104: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	16,  // 105: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	18,  // 106: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	20,  // 107: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	22,  // 108: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	24,  // 109: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	26,  // 110: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	29,  // 111: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	31,  // 112: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	34,  // 113: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	36,  // 114: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	38,  // 115: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	40,  // 116: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	42,  // 117: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	44,  // 118: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	46,  // 119: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	50,  // 120: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	52,  // 121: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	54,  // 122: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	56,  // 123: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	58,  // 124: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	60,  // 125: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	66,  // 126: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	68,  // 127: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	70,  // 128: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	72,  // 129: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	74,  // 130: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	76,  // 131: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	78,  // 132: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	80,  // 133: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	82,  // 134: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	84,  // 135: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	87,  // 136: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	90,  // 137: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	92,  // 138: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	94,  // 139: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	96,  // 140: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	104, // [104:141] is the sub-list for method output_type
+	67,  // [67:104] is the sub-list for method input_type
 	67,  // [67:67] is the sub-list for extension type_name
 	67,  // [67:67] is the sub-list for extension extendee
 	0,   // [0:67] is the sub-list for field type_name
@@ -6847,8 +6947,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		return
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -6865,7 +6965,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   88,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

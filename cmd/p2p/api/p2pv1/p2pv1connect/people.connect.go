@@ -76,6 +76,8 @@ const (
 	PeopleVerifyContactProcedure = "/p2p.v1.People/VerifyContact"
 	// PeopleInviteProcedure is the fully-qualified name of the People's Invite RPC.
 	PeopleInviteProcedure = "/p2p.v1.People/Invite"
+	// PeopleRevokeLinksProcedure is the fully-qualified name of the People's RevokeLinks RPC.
+	PeopleRevokeLinksProcedure = "/p2p.v1.People/RevokeLinks"
 	// PeopleListConversationsProcedure is the fully-qualified name of the People's ListConversations
 	// RPC.
 	PeopleListConversationsProcedure = "/p2p.v1.People/ListConversations"
@@ -141,6 +143,8 @@ type PeopleClient interface {
 	RemoveContact(context.Context, *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error)
 	VerifyContact(context.Context, *connect.Request[p2pv1.VerifyContactRequest]) (*connect.Response[p2pv1.VerifyContactResponse], error)
 	Invite(context.Context, *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error)
+	// RevokeLinks makes all links to this person void that have let nobody in yet. Those into a room: ChangeRoom.
+	RevokeLinks(context.Context, *connect.Request[p2pv1.RevokeLinksRequest]) (*connect.Response[p2pv1.RevokeLinksResponse], error)
 	// Conversations: with one person, and rooms.
 	ListConversations(context.Context, *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error)
 	CreateRoom(context.Context, *connect.Request[p2pv1.CreateRoomRequest]) (*connect.Response[p2pv1.CreateRoomResponse], error)
@@ -269,6 +273,12 @@ func NewPeopleClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			httpClient,
 			baseURL+PeopleInviteProcedure,
 			connect.WithSchema(peopleMethods.ByName("Invite")),
+			connect.WithClientOptions(opts...),
+		),
+		revokeLinks: connect.NewClient[p2pv1.RevokeLinksRequest, p2pv1.RevokeLinksResponse](
+			httpClient,
+			baseURL+PeopleRevokeLinksProcedure,
+			connect.WithSchema(peopleMethods.ByName("RevokeLinks")),
 			connect.WithClientOptions(opts...),
 		),
 		listConversations: connect.NewClient[p2pv1.ListConversationsRequest, p2pv1.ListConversationsResponse](
@@ -417,6 +427,7 @@ type peopleClient struct {
 	removeContact     *connect.Client[p2pv1.RemoveContactRequest, p2pv1.RemoveContactResponse]
 	verifyContact     *connect.Client[p2pv1.VerifyContactRequest, p2pv1.VerifyContactResponse]
 	invite            *connect.Client[p2pv1.InviteRequest, p2pv1.InviteResponse]
+	revokeLinks       *connect.Client[p2pv1.RevokeLinksRequest, p2pv1.RevokeLinksResponse]
 	listConversations *connect.Client[p2pv1.ListConversationsRequest, p2pv1.ListConversationsResponse]
 	createRoom        *connect.Client[p2pv1.CreateRoomRequest, p2pv1.CreateRoomResponse]
 	joinRoom          *connect.Client[p2pv1.JoinRoomRequest, p2pv1.JoinRoomResponse]
@@ -513,6 +524,11 @@ func (c *peopleClient) VerifyContact(ctx context.Context, req *connect.Request[p
 // Invite calls p2p.v1.People.Invite.
 func (c *peopleClient) Invite(ctx context.Context, req *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error) {
 	return c.invite.CallUnary(ctx, req)
+}
+
+// RevokeLinks calls p2p.v1.People.RevokeLinks.
+func (c *peopleClient) RevokeLinks(ctx context.Context, req *connect.Request[p2pv1.RevokeLinksRequest]) (*connect.Response[p2pv1.RevokeLinksResponse], error) {
+	return c.revokeLinks.CallUnary(ctx, req)
 }
 
 // ListConversations calls p2p.v1.People.ListConversations.
@@ -640,6 +656,8 @@ type PeopleHandler interface {
 	RemoveContact(context.Context, *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error)
 	VerifyContact(context.Context, *connect.Request[p2pv1.VerifyContactRequest]) (*connect.Response[p2pv1.VerifyContactResponse], error)
 	Invite(context.Context, *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error)
+	// RevokeLinks makes all links to this person void that have let nobody in yet. Those into a room: ChangeRoom.
+	RevokeLinks(context.Context, *connect.Request[p2pv1.RevokeLinksRequest]) (*connect.Response[p2pv1.RevokeLinksResponse], error)
 	// Conversations: with one person, and rooms.
 	ListConversations(context.Context, *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error)
 	CreateRoom(context.Context, *connect.Request[p2pv1.CreateRoomRequest]) (*connect.Response[p2pv1.CreateRoomResponse], error)
@@ -764,6 +782,12 @@ func NewPeopleHandler(svc PeopleHandler, opts ...connect.HandlerOption) (string,
 		PeopleInviteProcedure,
 		svc.Invite,
 		connect.WithSchema(peopleMethods.ByName("Invite")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peopleRevokeLinksHandler := connect.NewUnaryHandler(
+		PeopleRevokeLinksProcedure,
+		svc.RevokeLinks,
+		connect.WithSchema(peopleMethods.ByName("RevokeLinks")),
 		connect.WithHandlerOptions(opts...),
 	)
 	peopleListConversationsHandler := connect.NewUnaryHandler(
@@ -924,6 +948,8 @@ func NewPeopleHandler(svc PeopleHandler, opts ...connect.HandlerOption) (string,
 			peopleVerifyContactHandler.ServeHTTP(w, r)
 		case PeopleInviteProcedure:
 			peopleInviteHandler.ServeHTTP(w, r)
+		case PeopleRevokeLinksProcedure:
+			peopleRevokeLinksHandler.ServeHTTP(w, r)
 		case PeopleListConversationsProcedure:
 			peopleListConversationsHandler.ServeHTTP(w, r)
 		case PeopleCreateRoomProcedure:
@@ -1033,6 +1059,10 @@ func (UnimplementedPeopleHandler) VerifyContact(context.Context, *connect.Reques
 
 func (UnimplementedPeopleHandler) Invite(context.Context, *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("p2p.v1.People.Invite is not implemented"))
+}
+
+func (UnimplementedPeopleHandler) RevokeLinks(context.Context, *connect.Request[p2pv1.RevokeLinksRequest]) (*connect.Response[p2pv1.RevokeLinksResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("p2p.v1.People.RevokeLinks is not implemented"))
 }
 
 func (UnimplementedPeopleHandler) ListConversations(context.Context, *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error) {
