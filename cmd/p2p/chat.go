@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -55,6 +56,9 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 	if !ok {
 		return a.usage("usage.scheme", f.scheme)
 	}
+	if a.globals.json {
+		return a.usage("usage.chat_json")
+	}
 	notify, ok := notifications[f.notify]
 	if !ok {
 		return a.usage("usage.notify", f.notify)
@@ -63,6 +67,13 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 		scheme = terminal.None
 	}
 	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+		if where != "" { // the node says whom it means, as it does for chat send: what is typed must not go to somebody else
+			r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
+			if err != nil {
+				return err
+			}
+			where = r.Msg.Conversations[0].Id
+		}
 		last := c
 		defer func() { last.Close() }()
 		o := terminal.Options{
@@ -83,7 +94,11 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 				o.Env = append(o.Env, name+"="+value)
 			}
 		}
-		return terminal.Run(ctx, o)
+		err := terminal.Run(ctx, o)
+		if e, ok := errors.AsType[*terminal.UnsentError](err); ok {
+			return a.fail(exitOther, "chat.unsent", a.text.Count("count.lines", e.Lines))
+		}
+		return err
 	})
 }
 

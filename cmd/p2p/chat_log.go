@@ -183,8 +183,11 @@ func (a *app) chatExportCommand(p *profileFlags) *cobra.Command {
 		Example: "p2p chat export -o history.jsonl\np2p chat export bob --text | less", Args: a.these("WHERE", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			where := append(args, "")[0]
-			if readable && where == "" {
+			switch {
+			case readable && where == "":
 				return a.usage("usage.export_text")
+			case readable && a.globals.json:
+				return a.usage("usage.export_json")
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				return a.export(ctx, c, &p2pv1.ExportRequest{Where: where, Messages: readable}, out)

@@ -415,6 +415,20 @@ func TestMessagesAndFilesAreSent(t *testing.T) {
 	p2pWith(t, exitUsage, []string{"chat", "send", "bob", "-"}, env, withInput(data(maxInput+1)))
 }
 
+// What was meant for somebody whose name was mistyped must not go to whoever was active last.
+func TestChatWithNobodySendsNothing(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	if _, errs := p2pWith(t, exitNotFound, []string{"chat", "nobody", "--plain"}, env, withInput("a secret\n")); !strings.Contains(errs, "nobody") {
+		t.Errorf("it says %q", errs)
+	}
+	for _, q := range f.asked {
+		if _, sent := q.(*p2pv1.SendRequest); sent {
+			t.Errorf("sent %v", q)
+		}
+	}
+}
+
 func TestARoomWithSomebodyInDoubtIsToldAndHeIsNamedToSendAllTheSame(t *testing.T) {
 	f := newFakePerson()
 	f.inDoubt = true

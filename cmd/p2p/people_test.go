@@ -114,6 +114,9 @@ func (f *fakePerson) ListConversations(_ context.Context, r *connect.Request[p2p
 	lab := &p2pv1.Conversation{Id: "1", Name: "lab", Limit: 50, Role: p2pv1.Role_ROLE_OWNER, Members: []*p2pv1.Member{
 		{Name: "alice", Role: p2pv1.Role_ROLE_OWNER, Presence: p2pv1.Presence_PRESENCE_ONLINE}, {Name: "bob", Role: p2pv1.Role_ROLE_MEMBER, InDoubt: f.inDoubt},
 	}}
+	if r.Msg.Where == "nobody" {
+		return nil, api.Fail(connect.CodeNotFound, api.NoSuchConversation, "where", "nobody")
+	}
 	if r.Msg.Where == "behind the link" {
 		lab = f.joined
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type glimpse struct {
 	account identity.Key
 	away    bool
 	text    string // what he says of it
-	addr    netip.Addr
+	path    p2pv1.Path
 	rtt     time.Duration
 }
 
@@ -167,7 +168,7 @@ func (f *faces) in(id room.ID, account identity.Key) (p2pv1.Path, time.Duration)
 	path, rtt := p2pv1.Path_PATH_UNSPECIFIED, time.Duration(0)
 	for at, g := range f.near {
 		if at.room == id && g.account == account && (path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < rtt) {
-			path, rtt = pathOf(g.addr), g.rtt
+			path, rtt = g.path, g.rtt
 		}
 	}
 	return path, rtt
@@ -217,7 +218,7 @@ func (f *faces) look(account identity.Key) sight {
 		there(at.device, g.away)
 		s.text = max(s.text, g.text) // of several devices the same one each time
 		if s.path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < s.rtt {
-			s.path, s.rtt = pathOf(g.addr), g.rtt
+			s.path, s.rtt = g.path, g.rtt
 		}
 	}
 	for _, d := range f.far[account].Devices {
@@ -236,9 +237,11 @@ func (s sight) like(o sight) bool {
 	return s.presence == o.presence && s.text == o.text && s.path == o.path && maps.Equal(s.devices, o.devices)
 }
 
-// pathOf says what kind of address somebody is reached at.
-func pathOf(a netip.Addr) p2pv1.Path {
-	if a = a.Unmap(); a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() {
+// pathOf says what kind of address somebody is reached at, from a machine with these addresses: one that no router need
+// pass on is of the same network, though it may be good in the whole world.
+func pathOf(a netip.Addr, ours []netip.Prefix) p2pv1.Path {
+	a = a.Unmap().WithZone("")
+	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || slices.ContainsFunc(ours, func(p netip.Prefix) bool { return p.Contains(a) }) {
 		return p2pv1.Path_PATH_LOCAL
 	}
 	return p2pv1.Path_PATH_DIRECT

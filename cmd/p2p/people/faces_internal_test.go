@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -44,7 +45,7 @@ func TestWhatAConnectionSaysAgainIsNoNewsForItsRoundTrip(t *testing.T) {
 	f := newFaces()
 	at, bob := contactPoint{room.ID{1}, identity.Key{2}}, identity.Key{3}
 	says := func(rtt time.Duration, addr string) bool {
-		return f.meets(at, glimpse{account: bob, rtt: rtt, addr: netip.MustParseAddr(addr)}, "")
+		return f.meets(at, glimpse{account: bob, rtt: rtt, path: pathOf(netip.MustParseAddr(addr), nil)}, "")
 	}
 	if !says(0, "127.0.0.1") || !says(20*ms, "127.0.0.1") {
 		t.Error("that he is there, and how far away, is not told")
@@ -62,5 +63,18 @@ func TestWhatAConnectionSaysAgainIsNoNewsForItsRoundTrip(t *testing.T) {
 	f.meets(contactPoint{room.ID{4}, identity.Key{2}}, glimpse{account: bob, rtt: 80 * ms}, "")
 	if f.measured(contactPoint{room.ID{4}, identity.Key{2}}, 160*ms) {
 		t.Error("the farther one is told")
+	}
+}
+
+// A network of IPv6 gives every machine an address that is good in the whole world.
+func TestWhoIsOnTheSameNetworkIsReachedByLAN(t *testing.T) {
+	ours := []netip.Prefix{netip.MustParsePrefix("2001:db8:1::5/64"), netip.MustParsePrefix("198.51.100.7/24")}
+	for addr, want := range map[string]p2pv1.Path{
+		"2001:db8:1::9": p2pv1.Path_PATH_LOCAL, "2001:db8:2::9": p2pv1.Path_PATH_DIRECT, "198.51.100.7": p2pv1.Path_PATH_LOCAL,
+		"::ffff:198.51.100.200": p2pv1.Path_PATH_LOCAL, "203.0.113.1": p2pv1.Path_PATH_DIRECT, "192.168.9.1": p2pv1.Path_PATH_LOCAL, "fe80::1%eth0": p2pv1.Path_PATH_LOCAL,
+	} {
+		if got := pathOf(netip.MustParseAddr(addr), ours); got != want {
+			t.Errorf("%s is %v", addr, got)
+		}
 	}
 }

@@ -97,14 +97,27 @@ func (s *surroundings) moves(slept, moved bool) bool {
 
 // ownAddrs returns all addresses of this machine, nil if it does not say.
 func ownAddrs() map[netip.Addr]bool {
+	ours := ownPrefixes()
+	if ours == nil {
+		return nil
+	}
+	all := make(map[netip.Addr]bool, len(ours))
+	for _, p := range ours {
+		all[p.Addr()] = true
+	}
+	return all
+}
+
+// ownPrefixes returns all addresses of this machine with their networks, nil if it does not say.
+func ownPrefixes() []netip.Prefix {
 	list, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
 	}
-	all := make(map[netip.Addr]bool, len(list))
+	all := make([]netip.Prefix, 0, len(list))
 	for _, a := range list {
 		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			all[p.Addr().Unmap().WithZone("")] = true
+			all = append(all, netip.PrefixFrom(p.Addr().Unmap().WithZone(""), p.Bits()))
 		}
 	}
 	return all

@@ -91,9 +91,10 @@ func (s *session) listed(q *p2pv1.ListConversationsRequest, got *p2pv1.ListConve
 	if q.GetWhere() != "" || s.current != nil {
 		return
 	}
-	if s.wanted != "" {
+	if s.wanted != "" { // what is typed next is for nobody else
 		s.complain("chat.error.nobody", s.wanted)
 		s.wanted = ""
+		return
 	}
 	if first := s.mostRecent(); first != nil {
 		s.open(first)

@@ -114,7 +114,8 @@ func (s *session) command(text string) {
 	}
 }
 
-// find returns the conversation that a person means: a name, key or id, or the unambiguous start of one. What is
+// find returns the conversation that a person means: a name, key or id, or the unambiguous start of one. The name of a contact
+// goes before that of a room, which anybody can call so. What is
 // over, such as the conversation with somebody who was removed and is a contact again, is meant by its id alone.
 func (s *session) find(name string) *conversation {
 	var all []known[*conversation]
@@ -123,7 +124,11 @@ func (s *session) find(name string) *conversation {
 			all = append(all, known[*conversation]{c, []string{c.GetId()}})
 			continue
 		}
-		all = append(all, known[*conversation]{c, []string{s.title(c), c.GetName(), c.GetId(), c.GetWith()}})
+		first := ""
+		if c.GetDirect() {
+			first = s.title(c)
+		}
+		all = append(all, known[*conversation]{c, []string{first, s.title(c), c.GetName(), c.GetId(), c.GetWith()}})
 	}
 	return meant(strings.TrimPrefix(name, "@"), all)
 }

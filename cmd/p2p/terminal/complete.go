@@ -66,9 +66,53 @@ func (s *session) candidates(word string) []string {
 		}
 		return starting(names, word)
 	case strings.HasPrefix(before, "/"):
-		return starting(s.allNames(), word)
+		return starting(s.arguments(strings.TrimSuffix(before, word)), word)
 	}
 	return nil
+}
+
+// arguments returns what the next word of a command can be, by how the help writes it.
+func (s *session) arguments(before string) []string {
+	words := strings.Fields(before)
+	c := commandNamed(strings.ToLower(strings.TrimPrefix(words[0], "/")))
+	if c == nil || c.args == "" {
+		return nil
+	}
+	var all []string
+	slots := strings.Fields(c.args)
+	for word := range strings.SplitSeq(strings.Trim(slots[min(len(words), len(slots))-1], "[]"), "|") {
+		switch {
+		case word == "COMMAND":
+			for _, other := range commands {
+				all = append(all, other.name)
+			}
+		case word == "NAME":
+			all = append(all, s.namesFor(c.name)...)
+		case word == strings.ToLower(word):
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+// namesFor returns the names that a command can be about; none where it gives one.
+func (s *session) namesFor(command string) (names []string) {
+	switch command {
+	case "room", "title", "nick", "add", "get", "cancel":
+	case "open":
+		return s.allNames()
+	case "kick", "role":
+		for _, m := range s.current.people() {
+			if !m.GetMe() {
+				names = append(names, clean(m.GetName()))
+			}
+		}
+	default:
+		for _, c := range s.contacts {
+			names = append(names, clean(c.GetName()))
+		}
+	}
+	return names
 }
 
 // people returns the members of a conversation, none without one.

@@ -3,12 +3,14 @@ package terminal
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
 const (
-	pauseTime   = 700 * time.Millisecond // after which a draft is saved
+	pauseTime   = 300 * time.Millisecond // after which a draft is saved
+	saveEvery   = 500 * time.Millisecond // after which one is saved that does not pause
 	typingEvery = 4 * time.Second        // how often the others are told that somebody writes
 	maxHistory  = 200                    // of what was typed
 	maxMessage  = 24 << 10               // bytes of a text that the node takes
@@ -31,6 +33,7 @@ type composer struct {
 	mode    mode
 	target  string // message
 	aside   string // what was being written before an edit, a reaction or a search
+	was     string // what stood in the composer when the mode began
 	history []string
 	typedAt int // place in history, -1: not in it
 	unsaved string
@@ -43,7 +46,7 @@ func (c *composer) enter(m mode, target, text string) {
 	c.leaveMode()
 	c.mode, c.target = m, target
 	if m != replying {
-		c.aside = c.editor.text()
+		c.aside, c.was = c.editor.text(), text
 		c.editor.set(text)
 	}
 }
@@ -52,7 +55,7 @@ func (c *composer) leaveMode() {
 	if c.mode != writing && c.mode != replying {
 		c.editor.set(c.aside)
 	}
-	c.mode, c.target, c.aside = writing, "", ""
+	c.mode, c.target, c.aside, c.was = writing, "", "", ""
 	c.completion = completion{}
 }
 
@@ -88,16 +91,23 @@ func (c *composer) recallTyped(by int) {
 	c.editor.set(c.history[c.typedAt])
 }
 
-// edited follows a change of the text: the draft is saved when the person pauses, and the others
-// are told that he writes.
+// edited follows a change of the text: the draft is saved when the person pauses, and meanwhile now and then, since this
+// program may end at any moment; and the others are told that he writes.
 func (s *session) edited() {
 	c := s.current
-	if c == nil || s.composer.mode > replying {
+	if c == nil || s.composer.mode > editing {
 		return
 	}
+	if c.draft == c.savedDraft {
+		c.unsavedSince = s.now
+	}
 	s.keepDraft()
-	s.in(pauseTime, pause{c.GetId(), c.draft})
+	now := pause{c.GetId(), c.draft}
+	if s.in(pauseTime, now); s.now.Sub(c.unsavedSince) >= saveEvery {
+		s.saveDraft(now)
+	}
 	switch {
+	case s.composer.mode == editing:
 	case c.draft == "" || strings.HasPrefix(c.draft, "/"):
 		s.stopTyping()
 	case s.now.Sub(c.lastTyping) >= typingEvery:
@@ -115,12 +125,23 @@ func (s *session) stopTyping() {
 
 // keepDraft notes what is being written in the current conversation.
 func (s *session) keepDraft() {
-	switch {
-	case s.current == nil:
-	case s.composer.mode <= replying:
-		s.current.draft = s.composer.editor.text()
+	if s.current != nil {
+		s.current.draft = s.composer.draft()
+	}
+}
+
+// draft returns what is being written. That of an edit comes back as a new text if it comes to no end, behind what was
+// being written before it.
+func (c *composer) draft() string {
+	switch text := c.editor.text(); {
+	case c.mode <= replying:
+		return text
+	case c.mode != editing || text == c.was || text == "":
+		return c.aside
+	case c.aside == "":
+		return text
 	default:
-		s.current.draft = s.composer.aside
+		return c.aside + "\n" + text
 	}
 }
 
@@ -161,6 +182,7 @@ func (s *session) submit() {
 		s.reactWith(target, text)
 	case text == "" && c.mode == editing:
 		c.leaveMode()
+		s.edited()
 	case text == "":
 	case c.mode == editing:
 		despite, ok := s.dare(s.current, text)
@@ -170,6 +192,7 @@ func (s *session) submit() {
 		s.ask(&p2pv1.EditRequest{Message: c.target, Text: text, Despite: despite})
 		c.remember(text)
 		c.leaveMode()
+		s.edited()
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
 		c.remember(text)
 		c.editor.set("")
@@ -185,27 +208,12 @@ func (s *session) submit() {
 // confirmed the message, so that a crash in between loses nothing.
 func (s *session) send(text string) {
 	conv, c := s.current, &s.composer
-	switch {
-	case conv == nil:
-		s.complain("chat.error.nowhere")
-		return
-	case conv.GetLeft():
-		s.complain("chat.error.left")
-		return
-	case len(text) > maxMessage:
-		s.complain("chat.error.long", len(text), maxMessage)
-		return
-	case conv.GetDirect() && s.contacts[conv.GetWith()].GetChangedKey() != "":
-		s.complain("chat.error.doubted", s.title(conv))
-		return
-	case s.doubted(conv):
-		s.complain("chat.error.alert")
-		return
-	}
-	despite, ok := s.dare(conv, text)
+	despite, ok := s.mayBeSaid(conv, text)
 	if !ok {
+		s.refusals++
 		return
 	}
+	s.flash.text = "" // what was wrong with the last one
 	out := outgoing{key: s.newKey(), text: text, despite: despite}
 	if c.mode == replying {
 		out.replyTo = c.target
@@ -221,6 +229,27 @@ func (s *session) send(text string) {
 	if !s.linked {
 		s.do(wake{})
 	}
+}
+
+// mayBeSaid reports whether a text can be sent to a conversation, and says why it cannot.
+func (s *session) mayBeSaid(conv *conversation, text string) (despite []string, ok bool) {
+	switch {
+	case conv == nil:
+		s.complain("chat.error.nowhere")
+	case conv.GetLeft():
+		s.complain("chat.error.left")
+	case len(text) > maxMessage:
+		s.complain("chat.error.long", len(text), maxMessage)
+	case !utf8.ValidString(text):
+		s.complain("chat.error.encoding")
+	case conv.GetDirect() && s.contacts[conv.GetWith()].GetChangedKey() != "":
+		s.complain("chat.error.doubted", s.title(conv))
+	case s.doubted(conv):
+		s.complain("chat.error.alert")
+	default:
+		return s.dare(conv, text)
+	}
+	return nil, false
 }
 
 // doubted reports whether the key of the person in a conversation has changed and nobody has said
@@ -294,6 +323,7 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 		s.in(time.Second, retry{c.GetId()})
 		return
 	}
+	s.refusals++
 	back := c.pending[0].text
 	c.pending = c.pending[1:]
 	if c.draft != "" {

@@ -28,6 +28,7 @@ type conversation struct {
 	scroll                scroll
 
 	draft, savedDraft string
+	unsavedSince      time.Time // since when they differ
 	lastTyping        time.Time
 	despite           map[string]bool // members in doubt who are to get what is said all the same
 	withheld          held

@@ -229,11 +229,8 @@ func (s *session) expelled(n *p2pv1.Conversation) {
 
 // openWanted opens the conversation that the person asked for when it becomes known.
 func (s *session) openWanted(c *conversation) {
-	if s.wanted == "" {
-		return
-	}
-	if found := s.find(s.wanted); found != nil {
-		s.open(found)
+	if s.wanted == c.GetId() {
+		s.open(c)
 	}
 }
 

@@ -128,6 +128,7 @@ func (s *session) escape() {
 	switch c := s.current; {
 	case s.composer.mode != writing:
 		s.composer.leaveMode()
+		s.edited()
 	case c != nil && !c.scroll.follow:
 		s.toEnd()
 	}

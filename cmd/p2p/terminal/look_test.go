@@ -26,7 +26,7 @@ func runAlone() int {
 	say, _ := text.Choose("", os.Getenv, "")
 	b := &benchTB{}
 	defer b.end()
-	err := Run(context.Background(), Options{Client: n.serve(b), Where: "Anna", Text: say, Env: os.Environ(), Bell: true, Plain: os.Getenv("P2P_PLAIN") != ""})
+	err := Run(context.Background(), Options{Client: n.serve(b), Where: "c-anna", Text: say, Env: os.Environ(), Bell: true, Plain: os.Getenv("P2P_PLAIN") != ""})
 	if err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		return 1

@@ -185,8 +185,11 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 	if c.GetChangedKey() != "" {
 		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.changed"))
 	}
-	if c.GetVerified() {
+	switch {
+	case c.GetVerified():
 		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.verified"))
+	case c.GetState() == p2pv1.ContactState_CONTACT_STATE_FRIEND: // whose key it is was said by a directory, or by who had a link
+		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.unverified"))
 	}
 	return words
 }
@@ -214,6 +217,9 @@ func (s *session) showSafety(v *p2pv1.VerifyContactResponse) {
 func (s *session) showInvite(i *p2pv1.InviteResponse) {
 	p := &panel{title: s.say.Say("chat.invite.title")}
 	p.lines = append(p.lines, plainly(s.say.Say("chat.invite.how"), style{}), plainly(clean(i.GetLink()), style{role: accent}))
+	if s.clipboard {
+		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.copied"), style{role: faint}))
+	}
 	if i.GetUntil() != 0 {
 		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.until", s.ms(i.GetUntil()).Format("2006-01-02 15:04")), style{role: faint}))
 	}

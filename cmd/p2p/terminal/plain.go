@@ -17,6 +17,12 @@ import (
 // maxLine is how long a line of the input may be, in bytes.
 const maxLine = 1 << 20
 
+// UnsentError is that some lines of an input, which is no terminal, could not be sent. Why was said for each.
+type UnsentError struct{ Lines int }
+
+// Error implements error.
+func (e *UnsentError) Error() string { return fmt.Sprintf("%d lines could not be sent", e.Lines) }
+
 // runPlain runs a session line by line: what happens is printed as sentences, what is typed is
 // sent or is a command. When the input ends, so does the session, after the answers to what was asked.
 func runPlain(ctx context.Context, o Options) error {
@@ -32,7 +38,11 @@ func runPlain(ctx context.Context, o Options) error {
 	if o.State != "" {
 		p.handle(loadMemory(o.State))
 	}
-	return p.run(lines)
+	err := p.run(lines)
+	if n := p.session.refusals; err == nil && n > 0 && !isTerminal(o.In) {
+		err = &UnsentError{n}
+	}
+	return err
 }
 
 // plain is the shell around a session for pipes and screen readers.
@@ -197,7 +207,8 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
 	}
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(interface{ Fd() uintptr })
+// isTerminal reports whether a reader or writer is one.
+func isTerminal(file any) bool {
+	f, ok := file.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }

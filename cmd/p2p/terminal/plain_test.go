@@ -3,6 +3,7 @@ package terminal
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -62,7 +63,7 @@ func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
 	in, typing := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(context.Background(), Options{Client: n.serve(t), Where: "Anna", Text: text.English(), In: in, Out: out})
+		done <- Run(context.Background(), Options{Client: n.serve(t), Where: "c-anna", Text: text.English(), In: in, Out: out})
 	}()
 	out.waitFor(t, "Conversation: Anna")
 	io.WriteString(typing, "hello from a pipe\n")
@@ -86,7 +87,7 @@ func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
 func TestPlainModeSendsAllBeforeItEnds(t *testing.T) {
 	n := newFakeNode()
 	err := Run(context.Background(), Options{
-		Client: n.serve(t), Where: "Bo", Text: text.English(), In: strings.NewReader("one\ntwo\nthree\n"), Out: io.Discard, State: filepath.Join(t.TempDir(), "state"),
+		Client: n.serve(t), Where: "c-bo", Text: text.English(), In: strings.NewReader("one\ntwo\nthree\n"), Out: io.Discard, State: filepath.Join(t.TempDir(), "state"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -100,13 +101,27 @@ func TestPlainModeSendsAllBeforeItEnds(t *testing.T) {
 	}
 }
 
+// A script has to know that not all of what it wrote was sent.
+func TestPlainModeFailsWhenALineOfAPipeCannotBeSent(t *testing.T) {
+	n := newFakeNode()
+	err := Run(context.Background(), Options{
+		Client: n.serve(t), Where: "c-bo", Text: text.English(), In: strings.NewReader("one\n" + strings.Repeat("x", maxMessage+1) + "\n\xff\n"), Out: io.Discard,
+	})
+	if e, ok := errors.AsType[*UnsentError](err); !ok || e.Lines != 2 {
+		t.Errorf("it ends with %v", err)
+	}
+	if all := n.messages["c-bo"]; len(all) != 1 || all[0].GetText() != "one" {
+		t.Errorf("sent %v", all)
+	}
+}
+
 func TestAnOutputThatIsGoneEndsPlainMode(t *testing.T) {
 	n := newFakeNode()
 	story(n)
 	in, _ := io.Pipe()
 	r, w := io.Pipe()
 	r.Close()
-	if err := Run(context.Background(), Options{Client: n.serve(t), Where: "Anna", Text: text.English(), In: in, Out: w}); err == nil {
+	if err := Run(context.Background(), Options{Client: n.serve(t), Where: "c-anna", Text: text.English(), In: in, Out: w}); err == nil {
 		t.Error("nobody reads it, and it goes on")
 	}
 }
@@ -139,7 +154,7 @@ func TestTheStreamGoesOnWhereItWasWhenTheNodeComesBack(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Options{Client: p2pv1connect.NewPeopleClient(server.Client(), server.URL), Where: "Anna", Text: text.English(), In: in, Out: out})
+		done <- Run(ctx, Options{Client: p2pv1connect.NewPeopleClient(server.Client(), server.URL), Where: "c-anna", Text: text.English(), In: in, Out: out})
 	}()
 	out.waitFor(t, "Conversation: Anna")
 	vanish(server)
@@ -202,7 +217,7 @@ func TestANodeThatDiesIsStartedAndOneThatWasStoppedOnlyWhenThePersonNeedsIt(t *t
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Options{Client: client, Attach: m.attach, Where: "Anna", Text: text.English(), In: in, Out: out})
+		done <- Run(ctx, Options{Client: client, Attach: m.attach, Where: "c-anna", Text: text.English(), In: in, Out: out})
 	}()
 	defer func() { stop(); <-done; m.die() }()
 	out.waitFor(t, "Conversation: Anna")

@@ -17,7 +17,7 @@ type Options struct {
 	// Attach finds the node that runs, or starts one, and returns a client of it; nil: a node that is gone is only waited for.
 	// One call at a time; it may be any goroutine's.
 	Attach func(context.Context) (p2pv1connect.PeopleClient, error)
-	Where  string // the person or room to begin with; empty: the one that was active last
+	Where  string // id of the conversation to begin with; empty: the one that was active last
 
 	In  io.Reader // default os.Stdin
 	Out io.Writer // default os.Stdout
@@ -59,8 +59,8 @@ const (
 )
 
 // Run talks with the node until the person leaves or ctx ends, and returns nil then.
-// It gives the terminal back as it was. An error is one of the terminal, or that In or
-// Out failed; that the node cannot be reached is said on the screen, and tried again.
+// It gives the terminal back as it was. An error is one of the terminal, that In or
+// Out failed, or an *UnsentError; that the node cannot be reached is said on the screen, and tried again.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
 	if o.isPlain() {

@@ -17,6 +17,7 @@ func runScreen(ctx context.Context, o Options) error {
 	defer workers.Wait()
 	defer cancel()
 	s := &screen{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), queue: make(chan request, 256)}
+	s.session.clipboard = true
 	s.background = Dark
 	s.theme = newTheme(s.scheme())
 	program := tea.NewProgram(s, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env))

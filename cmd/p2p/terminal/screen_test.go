@@ -34,7 +34,7 @@ func newStage(t testing.TB, say *text.Catalogue, width, height int) *stage {
 
 func stageOf(t testing.TB, n *fakeNode, say *text.Catalogue, width, height int) *stage {
 	keys := 0
-	s := newSession(Options{Text: say, Where: "Anna"}, func() string { keys++; return string(rune('a' + keys)) })
+	s := newSession(Options{Text: say, Where: "c-anna"}, func() string { keys++; return string(rune('a' + keys)) })
 	s.loc = time.UTC
 	st := &stage{t: t, s: s, node: n, now: at}
 	st.in(resized{width, height})

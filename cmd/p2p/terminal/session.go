@@ -24,7 +24,7 @@ type session struct {
 	conversations map[string]*conversation  // by id
 	transfers     map[string]*p2pv1.Transfer
 	since         int64  // what has a higher number came while this program ran
-	wanted        string // conversation to open when it is known
+	wanted        string // id of the conversation to open when it is known
 	linked        bool   // the node answers
 	lostErr       error
 	starting      bool // another node is being started
@@ -41,10 +41,13 @@ type session struct {
 	sidebar  sidebar
 	panel    *panel // lies over the conversation
 	flash    flash
-	scheme   Colour     // asked for by the person, Auto: none
-	before   remembered // of an earlier session, for conversations that are not known yet
-	rescued  bool       // the file holds something that the node does not
-	seal     []byte     // key of the file; nil without a passphrase, and before the first hello
+	refusals int // of texts that could not be sent
+
+	clipboard bool       // there may be one
+	scheme    Colour     // asked for by the person, Auto: none
+	before    remembered // of an earlier session, for conversations that are not known yet
+	rescued   bool       // the file holds something that the node does not
+	seal      []byte     // key of the file; nil without a passphrase, and before the first hello
 
 	width, height int
 	m             measure

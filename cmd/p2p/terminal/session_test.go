@@ -66,6 +66,37 @@ func TestADraftIsSavedWhenThePersonPausesAndGoesWhenItIsSent(t *testing.T) {
 	fresh.shows("> kept over a crash")
 }
 
+// Who writes without a pause has at most half a second of it lost when the program is killed.
+func TestADraftIsSavedWhileSomebodyWritesWithoutAPause(t *testing.T) {
+	st := usual(t)
+	for range 20 {
+		st.now = st.now.Add(100 * time.Millisecond)
+		st.keys("'x")
+	}
+	d := asked[*p2pv1.SaveDraftRequest](st)
+	if len(d) != 3 || len(d[2].Text) < 15 {
+		t.Errorf("drafts %v", d)
+	}
+}
+
+// The text of an edit that comes to no end is what is being written, behind what was before it.
+func TestTheTextOfAnEditIsSavedToo(t *testing.T) {
+	for before, want := range map[string]string{"": "mine, but better", "a thought": "a thought\nmine, but better"} {
+		st := usual(t).keys("'mine", "enter")
+		if before != "" {
+			st.keys("'" + before)
+		}
+		it := st.s.current.lastItem()
+		st.s.editIt(it)
+		if st.keys("', but better"); st.s.current.draft != want {
+			t.Errorf("the draft is %q, want %q", st.s.current.draft, want)
+		}
+		if st.keys("esc"); st.s.current.draft != before {
+			t.Errorf("after the edit it is %q, want %q", st.s.current.draft, before)
+		}
+	}
+}
+
 func TestEveryConversationKeepsWhatWasBeingWritten(t *testing.T) {
 	st := usual(t).keys("'to Anna", "alt+down")
 	if got := st.s.composer.editor.text(); got != "" {
@@ -340,6 +371,8 @@ func TestAMessageCanBeChosenAndActedOn(t *testing.T) {
 func TestTabCompletesCommandsNamesAndEmoji(t *testing.T) {
 	for _, c := range []struct{ typed, want string }{
 		{"/verif", "/verify "}, {"/open an", "/open Anna "}, {"a :tada", "a 🎉 "}, {"/open 陈", "/open 陈晓 "},
+		{"/verify an", "/verify Anna "}, {"/verify Anna di", "/verify Anna differ "}, {"/colour co", "/colour contrast "}, {"/help und", "/help und"}, {"/help unb", "/help unblock "},
+		{"/nick an", "/nick an"}, {"/invite r", "/invite room "}, {"/members a", "/members a"},
 	} {
 		st := usual(t).keys("'"+c.typed, "tab")
 		if got := st.s.composer.editor.text(); got != c.want {
@@ -349,6 +382,10 @@ func TestTabCompletesCommandsNamesAndEmoji(t *testing.T) {
 	st := usual(t).keys("'/open field", "enter", "'hi @b", "tab")
 	if got := st.s.composer.editor.text(); got != "hi @Bo " {
 		t.Errorf("a name is %q", got)
+	}
+	st = usual(t).keys("'/open field", "enter", "'/role b", "tab", "'mo", "tab")
+	if got := st.s.composer.editor.text(); got != "/role Bo moderator " {
+		t.Errorf("a member and his role are %q", got)
 	}
 	st = usual(t).keys("'/re", "tab", "tab")
 	if got := st.s.composer.editor.text(); got != "/refuse" {
@@ -575,7 +612,7 @@ func TestNothingTypedIsLostWhenNodeAndProgramAreGone(t *testing.T) {
 	if len(file.Unsent["c-anna"]) != 1 || file.Drafts["c-anna"] != "half a" {
 		t.Fatalf("kept is %+v", file)
 	}
-	next := newSession(Options{Text: text.English(), Where: "Anna"}, func() string { return "other" })
+	next := newSession(Options{Text: text.English(), Where: "c-anna"}, func() string { return "other" })
 	again := &stage{t: t, s: next, node: st.node, now: at}
 	again.in(file, resized{80, 24}, &p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me}}})
 	again.shows("said in vain ✓", "> half a")

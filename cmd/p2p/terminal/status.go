@@ -172,16 +172,20 @@ func (s *session) pathStatus() string {
 		}
 		return s.say.Say("chat.status.not_connected", s.title(c))
 	}
-	counts := map[p2pv1.Path]int{}
+	counts, farthest := map[p2pv1.Path]int{}, map[p2pv1.Path]int64{}
 	for _, m := range c.GetMembers() {
-		if !m.GetMe() {
-			counts[m.GetPath()]++
+		if p := m.GetPath(); !m.GetMe() {
+			counts[p]++
+			farthest[p] = max(farthest[p], m.GetRttMicros())
 		}
 	}
 	var words []string
 	for _, p := range []p2pv1.Path{p2pv1.Path_PATH_LOCAL, p2pv1.Path_PATH_DIRECT, p2pv1.Path_PATH_RELAYED} {
-		if counts[p] > 0 {
-			words = append(words, fmt.Sprintf("%d %s", counts[p], s.pathWord(p, 0)))
+		switch n := counts[p]; {
+		case n > 1 && farthest[p] > 0:
+			words = append(words, s.say.Say("chat.path.several", n, s.pathWord(p, 0), roundTrip(farthest[p])))
+		case n > 0:
+			words = append(words, fmt.Sprintf("%d %s", n, s.pathWord(p, farthest[p])))
 		}
 	}
 	return strings.Join(words, ", ")

@@ -186,15 +186,18 @@ func (s *session) pathWord(p p2pv1.Path, rttMicros int64) string {
 	default:
 		return ""
 	}
-	rtt := ""
-	switch d := time.Duration(rttMicros) * time.Microsecond; {
-	case d <= 0:
-	case d < 10*time.Millisecond:
-		rtt = fmt.Sprintf(" %.1f ms", float64(d)/float64(time.Millisecond))
-	default:
-		rtt = fmt.Sprintf(" %d ms", d.Milliseconds())
+	if rttMicros <= 0 {
+		return s.say.Say(key)
 	}
-	return s.say.Say(key) + rtt
+	return s.say.Say(key) + " " + roundTrip(rttMicros)
+}
+
+// roundTrip writes how long a round trip takes.
+func roundTrip(micros int64) string {
+	if micros < 10_000 {
+		return fmt.Sprintf("%.1f ms", float64(micros)/1000)
+	}
+	return fmt.Sprintf("%d ms", micros/1000)
 }
 
 func (s *session) clock(milli int64) string { return s.ms(milli).Format("15:04") }
