@@ -429,6 +429,33 @@ func TestChatWithNobodySendsNothing(t *testing.T) {
 	}
 }
 
+func TestTheShellCompletesNamesOfPeopleAndRooms(t *testing.T) {
+	env, node := withPerson(t, newFakePerson())
+	for _, c := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"chat", "send", ""}, "bob lab"}, {[]string{"chat", "l"}, "lab"}, {[]string{"room", "members", "l"}, "lab"}, {[]string{"contact", "verify", "b"}, "bob"},
+		{[]string{"room", "role", "lab", "bob", "mo"}, "moderator"}, {[]string{"chat", "send", "bob", ""}, ""}, {[]string{"chat", "--scheme", "c"}, "contrast"},
+		{[]string{"chat", "search", "tea", "--in", "l"}, "lab"},
+	} {
+		out, _ := p2pWith(t, exitDone, append([]string{"__complete"}, c.words...), env)
+		var got []string
+		for l := range strings.Lines(out) {
+			if w, _, _ := strings.Cut(strings.TrimSpace(l), "\t"); !strings.HasPrefix(w, ":") && w != "" {
+				got = append(got, w)
+			}
+		}
+		if !strings.Contains(" "+strings.Join(got, " ")+" ", " "+c.want+" ") && c.want != "" || c.want == "" && len(got) > 0 {
+			t.Errorf("%v: %q, want %q", c.words, got, c.want)
+		}
+	}
+	node.interrupt()
+	if out, _ := p2pWith(t, exitDone, []string{"__complete", "chat", "send", ""}, env); strings.Contains(out, "bob") {
+		t.Errorf("a node was started: %q", out)
+	}
+}
+
 func TestARoomWithSomebodyInDoubtIsToldAndHeIsNamedToSendAllTheSame(t *testing.T) {
 	f := newFakePerson()
 	f.inDoubt = true

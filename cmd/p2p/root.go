@@ -49,6 +49,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(a.commands()...)
 	root.AddCommand(a.topics()...)
 	a.describeHelp(root)
+	a.completes(root)
 	return root
 }
 
