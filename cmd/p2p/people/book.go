@@ -90,6 +90,7 @@ type invite struct {
 	Room  room.ID        `json:"room,omitzero"` // zero: to the account itself
 	Until int64          `json:"until"`         // milliseconds
 	Void  bool           `json:"void,omitempty"`
+	Known []room.ID      `json:"known,omitempty"` // revocations in Room when it was made: any other one makes it void
 	Used  identity.Key   `json:"used,omitzero"` // whom one to the account itself has let in: it lets in nobody else
 }
 

@@ -205,7 +205,7 @@ func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Ans
 		return c.isFull()
 	}
 	n.faces.called(v.Account, cut(r.Name, maxNameLen))
-	time.AfterFunc(n.turn(), func() { n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account) }) })
+	time.AfterFunc(n.turn(), func() { n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account, r.Token) }) })
 	return knock.Answer{Verdict: knock.Received} // he is told when it is so
 }
 
@@ -247,15 +247,18 @@ func (n *Node) turn() (wait time.Duration) {
 	return wait
 }
 
-// letIn adds somebody to a room, and tells him. Others may have come, or the rules have changed, since he rang.
-func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key) {
-	var err error
-	if c.talk.Role(account) == room.Nobody {
+// letIn adds somebody to a room who has a link of this person, and tells him. Others may have come, or the rules have changed,
+// since he rang.
+func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key, by identity.Token) {
+	void, err := n.revoked(ctx, c, by)
+	if err == nil && !void && c.talk.Role(account) == room.Nobody {
 		_, err = c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member})
 	}
 	answer := knock.Answer{Verdict: knock.Accepted, Room: c.id, Addrs: c.addrs()}
 	switch {
-	case err == nil, c.talk.Role(account) != room.Nobody: // another device has let him in
+	case err == nil && !void, c.talk.Role(account) != room.Nobody: // another device has let him in
+	case void:
+		answer = knock.Answer{Verdict: knock.Refused, Why: knock.Revoked}
 	case errors.Is(err, chat.ErrFull):
 		answer = c.isFull()
 	case errors.Is(err, chat.ErrNotAllowed):
@@ -268,6 +271,18 @@ func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key)
 	}
 	answer.Join = swarmOf(c.id)
 	n.tellVisitor(account, answer)
+}
+
+// revoked reports whether somebody has made the links into a room void since this one was given out.
+func (n *Node) revoked(ctx context.Context, c *conversation, t identity.Token) (bool, error) {
+	now, err := c.talk.Revocations(ctx)
+	if err != nil {
+		return false, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := n.book.invites[t]
+	return i == nil || i.Void || slices.ContainsFunc(now, func(id room.ID) bool { return !slices.Contains(i.Known, id) }), nil
 }
 
 // tellVisitor tells somebody who may still stand at the door what has become of his request.

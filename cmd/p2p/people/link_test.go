@@ -2,6 +2,7 @@ package people_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -79,5 +80,75 @@ func TestALinkIsGoodForAYearAtMost(t *testing.T) {
 		if alice.reason(err) != api.BadValidity {
 			t.Errorf("%d: %v", millis, err)
 		}
+	}
+}
+
+// letsIn reports whether a link into a room lets in somebody new.
+func (p *person) letsIn(link, name string) bool {
+	p.t.Helper()
+	q := p.also(name)
+	ask(p.t, q.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	told := q.refused(api.LinkRevoked, "")
+	in := func() bool { return len(q.rooms()) > 0 }
+	eventually(p.t, name+" is let in, or told why not", func() bool { return in() || told() })
+	return in()
+}
+
+func TestAModeratorRevokesTheLinksOfEverybody(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Open: true, Invite: []string{"bob", "carol"}})
+	for _, p := range []*person{bob, carol} {
+		eventually(t, "all are in the room", func() bool { return slices.Contains(p.rooms(), "garden") && len(p.conversation("garden").Members) == 3 })
+	}
+	link := func(p *person) string { return ask(t, p.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link }
+	revoke := func(p *person) {
+		ask(t, p.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: "garden", RevokeLinks: true})
+	}
+	ofBob, ofCarol := link(bob), link(carol)
+	if !bob.letsIn(ofBob, "dave") {
+		t.Fatal("a good link lets nobody in")
+	}
+
+	// A member's word counts for his own.
+	revoke(carol)
+	if carol.letsIn(ofCarol, "erin") {
+		t.Error("carol's own link is good")
+	}
+	if !bob.letsIn(ofBob, "frank") {
+		t.Error("a member has revoked another's link")
+	}
+
+	revoke(alice)
+	alice.say("garden", "no more guests")
+	eventually(t, "bob has it", func() bool { return slices.Contains(bob.texts("garden"), "no more guests") })
+	if bob.letsIn(ofBob, "grace") {
+		t.Error("bob's link is good after the owner has revoked all")
+	}
+	if !bob.letsIn(link(bob), "heidi") {
+		t.Error("a link that bob gives out later is none")
+	}
+
+	dir, trackers := bob.dir, bob.conversationTrackers()
+	bob.close()
+	again := open(t, dir, trackers...)
+	if again.letsIn(ofBob, "ivan") {
+		t.Error("after a restart bob's old link is good")
+	}
+}
+
+// Who was away when the links were revoked has given his out before, by whatever clock.
+func TestWhoWasAwayWhenLinksWereRevokedHonoursHisNoMore(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Open: true, Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	link := ask(t, bob.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+	dir, trackers := bob.dir, bob.conversationTrackers()
+	bob.close()
+	ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: "garden", RevokeLinks: true})
+	alice.say("garden", "no more guests")
+	again := open(t, dir, trackers...)
+	eventually(t, "bob has it", func() bool { return slices.Contains(again.texts("garden"), "no more guests") })
+	if again.letsIn(link, "dave") {
+		t.Error("bob's link is good")
 	}
 }

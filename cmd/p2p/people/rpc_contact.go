@@ -314,6 +314,9 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 			return nil, fail(denied, api.NotAllowed)
 		}
 		i.Room, l.Room = c.id, swarmOf(c.id)
+		if i.Known, err = c.talk.Revocations(ctx); err != nil {
+			return nil, stored(err)
+		}
 	}
 	n.mu.Lock()
 	l.Name = cut(n.displayName(), maxNameLen)

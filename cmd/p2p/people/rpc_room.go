@@ -308,7 +308,12 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 		}
 	}
 	if r.Msg.RevokeLinks {
-		if _, err := n.revokeLinks(ctx, c.id); err != nil {
+		if c.talk.Role(n.accountOf()) >= room.Moderator {
+			if err := c.talk.Revoke(ctx); err != nil {
+				return nil, stored(err)
+			}
+		}
+		if _, err := n.revokeLinks(ctx, c.id); err != nil { // a member's own; and an older program on another device looks at nothing else
 			return nil, failure(err)
 		}
 	}

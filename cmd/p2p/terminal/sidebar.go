@@ -173,6 +173,9 @@ func (s *session) pick(r listed) {
 		note := clean(r.contact.GetNote())
 		p := &panel{title: s.say.Say("chat.contact.asks", s.rowName(r))}
 		p.lines = []line{plainly(note, style{role: quote}), plainly(clean(r.contact.GetAccount()), style{role: faint}), nil}
+		if by := r.contact.GetLinkUsedBy(); by != "" {
+			p.lines = append(p.lines, plainly(s.say.Say("contact.link_used", clean(by)), style{role: shout}), nil)
+		}
 		for l := range strings.SplitSeq(s.say.Say("chat.contact.answers", s.rowName(r)), "\n") {
 			p.lines = append(p.lines, plainly(l, style{}))
 		}

@@ -63,6 +63,8 @@ func (t *Talk) mayWrite(r *room.Room, kind room.Kind, b []byte) error {
 		return ErrNotJoined
 	case r.Ended(device):
 		return ErrNotAllowed
+	case kind == body.KindRevocation && r.Role(t.o.Account) < room.Moderator:
+		return ErrNotAllowed
 	case kind == room.Delete:
 		id, err := body.ParseDelete(b)
 		if err != nil {

@@ -3482,6 +3482,8 @@ func (x *ChangeMemberResponse) GetConversation() *Conversation {
 	return nil
 }
 
+// revoke_links: by a moderator or owner, no link into the room is good any more, whoever gave it out; by another member, none of his
+// own. Who has given one out knows it as soon as his device has met another member's.
 type ChangeRoomRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Where         string                 `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`

@@ -22,6 +22,14 @@ const (
 // KindRecord is for programs: what the devices of an account agree on, in their own room. The body is theirs.
 const KindRecord room.Kind = 48
 
+// KindRevocation makes all links into a room void that were given out before, by whichever member. That it is one says all: its
+// body, which may be withheld from who joins later, holds one byte that nobody reads. It counts if its author was a moderator.
+// An older program passes it over, and honours the links that it has given out.
+const KindRevocation room.Kind = 49
+
+// Revocation returns the body of a KindRevocation.
+func Revocation() []byte { return []byte{0} }
+
 // Where the ranges of kinds begin.
 const (
 	firstAbout  = 32

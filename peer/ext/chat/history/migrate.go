@@ -18,6 +18,9 @@ var schema3 string
 //go:embed schema/4.sql
 var schema4 string
 
+//go:embed schema/5.sql
+var schema5 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -28,6 +31,7 @@ var migrations = []string{
 	schema2,
 	schema3 + schemaWords,
 	schema4,
+	schema5,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

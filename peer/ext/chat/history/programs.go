@@ -36,6 +36,22 @@ func (a *Archive) OfKind(ctx context.Context, id room.ID, kind room.Kind) ([]Ent
 	return all, nil
 }
 
+// Hidden returns the events of one kind for programs, 48 or above, whether they count or not, by arrival. An error is kept, and
+// Commit returns it.
+func (l *Log) Hidden(kind room.Kind) (all []room.Meta) {
+	l.fail(l.archive.read.rows(context.Background(), "SELECT "+metaColumns+" FROM events e INDEXED BY hidden WHERE e.room = ? AND e.kind >= 48 AND e.kind = ? ORDER BY e.n",
+		[]any{l.n, int64(kind)}, func(scan func(...any) error) error {
+			var s stored
+			if err := scan(s.fields()...); err != nil {
+				return err
+			}
+			m, err := l.metaOf(&s)
+			all = append(all, m)
+			return err
+		}))
+	return all
+}
+
 // Starting returns up to n lines that count and whose ids begin with the hexadecimal digits of start, in any order. Where an
 // archive has a passphrase, ids cannot be looked up by a part, and all headers are read: some microseconds for each, unless ctx ends.
 func (a *Archive) Starting(ctx context.Context, start string, n int) (all []Entry, err error) {

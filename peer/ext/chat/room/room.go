@@ -469,6 +469,10 @@ func (r *Room) Cuts(account identity.Key) []Cut {
 // MayDelete reports whether m, a Delete event that counts, takes target back: it is the same
 // account's, or its author was a moderator.
 func (r *Room) MayDelete(m, target *Meta) bool {
-	return m.Kind == Delete && target.Kind >= Content && r.Counts(m) &&
-		(m.Account == target.Account || r.stateOf(r.views[m.View]).members[m.Account] >= Moderator)
+	return m.Kind == Delete && target.Kind >= Content && (m.Account == target.Account && r.Counts(m) || r.Moderated(m))
+}
+
+// Moderated reports whether an event of the room counts and its author was a moderator, for all that he had seen.
+func (r *Room) Moderated(m *Meta) bool {
+	return r.Counts(m) && r.stateOf(r.views[m.View]).members[m.Account] >= Moderator
 }
