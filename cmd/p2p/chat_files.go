@@ -62,6 +62,7 @@ func (a *app) transferState(s p2pv1.Transfer_State) string {
 		p2pv1.Transfer_STATE_WAITING: "transfer.waiting", p2pv1.Transfer_STATE_DOWNLOADING: "transfer.downloading",
 		p2pv1.Transfer_STATE_DONE: "transfer.done", p2pv1.Transfer_STATE_FAILED: "transfer.failed",
 		p2pv1.Transfer_STATE_CANCELLED: "transfer.cancelled", p2pv1.Transfer_STATE_CHECKING: "transfer.checking",
+		p2pv1.Transfer_STATE_GONE: "transfer.gone",
 	}[s]
 	if key == "" {
 		return "-"
@@ -139,7 +140,7 @@ func nextTransfer(stream *connect.ServerStreamForClient[p2pv1.Event], message st
 // ended reports whether a download is over.
 func ended(s p2pv1.Transfer_State) bool {
 	switch s {
-	case p2pv1.Transfer_STATE_DONE, p2pv1.Transfer_STATE_SHARING, p2pv1.Transfer_STATE_FAILED, p2pv1.Transfer_STATE_CANCELLED:
+	case p2pv1.Transfer_STATE_DONE, p2pv1.Transfer_STATE_SHARING, p2pv1.Transfer_STATE_FAILED, p2pv1.Transfer_STATE_CANCELLED, p2pv1.Transfer_STATE_GONE:
 		return true
 	}
 	return false
@@ -172,6 +173,8 @@ func (a *app) transferEnd(t *p2pv1.Transfer) error {
 		return a.fail(exitOther, "transfer.has_failed", api.ExplainProblem(a.text, t.Problem))
 	case p2pv1.Transfer_STATE_CANCELLED:
 		return a.fail(exitOther, "transfer.was_cancelled")
+	case p2pv1.Transfer_STATE_GONE:
+		return a.fail(exitNotFound, "transfer.is_gone", safe(t.Path), api.ExplainProblem(a.text, t.Problem))
 	}
 	if !a.globals.json {
 		_, err := a.out.Write([]byte(safe(t.Path) + "\n"))

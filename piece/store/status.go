@@ -73,3 +73,27 @@ func (s *Store) perFile(f *file, have *piece.Bitfield) FilePieces {
 	})
 	return r
 }
+
+// Intact looks at the wanted files that have their final names, and reads none. It returns nil when none of them seems to have
+// been written to since Open or the last Checkpoint; the error names one that has, and wraps fs.ErrNotExist if nothing is there and
+// ErrChanged otherwise. Without Options.StateDir, of files that this store has written only the length is known. Any goroutine may
+// call it.
+func (s *Store) Intact() error {
+	s.books.Lock()
+	defer s.books.Unlock()
+	for i := range s.files {
+		f := &s.files[i]
+		if !f.claimed() {
+			continue
+		}
+		fi, err := s.root.Stat(f.path)
+		stamped := f.length > 0 && (s.readOnly || s.recordPath != "")
+		switch {
+		case err != nil:
+			return s.fail("look at", f.path, err)
+		case fi.Size() != f.length, stamped && !stampOf(fi).sameContent(f.stamp):
+			return s.fail("look at", f.path, ErrChanged)
+		}
+	}
+	return nil
+}

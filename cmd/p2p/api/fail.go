@@ -74,6 +74,7 @@ const (
 	EmptyFile          = "empty_file"           // there is nothing in it to download: path
 	EmptyFolder        = "empty_folder"         // the same, all in it is empty: path
 	LeftOut            = "left_out"             // what a folder that is offered has and what cannot be sent: path, what, count
+	FileElsewhere      = "file_elsewhere"       // it is on its way to another place: path
 	NotAFile           = "not_a_file"           // neither file nor folder: path
 	FileChanging       = "file_changing"        // it was written to while it was read: path
 	BeingSent          = "being_sent"           // the message with that key, at this moment

@@ -25,7 +25,8 @@ const (
 	Other          = "other"           // detail
 
 	NobodyHasIt   = "nobody_has_it"   // who is connected
-	FileChanged   = "file_changed"    // since it was offered, or it is gone
+	FileChanged   = "file_changed"    // since it was offered or fetched, or it is gone
+	FileGone      = "file_gone"       // it was offered or fetched, and is not there any more
 	RoomClosed    = "room_closed"     // where it was offered
 	NotAsOffered  = "not_as_offered"  // what is fetched is not what the message says
 	NotPermitted  = "not_permitted"   // by the system

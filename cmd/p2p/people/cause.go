@@ -51,6 +51,7 @@ var causes = []struct {
 	{is(io.ErrUnexpectedEOF), api.BrokenOff},
 
 	{is(errChanged), api.FileChanged},
+	{is(errVanished), api.FileGone},
 	{is(errNoRoom), api.RoomClosed},
 	{is(errOffer), api.NotAsOffered},
 	{is(offer.ErrSize), api.NotAsOffered},

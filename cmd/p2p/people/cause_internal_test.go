@@ -40,6 +40,7 @@ func TestWhatIsBehindAnErrorHasWordsInBothLanguages(t *testing.T) {
 		{fmt.Errorf("log in: %w", errHeirloom), api.Untrusted},
 		{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, api.DiskFull},
 		{errChanged, api.FileChanged},
+		{errVanished, api.FileGone},
 		{errOffer, api.NotAsOffered},
 		{&store.ExistsError{Path: "/x"}, api.FileInTheWay},
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, api.NotPermitted},

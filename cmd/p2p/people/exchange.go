@@ -18,16 +18,15 @@ import (
 	"p2p/peer/announce"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
-	"p2p/piece"
 	"p2p/piece/store"
-	"p2p/torrentfile"
 	"p2p/torrentfile/infohash"
 )
 
 // exchange is the files that this device has offered or accepted. Its methods may be called by any goroutine.
 type exchange struct {
-	node  *Node
-	group sync.WaitGroup
+	node      *Node
+	group     sync.WaitGroup
+	accepting sync.Mutex // held by who decides whether a transfer goes on; before mu
 
 	mu     sync.Mutex
 	all    map[infohash.T]*transfer
@@ -43,8 +42,10 @@ type transfer struct {
 	info    []byte
 	store   *store.Store
 	swarm   *peer.Swarm
-	cancel  context.CancelFunc
-	told    told // what programs know
+	cancel  context.CancelFunc // nil: nothing is done for it
+	ended   chan struct{}      // closed when what cancel ends has ended
+	wanted  chan struct{}      // has room for one: somebody is about to fetch it
+	told    told               // what programs know
 }
 
 // deal is what is kept of a transfer.
@@ -57,8 +58,9 @@ type deal struct {
 	Size    int64      `json:"size"`
 	Files   int32      `json:"files"`
 	Folder  bool       `json:"folder,omitempty"`
-	Path    string     `json:"path"`           // of the content on this machine
-	Mine    bool       `json:"mine,omitempty"` // this person offers it
+	Path    string     `json:"path"`              // of the content on this machine
+	Mine    bool       `json:"mine,omitempty"`    // this person offers it
+	Fetched bool       `json:"fetched,omitempty"` // it was there once: what its owner does with it then is his decision
 
 	fresh bool // it was hashed a moment ago
 }
@@ -117,7 +119,7 @@ func (x *exchange) restore(ctx context.Context) {
 		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
 		switch {
 		case err == nil && info != nil:
-			x.begin(d, info)
+			x.resume(d, info)
 		case err == nil && !d.Mine:
 			err = x.seekAgain(ctx, d)
 		}
@@ -127,167 +129,13 @@ func (x *exchange) restore(ctx context.Context) {
 	}
 }
 
-// begin starts a transfer whose info dictionary is known.
-func (x *exchange) begin(d deal, info []byte) *transfer {
+// resume goes on with a transfer of an earlier run.
+func (x *exchange) resume(d deal, info []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	t := x.all[d.Hash]
-	if t == nil {
-		t = &transfer{deal: d}
-		x.all[d.Hash] = t
-	}
-	if x.closed || t.swarm != nil || t.cancel != nil {
-		return t
-	}
-	t.info, t.problem = info, nil
-	t.state = p2pv1.Transfer_STATE_CHECKING
-	ctx, cancel := context.WithCancel(x.node.ctx)
-	t.cancel = cancel
-	x.group.Go(func() {
-		if err := x.run(ctx, t); err != nil && ctx.Err() == nil {
-			x.fail(t, err)
-		}
-	})
-	return t
-}
-
-// fail ends a transfer with a reason. What was fetched stays, and Accept goes on with it.
-func (x *exchange) fail(t *transfer, err error) {
-	x.node.log.Info("a file cannot be exchanged", zap.String("path", t.Path), zap.Error(err))
-	x.mu.Lock()
-	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problemOf(err), nil
-	s := t.swarm
-	t.swarm = nil
-	x.mu.Unlock()
-	x.shut(context.Background(), s, t)
-}
-
-// shut ends the swarm of a transfer and closes its files.
-func (x *exchange) shut(ctx context.Context, s *peer.Swarm, t *transfer) {
-	if s != nil {
-		if err := s.Close(ctx); err != nil {
-			x.node.log.Debug("a file was not closed well", zap.Error(err))
-		}
-	}
-	x.mu.Lock()
-	open := t.store
-	t.store = nil
-	x.mu.Unlock()
-	if open != nil {
-		if err := open.Close(); err != nil {
-			x.node.log.Debug("a file was not closed well", zap.Error(err))
-		}
-	}
-}
-
-// run opens and checks the files of a transfer, and shares them until ctx ends.
-func (x *exchange) run(ctx context.Context, t *transfer) error {
-	meta, err := torrentfile.ParseInfo(t.info)
-	if err != nil {
-		return err
-	}
-	o := store.Options{ReadOnly: t.Mine, Root: t.Path, StateDir: filepath.Join(x.node.opt.Dir, "transfers"), InfoHash: t.Hash}
-	if !t.Mine {
-		if err := os.MkdirAll(filepath.Dir(t.Path), 0o755); err != nil {
-			return err
-		}
-	}
-	s, err := store.Open("", &meta.Info, o)
-	if err != nil {
-		return err
-	}
-	x.mu.Lock()
-	t.store = s
-	x.mu.Unlock()
-	have, err := x.check(ctx, t, s, meta.Info.Layout().Pieces())
-	if err != nil {
-		x.shut(ctx, nil, t)
-		return err
-	}
-	swarm, err := x.share(t, meta, have)
-	if err != nil {
-		x.shut(ctx, nil, t)
-		return err
-	}
-	return x.follow(ctx, t, swarm)
-}
-
-// check returns what is there of a transfer.
-func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, pieces int) (*piece.Bitfield, error) {
-	if t.fresh {
-		have := piece.NewBitfield(pieces)
-		have.SetAll()
-		return have, s.Checkpoint(have) // so that the next run need not hash it again
-	}
-	have, err := s.Resume(ctx, func(done int64) {
-		x.mu.Lock()
-		t.done = done
-		x.mu.Unlock()
-	})
-	switch {
-	case err != nil:
-	case !t.Mine:
-		// A file of which only the name was missing when the last run ended gets it now: nothing more will come for it.
-		err = s.Checkpoint(have)
-	case have.Count() < have.Len():
-		err = errChanged
-	}
-	return have, err
-}
-
-// errChanged is a file that is not any more what was offered.
-var errChanged = errors.New("the file has changed since it was offered, or is gone")
-
-// share makes the torrent of a transfer part of the node.
-func (x *exchange) share(t *transfer, meta *torrentfile.Metainfo, have *piece.Bitfield) (*peer.Swarm, error) {
-	n := x.node
-	c := n.conversation(t.Room)
-	if c == nil {
-		return nil, errNoRoom
-	}
-	p := n.place(t.Room)
-	var trackers [][]string
-	if p != nil {
-		trackers = tiers(p.Trackers)
-	}
-	s, err := n.node.Add(peer.Torrent{Meta: meta, Store: t.store, Have: have, Trackers: trackers, Admit: c.trusts})
-	if err != nil {
-		return nil, err
-	}
-	x.mu.Lock()
-	t.swarm = s
-	t.state = p2pv1.Transfer_STATE_DOWNLOADING
-	if t.Mine {
-		t.state = p2pv1.Transfer_STATE_SHARING
-	}
-	x.mu.Unlock()
-	x.meet(s, c)
-	return s, nil
-}
-
-var errNoRoom = errors.New("the conversation in which it was offered is not open")
-
-// follow waits for the end of a download, and of the sharing.
-func (x *exchange) follow(ctx context.Context, t *transfer, s *peer.Swarm) error {
-	if !t.Mine {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.Failed():
-			return s.Err()
-		case <-s.Complete():
-		}
-		x.mu.Lock()
-		t.state = p2pv1.Transfer_STATE_DONE
-		x.mu.Unlock()
-		x.tell()
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.Failed():
-		return s.Err()
-	}
+	t := newTransfer(d, info)
+	x.all[d.Hash] = t
+	x.start(t, p2pv1.Transfer_STATE_CHECKING, func(ctx context.Context) error { return x.run(ctx, t) })
 }
 
 // meet tells a swarm where the members of its room are who are connected.
@@ -328,6 +176,10 @@ func (x *exchange) infoOf(id room.ID, h infohash.T) []byte {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if t := x.all[h]; t != nil && t.Room == id && t.state != p2pv1.Transfer_STATE_CANCELLED {
+		select {
+		case t.wanted <- struct{}{}:
+		default:
+		}
 		return t.info
 	}
 	return nil
@@ -347,7 +199,7 @@ func (x *exchange) close(ctx context.Context) {
 	x.mu.Unlock()
 	x.group.Wait()
 	for _, t := range all {
-		x.shut(ctx, t.swarm, t)
+		x.shut(ctx, t)
 	}
 }
 
@@ -360,15 +212,9 @@ func (x *exchange) stop(ctx context.Context, h infohash.T) error {
 		return nil
 	}
 	t.state = p2pv1.Transfer_STATE_CANCELLED
-	if t.cancel != nil {
-		t.cancel()
-		t.cancel = nil
-	}
-	s := t.swarm
-	t.swarm = nil
 	err := x.keep()
 	x.mu.Unlock()
-	x.shut(ctx, s, t)
+	x.halt(ctx, t)
 	x.tell()
 	return errors.Join(err, x.node.archive.SaveSetting(infoSetting(h), nil))
 }

@@ -73,6 +73,106 @@ func TestAFolderIsOfferedWithoutWhatCannotBeSentAndThatIsSaid(t *testing.T) {
 	}
 }
 
+// given writes a file that alice offers to bob, and returns its path and the message.
+func given(t *testing.T, alice, bob *person, content string) (path string, message string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "plan.txt")
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m := ask(t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: path, Text: content}).Message
+	eventually(t, "bob sees the offer", bob.has("alice", content))
+	return path, m.Id
+}
+
+func TestWhatItsOwnerHasDeletedIsFetchedAgainWhenHeAcceptsItAgainAndNotBefore(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	folder, other := t.TempDir(), t.TempDir()
+	got := bob.fetch(m, folder)
+	if err := os.Remove(got.Path); err != nil {
+		t.Fatal(err)
+	}
+	// While the node runs.
+	got = bob.fetch(m, other)
+	if b, err := os.ReadFile(got.Path); string(b) != "the plan" || filepath.Dir(got.Path) != other {
+		t.Errorf("%s has %q, %v", got.Path, b, err)
+	}
+	// And while it does not.
+	bob.close()
+	if err := os.Rename(got.Path, got.Path+" of mine"); err != nil {
+		t.Fatal(err)
+	}
+	bob = open(t, bob.dir)
+	gone := func() bool { return bob.transfer(m).State == p2pv1.Transfer_STATE_GONE }
+	eventually(t, "it counts as gone", gone)
+	if p := bob.transfer(m).Problem.GetKey(); p != api.FileGone {
+		t.Errorf("the reason is %s", p)
+	}
+	if all, _ := os.ReadDir(other); len(all) != 1 {
+		t.Errorf("there is %v", all)
+	}
+	if got = bob.fetch(m, ""); filepath.Dir(got.Path) != filepath.Join(bob.dir, "files") {
+		t.Errorf("it goes to %s", got.Path)
+	}
+	if _, err := os.Stat(got.Path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFileThatItsOwnerHasChangedIsNoPartOfAnOfferAnyMore(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	got := bob.fetch(m, t.TempDir())
+	bob.close()
+	if err := os.WriteFile(got.Path, []byte("my plan!"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bob = open(t, bob.dir)
+	eventually(t, "it counts as gone", func() bool {
+		x := bob.transfer(m)
+		return x.State == p2pv1.Transfer_STATE_GONE && x.Problem.GetKey() == api.FileChanged
+	})
+	again := bob.fetch(m, filepath.Dir(got.Path))
+	mine, _ := os.ReadFile(got.Path)
+	if theirs, err := os.ReadFile(again.Path); string(mine) != "my plan!" || string(theirs) != "the plan" {
+		t.Errorf("his has %q, %s has %q, %v", mine, again.Path, theirs, err)
+	}
+}
+
+func TestWhatIsThereIsFetchedAgainOnlyIntoAnotherFolder(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	folder, other := t.TempDir(), t.TempDir()
+	first := bob.fetch(m, folder)
+	for _, same := range []string{"", folder, folder + "/./"} {
+		if x := ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m, Folder: same}).Transfer; x.State != p2pv1.Transfer_STATE_DONE || x.Path != first.Path {
+			t.Errorf("into %q: %v", same, x)
+		}
+	}
+	second := bob.fetch(m, other)
+	for _, x := range []*p2pv1.Transfer{first, second} {
+		if b, err := os.ReadFile(x.Path); string(b) != "the plan" {
+			t.Errorf("%s has %q, %v", x.Path, b, err)
+		}
+	}
+	if filepath.Dir(second.Path) != other {
+		t.Errorf("it goes to %s", second.Path)
+	}
+}
+
+func TestWhatIsOnItsWayGoesToNoOtherFolderAndWhereItGoesIsSaid(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	alice.close()
+	folder := t.TempDir()
+	x := ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m, Folder: folder}).Transfer
+	_, err := bob.Accept(t.Context(), connect.NewRequest(&p2pv1.AcceptRequest{Message: m, Folder: t.TempDir()}))
+	if r := api.ReasonOf(err); r.GetKey() != api.FileElsewhere || r.With["path"] != x.Path || filepath.Dir(x.Path) != folder {
+		t.Errorf("%v, while it goes to %s", err, x.Path)
+	}
+}
+
 // transfer returns how what a message offers stands.
 func (p *person) transfer(message string) *p2pv1.Transfer {
 	p.t.Helper()

@@ -1,8 +1,10 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -19,14 +21,20 @@ import (
 	"p2p/torrentfile/infohash"
 )
 
-// add keeps a new transfer and begins it.
+// add keeps an offer and begins to share it.
 func (x *exchange) add(d deal, info []byte) error {
 	if err := x.node.archive.SaveSetting(infoSetting(d.Hash), info); err != nil {
 		return err
 	}
-	t := x.begin(d, info)
 	x.mu.Lock()
-	t.Message = d.Message
+	t := x.all[d.Hash]
+	if t != nil && t.cancel != nil { // it is shared, or fetched, already
+		t.Message = d.Message
+	} else {
+		t = newTransfer(d, info)
+		x.all[d.Hash] = t
+		x.start(t, p2pv1.Transfer_STATE_CHECKING, func(ctx context.Context) error { return x.run(ctx, t) })
+	}
 	err := x.keep()
 	x.mu.Unlock()
 	x.tell()
@@ -52,65 +60,110 @@ func (n *Node) Accept(ctx context.Context, r *connect.Request[p2pv1.AcceptReques
 	if e.Event.Kind != body.KindFile || parseErr != nil {
 		return nil, fail(failed, api.NoFile, "message", r.Msg.Message)
 	}
-	folder := r.Msg.Folder
-	switch {
-	case folder == "":
-		folder = n.opt.Downloads
-	case !filepath.IsAbs(folder):
+	if folder := r.Msg.Folder; folder != "" && !filepath.IsAbs(folder) {
 		return nil, fail(invalid, api.NoSuchPath, "path", folder)
 	}
-	if err := n.files.accept(c, &e, f, folder); err != nil {
+	if err := n.files.accept(ctx, c, &e, f, r.Msg.Folder); err != nil {
 		return nil, failure(err)
 	}
 	return connect.NewResponse(&p2pv1.AcceptResponse{Transfer: n.files.of(f.InfoHash)}), nil
 }
 
-// accept begins to fetch what was offered, or goes on with it.
-func (x *exchange) accept(c *conversation, e *history.Entry, f body.File, folder string) error {
+// accept begins to fetch what was offered, or goes on with it. An empty folder is where it goes already, or else the usual one.
+func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry, f body.File, folder string) error {
+	x.accepting.Lock()
+	defer x.accepting.Unlock()
+	t, info, err := x.goingOn(ctx, f, folder)
+	if err != nil {
+		return err
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	t := x.all[f.InfoHash]
-	if t != nil && (t.swarm != nil || t.cancel != nil) {
-		return nil
-	}
-	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED {
-		path, err := freePath(folder, safeName(f.Name), x.taken)
+	if t == nil {
+		path, err := freePath(cmp.Or(folder, x.node.opt.Downloads), safeName(f.Name), func(path string) bool { return x.taken(path, f.InfoHash) })
 		if err != nil {
 			return err
 		}
-		t = &transfer{deal: deal{
+		before := x.all[f.InfoHash]
+		t = newTransfer(deal{
 			Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
-		}}
+		}, info)
 		x.all[f.InfoHash] = t
 		if err := x.keep(); err != nil { // the next run goes on with it, though nobody may have told more until then
 			t.state = p2pv1.Transfer_STATE_CANCELLED
+			if before != nil {
+				x.all[f.InfoHash] = before
+			}
 			return err
 		}
 	}
-	x.seek(c, t, f)
+	if t.cancel == nil {
+		x.seek(c, t, f)
+	}
 	return nil
 }
 
-// seek gets what else there is to know of a file from whoever has it, and begins to fetch it. The caller holds mu.
-func (x *exchange) seek(c *conversation, t *transfer, f body.File) {
-	if x.closed {
-		return
-	}
-	t.state, t.problem = p2pv1.Transfer_STATE_WAITING, nil
-	ctx, cancel := context.WithCancel(x.node.ctx)
-	t.cancel = cancel
-	x.group.Go(func() {
-		info, err := x.fetch(ctx, c, t, f)
-		x.mu.Lock()
-		t.cancel = nil
+// goingOn returns the transfer of f that an Accept goes on with, nil if it begins anew: there is none, what it has fetched is not
+// there any more, or it is asked for elsewhere; then with the info dictionary if that is known. What is replaced has ended. The
+// caller holds accepting.
+func (x *exchange) goingOn(ctx context.Context, f body.File, folder string) (*transfer, []byte, error) {
+	x.mu.Lock()
+	t := x.all[f.InfoHash]
+	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED {
 		x.mu.Unlock()
-		if err == nil {
-			err = x.add(t.deal, info)
+		return nil, nil, nil
+	}
+	state, path, runs, mine, info, open := t.state, t.Path, t.cancel != nil, t.Mine, t.info, t.store
+	x.mu.Unlock()
+	elsewhere := folder != "" && !sameFolder(folder, filepath.Dir(path))
+	switch {
+	case mine:
+		return t, nil, nil
+	case state == p2pv1.Transfer_STATE_GONE:
+	case state == p2pv1.Transfer_STATE_DONE:
+		if open != nil && intact(path, open) == nil && !elsewhere {
+			return t, nil, nil
 		}
-		if err != nil && ctx.Err() == nil {
-			x.fail(t, err)
+	case !elsewhere:
+		return t, nil, nil
+	case runs:
+		return nil, nil, fail(failed, api.FileElsewhere, "path", path)
+	}
+	x.halt(ctx, t)
+	return nil, info, nil
+}
+
+// sameFolder reports whether two paths mean one folder.
+func sameFolder(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	at, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	bt, err := os.Stat(b)
+	return err == nil && os.SameFile(at, bt)
+}
+
+// seek gets what else there is to know of a file from whoever has it, and fetches it. The caller holds mu.
+func (x *exchange) seek(c *conversation, t *transfer, f body.File) {
+	x.start(t, p2pv1.Transfer_STATE_WAITING, func(ctx context.Context) error {
+		info, err := x.fetch(ctx, c, t, f)
+		if err != nil {
+			return err
 		}
-		cancel()
+		if err := x.node.archive.SaveSetting(infoSetting(t.Hash), info); err != nil {
+			return err
+		}
+		x.mu.Lock()
+		t.info = info
+		if ctx.Err() == nil {
+			t.state = p2pv1.Transfer_STATE_CHECKING
+		}
+		x.mu.Unlock()
+		x.tell()
+		return x.run(ctx, t)
 	})
 }
 
@@ -130,16 +183,16 @@ func (x *exchange) seekAgain(ctx context.Context, d deal) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	t := &transfer{deal: d}
+	t := newTransfer(d, nil)
 	x.all[d.Hash] = t
 	x.seek(c, t, f)
 	return nil
 }
 
-// taken reports whether a transfer has that path. The caller holds mu.
-func (x *exchange) taken(path string) bool {
+// taken reports whether a transfer other than that of h has that path. The caller holds mu.
+func (x *exchange) taken(path string, h infohash.T) bool {
 	for _, t := range x.all {
-		if t.Path == path && t.state != p2pv1.Transfer_STATE_CANCELLED {
+		if t.Path == path && t.Hash != h && t.state != p2pv1.Transfer_STATE_CANCELLED {
 			return true
 		}
 	}

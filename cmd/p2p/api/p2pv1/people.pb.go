@@ -496,6 +496,7 @@ const (
 	Transfer_STATE_FAILED      Transfer_State = 6
 	Transfer_STATE_CANCELLED   Transfer_State = 7
 	Transfer_STATE_CHECKING    Transfer_State = 8
+	Transfer_STATE_GONE        Transfer_State = 9
 )
 
 // Enum value maps for Transfer_State.
@@ -510,6 +511,7 @@ var (
 		6: "STATE_FAILED",
 		7: "STATE_CANCELLED",
 		8: "STATE_CHECKING",
+		9: "STATE_GONE",
 	}
 	Transfer_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -521,6 +523,7 @@ var (
 		"STATE_FAILED":      6,
 		"STATE_CANCELLED":   7,
 		"STATE_CHECKING":    8,
+		"STATE_GONE":        9,
 	}
 )
 
@@ -5423,6 +5426,7 @@ func (x *LeftOut) GetKind() LeftOut_Kind {
 	return LeftOut_KIND_UNSPECIFIED
 }
 
+// What is there is not fetched again, unless it is asked for in another folder; what is on its way to one goes to no other.
 type AcceptRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
@@ -6500,7 +6504,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\bmessages\x18\x03 \x01(\bR\bmessagesJ\x04\b\x02\x10\x03\"Q\n" +
 	"\x0eExportResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12+\n" +
-	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xd6\x04\n" +
+	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xe6\x04\n" +
 	"\bTransfer\x12\x1b\n" +
 	"\tinfo_hash\x18\x01 \x01(\tR\binfoHash\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\"\n" +
@@ -6516,7 +6520,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\buploaded\x18\f \x01(\x03R\buploaded\x12\x1f\n" +
 	"\veta_seconds\x18\r \x01(\x03R\n" +
 	"etaSeconds\x12(\n" +
-	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\xb9\x01\n" +
+	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\xc9\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_HASHING\x10\x01\x12\x11\n" +
@@ -6527,7 +6531,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"STATE_DONE\x10\x05\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x06\x12\x13\n" +
 	"\x0fSTATE_CANCELLED\x10\a\x12\x12\n" +
-	"\x0eSTATE_CHECKING\x10\bJ\x04\b\v\x10\f\"f\n" +
+	"\x0eSTATE_CHECKING\x10\b\x12\x0e\n" +
+	"\n" +
+	"STATE_GONE\x10\tJ\x04\b\v\x10\f\"f\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
