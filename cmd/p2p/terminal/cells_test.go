@@ -110,6 +110,25 @@ func TestTheCursorStandsWhereTheNextCharacterWillBe(t *testing.T) {
 	}
 }
 
+func TestWordsAreNotBrokenWhileTheyAreWritten(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"one two three", "one two |three"}, {"one two  three", "one two |" + " three"}, {"a verylongword", "a |verylong|word"}, {"hi 你好世界吗", "hi 你好|世界吗"},
+		{"12345678 9", "12345678|" + " 9"}, {"one\ntwo three four", "one|two |three |four"}, {"", ""},
+	} {
+		e := editor{c.text, ""}
+		rows, _, _ := e.rows(8, ansi.WcWidth)
+		var got []string
+		for _, r := range rows {
+			if got = append(got, r.text); !strings.HasPrefix(c.text[r.start:], r.text) {
+				t.Errorf("%q: the row %q begins at %d", c.text, r.text, r.start)
+			}
+		}
+		if s := strings.Join(got, "|"); s != c.want && s != c.want+"|" {
+			t.Errorf("%q is shown as %q, want %q", c.text, s, c.want)
+		}
+	}
+}
+
 func TestTheCursorKeepsItsColumnFromRowToRow(t *testing.T) {
 	e := editor{"你好abc\nd", "efg"}
 	if !e.vertical(-1, 20, ansi.WcWidth) || e.before != "" {

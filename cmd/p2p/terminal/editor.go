@@ -95,41 +95,46 @@ type row struct {
 	start int // in bytes of the whole text
 }
 
-// rows wraps the text at width columns, character by character: what is typed does not
-// jump to another line with the words around it. It returns where the cursor is.
+// rows wraps the text at width columns, between words where it can. It returns where the cursor is.
 func (e *editor) rows(width int, m measure) (rows []row, x, y int) {
 	width = max(width, 2)
-	whole, column, start := e.text(), 0, 0
-	cut := func(end, next int) {
+	whole, start, column := e.text(), 0, 0
+	word, before := 0, 0 // where the last word of the row begins, and what stands before it in the row, in cells
+	cut := func(end, next, left int) {
 		rows = append(rows, row{whole[start:end], start})
-		start, column = next, 0
+		start, word, column, before = next, next, left, 0
 	}
 	for at := 0; at < len(whole); {
-		if at == len(e.before) {
-			x, y = column, len(rows)
-		}
 		if whole[at] == '\n' {
-			cut(at, at+1)
+			cut(at, at+1, 0)
 			at++
 			continue
 		}
 		cluster, w := ansi.FirstGraphemeCluster(whole[at:], m)
-		if column+w > width {
-			cut(at, at)
-			if at == len(e.before) {
-				x, y = 0, len(rows)
+		if w > 1 { // a row of Chinese ends anywhere
+			word, before = at, column
+		}
+		for column+w > width {
+			if word > start && cluster != " " {
+				cut(word, word, column-before)
+			} else {
+				cut(at, at, 0)
 			}
 		}
 		column += w
 		at += len(cluster)
-	}
-	if len(e.before) == len(whole) {
-		if x, y = column, len(rows); x >= width { // the cursor stands behind a full row
-			cut(len(whole), len(whole))
-			x, y = 0, len(rows)
+		if cluster == " " || w > 1 {
+			word, before = at, column
 		}
 	}
-	return append(rows, row{whole[start:], start}), x, y
+	rows = append(rows, row{whole[start:], start})
+	for y = len(rows) - 1; rows[y].start > len(e.before); y-- {
+	}
+	if x = m.StringWidth(whole[rows[y].start:len(e.before)]); x >= width && e.after == "" { // the cursor stands behind a full row
+		rows = append(rows, row{"", len(whole)})
+		x, y = 0, y+1
+	}
+	return rows, x, y
 }
 
 // vertical moves the cursor by rows as they are shown, and says whether there was one.
