@@ -16,11 +16,13 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	var p profileFlags
-	return a.grouped(&cobra.Command{
+	cmd := a.grouped(&cobra.Command{
 		Use: "account", Short: a.text.Say("account.short"), Long: a.text.Say("account.long"), Example: a.text.Say("account.examples"),
 	}, &p,
 		a.registerCommand(&p), a.loginCommand(&p), a.logoutCommand(&p), a.renameCommand(&p),
 		a.whoamiCommand(&p), a.devicesCommand(&p), a.revokeCommand(&p))
+	cmd.AddCommand(a.passphraseCommand()) // which asks no node
+	return cmd
 }
 
 // accountFlags are those of the two ways to get an account.
@@ -150,6 +152,10 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 	if a.globals.json {
 		return a.emitMessage("whoami", me)
 	}
+	locked := "account.plain"
+	if me.Encrypted {
+		locked = "account.encrypted"
+	}
 	name, directory := me.Name, a.text.Say("directory.none")
 	if name == "" {
 		name = a.text.Say("account.nobody")
@@ -165,7 +171,7 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 		{a.text.Say("account.row.device"), strings.TrimSpace(me.Device + " " + me.DeviceLabel)},
 		{a.text.Say("account.row.directory"), directory}, {a.text.Say("account.row.listen"), me.Listen},
 		{a.text.Say("account.row.trackers"), strings.Join(me.Trackers, " ")},
-		{a.text.Say("account.row.profile"), me.Profile}, {a.text.Say("account.row.downloads"), me.Downloads},
+		{a.text.Say("account.row.profile"), me.Profile}, {a.text.Say("account.row.history"), a.text.Say(locked)}, {a.text.Say("account.row.downloads"), me.Downloads},
 	}
 	return a.printRows(rows)
 }

@@ -48,7 +48,12 @@ func (a *app) askPassword(fresh bool) (string, error) {
 	if a.secret == nil {
 		return "", a.usage("usage.password_terminal")
 	}
-	first, err := a.secret(a.text.Say("account.password"))
+	return a.askSecret(a.text.Say("account.password"), fresh)
+}
+
+// askSecret asks with a prompt of the caller's.
+func (a *app) askSecret(prompt string, fresh bool) (string, error) {
+	first, err := a.secret(prompt)
 	if err != nil {
 		return "", err
 	}

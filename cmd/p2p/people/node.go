@@ -110,7 +110,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	n := &Node{opt: o, log: o.Log, done: make(chan struct{}), known: newCertificates(), faces: newFaces(), label: o.Label}
 	n.files = newExchange(n)
 	var err error
-	n.archive, err = history.Open(filepath.Join(o.Dir, "history"), history.Options{Read: chat.Summarize, Passphrase: o.Passphrase})
+	n.archive, err = history.Open(historyPath(o.Dir), history.Options{Read: chat.Summarize, Passphrase: o.Passphrase})
 	if err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"p2p/peer/ext/chat/history"
 )
 
 // seal returns the key with which programs seal what they keep in files of their own, beside the history: who has the
@@ -16,7 +18,12 @@ func (n *Node) seal(ctx context.Context) ([]byte, error) {
 	}
 	n.sealing.Lock()
 	defer n.sealing.Unlock()
-	key, err := n.archive.Setting(ctx, sealSetting)
+	return sealKey(ctx, n.archive)
+}
+
+// sealKey returns that key, which it makes when there is none.
+func sealKey(ctx context.Context, a *history.Archive) ([]byte, error) {
+	key, err := a.Setting(ctx, sealSetting)
 	if err != nil || len(key) == chacha20poly1305.KeySize {
 		return key, err
 	}
@@ -24,5 +31,5 @@ func (n *Node) seal(ctx context.Context) ([]byte, error) {
 	if _, err := io.ReadFull(randomness, key); err != nil {
 		return nil, err
 	}
-	return key, n.archive.SaveSetting(sealSetting, key)
+	return key, a.SaveSetting(sealSetting, key)
 }

@@ -88,10 +88,7 @@ func (y Style) parts(s Snapshot) [fields]field {
 		}
 	default:
 		percent := fmt.Sprintf("%.0f%%", math.Floor(s.Fraction()*100))
-		key := "progress.checking"
-		if s.State == Hashing {
-			key = "progress.hashing"
-		}
+		key := map[State]string{Hashing: "progress.hashing", Checking: "progress.checking", Rewriting: "progress.rewriting"}[s.State]
 		p[stateField] = field{t.Say(key, percent), percent}
 		p[sizeField] = field{units.FormatOf(s.Done, s.Total), ""}
 		p[rateField] = field{units.FormatRate(s.hashRate()), ""}

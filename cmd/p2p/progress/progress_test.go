@@ -44,6 +44,9 @@ var moments = []struct {
 	{"hashing", progress.Snapshot{
 		Verb: "create", Name: "照片", State: progress.Hashing, Done: 1 << 29, Total: 1 << 30, Elapsed: time.Second,
 	}},
+	{"rewriting", progress.Snapshot{
+		Verb: "account passphrase", Name: "default", State: progress.Rewriting, Done: 1 << 24, Total: 1 << 26, Elapsed: 4 * time.Second,
+	}},
 	{"seeding", progress.Snapshot{
 		Verb: "seed", Name: "data.bin", State: progress.Seeding, Done: 1 << 30, Total: 1 << 30, Up: 90492109, Uploaded: 1331439861,
 		Peers: 14, Receiving: 9, Elapsed: 2*time.Hour + 3*time.Minute,

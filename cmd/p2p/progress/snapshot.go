@@ -14,6 +14,7 @@ const (
 	Hashing     State = iota // making a torrent: reading and hashing
 	Checking                 // comparing files with a torrent
 	Downloading              // fetching missing pieces
+	Rewriting                // making another file of one, in full
 	Seeding                  // only sending
 )
 
@@ -26,6 +27,8 @@ func (s State) String() string {
 		return "checking"
 	case Downloading:
 		return "downloading"
+	case Rewriting:
+		return "rewriting"
 	default:
 		return "seeding"
 	}
@@ -69,7 +72,7 @@ func (s Snapshot) Fraction() float64 {
 // when that cannot be said.
 func (s Snapshot) Remaining() (time.Duration, bool) {
 	rate := s.Down
-	if s.State == Hashing || s.State == Checking {
+	if s.State == Hashing || s.State == Checking || s.State == Rewriting {
 		rate = s.hashRate()
 	}
 	if rate <= 0 || s.State == Seeding || s.Done >= s.Total {

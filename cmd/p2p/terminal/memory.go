@@ -3,6 +3,8 @@ package terminal
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -203,6 +205,39 @@ func (r remembered) save(path string) error {
 		return err
 	}
 	return api.Replace(path, append(text, '\n'))
+}
+
+// Reseal has what a session keeps in the file at path sealed with the key is, or lie open when that is nil. It may be sealed
+// with was; what neither lies open nor is sealed with that belonged to a history that is no more. A file that is not there stays so.
+func Reseal(path string, was, is []byte) error {
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	r := loadMemory(path)
+	if p, ok := r.open(was); ok {
+		p.add(r.private)
+		r.private = p
+	}
+	r.Sealed, r.seal = nil, is
+	return r.save(path)
+}
+
+// add takes in what was kept later.
+func (p *private) add(later private) {
+	for _, id := range later.Muted {
+		if !slices.Contains(p.Muted, id) {
+			p.Muted = append(p.Muted, id)
+		}
+	}
+	for id, draft := range later.Drafts {
+		put(&p.Drafts, id, draft)
+	}
+	for id, unsent := range later.Unsent {
+		put(&p.Unsent, id, append(p.Unsent[id], unsent...))
+	}
 }
 
 // saved is an input: the file was written, or not.

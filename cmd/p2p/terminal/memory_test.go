@@ -70,3 +70,49 @@ func TestAFileFromBeforeThePassphraseWasAskedForIsSealed(t *testing.T) {
 		t.Errorf("in the file is %s, with %v", file, p)
 	}
 }
+
+func TestAFileIsSealedWhenItsProfileIsEncryptedAndOpenedWhenItIsDecrypted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "terminal.json")
+	key, other := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	if err := Reseal(path, nil, key); err != nil || len(loadMemory(path).Sealed) > 0 {
+		t.Errorf("where there is no file: %v", err)
+	}
+	r := remembered{Colour: "light", private: private{
+		Muted: []string{"c-a"}, Drafts: map[string]string{"c-a": "a secret"}, Unsent: map[string][]kept{"c-a": {{Key: "1", Text: "a secret"}}},
+	}}
+	if err := r.save(path); err != nil {
+		t.Fatal(err)
+	}
+	reseal := func(was, is []byte) (string, remembered) {
+		t.Helper()
+		if err := Reseal(path, was, is); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b), loadMemory(path)
+	}
+	file, sealed := reseal(nil, key)
+	if p, ok := sealed.open(key); !ok || strings.Contains(file, "secret") || sealed.Colour != "light" || p.Unsent["c-a"][0].Text != "a secret" {
+		t.Errorf("in the file is %s", file)
+	}
+	// Before the key is known, a session adds to it.
+	sealed.private = private{Muted: []string{"c-a", "c-b"}, Drafts: map[string]string{"c-b": "a later secret"}, Unsent: map[string][]kept{"c-a": {{Key: "2"}}}}
+	if err := sealed.save(path); err != nil {
+		t.Fatal(err)
+	}
+	if file, _ := reseal(key, key); strings.Contains(file, "secret") {
+		t.Errorf("in the file is %s", file)
+	}
+	_, open := reseal(key, nil)
+	if len(open.Sealed) > 0 || !slices.Equal(open.Muted, []string{"c-a", "c-b"}) || open.Drafts["c-a"] != "a secret" || open.Drafts["c-b"] != "a later secret" ||
+		len(open.Unsent["c-a"]) != 2 || open.Colour != "light" {
+		t.Errorf("opened it is %+v", open)
+	}
+	reseal(nil, key)
+	if _, lost := reseal(other, other); len(lost.Sealed) > 0 || lost.Colour != "light" {
+		t.Errorf("what was sealed with another key is kept: %+v", lost)
+	}
+}

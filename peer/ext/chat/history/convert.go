@@ -81,7 +81,7 @@ func (c *Conversion) run(ctx context.Context, path string) error {
 		return err
 	}
 	size := info.Size()
-	err = c.write(ctx, path, func(done, events int64) { c.Progress(size*done/max(events, 1), 2*size) })
+	err = c.write(ctx, path, func(done, events int64) { c.Progress(size*done/max(events, 1), size+size/wipes) })
 	if err != nil {
 		if errors.Is(err, syscall.ENOSPC) {
 			err = &SpaceError{size, err}
@@ -91,8 +91,11 @@ func (c *Conversion) run(ctx context.Context, path string) error {
 	if err := replace(path); err != nil {
 		return err
 	}
-	return settle(path, func(done int64) { c.Progress(size+done, 2*size) })
+	return settle(path, func(done int64) { c.Progress(size+done/wipes, size+size/wipes) })
 }
+
+// wipes is how many times faster an archive is overwritten than it is written anew, about.
+const wipes = 16
 
 // write writes the new archive beside the old one, and closes both.
 func (c *Conversion) write(ctx context.Context, path string, told func(done, events int64)) error {
