@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
@@ -33,4 +35,22 @@ func TestLinksToAPersonAreRevokedByCommand(t *testing.T) {
 	}
 	_, errs = p2pWith(t, exitUsage, []string{"contact", "invite", "--revoke", "--for", "1d"}, env)
 	oneLineSays(t, errs, "--revoke")
+}
+
+func TestRoomsAreListedWithTheStartsOfTheirIds(t *testing.T) {
+	f := newFakePerson()
+	f.rooms = []*p2pv1.Conversation{
+		{Id: "0123456789abcdef", Name: "lab", Limit: 50, Members: []*p2pv1.Member{{}, {}}},
+		{Id: "fedcba9876543210", Name: "bench", Left: true, Reason: api.Problem(api.RoomFull, "limit", "2")},
+	}
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"room", "list"}, env)
+	for _, want := range []string{"2/50", "01234567 ", "fedcba98 "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "0123456789") || strings.Contains(out, "0/0") {
+		t.Errorf("it says too much:\n%s", out)
+	}
 }

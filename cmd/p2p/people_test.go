@@ -30,6 +30,7 @@ type fakePerson struct {
 	version  string
 	messages []*p2pv1.Message
 	joined   *p2pv1.Conversation                                     // the room behind a link, once an event tells of it
+	rooms    []*p2pv1.Conversation                                   // that there are, instead of the lab
 	untold   *p2pv1.Reason                                           // what the directory does not hear of a logout for
 	offers   func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error) // nil: it is offered at once
 }
@@ -122,6 +123,9 @@ func (f *fakePerson) ListConversations(_ context.Context, r *connect.Request[p2p
 	}
 	if r.Msg.Where != "" {
 		return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab}})
+	}
+	if f.rooms != nil {
+		return answer(&p2pv1.ListConversationsResponse{Conversations: f.rooms})
 	}
 	return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab, {Id: "2", Name: "bob", Direct: true}}})
 }

@@ -41,7 +41,7 @@ func (a *app) roomListCommand(p *profileFlags) *cobra.Command {
 func (a *app) printRooms(all []*p2pv1.Conversation) error {
 	rows := [][]string{{
 		a.text.Say("room.head.name"), a.text.Say("room.head.members"), a.text.Say("room.head.role"), a.text.Say("room.head.unread"),
-		a.text.Say("room.head.active"), "",
+		a.text.Say("room.head.active"), a.text.Say("room.head.id"), "",
 	}}
 	for _, r := range all {
 		if r.Direct {
@@ -62,13 +62,19 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 		default:
 			note = a.doubts(r.Members)
 		}
+		members := "-" // nobody knows of a room where one is not
+		if r.Limit > 0 {
+			members = strconv.Itoa(len(r.Members)) + "/" + strconv.Itoa(int(r.Limit))
+		}
 		rows = append(rows, []string{
-			r.Name, strconv.Itoa(len(r.Members)) + "/" + strconv.Itoa(int(r.Limit)), a.role(r.Role), strconv.Itoa(int(r.Unread)),
-			clock(r.Active, time.Now()), note,
+			r.Name, members, a.role(r.Role), strconv.Itoa(int(r.Unread)), clock(r.Active, time.Now()), r.Id[:min(len(r.Id), shownID)], note,
 		})
 	}
 	return a.printTable(rows)
 }
+
+// shownID is how many characters of an id a table shows: enough to name a room by.
+const shownID = 8
 
 // doubts says whose keys are in doubt, if anybody's.
 func (a *app) doubts(members []*p2pv1.Member) string {

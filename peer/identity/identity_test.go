@@ -134,7 +134,7 @@ func link(t testing.TB) identity.Link {
 	return identity.Link{
 		Account: secret(t, 1).Key(), Name: "李 & co?", Trackers: []string{"http://192.0.2.1:6969/announce", "udp://[2001:db8::1]:6969"},
 		Addrs: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.7:6881"), netip.MustParseAddrPort("[2001:db8::7]:1")},
-		Token: identity.Token{1, 2, 3}, Room: infohash.Of([]byte("room")),
+		Token: identity.Token{1, 2, 3}, Room: infohash.Of([]byte("room")), RoomName: "花园 & co?",
 	}
 }
 

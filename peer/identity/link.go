@@ -47,6 +47,7 @@ type Link struct {
 	Addrs    []netip.AddrPort
 	Token    Token
 	Room     infohash.T // the room that the link leads to, zero for none
+	RoomName string     // how it is called; proves nothing
 }
 
 // LinkFault is what is wrong with a link.
@@ -93,6 +94,9 @@ func (l Link) String() string {
 	if !l.Room.IsZero() {
 		q.Set("r", l.Room.String())
 	}
+	if l.RoomName != "" {
+		q.Set("m", l.RoomName)
+	}
 	s := "p2p:" + l.Account.String()
 	if len(q) > 0 {
 		s += "?" + q.Encode()
@@ -117,8 +121,8 @@ func ParseLink(s string) (Link, error) {
 	if err != nil {
 		return Link{}, linkError(LinkDamaged, "what follows the key cannot be read")
 	}
-	l := Link{Account: account, Name: q.Get("n")}
-	if len(l.Name) > maxName || !utf8.ValidString(l.Name) {
+	l := Link{Account: account, Name: q.Get("n"), RoomName: q.Get("m")}
+	if max(len(l.Name), len(l.RoomName)) > maxName || !utf8.ValidString(l.Name+l.RoomName) {
 		return Link{}, linkError(LinkDamaged, "its name is too long, or no text")
 	}
 	if err := l.reach(q); err != nil {

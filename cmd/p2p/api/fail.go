@@ -33,7 +33,8 @@ const (
 	NoSuchDevice   = "no_such_device"  // of this account: device
 	DevicesFull    = "devices_full"    // the account has as many as it may have
 	NoSuchPerson   = "no_such_person"  // at the directory or among the contacts: who
-	Ambiguous      = "ambiguous"       // the start of a name or key: who
+	Ambiguous      = "ambiguous"       // the start of a name or key: who; and which (names with the starts of their ids)
+	SameName       = "same_name"       // several have it: who, which
 	Yourself       = "yourself"        // that is you
 	AlreadyContact = "already_contact" // who
 	NotAsked       = "not_asked"       // he has sent no request: who

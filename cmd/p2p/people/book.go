@@ -57,7 +57,7 @@ type place struct {
 	Swarm    string           `json:"swarm"`          // info-hash of the room: what a link names
 	With     identity.Key     `json:"with,omitzero"`  // of a direct one
 	Host     identity.Key     `json:"host,omitzero"`  // who let the account in, and is believed before the room is known
-	Name     string           `json:"name,omitempty"` // before the room is known
+	Name     string           `json:"name,omitempty"` // before the room is known, and after it was left
 	Trackers []string         `json:"trackers,omitempty"`
 	Addrs    []netip.AddrPort `json:"addrs,omitempty"` // where members were
 	Left     bool             `json:"left,omitempty"`
@@ -65,6 +65,7 @@ type place struct {
 	Since    int64            `json:"since,omitempty"` // milliseconds
 	Join     *reach           `json:"join,omitempty"`  // how to get in, while it has not happened
 	Refused  *refusal         `json:"refused,omitempty"`
+	Gone     bool             `json:"gone,omitempty"` // there is nothing to read, and it is listed no more
 }
 
 // refusal is why a link did not lead into a room.
@@ -91,7 +92,7 @@ type invite struct {
 	Until int64          `json:"until"`         // milliseconds
 	Void  bool           `json:"void,omitempty"`
 	Known []room.ID      `json:"known,omitempty"` // revocations in Room when it was made: any other one makes it void
-	Used  identity.Key   `json:"used,omitzero"` // whom one to the account itself has let in: it lets in nobody else
+	Used  identity.Key   `json:"used,omitzero"`   // whom one to the account itself has let in: it lets in nobody else
 }
 
 // book is what an account's devices agree on. It is guarded by its Node.
@@ -135,6 +136,9 @@ func (b *book) apply(r record, at history.Position) bool {
 		b.contacts[r.Contact.Account] = r.Contact
 	case r.Place != nil:
 		b.places[r.Place.Swarm] = r.Place
+		if r.Place.Gone {
+			delete(b.places, r.Place.Swarm)
+		}
 	case r.Invite != nil:
 		b.invites[r.Invite.Token] = r.Invite
 	case r.Name != nil:

@@ -344,7 +344,7 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		}
 	case knock.Refused:
 		p.Left, p.Join, p.Refused = true, nil, refusalOf(a)
-		n.alert(p2pv1.Alert_KIND_ANSWERED, v.Account, p.Name)
+		n.shout(p2pv1.Alert_KIND_ANSWERED, v.Account, n.nameOfPlace(p), p.Refused.view())
 	default:
 		return
 	}
@@ -352,7 +352,7 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.tellRoom(p.Room, false)
 	// Until now programs knew the place by its swarm.
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
-		Id: p.Swarm, Name: p.Name, Left: true, Reason: p.Refused.view(), Became: textID(p.Room),
+		Id: p.Swarm, Name: n.nameOfPlace(p), Left: true, Reason: p.Refused.view(), Became: textID(p.Room),
 	}}})
 }
 

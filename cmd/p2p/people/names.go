@@ -1,46 +1,97 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
 
 // candidate is something that a name may mean.
 type candidate[T any] struct {
-	name, id  string
-	is        T
-	elsewhere bool // it is what others call it, at the directory
+	name, id string
+	is       T
+	rank     rank
+	one      string // the same for candidates that mean one thing; empty: the id is
 }
 
-// pick returns what s means: a name as it stands, an id or the start of one, or the start of a name that
-// no other has. What this person calls somebody comes before what others do. None and several are told apart.
-func pick[T any](s string, all []candidate[T]) (found T, none, several bool) {
+// rank orders what has one name: the lowest is meant. Nobody can take a name from whom this person calls so, by having it at the
+// directory, or by giving it to a room.
+type rank int
+
+const (
+	own       rank = iota // what this person calls somebody
+	elsewhere             // what others do, at the directory
+	group                 // a room, which its owners name
+	former                // what is over
+)
+
+func (c candidate[T]) what() string { return cmp.Or(c.one, c.id) }
+
+// pick returns what s means: what has that id or that name, what has an id that begins so, or what has such a name; of those with
+// the whole name only what comes first by rank, and what is over only if nothing else is meant. Of several none is meant; exact says
+// that all have the whole name.
+func pick[T any](s string, all []candidate[T]) (found []candidate[T], exact bool) {
 	lower := strings.ToLower(strings.TrimSpace(s))
 	if lower == "" {
-		return found, true, false
+		return nil, false
 	}
 	for _, fits := range []func(candidate[T]) bool{
-		func(c candidate[T]) bool { return !c.elsewhere && strings.ToLower(c.name) == lower || c.id == lower },
+		func(c candidate[T]) bool { return c.id == lower },
 		func(c candidate[T]) bool { return strings.ToLower(c.name) == lower },
-		func(c candidate[T]) bool { return len(lower) >= 6 && strings.HasPrefix(c.id, lower) },
+		func(c candidate[T]) bool { return len(lower) >= enoughID && strings.HasPrefix(c.id, lower) },
+		func(c candidate[T]) bool { return c.rank < former && strings.HasPrefix(strings.ToLower(c.name), lower) },
 		func(c candidate[T]) bool { return strings.HasPrefix(strings.ToLower(c.name), lower) },
 	} {
-		var hits []candidate[T]
 		for _, c := range all {
-			if fits(c) && !slices.ContainsFunc(hits, func(h candidate[T]) bool { return h.id == c.id }) {
-				hits = append(hits, c)
+			if !fits(c) {
+				continue
+			}
+			switch i := slices.IndexFunc(found, func(f candidate[T]) bool { return f.what() == c.what() }); {
+			case i < 0:
+				found = append(found, c)
+			case c.rank < found[i].rank:
+				found[i] = c
 			}
 		}
-		if len(hits) > 0 {
-			return hits[0].is, false, len(hits) > 1
+		if len(found) == 0 {
+			continue
 		}
+		exact = strings.ToLower(found[0].name) == lower
+		if exact {
+			first := slices.MinFunc(found, func(a, b candidate[T]) int { return cmp.Compare(a.rank, b.rank) }).rank
+			found = slices.DeleteFunc(found, func(c candidate[T]) bool { return c.rank != first })
+		}
+		return found, exact
 	}
-	return found, true, false
+	return nil, false
+}
+
+const (
+	enoughID  = 6 // characters of an id, if no other begins so
+	shownID   = 8 // of them in an error
+	maxListed = 5 // that a name may mean, in an error
+)
+
+// ambiguous is the error for a name that may mean several.
+func ambiguous[T any](s string, all []candidate[T], exact bool) error {
+	var which []string
+	for _, c := range all[:min(len(all), maxListed)] {
+		which = append(which, c.name+" ("+c.id[:min(len(c.id), shownID)]+")")
+	}
+	if len(all) > maxListed {
+		which = append(which, "…")
+	}
+	key := api.Ambiguous
+	if exact {
+		key = api.SameName
+	}
+	return fail(invalid, key, "who", s, "which", strings.Join(which, ", "))
 }
 
 // who returns the contact that a program means.
@@ -51,60 +102,102 @@ func (n *Node) who(s string) (contact, error) {
 	n.mu.Lock()
 	var all []candidate[contact]
 	for _, c := range n.book.sorted() {
-		all = append(all, candidate[contact]{c.Name, textKey(c.Account), *c, false})
+		id, rank := textKey(c.Account), own
+		if c.State == p2pv1.ContactState_CONTACT_STATE_REMOVED {
+			rank = former
+		}
+		all = append(all, candidate[contact]{name: c.Name, id: id, is: *c, rank: rank})
 		if name := c.knownAs(); name != "" {
-			all = append(all, candidate[contact]{name, textKey(c.Account), *c, true})
+			all = append(all, candidate[contact]{name: name, id: id, is: *c, rank: max(rank, elsewhere)})
 		}
 	}
 	n.mu.Unlock()
-	c, none, several := pick(strings.TrimPrefix(s, "@"), all)
-	switch {
-	case none:
+	hits, exact := pick(strings.TrimPrefix(s, "@"), all)
+	switch len(hits) {
+	case 0:
 		return contact{}, fail(missing, api.NoSuchPerson, "who", s)
-	case several:
-		return contact{}, fail(invalid, api.Ambiguous, "who", s)
+	case 1:
+		return hits[0].is, nil
 	}
-	return c, nil
+	return contact{}, ambiguous(s, hits, exact)
 }
 
 // where returns the place that a program means: a room by its name or id, or the conversation with a
-// contact by his.
+// contact by his. With # in front it is a room, with @ a person.
 func (n *Node) where(s string) (place, error) {
 	if _, err := n.me(); err != nil {
 		return place{}, err
 	}
 	var all []candidate[place]
 	for _, p := range n.places() {
-		name := p.Name
-		if c := n.conversation(p.Room); c != nil && c.talk.Known() && c.talk.Options().Name != "" {
-			name = c.talk.Options().Name
-		}
-		if !p.With.IsZero() {
-			k, _ := n.contact(p.With)
-			if k.Room != p.Room {
-				all = append(all, candidate[place]{"", textID(p.Room), p, false}) // an older one with the same person
-				continue
-			}
-			name = n.nameOf(p.With)
-			all = append(all, candidate[place]{name, textKey(p.With), p, false})
-			if known := k.knownAs(); known != "" {
-				all = append(all, candidate[place]{known, textID(p.Room), p, true})
-			}
-		}
-		id := textID(p.Room)
-		if p.Room.IsZero() {
-			id = p.Swarm
-		}
-		all = append(all, candidate[place]{name, id, p, false})
+		all = append(all, n.candidates(p)...)
 	}
-	p, none, several := pick(strings.TrimLeft(s, "@#"), same(all))
-	switch {
-	case none:
+	name := s
+	if strings.HasPrefix(s, "#") || strings.HasPrefix(s, "@") {
+		isRoom := s[0] == '#'
+		name = s[1:]
+		all = slices.DeleteFunc(all, func(c candidate[place]) bool { return c.is.With.IsZero() != isRoom })
+	}
+	hits, exact := pick(name, all)
+	if len(hits) == 0 {
+		hits, exact = pick(s, all) // it may be called so
+	}
+	switch len(hits) {
+	case 0:
 		return place{}, n.nowhere(s)
-	case several:
-		return place{}, fail(invalid, api.Ambiguous, "who", s)
+	case 1:
+		return hits[0].is, nil
 	}
-	return p, nil
+	return place{}, ambiguous(s, hits, exact)
+}
+
+// candidates returns the names of a place.
+func (n *Node) candidates(p place) []candidate[place] {
+	c := candidate[place]{name: n.nameOfPlace(p), id: textID(p.Room), is: p, rank: group, one: p.Swarm}
+	if p.Room.IsZero() {
+		c.id = p.Swarm
+	}
+	if p.Left || n.isOut(p.Room) {
+		c.rank = former
+	}
+	if p.With.IsZero() {
+		return []candidate[place]{c}
+	}
+	k, _ := n.contact(p.With)
+	if k.Room != p.Room {
+		c.name = "" // an older one with the same person
+		return []candidate[place]{c}
+	}
+	c.rank = min(c.rank, own)
+	if p.Left {
+		c.rank = former
+	}
+	person, known := c, c
+	person.id = textKey(p.With)
+	known.name, known.rank = k.knownAs(), max(c.rank, elsewhere)
+	if known.name == "" {
+		return []candidate[place]{c, person}
+	}
+	return []candidate[place]{c, person, known}
+}
+
+// isOut reports whether this person was removed from a room that is open.
+func (n *Node) isOut(id room.ID) bool {
+	c := n.conversation(id)
+	return c != nil && c.talk.Known() && c.talk.Removed(n.accountOf())
+}
+
+// nameOfPlace returns what a conversation is called: a room as its owners say, or as it was called when this person was last in
+// it or was shown the way; that of two as this person calls the other. A room of which nothing else is known has the name of who
+// would let one in.
+func (n *Node) nameOfPlace(p place) string {
+	if !p.With.IsZero() {
+		return n.nameOf(p.With)
+	}
+	if c := n.conversation(p.Room); c != nil && c.talk.Known() && c.talk.Options().Name != "" {
+		return c.talk.Options().Name
+	}
+	return cmp.Or(p.Name, n.nameOf(p.Host))
 }
 
 // nowhere says why there is no conversation of a name: with whom it would be is known.
@@ -117,14 +210,6 @@ func (n *Node) nowhere(s string) error {
 		return fail(failed, api.Blocked, "who", k.Name)
 	}
 	return fail(failed, api.NotContact, "who", k.Name)
-}
-
-// same gives the candidates that mean one place one id to be counted by, and keeps their other ids as names.
-func same(all []candidate[place]) (list []candidate[place]) {
-	for _, c := range all {
-		list = append(list, candidate[place]{c.name, c.is.Swarm, c.is, c.elsewhere}, candidate[place]{c.id, c.is.Swarm, c.is, false})
-	}
-	return list
 }
 
 // room returns the open conversation that a program means, in which this person may write.
@@ -171,19 +256,19 @@ func (n *Node) somebody(c *conversation, s string) (identity.Key, error) {
 	var all []candidate[identity.Key]
 	if c != nil {
 		for _, p := range c.talk.Members() {
-			all = append(all, candidate[identity.Key]{n.nameOf(p.Account), textKey(p.Account), p.Account, false})
+			all = append(all, candidate[identity.Key]{name: n.nameOf(p.Account), id: textKey(p.Account), is: p.Account})
 		}
 	}
-	k, none, several := pick(strings.TrimPrefix(s, "@"), all)
-	switch {
-	case several:
-		return identity.Key{}, fail(invalid, api.Ambiguous, "who", s)
-	case none:
+	hits, exact := pick(strings.TrimPrefix(s, "@"), all)
+	switch len(hits) {
+	case 1:
+		return hits[0].is, nil
+	case 0:
 		found, err := n.who(s)
 		if err == nil && found.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
 			err = fail(failed, api.NotContact, "who", s)
 		}
 		return found.Account, err
 	}
-	return k, nil
+	return identity.Key{}, ambiguous(s, hits, exact)
 }

@@ -129,17 +129,18 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 	}
 	var all []candidate[identity.Key]
 	for _, c := range n.known.all(s.accountKey()) {
-		all = append(all, candidate[identity.Key]{c.Label, textKey(c.Device), c.Device, false})
+		all = append(all, candidate[identity.Key]{name: c.Label, id: textKey(c.Device), is: c.Device})
 	}
-	device, none, several := pick(r.Msg.Device, all)
+	hits, exact := pick(r.Msg.Device, all)
 	switch {
-	case none:
+	case len(hits) == 0:
 		return nil, fail(missing, api.NoSuchDevice, "device", r.Msg.Device)
-	case several:
-		return nil, fail(invalid, api.Ambiguous, "who", r.Msg.Device)
-	case device == s.deviceKey():
+	case len(hits) > 1:
+		return nil, ambiguous(r.Msg.Device, hits, exact)
+	case hits[0].is == s.deviceKey():
 		return nil, fail(invalid, api.Yourself)
 	}
+	device := hits[0].is
 	var client *directory.Client
 	if s.name != "" {
 		if _, client, err = n.account(); err != nil {

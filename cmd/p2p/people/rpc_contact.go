@@ -313,7 +313,7 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 		case !c.mayInvite(n.accountOf()):
 			return nil, fail(denied, api.NotAllowed)
 		}
-		i.Room, l.Room = c.id, swarmOf(c.id)
+		i.Room, l.Room, l.RoomName = c.id, swarmOf(c.id), c.talk.Options().Name
 		if i.Known, err = c.talk.Revocations(ctx); err != nil {
 			return nil, stored(err)
 		}

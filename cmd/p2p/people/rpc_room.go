@@ -168,6 +168,9 @@ func (n *Node) JoinRoom(ctx context.Context, r *connect.Request[p2pv1.JoinRoomRe
 			Swarm: l.Room.String(), Host: l.Account, Trackers: l.Trackers, Since: time.Now().UnixMilli(),
 			Join: &reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token},
 		}
+		if plain(l.RoomName, room.MaxName) {
+			p.Name = l.RoomName
+		}
 		n.faces.called(l.Account, l.Name)
 		if err := n.write(ctx, record{Place: &p}); err != nil {
 			return nil, failure(err)
@@ -220,6 +223,10 @@ func lastOwner(c *conversation, account identity.Key) bool {
 // depart ends the account's own membership.
 func (n *Node) depart(ctx context.Context, p place) error {
 	p.Left, p.Join, p.Refused = true, nil, nil
+	if p.With.IsZero() {
+		p.Name = n.nameOfPlace(p)
+	}
+	p.Gone = p.Room.IsZero() // it was never there: a link into it waits, or was refused
 	if c := n.conversation(p.Room); c != nil && c.talk.Joined() {
 		e, err := c.talk.Change(ctx, room.Change{Op: room.Remove, Account: n.accountOf()})
 		if err != nil {
@@ -229,6 +236,10 @@ func (n *Node) depart(ctx context.Context, p place) error {
 	}
 	if err := n.write(ctx, record{Place: &p}); err != nil {
 		return err
+	}
+	if p.Gone {
+		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: p.Swarm, Name: p.Name, Left: true, Gone: true}}})
+		return nil
 	}
 	n.tellRoom(p.Room, false)
 	return nil

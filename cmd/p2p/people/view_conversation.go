@@ -14,11 +14,8 @@ import (
 // conversationView returns a place as programs see it.
 func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 	out := &p2pv1.Conversation{
-		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: p.Name, Left: p.Left, Draft: v.draft(p.Room), Active: p.Since,
+		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: v.nameOfPlace(p), Left: p.Left, Draft: v.draft(p.Room), Active: p.Since,
 		Reason: p.Refused.view(),
-	}
-	if out.Direct {
-		out.Name = v.nameOf(p.With)
 	}
 	if p.Room.IsZero() {
 		if out.Id = p.Swarm; !p.Left {
@@ -39,9 +36,6 @@ func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 		return
 	}
 	o := c.talk.Options()
-	if !out.Direct && o.Name != "" {
-		out.Name = o.Name
-	}
 	out.Limit, out.History, out.Open = int32(o.Limit), int32(o.History), o.Open
 	out.Role = p2pv1.Role(c.talk.Role(v.me))
 	if c.talk.Removed(v.me) && !p.Left { // else the person has put up with it

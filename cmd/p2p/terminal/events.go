@@ -161,6 +161,13 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 		s.moved(c, n.GetBecame())
 		return
 	}
+	if n.GetGone() {
+		delete(s.conversations, n.GetId())
+		if c != nil && c == s.current {
+			s.current = nil
+		}
+		return
+	}
 	if c == nil {
 		c = newConversation(n)
 		s.conversations[n.GetId()] = c

@@ -4,7 +4,8 @@
 // Forms: the key of an account or device is its 52 letters and digits; the id of a conversation or a message is
 // 64 hexadecimal digits, of which a message needs only the first that no other has, but 4 at the least; times are milliseconds since 1970; sizes are bytes. Where a request names a person
 // or a conversation ("who", "where"), the name that this profile has for it, its key or id, or the unambiguous start of
-// one will do.
+// one will do: what has the whole name before what begins so, a person before a room, and what was left only if nothing else
+// has the name. @name is the person, #name the room.
 //
 // Errors: NOT_FOUND there is no such person, conversation or message; FAILED_PRECONDITION the state of
 // things does not allow it; PERMISSION_DENIED the person's role does not; ALREADY_EXISTS the name is taken;
@@ -2822,6 +2823,7 @@ type Conversation struct {
 	Waiting       string                 `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"` // why a room that was joined by link is not there yet, for people
 	Late          int32                  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`      // messages that were inserted before ones already read
 	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`   // of left, unless it was this person's own will: such as "room_full" or "link_expired"
+	Gone          bool                   `protobuf:"varint,21,opt,name=gone,proto3" json:"gone,omitempty"`      // there is nothing to read, and it is listed no more
 	Became        string                 `protobuf:"bytes,20,opt,name=became,proto3" json:"became,omitempty"`   // id under which it goes on: a room that was joined by link has one of its own once this person is in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2988,6 +2990,13 @@ func (x *Conversation) GetReason() *Reason {
 		return x.Reason
 	}
 	return nil
+}
+
+func (x *Conversation) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 func (x *Conversation) GetBecame() string {
@@ -6314,7 +6323,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\n" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
 	"\x02me\x18\a \x01(\bR\x02me\x12\x19\n" +
-	"\bin_doubt\x18\b \x01(\bR\ainDoubt\"\x8f\x04\n" +
+	"\bin_doubt\x18\b \x01(\bR\ainDoubt\"\xa3\x04\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -6335,7 +6344,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x06typing\x18\x10 \x03(\tR\x06typing\x12\x18\n" +
 	"\awaiting\x18\x11 \x01(\tR\awaiting\x12\x12\n" +
 	"\x04late\x18\x12 \x01(\x05R\x04late\x12&\n" +
-	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\x16\n" +
+	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\x12\n" +
+	"\x04gone\x18\x15 \x01(\bR\x04gone\x12\x16\n" +
 	"\x06became\x18\x14 \x01(\tR\x06became\"0\n" +
 	"\x18ListConversationsRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\"W\n" +
