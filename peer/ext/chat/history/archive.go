@@ -67,6 +67,7 @@ type Archive struct {
 	ink     *drain
 	recent  recent
 	ends    ends
+	starts  starts
 	numbers sync.Map // of rooms, by room.ID
 }
 

@@ -444,6 +444,43 @@ func TestALineIsNotLookedForAnyMoreWhenWhoAskedHasGone(t *testing.T) {
 	}
 }
 
+// TestALineOfASealedArchiveIsFoundWithoutOpeningTheOthersAgain spoils an event when its beginning is known.
+func TestALineOfASealedArchiveIsFoundWithoutOpeningTheOthersAgain(t *testing.T) {
+	ann, k := begun(t, 44, history.Options{Passphrase: []byte("sesame")})
+	found := func(want parcel) {
+		t.Helper()
+		id := want.event.ID
+		all, err := k.Starting(ctx, hex.EncodeToString(id[:6]), 2)
+		if err != nil || len(all) != 1 || all[0].Event.ID != id {
+			t.Errorf("%v is found %d times: %v", id, len(all), err)
+		}
+	}
+	var said []parcel
+	say := func(n int) {
+		for range n {
+			said = append(said, ann.say(fmt.Sprint("number ", len(said))))
+			k.take(said[len(said)-1])
+		}
+	}
+	say(1100) // more than are opened at a time, and than are looked through one by one
+	found(said[0])
+	history.Spoil(k.Archive, 1)
+	for range 3 {
+		say(1)
+		found(said[len(said)-1])
+		found(said[500])
+	}
+	must(t, k.Erase())
+	ben, birth := founder(t, seeded(45))
+	k.reopen(ben.room.ID())
+	x := ben.say("of another")
+	k.take(birth, x)
+	found(x)
+	if all, err := k.Starting(ctx, hex.EncodeToString(said[1].event.ID[:6]), 2); err != nil || len(all) > 0 {
+		t.Errorf("what was erased is found: %v, %v", all, err)
+	}
+}
+
 func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
 	ann, k := begun(t, 7, history.Options{})
 	x := ann.say("committed")

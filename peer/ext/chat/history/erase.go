@@ -24,6 +24,7 @@ func (a *Archive) Erase() error {
 func (a *Archive) forgetRecent() {
 	a.recent.add(nil, true)
 	a.ends.add(nil, true)
+	a.starts.forget()
 	a.numbers.Clear()
 	a.index.upto.Store(0)
 	a.index.newest.Store(0)

@@ -128,3 +128,10 @@ func LimitAside(n int) (undo func()) {
 	asidePragmas = append(slices.Clone(was), fmt.Sprintf("max_page_count(%d)", n))
 	return func() { asidePragmas = was }
 }
+
+// Spoil destroys the header of an event.
+func Spoil(a *Archive, n int64) {
+	if err := a.write.transaction(false, func() error { return a.write.exec("UPDATE events SET header = x'00' WHERE n = ?", n) }, nil); err != nil {
+		panic(err)
+	}
+}

@@ -1,10 +1,8 @@
 package history
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -53,7 +51,7 @@ func (l *Log) Hidden(kind room.Kind) (all []room.Meta) {
 }
 
 // Starting returns up to n lines that count and whose ids begin with the hexadecimal digits of start, in any order. Where an
-// archive has a passphrase, ids cannot be looked up by a part, and all headers are read: some microseconds for each, unless ctx ends.
+// archive has a passphrase, whoever asks first waits some microseconds for each event that there is, unless ctx ends (starts).
 func (a *Archive) Starting(ctx context.Context, start string, n int) (all []Entry, err error) {
 	start = strings.ToLower(start)
 	var low, high room.ID
@@ -72,40 +70,6 @@ func (a *Archive) Starting(ctx context.Context, start string, n int) (all []Entr
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for an id: %w", err)
-	}
-	return all, nil
-}
-
-// errEnough ends a search.
-var errEnough = errors.New("enough was found")
-
-func (a *Archive) startingSealed(ctx context.Context, low, high room.ID, n int) (all []Entry, err error) {
-	var ids []room.ID
-	err = a.read.rows(ctx, "SELECT "+metaColumns+" FROM events e WHERE e.line AND e.counts", nil, func(scan func(...any) error) error {
-		var s stored
-		if err := errors.Join(ctx.Err(), scan(s.fields()...)); err != nil {
-			return err // who has asked may have gone: it takes seconds in a large archive
-		}
-		e, err := a.event(&s)
-		if err == nil && bytes.Compare(low[:], e.ID[:]) <= 0 && bytes.Compare(e.ID[:], high[:]) <= 0 {
-			ids = append(ids, e.ID)
-		}
-		if err == nil && len(ids) >= n {
-			return errEnough
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return nil, err
-	}
-	for _, id := range ids {
-		e, found, err := a.Event(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			all = append(all, e)
-		}
 	}
 	return all, nil
 }
