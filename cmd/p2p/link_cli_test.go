@@ -45,7 +45,7 @@ func TestRoomsAreListedWithTheStartsOfTheirIds(t *testing.T) {
 	}
 	env, _ := withPerson(t, f)
 	out, _ := p2pWith(t, exitDone, []string{"room", "list"}, env)
-	for _, want := range []string{"2/50", "01234567 ", "fedcba98 "} {
+	for _, want := range []string{"2/50", "01234567", "fedcba98"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it lacks %q:\n%s", want, out)
 		}
