@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,4 +70,119 @@ func TestHowFarAFileIsHashedIsShownOnATerminal(t *testing.T) {
 	if code := p.wait(); code != exitDone || !strings.Contains(p.errs.String(), "40%") || strings.Contains(p.errs.String(), "another") {
 		t.Errorf("it ends with %d: %q", code, p.errs.String())
 	}
+}
+
+func TestADownloadIsWaitedForOrItIsSaidWhereItGoes(t *testing.T) {
+	f := newFakePerson()
+	f.saved = filepath.Join(folder(t, map[string]string{"a.bin": "0123456789"}), "a.bin")
+	env, _ := withPerson(t, f)
+	if out, told := p2pWith(t, exitDone, []string{"chat", "accept", "m7"}, env); out != "" || !strings.Contains(told, "it goes into "+f.saved) {
+		t.Errorf("accept says %q and %q", out, told)
+	}
+	out, told := p2pWith(t, exitDone, []string{"chat", "accept", "m7", "-o", "here", "--wait"}, env)
+	if r := f.last().(*p2pv1.AcceptRequest); r.Message != "m7" || !filepath.IsAbs(r.Folder) || out != f.saved+"\n" || strings.Contains(told, "waiting") {
+		t.Errorf("asked %v: %s, %s", r, out, told)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"chat", "accept", "m8", "--wait", "-j"}, env)
+	if all := objects(t, out); len(all) != 3 || all[0]["state"] != "waiting" || all[2]["state"] != "done" {
+		t.Errorf("accept -j:\n%s", out)
+	}
+}
+
+func tells(t *p2pv1.Transfer) *p2pv1.Event {
+	return &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t}}
+}
+
+func TestWhyNothingComesOfADownloadIsSaidWhenItChanges(t *testing.T) {
+	f := newFakePerson()
+	f.saved = filepath.Join(folder(t, map[string]string{"a.bin": "0123456789"}), "a.bin")
+	waits := func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer, why string) *p2pv1.Transfer {
+		x := in(p2pv1.Transfer_STATE_WAITING, 0)
+		x.Problem = api.Problem(why)
+		return x
+	}
+	var done *p2pv1.Transfer
+	f.accepts = func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error) {
+		done = in(p2pv1.Transfer_STATE_DONE, 10)
+		for range 3 {
+			f.events <- tells(waits(in, api.NobodyHasIt))
+		}
+		return waits(in, api.NobodyHasIt), nil
+	}
+	env, _ := withPerson(t, f)
+	p := start(t, []string{"chat", "accept", "m7", "--wait"}, env)
+	p.errs.until(t, "nobody who has it is connected")
+	f.events <- tells(&p2pv1.Transfer{Message: "m7", State: p2pv1.Transfer_STATE_WAITING, Problem: api.Problem(api.GiverLost), File: &p2pv1.File{Size: 10}})
+	p.errs.until(t, "the copy of who has offered it has changed")
+	f.events <- tells(done)
+	if code, n := p.wait(), strings.Count(p.errs.String(), "\n"); code != exitDone || n != 2 {
+		t.Errorf("it ends with %d: %s", code, p.errs.String())
+	}
+}
+
+func TestNoPathIsPrintedAtWhichThereIsNothing(t *testing.T) {
+	f := newFakePerson()
+	f.saved = filepath.Join(t.TempDir(), "a.bin")
+	env, _ := withPerson(t, f)
+	for state, want := range map[p2pv1.Transfer_State]string{p2pv1.Transfer_STATE_DONE: "not there any more", p2pv1.Transfer_STATE_GONE: "has changed since"} {
+		f.accepts = func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error) {
+			x := in(state, 10)
+			if state == p2pv1.Transfer_STATE_GONE {
+				x.Problem = api.Problem(api.FileChanged)
+			}
+			return x, nil
+		}
+		out, errs := p2pWith(t, exitNotFound, []string{"chat", "accept", "m7", "--wait"}, env)
+		oneLineSays(t, errs, f.saved, want, "accept it again")
+		if out != "" {
+			t.Errorf("it prints %q", out)
+		}
+	}
+	// What was told before it was accepted again is of a file that was there once.
+	f.accepts = func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error) {
+		f.events <- tells(in(p2pv1.Transfer_STATE_DONE, 10))
+		f.events <- tells(in(p2pv1.Transfer_STATE_DOWNLOADING, 5))
+		f.events <- tells(in(p2pv1.Transfer_STATE_CANCELLED, 5))
+		return in(p2pv1.Transfer_STATE_WAITING, 0), nil
+	}
+	_, errs := p2pWith(t, exitOther, []string{"chat", "accept", "m7", "--wait"}, env)
+	if !strings.Contains(errs, "not offered any more") {
+		t.Errorf("it says %q", errs)
+	}
+}
+
+func TestADownloadIsWaitedForThoughTheNodeDies(t *testing.T) {
+	f := newFakePerson()
+	f.saved = filepath.Join(folder(t, map[string]string{"a.bin": "0123456789"}), "a.bin")
+	times := 0
+	f.accepts = func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error) {
+		if times++; times < 3 {
+			f.events <- nil
+		} else {
+			f.events <- tells(in(p2pv1.Transfer_STATE_DONE, 10))
+		}
+		return in(p2pv1.Transfer_STATE_DOWNLOADING, 5), nil
+	}
+	env, _ := withPerson(t, f)
+	out, errs := p2pWith(t, exitDone, []string{"chat", "accept", "m7", "--wait"}, env)
+	if out != f.saved+"\n" || strings.Count(errs, "the node has ended; it is started again") != 2 {
+		t.Errorf("it says %q and %q", out, errs)
+	}
+	times = -1000 // one that always dies is not started for ever
+	_, errs = p2pWith(t, exitNetwork, []string{"chat", "accept", "m7", "--wait"}, env)
+	if !strings.Contains(errs, "does not answer any more") || strings.Contains(errs, "EOF") {
+		t.Errorf("it says %q", errs)
+	}
+	if _, err := os.Stat(f.saved); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a word of farewell.
+func TestThatTheNodeHasDiedIsSaid(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	f.events <- nil
+	_, errs := p2pWith(t, exitNetwork, []string{"chat", "listen"}, env)
+	oneLineSays(t, errs, "does not answer any more")
 }

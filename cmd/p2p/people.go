@@ -142,7 +142,10 @@ func (a *app) nodeFailure(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	code, known := exitOf[e.Code()]
-	if !known {
+	switch {
+	case api.Gone(err):
+		code = exitNetwork
+	case !known:
 		code = exitOther
 	}
 	switch api.ReasonOf(err).GetKey() {

@@ -574,22 +574,6 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 	}
 }
 
-func TestADownloadIsWaitedForOrItIsSaidWhereItGoes(t *testing.T) {
-	f := newFakePerson()
-	env, _ := withPerson(t, f)
-	if out, told := p2pWith(t, exitDone, []string{"chat", "accept", "m7"}, env); out != "" || !strings.Contains(told, "it goes into /d/a.bin") {
-		t.Errorf("accept says %q and %q", out, told)
-	}
-	out, _ := p2pWith(t, exitDone, []string{"chat", "accept", "m7", "-o", "here", "--wait"}, env)
-	if r := f.last().(*p2pv1.AcceptRequest); r.Message != "m7" || !filepath.IsAbs(r.Folder) || out != "/d/a.bin\n" {
-		t.Errorf("asked %v: %s", r, out)
-	}
-	out, _ = p2pWith(t, exitDone, []string{"chat", "accept", "m8", "--wait", "-j"}, env)
-	if all := objects(t, out); len(all) != 3 || all[0]["state"] != "waiting" || all[2]["state"] != "done" {
-		t.Errorf("accept -j:\n%s", out)
-	}
-}
-
 func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"sync"
 	"testing"
@@ -29,10 +30,14 @@ type fakePerson struct {
 	arrives  bool  // such a request
 	version  string
 	messages []*p2pv1.Message
-	joined   *p2pv1.Conversation                                     // the room behind a link, once an event tells of it
-	rooms    []*p2pv1.Conversation                                   // that there are, instead of the lab
-	untold   *p2pv1.Reason                                           // what the directory does not hear of a logout for
-	offers   func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error) // nil: it is offered at once
+	joined   *p2pv1.Conversation   // the room behind a link, once an event tells of it
+	rooms    []*p2pv1.Conversation // that there are, instead of the lab
+	untold   *p2pv1.Reason         // what the directory does not hear of a logout for
+	saved    string                // where what is accepted goes
+
+	// Nil: it is offered at once, and done soon.
+	offers  func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error)
+	accepts func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error)
 }
 
 func newFakePerson() *fakePerson {
@@ -174,6 +179,9 @@ func (f *fakePerson) Events(ctx context.Context, r *connect.Request[p2pv1.Events
 		case <-ctx.Done():
 			return ctx.Err()
 		case e := <-f.events:
+			if e == nil { // it dies
+				panic(http.ErrAbortHandler)
+			}
 			if err := s.Send(e); err != nil {
 				return err
 			}
@@ -184,7 +192,11 @@ func (f *fakePerson) Events(ctx context.Context, r *connect.Request[p2pv1.Events
 func (f *fakePerson) Accept(_ context.Context, r *connect.Request[p2pv1.AcceptRequest]) (*connect.Response[p2pv1.AcceptResponse], error) {
 	f.note(r.Msg)
 	t := func(state p2pv1.Transfer_State, done int64) *p2pv1.Transfer {
-		return &p2pv1.Transfer{Message: r.Msg.Message, State: state, Done: done, File: &p2pv1.File{Name: "a.bin", Size: 10}, Path: "/d/a.bin"}
+		return &p2pv1.Transfer{Message: r.Msg.Message, State: state, Done: done, File: &p2pv1.File{Name: "a.bin", Size: 10}, Path: f.saved}
+	}
+	if f.accepts != nil {
+		a, err := f.accepts(t)
+		return connect.NewResponse(&p2pv1.AcceptResponse{Transfer: a}), err
 	}
 	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{Message: "another", State: p2pv1.Transfer_STATE_DONE}}}
 	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t(p2pv1.Transfer_STATE_DOWNLOADING, 5)}}

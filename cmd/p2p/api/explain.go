@@ -71,6 +71,7 @@ var explained = map[string]struct {
 	LeftOut:            {"reason.left_out", []string{"path", "what", "count"}},
 	NotAFile:           {"reason.not_a_file", []string{"path"}},
 	FileChanging:       {"reason.file_changing", []string{"path"}},
+	OfferLost:          {"reason.offer_lost", []string{"path", "problem"}},
 	FileElsewhere:      {"reason.file_elsewhere", []string{"path"}},
 	NoFile:             {"reason.no_file", []string{"message"}},
 	NoSuchPath:         {"reason.no_such_path", []string{"path"}},
@@ -100,6 +101,7 @@ var explained = map[string]struct {
 	DeviceRevoked:  {"problem.device_revoked", nil},
 	Other:          {"problem.other", []string{"detail"}},
 	NobodyHasIt:    {"problem.nobody_has_it", nil},
+	GiverLost:      {"problem.giver_lost", nil},
 	FileChanged:    {"problem.file_changed", nil},
 	FileGone:       {"problem.file_gone", nil},
 	RoomClosed:     {"problem.room_closed", nil},
@@ -180,7 +182,7 @@ func Explain(c *text.Catalogue, err error) string {
 		return c.Say(message, cmp.Or(e.Tail, e.Err.Error()), e.Log)
 	}
 	if e, ok := errors.AsType[*connect.Error](err); ok {
-		if e.Code() == connect.CodeUnavailable || e.Code() == connect.CodeCanceled { // as a node that dies leaves it
+		if Gone(err) || e.Code() == connect.CodeCanceled {
 			return c.Say("reason.gone")
 		}
 		return c.Say("problem.other", e.Message())

@@ -3,8 +3,10 @@ package api
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"syscall"
 
 	"connectrpc.com/connect"
 
@@ -76,6 +78,7 @@ const (
 	EmptyFolder        = "empty_folder"         // the same, all in it is empty: path
 	LeftOut            = "left_out"             // what a folder that is offered has and what cannot be sent: path, what, count
 	FileElsewhere      = "file_elsewhere"       // it is on its way to another place: path
+	OfferLost          = "offer_lost"           // what this person offers is not any more what it was: path, problem
 	NotAFile           = "not_a_file"           // neither file nor folder: path
 	FileChanging       = "file_changing"        // it was written to while it was read: path
 	BeingSent          = "being_sent"           // the message with that key, at this moment
@@ -115,6 +118,15 @@ func Refused(r *p2pv1.Reason) error {
 		with = append(with, name, r.GetWith()[name])
 	}
 	return Fail(code, r.GetKey(), with...)
+}
+
+// Gone reports whether the error of a call is that of a node that has died, or is not there: it gives no reason itself.
+func Gone(err error) bool {
+	e, ok := errors.AsType[*connect.Error](err)
+	if !ok || ReasonOf(err) != nil {
+		return false
+	}
+	return e.Code() == connect.CodeUnavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // ReasonOf returns the reason that a call's error carries, or nil.

@@ -51,7 +51,11 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 		return nil, err
 	}
 	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Secret: c.id[:], Linger: c.mayHear, Tell: c.sees})
-	c.offers = offer.New(offer.Options{Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) }})
+	c.offers = offer.New(offer.Options{
+		Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) },
+		Lost: func() []infohash.T { return n.files.lostIn(c.id) },
+		Hear: func(device identity.Key, hash infohash.T) { n.files.hear(c.id, device, hash) },
+	})
 	swarm, err := n.node.Gather(peer.Room{
 		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,
 		Extensions: []ext.Extension{c.talk.Extension(), c.near, c.offers},

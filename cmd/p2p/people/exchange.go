@@ -36,16 +36,17 @@ type exchange struct {
 // transfer is one file, or folder. Guarded by its exchange.
 type transfer struct {
 	deal
-	state   p2pv1.Transfer_State
-	problem *p2pv1.Reason
-	done    int64 // while it is hashed or checked
-	info    []byte
-	store   *store.Store
-	swarm   *peer.Swarm
-	cancel  context.CancelFunc // nil: nothing is done for it
-	ended   chan struct{}      // closed when what cancel ends has ended
-	wanted  chan struct{}      // has room for one: somebody is about to fetch it
-	told    told               // what programs know
+	state     p2pv1.Transfer_State
+	problem   *p2pv1.Reason
+	done      int64 // while it is hashed or checked
+	info      []byte
+	store     *store.Store
+	swarm     *peer.Swarm
+	cancel    context.CancelFunc // nil: nothing is done for it
+	ended     chan struct{}      // closed when what cancel ends has ended
+	wanted    chan struct{}      // has room for one: somebody is about to fetch it
+	giverLost bool               // who has offered it says that his copy is not any more what it was
+	told      told               // what programs know
 }
 
 // deal is what is kept of a transfer.
@@ -61,6 +62,7 @@ type deal struct {
 	Path    string     `json:"path"`              // of the content on this machine
 	Mine    bool       `json:"mine,omitempty"`    // this person offers it
 	Fetched bool       `json:"fetched,omitempty"` // it was there once: what its owner does with it then is his decision
+	Lost    bool       `json:"lost,omitempty"`    // this person was told that what he offers is not there any more
 
 	fresh bool // it was hashed a moment ago
 }
@@ -257,20 +259,32 @@ func (t *transfer) view() *p2pv1.Transfer {
 		File: &p2pv1.File{Name: safeName(t.Name), Size: t.Size, Files: t.Files, InfoHash: t.Hash.String(), Folder: t.Folder},
 	}
 	if t.swarm == nil {
+		if t.state == p2pv1.Transfer_STATE_WAITING {
+			v.Problem = t.waitsFor()
+		}
 		return v
 	}
 	st := t.swarm.Stats()
 	v.Done, v.UpRate, v.Sources, v.Uploaded = st.BytesDone, st.UpRate, int32(st.Connected), st.Uploaded
 	if left := t.Size - v.Done; t.state == p2pv1.Transfer_STATE_DOWNLOADING {
 		v.DownRate = st.DownRate // who has all of it has none, though the average fades only in seconds
+		stuck := t.giverLost && st.Unavailable > 0 && st.DownRate == 0
 		switch {
-		case st.Connected == 0:
-			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, api.Problem(api.NobodyHasIt)
+		case st.Connected == 0, stuck:
+			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, t.waitsFor()
 		case st.DownRate > 0:
 			v.EtaSeconds = (left + st.DownRate - 1) / st.DownRate
 		}
 	}
 	return v
+}
+
+// waitsFor says why nothing comes of a transfer. The caller holds mu.
+func (t *transfer) waitsFor() *p2pv1.Reason {
+	if t.giverLost {
+		return api.Problem(api.GiverLost)
+	}
+	return api.Problem(api.NobodyHasIt)
 }
 
 // tell tells programs of transfers that have moved.

@@ -88,6 +88,7 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 		t = newTransfer(deal{
 			Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
 		}, info)
+		t.giverLost = before != nil && before.giverLost
 		x.all[f.InfoHash] = t
 		if err := x.keep(); err != nil { // the next run goes on with it, though nobody may have told more until then
 			t.state = p2pv1.Transfer_STATE_CANCELLED

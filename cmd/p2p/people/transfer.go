@@ -77,12 +77,17 @@ func (x *exchange) shut(ctx context.Context, t *transfer) {
 func (x *exchange) fail(t *transfer, err error) {
 	x.node.log.Info("a file cannot be exchanged", zap.String("path", t.Path), zap.Error(err))
 	x.mu.Lock()
-	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problemOf(err), nil
-	if lost := errors.Is(err, errVanished) || errors.Is(err, errChanged); lost && t.Fetched {
+	problem := problemOf(err)
+	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problem, nil
+	if t.Fetched && notThere(err) {
 		t.state, t.done = p2pv1.Transfer_STATE_GONE, 0
 	}
+	lost := t.lost()
 	x.mu.Unlock()
 	x.shut(context.Background(), t)
+	if lost {
+		x.regret(t, problem)
+	}
 	x.tell()
 }
 
@@ -193,6 +198,7 @@ func (x *exchange) share(ctx context.Context, t *transfer, meta *torrentfile.Met
 	}
 	x.mu.Unlock()
 	x.meet(s, c)
+	x.noteLost(t, false)
 	return nil
 }
 

@@ -11,6 +11,10 @@
 //	1 have    length of the dictionary in bytes; 0 = no
 //	2 ask     number of a chunk
 //	3 chunk   number of the chunk, its bytes: ChunkSize, the last one what is left
+//	4 lost    nothing: I have offered it, and my copy is not any more what it was
+//
+// Lost is said when it is found out, to who connects, and to who wants the dictionary, which is given all the same: others may
+// have the file. Who waits for it knows then what he waits for.
 //
 // All are of class Bulk: nobody waits for a file as for a word. A chunk is no longer than a block of a
 // file is, because that is what a word may have to wait for that comes after it.

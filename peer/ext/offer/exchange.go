@@ -21,6 +21,8 @@ const (
 	givenBurst, givenEvery = 2 * ext.MaxInfo / ChunkSize, 20 * time.Millisecond
 	// queueMost is how many chunks a member may wait for; those that it asks for beyond that are forgotten.
 	queueMost = 64
+	// lostMost is of how many files that are lost somebody is told who connects: of others when he wants them.
+	lostMost = 64
 )
 
 // exchange is the fetching and giving in one room.
@@ -53,6 +55,10 @@ func (x *exchange) Attach(now time.Time, p ext.Peer) ext.Handler {
 		given: ext.Allowance{Most: givenBurst, Every: givenEvery},
 	}
 	x.lines = append(x.lines, l)
+	lost := x.ext.opt.Lost()
+	for _, hash := range lost[:min(lostMost, len(lost))] {
+		l.regret(hash)
+	}
 	x.work(now)
 	return l
 }
@@ -138,6 +144,13 @@ func (l *line) Handle(now time.Time, payload []byte) error {
 	case kindWant:
 		if l.asked.Take(now) {
 			l.say(m.hash)
+			if slices.Contains(l.exchange.ext.opt.Lost(), m.hash) {
+				l.regret(m.hash)
+			}
+		}
+	case kindLost:
+		if l.asked.Take(now) {
+			l.exchange.ext.opt.Hear(l.peer.Device(), m.hash)
 		}
 	case kindAsk:
 		if len(l.queue) < queueMost && !l.waitsFor(m) {
@@ -164,6 +177,11 @@ func (l *line) waitsFor(m message) bool {
 func (l *line) say(hash Hash) bool {
 	n := len(l.exchange.info(hash))
 	return l.peer.Send(ext.Bulk, message{kind: kindHave, hash: hash, n: uint32(n)}.payload())
+}
+
+// regret tells that a file is lost, if there is room.
+func (l *line) regret(hash Hash) {
+	l.peer.Send(ext.Bulk, message{kind: kindLost, hash: hash}.payload())
 }
 
 // info returns the dictionary of a file that may be given, nil for none.

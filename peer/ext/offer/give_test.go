@@ -63,11 +63,57 @@ func TestAMessageThatIsNoneBreaksARule(t *testing.T) {
 		h := offer.Hash{1}
 		for _, payload := range []string{
 			"", "\x00", want(h) + "x", have(h, 1)[:24], have(h, 1) + "x", ask(h, 1)[:24], ask(h, 1) + "x",
+			lost(h) + "x", lost(h)[:20],
 			chunk(h, 1, nil), chunk(h, 1, make([]byte, offer.ChunkSize+1)), "\x03",
 		} {
 			if r.joins(nil, silent).Handle(r.now, []byte(payload)) == nil {
 				t.Errorf("%.40q breaks none", payload)
 			}
+		}
+	})
+}
+
+func TestWhatIsLostIsToldToWhoIsThereWhoComesAndWhoWantsIt(t *testing.T) {
+	bubble(t, func(r *rig) {
+		info := dictionary(5, 1)
+		h := infohash.Of(info)
+		r.files[h] = info
+		early := r.joins(nil, silent)
+		r.lost = []offer.Hash{h}
+		r.ext.Regret(h)
+		r.loop.Run(r.now)
+		if got := early.Take(); !slices.Equal(got, []string{lost(h)}) {
+			t.Errorf("who is there hears %q", got)
+		}
+		late := r.joins(nil, silent)
+		if got := late.Take(); !slices.Equal(got, []string{lost(h)}) {
+			t.Errorf("who comes hears %q", got)
+		}
+		if err := late.Handle(r.now, []byte(want(h))); err != nil {
+			t.Fatal(err)
+		}
+		if got := late.Take(); !slices.Equal(got, []string{have(h, len(info)), lost(h)}) {
+			t.Errorf("who wants it hears %q", got)
+		}
+		for range 1000 {
+			r.lost = append(r.lost, offer.Hash{2})
+		}
+		if got := r.joins(nil, silent).Take(); len(got) > 64 {
+			t.Errorf("who comes hears of %d", len(got))
+		}
+	})
+}
+
+func TestWhatAMemberHasLostIsHeardWithMeasure(t *testing.T) {
+	bubble(t, func(r *rig) {
+		m := r.joins(nil, silent)
+		for range 10_000 {
+			if err := m.Handle(r.now, []byte(lost(offer.Hash{'h'}))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(r.heard) == 0 || len(r.heard) > 200 || r.heard[0] != "\x01h" {
+			t.Errorf("heard %d times", len(r.heard))
 		}
 	})
 }
@@ -163,7 +209,7 @@ func TestMembersGiveEachOtherFiles(t *testing.T) {
 func FuzzHandle(f *testing.F) {
 	info := dictionary(100, 1)
 	h := infohash.Of(info)
-	for _, s := range []string{want(h), have(h, 100), ask(h, 0), chunk(h, 0, info), "\x07"} {
+	for _, s := range []string{want(h), have(h, 100), ask(h, 0), chunk(h, 0, info), lost(h), "\x07"} {
 		f.Add([]byte(s), []byte(have(h, 100)))
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {

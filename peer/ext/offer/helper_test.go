@@ -34,6 +34,7 @@ func have(h offer.Hash, n int) string {
 func ask(h offer.Hash, i int) string {
 	return "\x02" + string(h[:]) + string(binary.BigEndian.AppendUint32(nil, uint32(i)))
 }
+func lost(h offer.Hash) string { return "\x04" + string(h[:]) }
 func chunk(h offer.Hash, i int, b []byte) string {
 	return "\x03" + string(h[:]) + string(binary.BigEndian.AppendUint32(nil, uint32(i))) + string(b)
 }
@@ -50,6 +51,8 @@ type rig struct {
 	now      time.Time
 	loop     exttest.Loop
 	files    map[offer.Hash][]byte // that it may give
+	lost     []offer.Hash          // that it has offered
+	heard    []string              // the device and the file
 	ext      *offer.Extension
 	instance ext.Instance
 	members  []*member
@@ -71,7 +74,10 @@ type member struct {
 
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, now: noon, files: map[offer.Hash][]byte{}}
-	r.ext = offer.New(offer.Options{Info: func(h offer.Hash) []byte { return r.files[h] }})
+	r.ext = offer.New(offer.Options{
+		Info: func(h offer.Hash) []byte { return r.files[h] }, Lost: func() []offer.Hash { return r.lost },
+		Hear: func(device identity.Key, h offer.Hash) { r.heard = append(r.heard, string(device[:1])+string(h[:1])) },
+	})
 	r.open()
 	return r
 }

@@ -14,6 +14,7 @@ const (
 	kindHave
 	kindAsk
 	kindChunk
+	kindLost
 )
 
 // errMessage is a message that breaks a rule.
@@ -39,12 +40,12 @@ func parse(payload []byte) (message, error) {
 		return message{}, errMessage
 	}
 	m := message{kind: payload[0]}
-	if m.kind > kindChunk {
+	if m.kind > kindLost {
 		return m, nil
 	}
 	least, most := headSize+numberSize, headSize+numberSize
 	switch m.kind {
-	case kindWant:
+	case kindWant, kindLost:
 		least, most = headSize, headSize
 	case kindChunk:
 		least, most = least+1, most+ChunkSize
@@ -53,18 +54,21 @@ func parse(payload []byte) (message, error) {
 		return message{}, fmt.Errorf("%w: kind %d with %d bytes", errMessage, m.kind, len(payload))
 	}
 	m.hash = Hash(payload[1:headSize])
-	if m.kind != kindWant {
+	if m.numbered() {
 		m.n = binary.BigEndian.Uint32(payload[headSize:])
 		m.body = payload[headSize+numberSize:]
 	}
 	return m, nil
 }
 
+// numbered reports whether there is more than a hash in a message of that kind.
+func (m message) numbered() bool { return m.kind != kindWant && m.kind != kindLost }
+
 // payload returns m as it is sent.
 func (m message) payload() []byte {
 	b := append(make([]byte, 0, headSize+numberSize+len(m.body)), m.kind)
 	b = append(b, m.hash[:]...)
-	if m.kind != kindWant {
+	if m.numbered() {
 		b = binary.BigEndian.AppendUint32(b, m.n)
 	}
 	return append(b, m.body...)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/torrentfile/infohash"
 )
 
@@ -26,6 +28,12 @@ type Options struct {
 	// is called by the goroutine that owns the room, for each chunk, and must not block. The slice is only
 	// read, while a message is made of it. Nil gives nothing.
 	Info func(hash Hash) []byte
+	// Lost returns the files that this device has offered in this room and that are not here any more as they were. It
+	// is called as Info is. Nil is none.
+	Lost func() []Hash
+	// Hear is told that a member's device says so of a file; whether it was his to offer, and which file that is, is not known
+	// here. It is called as Info is, askedBurst times at once at the most, and askedEvery after that. Nil hears nothing.
+	Hear func(device identity.Key, hash Hash)
 }
 
 // Extension is p2_file for one room at a time.
@@ -41,6 +49,12 @@ type Extension struct {
 func New(o Options) *Extension {
 	if o.Info == nil {
 		o.Info = func(Hash) []byte { return nil }
+	}
+	if o.Lost == nil {
+		o.Lost = func() []Hash { return nil }
+	}
+	if o.Hear == nil {
+		o.Hear = func(identity.Key, Hash) {}
 	}
 	return &Extension{opt: o}
 }
@@ -97,6 +111,21 @@ func (e *Extension) Fetch(ctx context.Context, hash Hash, size int64) ([]byte, e
 		e.cancel(o)
 		return nil, fmt.Errorf("fetch info dictionary %v: %w", hash, context.Cause(ctx))
 	}
+}
+
+// Regret has the members told of a file that Options.Lost has now. Any goroutine may call it.
+func (e *Extension) Regret(hash Hash) {
+	e.mu.Lock()
+	x := e.room
+	e.mu.Unlock()
+	if x == nil {
+		return // who connects is told
+	}
+	x.torrent.Do(func(time.Time) {
+		for _, l := range x.lines {
+			l.regret(hash)
+		}
+	})
 }
 
 // place adds an order and has the room look at it soon.

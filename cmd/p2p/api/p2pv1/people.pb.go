@@ -625,6 +625,7 @@ const (
 	Alert_KIND_REMOVED     Alert_Kind = 9
 	Alert_KIND_DISK_AGAIN  Alert_Kind = 10
 	Alert_KIND_LEFT_OUT    Alert_Kind = 11
+	Alert_KIND_OFFER_LOST  Alert_Kind = 12
 )
 
 // Enum value maps for Alert_Kind.
@@ -642,6 +643,7 @@ var (
 		9:  "KIND_REMOVED",
 		10: "KIND_DISK_AGAIN",
 		11: "KIND_LEFT_OUT",
+		12: "KIND_OFFER_LOST",
 	}
 	Alert_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -656,6 +658,7 @@ var (
 		"KIND_REMOVED":     9,
 		"KIND_DISK_AGAIN":  10,
 		"KIND_LEFT_OUT":    11,
+		"KIND_OFFER_LOST":  12,
 	}
 )
 
@@ -6090,7 +6093,7 @@ type Alert struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
 	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
-	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, REMOVED, LEFT_OUT (of a folder that is offered)
+	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6598,14 +6601,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xab\x03\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xc0\x03\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
-	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xf2\x01\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\x87\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -6620,7 +6623,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fKIND_REMOVED\x10\t\x12\x13\n" +
 	"\x0fKIND_DISK_AGAIN\x10\n" +
 	"\x12\x11\n" +
-	"\rKIND_LEFT_OUT\x10\v*b\n" +
+	"\rKIND_LEFT_OUT\x10\v\x12\x13\n" +
+	"\x0fKIND_OFFER_LOST\x10\f*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +
