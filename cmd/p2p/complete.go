@@ -38,7 +38,7 @@ var argumentNames = map[string][]names{
 // flagValues are what flags can be, whatever command has them.
 var flagValues = map[string][]names{
 	"scheme": {fixed("auto", "dark", "light", "contrast", "none")}, "notify": {fixed("auto", "off", "osc9", "osc777")},
-	"lang": {fixed("en", "zh")}, "color": {fixed("auto", "always", "never")}, "invite": {contacts}, "in": {contacts, rooms},
+	"lang": {fixed("en", "zh")}, "color": {fixed("auto", "always", "never")}, "invite": {contacts}, "history": {fixed("all", "none")}, "in": {contacts, rooms},
 }
 
 // completes has the shell complete the arguments and flags of all commands. The names of people and rooms come from the node of

@@ -32,7 +32,7 @@ func (a *app) applyEnvironment(cmd *cobra.Command) error {
 				continue
 			}
 			if err := setFromEnvironment(f, value); err != nil {
-				failed = a.usage("usage.env", name, value, err)
+				failed = a.usage("usage.env", name, value, a.takes(f, err))
 			}
 			return
 		}

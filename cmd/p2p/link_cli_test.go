@@ -54,3 +54,31 @@ func TestRoomsAreListedWithTheStartsOfTheirIds(t *testing.T) {
 		t.Errorf("it says too much:\n%s", out)
 	}
 }
+
+func TestHowMuchHistoryARoomGivesIsSaidInWords(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	for said, want := range map[string]int32{"all": 0, "none": -1, "7": 7} {
+		p2pWith(t, exitDone, []string{"room", "set", "lab", "--history", said}, env)
+		if r := f.last().(*p2pv1.ChangeRoomRequest); r.History == nil || *r.History != want {
+			t.Errorf("%s asks %v", said, r)
+		}
+	}
+	for _, wrong := range []string{"-7", "0", "-1", "abc", "5000000000"} {
+		_, errs := p2pWith(t, exitUsage, []string{"room", "set", "lab", "--history", wrong}, env)
+		oneLineSays(t, errs, "--history takes all, none, or a number from 1 on", `not "`+wrong+`"`)
+	}
+}
+
+func TestAWrongFlagIsExplainedInTheLanguageOfWhoReadsIt(t *testing.T) {
+	for _, test := range []struct{ lang, flag, want string }{
+		{"en", "--limit=abc", `--limit takes a whole number, not "abc"`}, {"zh", "--limit=abc", "--limit 的值应为整数"},
+		{"en", "--limit", "--limit takes a value"}, {"zh", "--nonsense", "没有选项 --nonsense"}, {"en", "-Z", "no flag -Z"},
+	} {
+		_, errs := p2pWith(t, exitUsage, []string{"room", "create", "lab", test.flag}, withEnv("P2P_LANG", test.lang))
+		oneLineSays(t, errs, test.want)
+		if strings.Contains(errs, "strconv") || strings.Contains(errs, "flag:") {
+			t.Errorf("it says %s", errs)
+		}
+	}
+}

@@ -351,7 +351,7 @@ func TestContactsAreShownWithoutTricks(t *testing.T) {
 func TestOnlyWhatIsGivenOfARoomIsChanged(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)
-	p2pWith(t, exitDone, []string{"room", "set", "lab", "--history", "0"}, env)
+	p2pWith(t, exitDone, []string{"room", "set", "lab", "--history", "none"}, env)
 	if r := f.last().(*p2pv1.ChangeRoomRequest); r.GetHistory() != -1 || r.Limit != nil || r.Open != nil || r.Name != nil || r.RevokeLinks {
 		t.Errorf("asked %v", r)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -104,13 +105,13 @@ func (a *app) printRoom(r *p2pv1.Conversation) error { return a.emitMessage("roo
 // roomFlags are the rules of a room.
 type roomFlags struct {
 	limit   int32
-	history int32
+	history historyFlag
 	open    bool
 }
 
 func (a *app) roomFlags(cmd *cobra.Command, f *roomFlags) {
 	cmd.Flags().Int32Var(&f.limit, "limit", 50, a.text.Say("room.limit"))
-	cmd.Flags().Int32Var(&f.history, "history", -1, a.text.Say("room.history"))
+	cmd.Flags().Var(&f.history, "history", a.text.Say("room.history"))
 	cmd.Flags().BoolVar(&f.open, "open", false, a.text.Say("room.open"))
 }
 
@@ -122,7 +123,7 @@ func (a *app) roomCreateCommand(p *profileFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				r, err := c.CreateRoom(ctx, request(&p2pv1.CreateRoomRequest{
-					Name: args[0], Limit: f.limit, History: askedHistory(f.history), Open: f.open, Invite: invite,
+					Name: args[0], Limit: f.limit, History: int32(f.history), Open: f.open, Invite: invite,
 				}))
 				if err != nil {
 					return err
@@ -136,16 +137,43 @@ func (a *app) roomCreateCommand(p *profileFlags) *cobra.Command {
 	return cmd
 }
 
-// askedHistory turns the flag, where -1 is all and 0 none, into the field of requests, where it is the other way round.
-func askedHistory(n int32) int32 {
-	switch n {
-	case -1:
-		return 0
-	case 0:
-		return -1
+// historyFlag is how much of the history a joiner gets, in the numbers of the node: 0 for all, -1 for none. They are no flags: in
+// some languages 0 is none.
+type historyFlag int32
+
+const typeOfHistory = "HISTORY"
+
+var errHistory = errors.New("want all, none, or a number from 1 on")
+
+// Set, String and Type implement pflag.Value.
+func (h *historyFlag) Set(s string) error {
+	switch s {
+	case "all":
+		*h = 0
+		return nil
+	case "none":
+		*h = -1
+		return nil
 	}
-	return n
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || n < 1 {
+		return errHistory
+	}
+	*h = historyFlag(n)
+	return nil
 }
+
+func (h *historyFlag) String() string {
+	switch *h {
+	case 0:
+		return "all"
+	case -1:
+		return "none"
+	}
+	return strconv.Itoa(int(*h))
+}
+
+func (*historyFlag) Type() string { return typeOfHistory }
 
 func (a *app) roomInviteCommand(p *profileFlags) *cobra.Command {
 	return &cobra.Command{
@@ -343,7 +371,7 @@ func (a *app) roomSetCommand(p *profileFlags) *cobra.Command {
 				change.Limit = &f.limit
 			}
 			if set("history") {
-				history := askedHistory(f.history)
+				history := int32(f.history)
 				change.History = &history
 			}
 			if set("open") {

@@ -42,7 +42,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetHelpFunc(a.help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return a.usage("usage.flag", oneLine(err.Error()), cmd.CommandPath())
+		return a.usage("usage.flag", oneLine(a.flagProblem(err)), cmd.CommandPath())
 	})
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, a.text.Say("flag.version"))
 	a.addGlobalFlags(root)

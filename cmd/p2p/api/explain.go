@@ -61,6 +61,7 @@ var explained = map[string]struct {
 	RemovedBy:          {"reason.removed_by", []string{"who"}},
 	BadRoomName:        {"reason.bad_room_name", []string{"limit"}},
 	BadRoomLimit:       {"reason.bad_room_limit", []string{"limit"}},
+	BadRoomHistory:     {"reason.bad_room_history", []string{"limit"}},
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	NotYours:           {"reason.not_yours", nil},

@@ -68,6 +68,7 @@ const (
 	RemovedBy          = "removed_by"           // the same: who
 	BadRoomName        = "bad_room_name"        // limit (bytes)
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
+	BadRoomHistory     = "bad_room_history"     // limit: the most that it may be
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
 	AmbiguousMessage   = "ambiguous_message"    // several ids begin so: message

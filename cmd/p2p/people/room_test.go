@@ -429,3 +429,22 @@ func TestAConversationOfTwoIsNoRoom(t *testing.T) {
 		}
 	}
 }
+
+func TestProgramsWriteTheHistoryOfARoomAsTheyReadIt(t *testing.T) {
+	alice, _ := two(t)
+	for _, n := range []int32{0, -1, 7} {
+		c := ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", History: n}).Conversation
+		if c.History != n {
+			t.Errorf("%d is read as %d", n, c.History)
+		}
+		if c = ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: c.Id, History: &c.History}).Conversation; c.History != n {
+			t.Errorf("%d, written as it was read, is %d", n, c.History)
+		}
+	}
+	for _, wrong := range []int32{-2, -7, 1<<31 - 1} {
+		_, err := alice.CreateRoom(t.Context(), connect.NewRequest(&p2pv1.CreateRoomRequest{Name: "garden", History: wrong}))
+		if alice.reason(err) != api.BadRoomHistory {
+			t.Errorf("%d: %v", wrong, err)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 	if o.Limit == 0 {
 		o.Limit = defaultLimit
 	}
-	if err := possible(o); err != nil {
+	if err := errors.Join(possible(o), possibleHistory(r.Msg.History)); err != nil {
 		return nil, err
 	}
 	if err := n.ensure(ctx); err != nil {
@@ -89,15 +89,34 @@ func possible(o room.Options) error {
 	return nil
 }
 
+// possibleHistory is possible for what a program says of the history.
+func possibleHistory(said int32) error {
+	if said < -1 || said > room.MaxHistory {
+		return fail(invalid, api.BadRoomHistory, "limit", strconv.Itoa(room.MaxHistory))
+	}
+	return nil
+}
+
 // historyOf turns what a program says of the history that a joiner gets into what a room says.
 func historyOf(said int32) int {
-	switch {
-	case said == 0:
+	switch said {
+	case 0:
 		return -1 // all
-	case said < 0:
+	case -1:
 		return 0
 	}
 	return int(said)
+}
+
+// saidHistory turns it back: programs write what they read.
+func saidHistory(n int) int32 {
+	switch {
+	case n < 0:
+		return 0
+	case n == 0:
+		return -1
+	}
+	return int32(n)
 }
 
 func (n *Node) viewRoom(ctx context.Context, id room.ID) (*p2pv1.Conversation, error) {
@@ -310,7 +329,7 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 	if r.Msg.Open != nil {
 		o.Open = *r.Msg.Open
 	}
-	if err := possible(o); err != nil {
+	if err := errors.Join(possible(o), possibleHistory(r.Msg.GetHistory())); err != nil {
 		return nil, err
 	}
 	if o != was {

@@ -36,7 +36,7 @@ func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 		return
 	}
 	o := c.talk.Options()
-	out.Limit, out.History, out.Open = int32(o.Limit), int32(o.History), o.Open
+	out.Limit, out.History, out.Open = int32(o.Limit), saidHistory(o.History), o.Open
 	out.Role = p2pv1.Role(c.talk.Role(v.me))
 	if c.talk.Removed(v.me) && !p.Left { // else the person has put up with it
 		out.Left, out.Reason = true, c.out(v.me)

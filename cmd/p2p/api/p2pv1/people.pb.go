@@ -2817,7 +2817,7 @@ type Conversation struct {
 	Members       []*Member              `protobuf:"bytes,8,rep,name=members,proto3" json:"members,omitempty"`
 	Role          Role                   `protobuf:"varint,9,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"` // of this person
 	Limit         int32                  `protobuf:"varint,10,opt,name=limit,proto3" json:"limit,omitempty"`               // of members
-	History       int32                  `protobuf:"varint,11,opt,name=history,proto3" json:"history,omitempty"`           // messages that a joiner gets; -1 all
+	History       int32                  `protobuf:"varint,11,opt,name=history,proto3" json:"history,omitempty"`           // messages that a joiner gets; 0 all, -1 none, as in requests. Not known where limit is 0
 	Open          bool                   `protobuf:"varint,12,opt,name=open,proto3" json:"open,omitempty"`                 // members may invite
 	Draft         string                 `protobuf:"bytes,13,opt,name=draft,proto3" json:"draft,omitempty"`
 	Active        int64                  `protobuf:"varint,14,opt,name=active,proto3" json:"active,omitempty"`  // when something was last said

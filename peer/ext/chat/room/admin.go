@@ -23,6 +23,7 @@ const (
 const (
 	MaxName    = 64 // bytes
 	MaxMembers = 10_000
+	MaxHistory = 1<<30 - 1
 	maxCuts    = 256 // devices that a removal names
 )
 
@@ -143,7 +144,7 @@ func (p *parser) options() Options {
 	o.Name = string(p.take(int(p.byte())))
 	limit, history := p.number(), p.number()
 	open := p.byte()
-	if limit < 1 || limit > MaxMembers || history > 1<<30 || open > 1 || len(o.Name) > MaxName || !utf8.ValidString(o.Name) {
+	if limit < 1 || limit > MaxMembers || history > MaxHistory+1 || open > 1 || len(o.Name) > MaxName || !utf8.ValidString(o.Name) {
 		p.bad = true
 		return Options{}
 	}
