@@ -28,9 +28,9 @@ var layers = [][]string{
 	{"torrentfile/benc", "torrentfile/infohash", "peer/simnet", "peer/scatter"},
 	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire"},
-	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger"},
+	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger", "tracker/dirseal"},
 	{"peer/ext/chat/body", "peer/ext/chat/history"},
-	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "peer/directory", "tracker/directory", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/policy", "tracker/metrics"},
+	{"peer/ext/...", "peer/link", "peer/secure", "peer/announce", "peer/directory", "tracker/directory", "tracker/httpfront", "tracker/udpfront", "tracker/memory", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/dirseal/sealtest", "tracker/policy", "tracker/metrics"},
 	{"peer/swarm", "tracker/cluster"},
 	{"tracker/serve"},
 	{"peer"},
@@ -40,7 +40,7 @@ var layers = [][]string{
 // apart are trees that share nothing: peers and trackers meet on the wire. Who somebody is, a
 // directory checks as a peer does: peer/identity is nothing but keys and signatures.
 var apart = []struct{ tree, other, but string }{
-	{"peer", "tracker", "tracker/wire tracker/httpwire tracker/udpwire tracker/dirwire"},
+	{"peer", "tracker", "tracker/wire tracker/httpwire tracker/udpwire tracker/dirwire tracker/dirseal"},
 	{"tracker", "peer", "peer/identity"},
 	{"tracker", "piece", ""},
 }
@@ -49,7 +49,7 @@ var apart = []struct{ tree, other, but string }{
 // tests alone.
 const extensions = "peer/ext/..."
 
-var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest", "tracker/ledger/ledgertest"}
+var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest", "tracker/ledger/ledgertest", "tracker/dirseal/sealtest"}
 
 // pure are the packages and files that give the same answers to the same calls:
 // time, randomness and bytes come in as parameters.

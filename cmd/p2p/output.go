@@ -54,6 +54,7 @@ type trackerMessage struct {
 	Announce    []string `json:"announce"`
 	Stats       string   `json:"stats"`             // page for people
 	Metrics     string   `json:"metrics,omitempty"` // page for Prometheus
+	People      string   `json:"people,omitempty"`  // its directory, with the key
 }
 
 type statusMessage struct {

@@ -240,9 +240,10 @@ func TestAStatusLineIsGivenOnRequest(t *testing.T) {
 
 func TestATrackerTellsItsAddresses(t *testing.T) {
 	p := start(t, []string{"tracker", "--listen", "127.0.0.1:0"})
-	out := p.out.until(t, "statistics")
+	out := p.out.until(t, "#")
 	fields := strings.Fields(out)
-	if len(fields) != 5 || !strings.HasSuffix(fields[1], "/announce") || !strings.HasPrefix(fields[2], "udp://127.0.0.1:") {
+	if len(fields) != 7 || !strings.HasSuffix(fields[1], "/announce") || !strings.HasPrefix(fields[2], "udp://127.0.0.1:") ||
+		!strings.HasPrefix(fields[6]+"/announce", strings.TrimSuffix(fields[1], "/announce")+"#") {
 		t.Fatalf("tracker prints\n%s", out)
 	}
 	resp, err := http.Get(fields[4] + "stats.json")

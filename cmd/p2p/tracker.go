@@ -161,7 +161,7 @@ func (a *app) parseProxies(list []string) ([]netip.Prefix, error) {
 func (a *app) announceTracker(t *trackerService) error {
 	urls := t.announceURLs("")
 	if a.globals.json {
-		return a.emit(trackerMessage{"start", schema, version, "tracker", t.Addr().String(), urls, t.statsURL(), t.metricsURL()})
+		return a.emit(trackerMessage{"start", schema, version, "tracker", t.Addr().String(), urls, t.statsURL(), t.metricsURL(), t.peopleURL()})
 	}
 	var rows [][2]string
 	for i, url := range urls {
@@ -174,6 +174,9 @@ func (a *app) announceTracker(t *trackerService) error {
 	rows = append(rows, [2]string{a.text.Say("tracker.stats"), t.statsURL()})
 	if url := t.metricsURL(); url != "" {
 		rows = append(rows, [2]string{a.text.Say("tracker.metrics"), url})
+	}
+	if url := t.peopleURL(); url != "" {
+		rows = append(rows, [2]string{a.text.Say("tracker.people"), url})
 	}
 	return a.printRows(rows)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -43,6 +44,22 @@ func (t *trackerService) runPeople(ctx context.Context) {
 	if err := t.people.Run(ctx); err != nil {
 		t.app.log.Error("the directory of people failed", zap.Error(err))
 	}
+}
+
+// peopleURL returns the address of the directory, with what its key is known by. It is empty for none, and while the nodes of a cluster
+// still look for each other: the log says it then.
+func (t *trackerService) peopleURL() string {
+	if t.people == nil || t.config.clustered() {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	key, err := t.people.Key(ctx)
+	if err != nil {
+		t.app.log.Warn("the key of the directory of people is not known", zap.Error(err))
+		return ""
+	}
+	return "http://" + t.hostPort() + "#" + key.String()
 }
 
 // peopleFigures tell how many people there are, and nothing of who they are.

@@ -84,8 +84,9 @@ func connected(e directory.Event) bool { _, ok := e.(directory.Connected); retur
 func TestATrackerServesPeopleAndKeepsTheirNames(t *testing.T) {
 	data := filepath.Join(trackerFolder(t), "data")
 	p := start(t, []string{"tracker", "--listen", "127.0.0.1:0", "--data", data})
-	url := strings.Fields(p.out.until(t, "statistics"))[1]
-	alice, bob := comes(t, url), comes(t, url)
+	started := strings.Fields(p.out.until(t, "people"))
+	url, home := started[1], started[len(started)-1]
+	alice, bob := comes(t, home), comes(t, url)
 	if err := alice.register(t, "alice"); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,8 @@ func TestATrackerServesPeopleAndKeepsTheirNames(t *testing.T) {
 
 	p = start(t, []string{"tracker", "--listen", "127.0.0.1:0", "--data", data})
 	url = strings.Fields(p.out.until(t, "statistics"))[1]
-	carol := comes(t, url)
+	_, key, _ := strings.Cut(home, "#")
+	carol := comes(t, url+"#"+key) // which is the same
 	if found, err := carol.Find(t.Context(), "BOB"); err != nil || found.Account != bob.account.Key() || found.Name != "Bob" {
 		t.Errorf("after a restart Bob is %+v, %v", found, err)
 	}

@@ -9,41 +9,127 @@ import (
 	"time"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
 )
 
 // callFor is how long the service may take for a request that waits for nothing.
 const callFor = 10 * time.Second
 
-// call sends a request and returns the body of the answer. Errors are a *dirwire.Failure, or wrap
+// call sends a request, sealed, and returns the body of the answer. Errors are a *dirwire.Failure, or wrap
 // ErrUnavailable.
 func (c *Client) call(ctx context.Context, m dirwire.Method, proof string, body []byte, within time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+string(m), bytes.NewReader(body))
+	answer, err := c.sealed(ctx, dirseal.Request{Method: m, Proof: proof, Body: body})
+	if is(err, dirwire.CodeKey) { // it has another key than before, or none of ours has come whole
+		c.forget()
+		answer, err = c.sealed(ctx, dirseal.Request{Method: m, Proof: proof, Body: body})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !answer.Failed {
+		return answer.Body, nil
+	}
+	f, err := dirwire.Parse[dirwire.Failure](answer.Body)
+	if err != nil || f.Code == "" {
+		return nil, fmt.Errorf("%w: the failure is %w", ErrUnavailable, dirwire.ErrMalformed)
+	}
+	return nil, &f
+}
+
+// sealed seals a request for the key of the service, and opens the answer.
+func (c *Client) sealed(ctx context.Context, r dirseal.Request) (dirseal.Answer, error) {
+	key, err := c.key(ctx)
+	if err != nil {
+		return dirseal.Answer{}, err
+	}
+	b, answers, err := key.Seal(r)
+	if err != nil {
+		return dirseal.Answer{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if b, err = c.fetch(ctx, http.MethodPost, dirwire.PathSealed, b, dirseal.MaxAnswer); err != nil {
+		return dirseal.Answer{}, err
+	}
+	answer, err := answers.Open(b)
+	if err != nil {
+		return answer, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return answer, nil
+}
+
+// maxKeyAnswer bounds the answer for a key, which is shorter.
+const maxKeyAnswer = 4 << 10
+
+// key returns the key of the service. One that is not known is asked for, and is to be the one that the service is known by.
+func (c *Client) key(ctx context.Context) (dirseal.Public, error) {
+	c.mu.Lock()
+	key := c.public
+	c.mu.Unlock()
+	if !key.IsZero() {
+		return key, nil
+	}
+	b, err := c.fetch(ctx, http.MethodGet, dirwire.PathKey, nil, maxKeyAnswer)
+	if err != nil {
+		return key, err
+	}
+	m, err := parse[dirwire.PublicKey](b)
+	if err == nil {
+		key, err = dirseal.ParsePublic(m.Key)
+	}
+	if err != nil {
+		return key, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return key, c.know(key)
+}
+
+// know takes a key for that of the service, unless that is known by another.
+func (c *Client) know(key dirseal.Public) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	print := key.Print()
+	if c.print != (dirseal.Print{}) && c.print != print {
+		return &AnotherKeyError{print.String()}
+	}
+	c.public, c.print = key, print
+	return nil
+}
+
+// forget has the next request ask for the key again. It remains the one that the service is known by.
+func (c *Client) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.public = dirseal.Public{}
+}
+
+// fetch sends what may be seen, and returns the answer, of at most so many bytes. Errors are a *dirwire.Failure of those that the service
+// says in clear, or wrap ErrUnavailable.
+func (c *Client) fetch(ctx context.Context, method, path string, body []byte, most int) ([]byte, error) {
+	q, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	q.Header.Set("Content-Type", "application/json")
-	if proof != "" {
-		q.Header.Set(dirwire.ProofHeader, proof)
+	if method == http.MethodPost {
+		q.Header.Set("Content-Type", "application/octet-stream")
 	}
 	r, err := c.http.Do(q)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	defer r.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(r.Body, dirwire.MaxAnswer+1))
+	answer, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case len(answer) > dirwire.MaxAnswer:
+	case len(answer) > most:
 		return nil, fmt.Errorf("%w: the answer is too long", ErrUnavailable)
 	case r.StatusCode == http.StatusOK:
 		return answer, nil
 	}
+	// Nobody has signed this: what it says must not count for more than a line that is cut.
 	f, err := dirwire.Parse[dirwire.Failure](answer)
-	if err != nil || f.Code == "" {
+	if err != nil || !f.Code.InClear() {
 		return nil, fmt.Errorf("%w: %w (status %d)", ErrUnavailable, ErrNone, r.StatusCode)
 	}
 	return nil, &f

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
 )
 
@@ -26,7 +27,8 @@ const (
 // Options of a Client.
 type Options struct {
 	// URL is that of a tracker, http or https: its announce URL, or what comes before /announce. No passkey is in it. When
-	// its host has several addresses, they are those of the nodes of one service: who loses one goes to the next.
+	// its host has several addresses, they are those of the nodes of one service: who loses one goes to the next. Behind a "#" may
+	// be by what the key of the service is known (dirseal.Print): another is refused then, else the first one that is shown is taken.
 	URL string
 	// Device is the key of this device.
 	Device identity.Secret
@@ -40,7 +42,8 @@ type Options struct {
 // Client speaks to one directory for one device. All methods may be called by any
 // goroutine; each returns when ctx ends, and none keeps what it was given.
 type Client struct {
-	base   string // URL, with dirwire.Prefix
+	url    url.URL // without a fragment
+	base   string  // url, with dirwire.Prefix
 	device identity.Secret
 	http   http.Client
 	dialer *dialer // nil when the caller has brought an HTTP
@@ -48,6 +51,8 @@ type Client struct {
 	least  dirwire.Cost // of a password
 
 	mu        sync.Mutex
+	public    dirseal.Public // zero while it is not known
+	print     dirseal.Print  // that the service is known by; zero while it is not, and never another from then on
 	attending bool
 	session   *session // the last one, nil before and after
 	opened    chan struct{}
@@ -56,6 +61,17 @@ type Client struct {
 	unsent    unsent
 	changed   chan struct{} // holds one when something is unsent, or the session is in doubt
 	again     chan struct{} // holds one when what failed before says nothing about the next try
+}
+
+// URL returns the URL of the options, with what the key of the service is known by, once that has been shown.
+func (c *Client) URL() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u := c.url
+	if c.print != (dirseal.Print{}) {
+		u.Fragment = c.print.String()
+	}
+	return u.String()
 }
 
 // idleFor is how long a connection is kept that nobody uses: few Clients live long, and who attends always uses one.
@@ -78,9 +94,16 @@ func New(o Options) (*Client, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("directory: %w: want http://HOST:PORT or https://HOST:PORT", ErrURL)
 	}
+	var print dirseal.Print
+	if u.Fragment != "" {
+		if print, err = dirseal.ParsePrint(u.Fragment); err != nil {
+			return nil, fmt.Errorf("directory: %w: %w", ErrURL, err)
+		}
+		u.Fragment, u.RawFragment = "", ""
+	}
 	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(strings.TrimSuffix(u.Path, "/announce"), "/") + dirwire.Prefix}
 	c := &Client{
-		base: base.String(), device: o.Device, log: o.Log, least: dirwire.FairCost,
+		url: *u, print: print, base: base.String(), device: o.Device, log: o.Log, least: dirwire.FairCost,
 		opened: make(chan struct{}), changed: make(chan struct{}, 1), again: make(chan struct{}, 1),
 	}
 	if o.HTTP != nil {

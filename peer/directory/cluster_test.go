@@ -8,7 +8,6 @@ import (
 
 	client "p2p/peer/directory"
 	"p2p/tracker/directory"
-	"p2p/tracker/dirwire"
 	"p2p/tracker/ledger"
 )
 
@@ -73,11 +72,7 @@ func cluster(t *testing.T, count int) (*service, []*directory.Directory) {
 	for range count {
 		nodes = append(nodes, runNode(t, directory.Options{Ledger: l, Broadcast: e.join()}))
 	}
-	return at(nodes[0]), nodes
-}
-
-func at(d *directory.Directory) *service {
-	return &service{node: d, from: "192.0.2.1:1000", calls: make(map[dirwire.Method]int)}
+	return newService(t, nodes[0]), nodes
 }
 
 // two are friends at two nodes.
@@ -94,7 +89,7 @@ func two(t *testing.T, a, b *service) (alice, bob *person) {
 func TestFriendsAtTwoNodesSeeEachOtherWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, nodes := cluster(t, 2)
-		alice, bob := two(t, a, at(nodes[1]))
+		alice, bob := two(t, a, newService(t, nodes[1]))
 		time.Sleep(time.Second)
 		if seen := alice.sees()[bob.account.Key()]; len(seen.Devices) != 1 {
 			t.Errorf("alice sees %+v", seen)
@@ -128,7 +123,7 @@ func TestFriendsAtTwoNodesSeeEachOtherWithinASecond(t *testing.T) {
 func TestANodeThatStartsLearnsWhoIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, e := new(ledger.Memory), new(ether)
-		first := at(runNode(t, directory.Options{Ledger: l, Broadcast: e.join()}))
+		first := newService(t, runNode(t, directory.Options{Ledger: l, Broadcast: e.join()}))
 		all := first.befriended(t, "alice", "bob")
 		time.Sleep(time.Minute)
 		late := runNode(t, directory.Options{Ledger: l, Broadcast: e.join()})
@@ -136,7 +131,7 @@ func TestANodeThatStartsLearnsWhoIsThere(t *testing.T) {
 		if f := late.Figures(); f.People != 2 || f.Sessions != 0 {
 			t.Fatalf("it knows %+v", f)
 		}
-		carol := at(late).registered(t, "carol")
+		carol := newService(t, late).registered(t, "carol")
 		carol.Friends(keysOf(all...))
 		all[0].Friends(keysOf(all[1], carol))
 		carol.attend()
@@ -156,7 +151,7 @@ func TestHallsAreEqualThoughMessagesAreLost(t *testing.T) {
 		e.mu.Lock()
 		e.lose = func() bool { count++; return count%3 != 0 }
 		e.mu.Unlock()
-		all := at(a).befriended(t, "alice", "bob", "carol", "dave")
+		all := newService(t, a).befriended(t, "alice", "bob", "carol", "dave")
 		time.Sleep(time.Second)
 		all[0].stop()
 		if err := all[0].Goodbye(t.Context()); err != nil {
@@ -178,8 +173,8 @@ func TestPeopleOfANodeThatCrashesGoUnlessTheyComeBackElsewhere(t *testing.T) {
 		l, e := new(ledger.Memory), new(ether)
 		a := runNode(t, directory.Options{Ledger: l, Broadcast: e.join()})
 		dying := e.join()
-		b := at(runNode(t, directory.Options{Ledger: l, Broadcast: dying}))
-		alice, bob := two(t, at(a), b)
+		b := newService(t, runNode(t, directory.Options{Ledger: l, Broadcast: dying}))
+		alice, bob := two(t, newService(t, a), b)
 		time.Sleep(time.Second)
 		alice.told()
 		b.set(nil) // nobody reaches it, and it says nothing more
@@ -208,7 +203,7 @@ func TestOneOfManyGetsAName(t *testing.T) {
 		var mu sync.Mutex
 		won := 0
 		for i := range 16 {
-			p := at(nodes[i%2]).stranger(t, "alice")
+			p := newService(t, nodes[i%2]).stranger(t, "alice")
 			group.Go(func() {
 				if p.Register(t.Context(), "alice", password, p.account, nil, p.cert) == nil {
 					mu.Lock()

@@ -16,6 +16,12 @@
 // is one thing that it can lie about, whose key belongs to a name: see identity.Safety, by which two
 // people find out.
 //
+// What goes to the service and back is sealed for its key, over plain HTTP too. Who captures it sees that this machine talks to a
+// directory, when, and about how much (package dirseal). The key is the one in the URL, else the first that the
+// service shows; from then on another is refused with AnotherKeyError, and URL returns what to keep so that this holds the
+// next time too. Who stands between at the very first contact, over plain HTTP, and without a key in the URL, can show his own,
+// and is then what a directory that lies is, with what that can do and cannot.
+//
 // The password never leaves this package. Argon2id makes two keys of it: one signs the request of a
 // login, so that who listens has nothing to use again, the other seals the vault, in which the
 // service keeps the account's key without being able to read it. The service names the cost of

@@ -51,6 +51,20 @@ func (e *SlowError) Error() string {
 // Unwrap makes it an ErrSlow.
 func (e *SlowError) Unwrap() error { return ErrSlow }
 
+// AnotherKeyError is that the directory shows another key than the one that it is known by: it was replaced, or somebody stands
+// between. Nothing was told to it. It is also ErrUnavailable: when the right one is back, all goes on.
+type AnotherKeyError struct {
+	Key string // by what the other one is known, as in a URL
+}
+
+// Error implements error.
+func (e *AnotherKeyError) Error() string {
+	return "the directory shows another key than it had, " + e.Key + ": it was replaced, or somebody stands between"
+}
+
+// Unwrap makes it an ErrUnavailable.
+func (e *AnotherKeyError) Unwrap() error { return ErrUnavailable }
+
 // explained returns the error that a failure is to callers. What they can do nothing about but try
 // again is ErrUnavailable.
 func explained(err error) error {

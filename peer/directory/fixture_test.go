@@ -17,6 +17,8 @@ import (
 	client "p2p/peer/directory"
 	"p2p/peer/identity"
 	"p2p/tracker/directory"
+	"p2p/tracker/dirseal"
+	"p2p/tracker/dirseal/sealtest"
 	"p2p/tracker/dirwire"
 	"p2p/tracker/ledger"
 )
@@ -27,9 +29,34 @@ type service struct {
 	node http.Handler // nil while it is away
 	from string       // the address that it sees
 	// lie changes an answer before the client sees it; nil for none.
-	lie func(m dirwire.Method, body []byte) []byte
-	// calls counts requests.
-	calls map[dirwire.Method]int
+	lie  func(m dirwire.Method, body []byte) []byte
+	liar *sealtest.Liar
+}
+
+// newService returns a node as clients see it, which always do so through somebody who could lie.
+func newService(t *testing.T, node http.Handler) *service {
+	s := &service{node: node, from: "192.0.2.1:1000"}
+	s.liar = sealtest.New(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		node := s.node
+		s.mu.Unlock()
+		if node != nil { // else it has gone meanwhile
+			node.ServeHTTP(w, r)
+		}
+	}), func(asked *dirseal.Request) func(*dirseal.Answer) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		m, lie := asked.Method, s.lie
+		if lie == nil {
+			return nil
+		}
+		return func(a *dirseal.Answer) {
+			if !a.Failed {
+				a.Body = lie(m, a.Body)
+			}
+		}
+	})
+	return s
 }
 
 var errAway = errors.New("connection refused")
@@ -37,9 +64,7 @@ var errAway = errors.New("connection refused")
 // RoundTrip implements http.RoundTripper.
 func (s *service) RoundTrip(q *http.Request) (*http.Response, error) {
 	s.mu.Lock()
-	node, from, lie := s.node, s.from, s.lie
-	m := dirwire.Method(q.URL.Path[len(dirwire.Prefix):])
-	s.calls[m]++
+	node, from, liar := s.node, s.from, s.liar
 	s.mu.Unlock()
 	if node == nil {
 		return nil, errAway
@@ -54,18 +79,14 @@ func (s *service) RoundTrip(q *http.Request) (*http.Response, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		node.ServeHTTP(w, in)
+		liar.ServeHTTP(w, in)
 	}()
 	select {
 	case <-done:
 	case <-q.Context().Done():
 		return nil, q.Context().Err()
 	}
-	r := w.Result()
-	if lie != nil && r.StatusCode == 200 {
-		r.Body = io.NopCloser(bytes.NewReader(lie(m, w.Body.Bytes())))
-	}
-	return r, nil
+	return w.Result(), nil
 }
 
 // set changes which node answers.
@@ -96,7 +117,7 @@ func runNode(t *testing.T, o directory.Options) *directory.Directory {
 
 // alone runs a directory of one node.
 func alone(t *testing.T) *service {
-	return &service{node: runNode(t, directory.Options{Ledger: new(ledger.Memory)}), from: "192.0.2.1:1000", calls: make(map[dirwire.Method]int)}
+	return newService(t, runNode(t, directory.Options{Ledger: new(ledger.Memory)}))
 }
 
 // person is somebody with a device.

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
 	"p2p/tracker/ledger"
 )
 
 // The buckets of a directory.
 const (
-	aboutBucket    = "people"          // "service" -> its id
+	aboutBucket    = "people"          // "service" -> its id, "key" -> its dirseal.Private
 	namesBucket    = "people-names"    // dirwire.Name.Key -> claim
 	accountsBucket = "people-accounts" // account -> account
 	lettersBucket  = "people-letters"  // recipient.sender -> letter
@@ -54,22 +55,54 @@ type account struct {
 	Certificates [][]byte        `json:"certificates"` // one for each device, the latest
 }
 
+// who is who a service is: all of its nodes.
+type who struct {
+	id     dirwire.Service
+	key    dirseal.Private
+	public []byte // the answer for it
+}
+
 // attempts is how often a change is tried again when another node was faster.
 const attempts = 8
 
-// serviceID returns the id of the service, and draws it when there is none.
-func (b *book) serviceID(ctx context.Context) (s dirwire.Service, err error) {
-	rand.Read(s[:])
-	_, err = b.about.Create(ctx, "service", s[:])
+// who returns who the service is, and draws that when there is none.
+func (b *book) who(ctx context.Context) (who, error) {
+	var id dirwire.Service
+	rand.Read(id[:])
+	kept, err := b.settle(ctx, "service", id[:])
+	if err != nil {
+		return who{}, err
+	}
+	if len(kept) != len(id) {
+		return who{}, errors.New("the id of the directory is damaged")
+	}
+	id = dirwire.Service(kept)
+	drawn, err := dirseal.NewPrivate()
+	if err != nil {
+		return who{}, err
+	}
+	raw, err := drawn.Bytes()
+	if err != nil {
+		return who{}, fmt.Errorf("keep the key of the directory: %w", err)
+	}
+	if kept, err = b.settle(ctx, "key", raw); err != nil {
+		return who{}, err
+	}
+	key, err := dirseal.ParsePrivate(kept)
+	if err != nil {
+		return who{}, fmt.Errorf("the key of the directory is damaged: %w", err)
+	}
+	return who{id, key, dirwire.Append(nil, dirwire.PublicKey{Key: key.Public().Bytes()})}, nil
+}
+
+// settle returns what is kept about the service, which is what the first node has drawn.
+func (b *book) settle(ctx context.Context, key string, drawn []byte) ([]byte, error) {
+	_, err := b.about.Create(ctx, key, drawn)
 	if !errors.Is(err, ledger.ErrExists) {
-		return s, err
+		return drawn, err
 	}
-	e, err := b.about.Get(ctx, "service")
-	if err == nil && len(e.Value) != len(s) {
-		err = errors.New("the id of the directory is damaged")
-	}
-	copy(s[:], e.Value)
-	return s, err
+	e, err := b.about.Get(ctx, key)
+	return e.Value, err
 }
 
 // account returns the record of an account, or errNoPerson.

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"p2p/tracker/dirwire"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/ledger"
 )
 
@@ -30,7 +30,8 @@ type Options struct {
 	// MaxWaiting is how many of them may wait for events at a time, each with a connection; 1024 when
 	// zero. Others hear of events with the next heartbeat.
 	MaxWaiting int
-	// Log gets trouble, never a name, a key or an address; nothing is logged when nil.
+	// Log gets trouble, and by what the key of the service is known, never a name, a key of a person or an address; nothing is
+	// logged when nil.
 	Log *zap.Logger
 }
 
@@ -50,7 +51,7 @@ type Directory struct {
 	waiting  chan struct{} // a token for each that waits for events
 	stopped  chan struct{} // closed when nobody may wait any longer
 	stop     sync.Once
-	service  atomic.Pointer[dirwire.Service]
+	known    atomic.Pointer[who]
 
 	mu     sync.Mutex
 	hall   hall
@@ -104,6 +105,7 @@ func (d *Directory) Run(ctx context.Context) error {
 		defer stop()
 		group.Go(func() { d.tellOthers(ctx) })
 	}
+	group.Go(func() { _, _ = d.who(ctx) }) // so that the log says it; whoever asks tries again
 	group.Go(func() { d.follow(ctx, d.book.accounts, func() {}, d.accountChanged) })
 	group.Go(func() { d.follow(ctx, d.mailbox.letters, d.mailbox.reset, d.letterChanged) })
 	sweep := time.NewTicker(sweepEvery)
@@ -147,17 +149,28 @@ func (d *Directory) follow(ctx context.Context, b ledger.Bucket, begin func(), t
 	}
 }
 
-// serviceID returns the id of this directory, drawn by whichever node is the first.
-func (d *Directory) serviceID(ctx context.Context) (dirwire.Service, error) {
-	if s := d.service.Load(); s != nil {
-		return *s, nil
+// who returns who this directory is, drawn by whichever node is the first.
+func (d *Directory) who(ctx context.Context) (*who, error) {
+	if w := d.known.Load(); w != nil {
+		return w, nil
 	}
-	s, err := d.book.serviceID(ctx)
+	w, err := d.book.who(ctx)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	d.service.Store(&s)
-	return s, nil
+	if d.known.CompareAndSwap(nil, &w) {
+		d.log.Info("the directory of people is known by its key", zap.Stringer("key", w.key.Public().Print()))
+	}
+	return &w, nil
+}
+
+// Key returns by what the key of this directory is known. Errors are those of the ledger.
+func (d *Directory) Key(ctx context.Context) (dirseal.Print, error) {
+	w, err := d.who(ctx)
+	if err != nil {
+		return dirseal.Print{}, err
+	}
+	return w.key.Public().Print(), nil
 }
 
 // Counters are figures of a Directory, for its operator.

@@ -6,7 +6,7 @@
 //	mailbox   letters that wait, in a ledger too
 //	hall      who is there: sessions and leases, in memory
 //	gossip    what the halls of several nodes tell each other
-//	handler   HTTP
+//	handler   HTTP, and what is sealed in it
 //
 // # What it is trusted with
 //
@@ -15,6 +15,11 @@
 // vault is sealed by the client. Friends are in memory alone, so who steals the data folder has no
 // graph of acquaintances. With a restart they, and when somebody was last seen, are forgotten until the
 // clients come back.
+//
+// What people ask it travels sealed for its key, over plain HTTP too: package dirseal says what a capture shows all the same, and what
+// somebody between can do who is there at the very first contact. The key is drawn with the first start and lies in the
+// ledger, so all nodes have the same; who steals it reads what he has recorded. A service that keeps nothing has another one
+// with each start, and is another directory to everybody.
 //
 // Presence and addresses are for friends: two accounts that both name each other.
 //

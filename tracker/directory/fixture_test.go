@@ -12,6 +12,8 @@ import (
 
 	"p2p/peer/identity"
 	"p2p/tracker/directory"
+	"p2p/tracker/dirseal"
+	"p2p/tracker/dirseal/sealtest"
 	"p2p/tracker/dirwire"
 	"p2p/tracker/ledger"
 )
@@ -68,19 +70,67 @@ func client(t *testing.T, d *directory.Directory) *raw {
 // post sends a request, and returns the body of the answer, or the code of what went wrong.
 func (r *raw) post(m dirwire.Method, proof string, body []byte) ([]byte, dirwire.Code) {
 	r.t.Helper()
-	q := httptest.NewRequest(http.MethodPost, dirwire.Prefix+string(m), bytes.NewReader(body))
-	q.RemoteAddr = r.from
-	if proof != "" {
-		q.Header.Set(dirwire.ProofHeader, proof)
+	sealed, answers := r.seal(m, proof, body)
+	if sealed == nil {
+		return nil, dirwire.CodeSlow
 	}
+	answer, code := r.posts(sealed)
+	if code != "" {
+		return nil, code
+	}
+	return r.opens(answers, answer)
+}
+
+// seal seals a request for the directory. It returns nil when that does not tell its key any more.
+func (r *raw) seal(m dirwire.Method, proof string, body []byte) ([]byte, dirseal.Channel) {
+	r.t.Helper()
+	q := httptest.NewRequest(http.MethodGet, "/", nil)
+	q.RemoteAddr = r.from
+	key, status, said := sealtest.Key(q, r.d)
+	switch status {
+	case http.StatusOK:
+	case dirwire.CodeSlow.Status():
+		return nil, dirseal.Channel{}
+	default:
+		r.t.Fatalf("the key: status %d, %q", status, said)
+	}
+	sealed, answers, err := key.Seal(dirseal.Request{Method: m, Proof: proof, Body: body})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return sealed, answers
+}
+
+// posts sends what is sealed, and returns the answer, or the code of what was refused in clear.
+func (r *raw) posts(sealed []byte) ([]byte, dirwire.Code) {
+	r.t.Helper()
+	q := httptest.NewRequest(http.MethodPost, dirwire.Prefix+dirwire.PathSealed, bytes.NewReader(sealed))
+	q.RemoteAddr = r.from
 	w := httptest.NewRecorder()
 	r.d.ServeHTTP(w, q)
 	if w.Code == http.StatusOK {
 		return w.Body.Bytes(), ""
 	}
 	f, err := dirwire.Parse[dirwire.Failure](w.Body.Bytes())
-	if err != nil || f.Code.Status() != w.Code {
-		r.t.Fatalf("%s: status %d, %q", m, w.Code, w.Body)
+	if err != nil || f.Code.Status() != w.Code || !f.Code.InClear() {
+		r.t.Fatalf("status %d, %q", w.Code, w.Body)
+	}
+	return nil, f.Code
+}
+
+// opens opens an answer, and returns what it holds, or the code of what went wrong.
+func (r *raw) opens(answers dirseal.Channel, sealed []byte) ([]byte, dirwire.Code) {
+	r.t.Helper()
+	answer, err := answers.Open(sealed)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if !answer.Failed {
+		return answer.Body, ""
+	}
+	f, err := dirwire.Parse[dirwire.Failure](answer.Body)
+	if err != nil || f.Code == "" {
+		r.t.Fatalf("%q: %v", answer.Body, err)
 	}
 	return nil, f.Code
 }

@@ -13,14 +13,13 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
 )
 
-// request is one whose body has been read.
+// request is one that has been opened.
 type request struct {
-	method  dirwire.Method
-	body    []byte
-	header  string // with the proof
+	dirseal.Request
 	source  netip.Addr
 	service dirwire.Service
 }
@@ -50,15 +49,20 @@ const answerFor = 10 * time.Second
 // ServeHTTP implements http.Handler.
 func (d *Directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.counters.Requests.Add(1)
-	answer, err := d.answer(w, r)
-	status := http.StatusOK
-	if err != nil {
+	kind, status := "application/json", http.StatusOK
+	body, err := d.answer(w, r)
+	switch {
+	case err != nil:
 		failure := d.failure(err)
-		answer, status = failure, failure.Code.Status()
+		if !failure.Code.InClear() {
+			failure = &dirwire.Failure{Code: dirwire.CodeMalformed}
+		}
+		body, status = dirwire.Append(nil, failure), failure.Code.Status()
+	case r.Method == http.MethodPost:
+		kind = "application/octet-stream"
 	}
-	body := dirwire.Append(nil, answer)
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -76,6 +80,8 @@ func (d *Directory) failure(err error) *dirwire.Failure {
 		f = &dirwire.Failure{Code: dirwire.CodeName, Rule: name.Rule}
 	case errors.Is(err, identity.ErrSignature):
 		f = &dirwire.Failure{Code: dirwire.CodeProof}
+	case errors.Is(err, dirseal.ErrKey):
+		f = &dirwire.Failure{Code: dirwire.CodeKey}
 	case errors.Is(err, dirwire.ErrMalformed), errors.Is(err, identity.ErrCertificate):
 		f = &dirwire.Failure{Code: dirwire.CodeMalformed}
 	default:
@@ -87,22 +93,21 @@ func (d *Directory) failure(err error) *dirwire.Failure {
 	return f
 }
 
-func (d *Directory) answer(w http.ResponseWriter, r *http.Request) (any, error) {
-	rest, ok := strings.CutPrefix(r.URL.Path, dirwire.Prefix)
-	do := methods[dirwire.Method(rest)]
-	if !ok || do == nil || r.Method != http.MethodPost {
-		return nil, &dirwire.Failure{Code: dirwire.CodeMalformed}
-	}
+// answer returns the body of an answer: the key of the service, or what is sealed. An error is told in clear.
+func (d *Directory) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	path, _ := strings.CutPrefix(r.URL.Path, dirwire.Prefix)
+	key, sealed := path == dirwire.PathKey && r.Method == http.MethodGet, path == dirwire.PathSealed && r.Method == http.MethodPost
 	source, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return nil, &dirwire.Failure{Code: dirwire.CodeMalformed}
+	if err != nil || !key && !sealed {
+		return nil, dirwire.ErrMalformed
 	}
-	q := request{method: dirwire.Method(rest), header: r.Header.Get(dirwire.ProofHeader), source: source.Addr().Unmap()}
-	if err := slow(d.paces.requests, address(q.source)); err != nil {
+	// Before it is opened: that is what costs most.
+	if err := slow(d.paces.requests, address(source.Addr())); err != nil {
 		return nil, err
 	}
-	if q.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, dirwire.MaxRequest)); err != nil {
-		return nil, &dirwire.Failure{Code: dirwire.CodeMalformed}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, dirseal.MaxRequest))
+	if err != nil {
+		return nil, dirwire.ErrMalformed
 	}
 	// A server cuts connections off that take long, and this one waits on purpose. One that cannot be told has no
 	// such limits.
@@ -112,10 +117,31 @@ func (d *Directory) answer(w http.ResponseWriter, r *http.Request) (any, error) 
 	_ = control.SetWriteDeadline(end)
 	ctx, cancel := context.WithTimeout(r.Context(), heartbeat+answerFor)
 	defer cancel()
-	if q.service, err = d.serviceID(ctx); err != nil {
+	who, err := d.who(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return do(d, ctx, q)
+	if key {
+		return who.public, nil
+	}
+	q, answers, err := who.key.Open(body)
+	if err != nil {
+		return nil, err
+	}
+	return answers.Seal(d.do(ctx, request{q, source.Addr().Unmap(), who.id}))
+}
+
+// do answers a request.
+func (d *Directory) do(ctx context.Context, q request) dirseal.Answer {
+	var answer any
+	err := error(dirwire.ErrMalformed)
+	if do := methods[q.Method]; do != nil {
+		answer, err = do(d, ctx, q)
+	}
+	if err != nil {
+		return dirseal.Answer{Failed: true, Body: dirwire.Append(nil, d.failure(err))}
+	}
+	return dirseal.Answer{Body: dirwire.Append(nil, answer)}
 }
 
 // slow returns a failure when a key has had its share. An empty key has no limit.
@@ -131,14 +157,14 @@ func slow(p *pace, key string) error {
 
 // proven checks that a key has signed the request with a challenge, and spends it.
 func (d *Directory) proven(q request, by identity.Key) error {
-	p, err := dirwire.ParseProof(q.header)
+	p, err := dirwire.ParseProof(q.Proof)
 	if err != nil {
 		return err
 	}
 	if !d.tickets.good(p.Ticket) {
 		return &dirwire.Failure{Code: dirwire.CodeProof}
 	}
-	if err := p.Verify(by, q.service, q.method, q.body); err != nil {
+	if err := p.Verify(by, q.service, q.Method, q.Body); err != nil {
 		return err
 	}
 	if !d.tickets.spend(p.Ticket) {
@@ -149,7 +175,7 @@ func (d *Directory) proven(q request, by identity.Key) error {
 
 // attended returns the session with which the request was signed, and the count.
 func (d *Directory) attended(q request) (*session, uint64, error) {
-	p, err := dirwire.ParseProof(q.header)
+	p, err := dirwire.ParseProof(q.Proof)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -157,7 +183,7 @@ func (d *Directory) attended(q request) (*session, uint64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := p.Verify(device, q.service, q.method, q.body); err != nil {
+	if err := p.Verify(device, q.service, q.Method, q.Body); err != nil {
 		return nil, 0, err
 	}
 	return s, p.Count, d.count(s, p.Count)

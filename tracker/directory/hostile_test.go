@@ -12,7 +12,9 @@ import (
 
 	"p2p/peer/identity"
 	"p2p/tracker/directory"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
+	"p2p/tracker/ledger"
 )
 
 func TestWhatWasRecordedCannotBeUsedAgain(t *testing.T) {
@@ -38,6 +40,61 @@ func TestWhatWasRecordedCannotBeUsedAgain(t *testing.T) {
 		_, code = r.post(dirwire.MethodSend, proof, send)
 		want(t, "in another session", code, dirwire.CodeSession)
 	})
+}
+
+// Who has recorded bytes can send them again, and have them opened: it changes nothing, and he cannot read what comes back.
+func TestWhatWasSealedCannotBeUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := run(t, directory.Options{})
+		alice := registered(t, d, "alice")
+		again := func(what string, r *raw, m dirwire.Method, proof string, message any, first, second dirwire.Code) {
+			t.Helper()
+			sealed, answers := r.seal(m, proof, dirwire.Append(nil, message))
+			var before []byte
+			for _, code := range []dirwire.Code{first, second} {
+				answer, refused := r.posts(sealed)
+				want(t, what+" in clear", refused, "")
+				if bytes.Equal(answer, before) {
+					t.Errorf("%s: the answers are the same bytes", what)
+				}
+				before = answer
+				_, got := r.opens(answers, answer)
+				want(t, what, got, code)
+			}
+		}
+		bob := client(t, d)
+		registration := dirwire.Append(nil, bob.registration("bob"))
+		challenge := bob.challenge()
+		proof := dirwire.NewProof(bob.account, bob.service, dirwire.MethodRegister, challenge, 0, registration).String()
+		again("a registration", bob, dirwire.MethodRegister, proof, bob.registration("bob"), "", dirwire.CodeProof)
+		letter := bob.letter(alice.account.Key(), "x")
+		bob.open()
+		again("a letter", bob, dirwire.MethodSend, bob.sign(dirwire.MethodSend, 1, dirwire.Append(nil, letter)), letter, "", dirwire.CodeProof)
+		attend := dirwire.Attend{Presence: &dirwire.Presence{Port: 1}}
+		again("an attend", bob, dirwire.MethodAttend, bob.sign(dirwire.MethodAttend, 2, dirwire.Append(nil, attend)), attend, "", dirwire.CodeProof)
+		again("a question", bob, dirwire.MethodFind, "", dirwire.Named{Name: "alice"}, "", "")
+		again("a certificate", bob, dirwire.MethodCertify, "", dirwire.Certified{Certificate: bob.certificate(false)}, "", "")
+		synctest.Wait()
+		if n := d.Figures().Letters; n != 1 {
+			t.Errorf("%d letters wait", n)
+		}
+	})
+}
+
+// All nodes of a service open what is sealed for one of them, also after a restart; one with another ledger does not.
+func TestAServiceHasOneKey(t *testing.T) {
+	l := new(ledger.Memory)
+	one, two, other := run(t, directory.Options{Ledger: l}), run(t, directory.Options{Ledger: l}), run(t, directory.Options{})
+	r := client(t, one)
+	sealed, answers := r.seal(dirwire.MethodHello, "", []byte("{}"))
+	r.d = two
+	answer, code := r.posts(sealed)
+	want(t, "at another node", code, "")
+	_, code = r.opens(answers, answer)
+	want(t, "opened", code, "")
+	r.d = other
+	_, code = r.posts(sealed)
+	want(t, "at another service", code, dirwire.CodeKey)
 }
 
 func TestRequestsMayOvertakeEachOtherButNotMuch(t *testing.T) {
@@ -167,18 +224,26 @@ func TestNonsenseIsRefusedWithAReason(t *testing.T) {
 		dirwire.MethodFind, dirwire.MethodBegin, dirwire.MethodLogin, dirwire.MethodRegister, dirwire.MethodSeal, dirwire.MethodPassword, dirwire.MethodRename,
 		dirwire.MethodCertify, dirwire.MethodOpen, dirwire.MethodAttend, dirwire.MethodSend, dirwire.MethodTaken, dirwire.MethodGoodbye, "", "x", "../announce",
 	} {
-		for _, body := range []string{"", "nonsense", "[]", "[[[[", `{"name":7}`, strings.Repeat("[", dirwire.MaxRequest), strings.Repeat(" ", 10*dirwire.MaxRequest)} {
-			for _, proof := range []string{"", "P2P", "Bearer x", "P2P a.b.c", "P2P " + strings.Repeat("x", 1<<15)} {
+		for _, body := range []string{"", "nonsense", "[]", "[[[[", `{"name":7}`, strings.Repeat("[", dirwire.MaxRequest)} {
+			for _, proof := range []string{"", "P2P", "Bearer x", "P2P a.b.c", "P2P " + strings.Repeat("x", 500)} {
 				if _, code := r.post(m, proof, []byte(body)); code == "" || code == dirwire.CodeTrouble {
 					t.Errorf("%s %.20q %.20q: %q", m, proof, body, code)
 				}
 			}
 		}
 	}
-	w := httptest.NewRecorder()
-	d.ServeHTTP(w, httptest.NewRequest(http.MethodGet, dirwire.Prefix+"hello", nil))
-	if w.Code != http.StatusBadRequest {
-		t.Errorf("a GET: %d", w.Code)
+	for size, code := range map[int]dirwire.Code{
+		0: dirwire.CodeMalformed, 100: dirwire.CodeMalformed, 2000: dirwire.CodeKey, dirseal.MaxRequest: dirwire.CodeKey, 10 * dirseal.MaxRequest: dirwire.CodeMalformed,
+	} {
+		_, got := r.posts(make([]byte, size))
+		want(t, fmt.Sprint("sealed is nothing in ", size, " bytes"), got, code)
+	}
+	for path, method := range map[string]string{"hello": http.MethodPost, dirwire.PathSealed: http.MethodGet, dirwire.PathKey: http.MethodPost, "": http.MethodPost} {
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, httptest.NewRequest(method, dirwire.Prefix+path, strings.NewReader("{}")))
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("%s %s in clear: %d", method, path, w.Code)
+		}
 	}
 	if got := d.Counters().Failed.Load(); got != 0 {
 		t.Errorf("%d requests are the service's own failures", got)

@@ -23,7 +23,7 @@ func (d *Directory) doFind(ctx context.Context, q request) (any, error) {
 // named returns who has the name that the body holds. It says that nobody has, to whoever asks: names are there to be
 // found, and register tells it too.
 func (d *Directory) named(ctx context.Context, q request) (identity.Key, account, error) {
-	m, err := dirwire.Parse[dirwire.Named](q.body)
+	m, err := dirwire.Parse[dirwire.Named](q.Body)
 	if err != nil {
 		return identity.Key{}, account{}, err
 	}
@@ -84,7 +84,7 @@ func (d *Directory) doLogin(ctx context.Context, q request) (any, error) {
 }
 
 func (d *Directory) doRegister(ctx context.Context, q request) (any, error) {
-	m, err := dirwire.Parse[dirwire.Register](q.body)
+	m, err := dirwire.Parse[dirwire.Register](q.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (d *Directory) doRegister(ctx context.Context, q request) (any, error) {
 }
 
 func (d *Directory) doSeal(ctx context.Context, q request) (any, error) {
-	m, err := dirwire.Parse[dirwire.Seal](q.body)
+	m, err := dirwire.Parse[dirwire.Seal](q.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (d *Directory) doSeal(ctx context.Context, q request) (any, error) {
 }
 
 func (d *Directory) doPassword(ctx context.Context, q request) (any, error) {
-	m, err := dirwire.Parse[dirwire.Password](q.body)
+	m, err := dirwire.Parse[dirwire.Password](q.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (d *Directory) secrets(ctx context.Context, k identity.Key, s dirwire.Secre
 }
 
 func (d *Directory) doRename(ctx context.Context, q request) (any, error) {
-	m, err := dirwire.Parse[dirwire.Rename](q.body)
+	m, err := dirwire.Parse[dirwire.Rename](q.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func (d *Directory) doCertify(ctx context.Context, q request) (any, error) {
 }
 
 func certificateOf(q request) (identity.Certificate, error) {
-	m, err := dirwire.Parse[dirwire.Certified](q.body)
+	m, err := dirwire.Parse[dirwire.Certified](q.Body)
 	if err != nil {
 		return identity.Certificate{}, err
 	}
@@ -267,7 +267,7 @@ func (d *Directory) doAttend(ctx context.Context, q request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := dirwire.Parse[dirwire.Attend](q.body)
+	m, err := dirwire.Parse[dirwire.Attend](q.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (d *Directory) doSend(ctx context.Context, q request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := dirwire.Parse[dirwire.Send](q.body)
+	m, err := dirwire.Parse[dirwire.Send](q.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +306,7 @@ func (d *Directory) doTaken(ctx context.Context, q request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := dirwire.Parse[dirwire.Taken](q.body)
+	m, err := dirwire.Parse[dirwire.Taken](q.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -2,15 +2,15 @@
 // part of both sides that is bytes alone. Package tracker/directory is the service, peer/directory
 // the client.
 //
-// A request is a POST to Prefix and the name of a Method, its body and that of the answer JSON. What
-// went wrong is a Failure, with the HTTP status of its Code.
+// A request is a Method, a body in JSON, and a proof if it needs one; the answer is JSON too, or a Failure. Both travel sealed,
+// over HTTPS as over HTTP, as the bodies of a POST to PathSealed: package dirseal does that, and says what a capture still shows and
+// what somebody between can do. In clear the service says its key, at PathKey, and why it opens nothing.
 //
 // # Proofs
 //
-// There is no password and no token in a request that who listens could use again, so that plain HTTP
-// is no worse than HTTPS for anything but secrecy. What needs proof carries a signature, in the
-// header that Proof writes. It is over the service, the method, a ticket of the service, a count
-// and the body:
+// There is no password and no token in a request that anybody could use again who gets to see it, such as another
+// directory. What needs proof carries a signature, in the text that Proof writes. It is over the service, the
+// method, a ticket of the service, a count and the body:
 //
 //	register, rename, password   by the account     ticket: a challenge, which counts once
 //	login, seal                  by the password    ticket: a challenge

@@ -10,6 +10,7 @@ type Code string
 // The codes.
 const (
 	CodeMalformed Code = "malformed" // the request cannot be understood
+	CodeKey       Code = "key"       // it is sealed for another key than that of the service
 	CodeProof     Code = "proof"     // it is not signed by whom it must be, or its ticket has been used or has expired
 	CodeSession   Code = "session"   // there is no such session: open one
 	CodePassword  Code = "password"  // the password is wrong
@@ -24,18 +25,28 @@ const (
 )
 
 var statuses = map[Code]int{
-	CodeMalformed: 400, CodeProof: 401, CodeSession: 401, CodePassword: 401, CodeRevoked: 403, CodeNoPerson: 404,
+	CodeMalformed: 400, CodeKey: 421, CodeProof: 401, CodeSession: 401, CodePassword: 401, CodeRevoked: 403, CodeNoPerson: 404,
 	CodeTaken: 409, CodeName: 400, CodeFull: 507, CodeTooMany: 429, CodeSlow: 429, CodeTrouble: 503,
 }
 
 // Status returns the status that HTTP has for it.
 func (c Code) Status() int { return statuses[c] }
 
-// Failure is the body of an answer with another status than 200.
+// Failure is what an answer says that has failed: sealed, or, for what was not opened, in clear, with another status than 200.
 type Failure struct {
 	Code    Code     `json:"error"`
 	Rule    NameRule `json:"rule,omitempty"`     // with CodeName
 	RetryMS int64    `json:"retry_ms,omitempty"` // with CodeSlow and CodeTrouble
+}
+
+// InClear reports whether a failure is one of those that the service says in clear. Whoever stands between can say them too:
+// they mean no more than that there was no answer.
+func (c Code) InClear() bool {
+	switch c {
+	case CodeMalformed, CodeKey, CodeSlow, CodeTrouble:
+		return true
+	}
+	return false
 }
 
 // Error implements error.

@@ -8,9 +8,19 @@ import (
 	"p2p/peer/identity"
 )
 
-// Prefix is where a tracker has its directory: the path of a request is Prefix and its Method. The
-// digit is the version.
+// Prefix is where a tracker has its directory. The digit is the version.
 const Prefix = "/people/1/"
+
+// What comes behind the prefix.
+const (
+	PathKey    = "key"    // GET: a PublicKey
+	PathSealed = "sealed" // POST: a request that is sealed for it
+)
+
+// PublicKey is the answer for the key of the service, which is all that it says in clear.
+type PublicKey struct {
+	Key []byte `json:"key"` // see package dirseal
+}
 
 // Method is what is asked for.
 type Method string
@@ -43,8 +53,9 @@ const (
 	MaxAddrs   = 8  // that a device tells of itself
 	MaxDevices = 64 // of an account, those that are revoked too
 
-	maxCertificate = 256 // bytes
-	maxID          = 128 // characters
+	maxCertificate = 256     // bytes
+	maxKey         = 2 << 10 // bytes
+	maxID          = 128     // characters
 )
 
 // Empty is the body of a request that says nothing, and of an answer.
@@ -198,6 +209,7 @@ type Taken struct {
 // checked is what has limits of its own.
 type checked interface{ within() bool }
 
+func (m PublicKey) within() bool { return len(m.Key) <= maxKey }
 func (m Named) within() bool     { return len(m.Name) <= maxTyped }
 func (m Certified) within() bool { return len(m.Certificate) <= maxCertificate }
 func (m Secrets) within() bool   { return len(m.Salt) == SaltSize && len(m.Vault) <= MaxVault }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/secure/bidirule"
+	"golang.org/x/text/unicode/bidi"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -98,7 +99,7 @@ var nameRules = []struct {
 	{NameCharacters, func(s string) bool { return strings.ContainsFunc(s, foreign) }},
 	{NameSeparators, badlySeparated},
 	{NameScripts, mixed},
-	{NameDirection, func(s string) bool { return !bidirule.ValidString(s) }},
+	{NameDirection, func(s string) bool { return strings.ContainsFunc(s, leftward) && !bidirule.ValidString(s) }},
 	{NameLength, func(s string) bool { return len(cases.Fold().String(s)) > 4*MaxName }}, // folding can lengthen
 }
 
@@ -108,6 +109,17 @@ func digit(r rune) bool     { return r >= '0' && r <= '9' }
 // foreign reports whether r has no place in a name. Marks are what vowels are in Hindi or Thai.
 func foreign(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.Mn, unicode.Mc) && !digit(r) && !separator(r)
+}
+
+// leftward reports whether r is what makes RFC 5893 look at the direction of a label at all (section 1.4); without one
+// there is only one direction, and "4chan" may begin as it does.
+func leftward(r rune) bool {
+	p, _ := bidi.LookupRune(r)
+	switch p.Class() {
+	case bidi.R, bidi.AL, bidi.AN:
+		return true
+	}
+	return false
 }
 
 // badlySeparated reports whether two separators, or marks beyond two, stand side by side, or

@@ -12,7 +12,7 @@ import (
 func TestNamesOfTheWorldAreNames(t *testing.T) {
 	for _, name := range []string{
 		"alice", "Zoë", "al", "j.doe-3_x", "小明", "小明abc", "たろうさん", "한글이름", "Ольга", "Αθηνά", "محمد", "שרה", "हिन्दी", "สมชาย",
-		strings.Repeat("x", 32), strings.Repeat("長", 32), "ａｌｉｃｅ", " bob ",
+		"4chan", "2024", "007", "3.14", "小明2", "2小明", "שרה2", "محمد7", strings.Repeat("x", 32), strings.Repeat("長", 32), "ａｌｉｃｅ", " bob ",
 	} {
 		if _, err := dirwire.ParseName(name); err != nil {
 			t.Errorf("%q: %v", name, err)
@@ -30,6 +30,7 @@ func TestARuleThatIsBrokenIsNamed(t *testing.T) {
 		"аlice": dirwire.NameScripts, "pаypal": dirwire.NameScripts, "αlice": dirwire.NameScripts, "Ольгаx": dirwire.NameScripts,
 		"admin": dirwire.NameReserved, "ADMIN": dirwire.NameReserved, "adm1n": dirwire.NameReserved, "Ｒｏｏｔ": dirwire.NameReserved, "r00t": dirwire.NameReserved,
 		"ab.שרה": dirwire.NameScripts, "12שרה3.": dirwire.NameSeparators,
+		"2שרה": dirwire.NameDirection, "7محمد": dirwire.NameDirection,
 	} {
 		var broken *dirwire.NameError
 		if _, err := dirwire.ParseName(name); !errors.As(err, &broken) || broken.Rule != rule || broken.Error() == "" {

@@ -12,10 +12,7 @@ import (
 	"p2p/peer/identity"
 )
 
-// ProofHeader is the HTTP header with the proof of a request.
-const ProofHeader = "Authorization"
-
-// proofScheme begins its value.
+// proofScheme begins a proof.
 const proofScheme = "P2P "
 
 // Sizes of what tickets are made of.
@@ -67,16 +64,16 @@ func signed(service Service, m Method, ticket []byte, count uint64, body []byte)
 	return append(b, hash[:]...)
 }
 
-// String returns the value of the header.
+// String returns the proof as it travels.
 func (p Proof) String() string {
 	e := base64.RawURLEncoding
 	return proofScheme + e.EncodeToString(p.Ticket) + "." + strconv.FormatUint(p.Count, 10) + "." + e.EncodeToString(p.Signature[:])
 }
 
 // ParseProof reads what String returns. Errors wrap ErrMalformed.
-func ParseProof(header string) (Proof, error) {
+func ParseProof(text string) (Proof, error) {
 	bad := fmt.Errorf("the proof is %w", ErrMalformed)
-	rest, ok := strings.CutPrefix(header, proofScheme)
+	rest, ok := strings.CutPrefix(text, proofScheme)
 	if !ok || len(rest) > 300 {
 		return Proof{}, bad
 	}

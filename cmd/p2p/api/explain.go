@@ -98,6 +98,7 @@ var explained = map[string]struct {
 	NotDirectory:   {"problem.not_directory", nil},
 	Trouble:        {"problem.trouble", nil},
 	Untrusted:      {"problem.untrusted", nil},
+	AnotherKey:     {"problem.another_key", []string{"key"}},
 	AccountUnknown: {"problem.account_unknown", nil},
 	DeviceRevoked:  {"problem.device_revoked", nil},
 	Other:          {"problem.other", []string{"detail"}},

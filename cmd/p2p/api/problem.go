@@ -20,6 +20,7 @@ const (
 	NotDirectory   = "not_directory"   // something else answers
 	Trouble        = "trouble"         // it answers that it cannot
 	Untrusted      = "untrusted"       // the answer cannot be right
+	AnotherKey     = "another_key"     // the directory has
 	AccountUnknown = "account_unknown" // to the directory, any more
 	DeviceRevoked  = "device_revoked"  // the account has taken back the certificate of this device
 	Other          = "other"           // detail

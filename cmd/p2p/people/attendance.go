@@ -121,6 +121,7 @@ func (a *attendance) tell(e directory.Event) {
 	switch e := e.(type) {
 	case directory.Connected:
 		a.note(true, nil, time.Time{})
+		n.clerk.do(func(context.Context) { n.pin(a) })
 		n.clerk.do(n.resend)
 	case directory.Lost:
 		a.note(false, problemOf(e.Err), e.NextTry)
@@ -138,6 +139,18 @@ func (a *attendance) tell(e directory.Event) {
 		}
 	case directory.Mail:
 		n.clerk.do(func(ctx context.Context) { n.mail(ctx, a, e) })
+	}
+}
+
+// pin remembers by what key the directory of the account is known, if it is not known by one: a profile of before knows none.
+func (n *Node) pin(a *attendance) {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, err := n.me()
+	if url := a.client.URL(); err == nil && s.directory == a.url && url != a.url {
+		if _, err := n.become(s, func(s *self) { s.directory = url }); err != nil {
+			n.lost("key of the directory", err)
+		}
 	}
 }
 
@@ -222,9 +235,15 @@ func (n *Node) directoryView() *p2pv1.Directory {
 	return &p2pv1.Directory{Url: cmp.Or(named, n.opt.Directory)}
 }
 
-// announceOf returns the announce URL of the tracker that a directory belongs to.
+// keyless returns the address of a directory without what its key is known by.
+func keyless(directory string) string {
+	before, _, _ := strings.Cut(directory, "#")
+	return before
+}
+
+// announceOf returns the announce URL of the tracker that a directory belongs to, without what the key of that is known by.
 func announceOf(directory string) string {
-	u, err := url.Parse(directory)
+	u, err := url.Parse(keyless(directory))
 	if err != nil || u.Host == "" {
 		return directory
 	}

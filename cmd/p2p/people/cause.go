@@ -26,6 +26,7 @@ var causes = []struct {
 	key  string
 }{
 	{is(directory.ErrRevoked), api.DeviceRevoked},
+	{as[*directory.AnotherKeyError], api.AnotherKey},
 	{is(directory.ErrUntrusted), api.Untrusted},
 	{is(errHeirloom), api.Untrusted},
 	{is(directory.ErrNone), api.NotDirectory},
@@ -96,7 +97,16 @@ func problemOf(err error) *p2pv1.Reason {
 	if err == nil {
 		return nil
 	}
-	return api.Problem(causeOf(err), "detail", err.Error())
+	return api.Problem(causeOf(err), detailsOf(err)...)
+}
+
+// detailsOf returns what fills the sentences of causes.
+func detailsOf(err error) []string {
+	details := []string{"detail", err.Error()}
+	if e, ok := errors.AsType[*directory.AnotherKeyError](err); ok {
+		details = append(details, "key", e.Key)
+	}
+	return details
 }
 
 // badLink is the error of a text that is no link.
@@ -110,5 +120,5 @@ func badLink(err error) error {
 
 // unreachable is the error of a directory that cannot be asked.
 func unreachable(url string, err error) error {
-	return fail(away, api.Unreachable, "url", url, "problem", causeOf(err), "detail", err.Error())
+	return fail(away, api.Unreachable, append(detailsOf(err), "url", keyless(url), "problem", causeOf(err))...)
 }

@@ -23,10 +23,13 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/tracker/dirseal"
+	"p2p/tracker/dirseal/sealtest"
 	"p2p/tracker/dirwire"
+	"p2p/tracker/ledger"
 )
 
-// lie stands before the directory of a town, and while it is told to passes one person off as another.
+// lie stands before the directory of a town, from the beginning, and while it is told to passes one person off as another.
 func (w *town) lie(t *testing.T) (lies *atomic.Bool) {
 	to, err := url.Parse(w.directory)
 	if err != nil {
@@ -34,18 +37,12 @@ func (w *town) lie(t *testing.T) (lies *atomic.Bool) {
 	}
 	lies = new(atomic.Bool)
 	honest := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
-	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !lies.Load() || r.URL.Path != dirwire.Prefix+string(dirwire.MethodFind) {
-			honest.ServeHTTP(rw, r)
-			return
+	s := httptest.NewServer(sealtest.New(t, honest, func(asked *dirseal.Request) func(*dirseal.Answer) {
+		if !lies.Load() || asked.Method != dirwire.MethodFind {
+			return nil
 		}
-		asked, _ := io.ReadAll(r.Body)
-		asked = bytes.ReplaceAll(asked, []byte(`"bob"`), []byte(`"mallory"`))
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(asked)), int64(len(asked))
-		answer := httptest.NewRecorder()
-		honest.ServeHTTP(answer, r)
-		rw.WriteHeader(answer.Code)
-		_, _ = rw.Write(bytes.ReplaceAll(answer.Body.Bytes(), []byte(`"mallory"`), []byte(`"bob"`)))
+		asked.Body = bytes.ReplaceAll(asked.Body, []byte(`"bob"`), []byte(`"mallory"`))
+		return func(a *dirseal.Answer) { a.Body = bytes.ReplaceAll(a.Body, []byte(`"mallory"`), []byte(`"bob"`)) }
 	}))
 	t.Cleanup(s.Close)
 	w.directory = s.URL
@@ -113,34 +110,18 @@ func acquaint(t *testing.T, a, b *person, nameOfA, nameOfB string) {
 	eventually(t, "both have each other", func() bool { return a.contact(nameOfB).State == friend && b.contact(nameOfA).State == friend })
 }
 
-// The directory loses everything, and somebody is quick to take a name.
+// The directory loses everybody, and somebody is quick to take a name.
 func TestWhoHasANameAtADirectoryThatIsAnotherOneIsFoundOutAtOnce(t *testing.T) {
-	w := newTown(t)
-	before, other := w.directory, startDirectory(t)
-	var at atomic.Pointer[url.URL]
-	turn := func(to string) {
-		u, err := url.Parse(to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at.Store(u)
-	}
-	turn(before)
-	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at.Load()) },
-	})
-	t.Cleanup(func() {
-		proxy.CloseClientConnections()
-		proxy.Close()
-	})
-	w.directory = proxy.URL
+	l := new(ledger.Memory)
+	w := town{t, startTracker(t), startDirectoryOn(t, l)}
+	turn := w.stand(t)
 	alice, bob := w.settle("alice"), w.settle("bob")
 	acquaint(t, alice, bob, "alice", "bob")
 	alerts := alice.listens()
 	time.Sleep(4 * time.Second) // what is compared at the start is compared by now
+	other := startDirectoryOn(t, deserted(t, l))
 	town{t, w.tracker, other}.settle("bob")
 	turn(other)
-	proxy.CloseClientConnections()
 	eventually(t, "she is warned", func() bool { return len(alerts(p2pv1.Alert_KIND_KEY_CHANGED)) > 0 })
 	if key := alice.contact("bob").ChangedKey; key == "" || key == ask(t, bob.Whoami, &p2pv1.WhoamiRequest{}).Account {
 		t.Errorf("she is warned of the key %q", key)

@@ -2,10 +2,15 @@ package people_test
 
 import (
 	"context"
+	"io"
+	"log"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -20,7 +25,58 @@ import (
 // startDirectory runs a directory on loopback and returns its URL.
 func startDirectory(t *testing.T) string {
 	t.Helper()
-	d, err := directory.New(directory.Options{Ledger: new(ledger.Memory)})
+	return startDirectoryOn(t, new(ledger.Memory))
+}
+
+// deserted returns a ledger of the same directory, with the same key, that knows nobody.
+func deserted(t *testing.T, l *ledger.Memory) *ledger.Memory {
+	t.Helper()
+	empty := new(ledger.Memory)
+	from, err := l.Bucket(t.Context(), "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := empty.Bucket(t.Context(), "people")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := from.Get(t.Context(), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Create(t.Context(), "key", key.Value); err != nil {
+		t.Fatal(err)
+	}
+	return empty
+}
+
+// stand puts an address before the directory of a town, at which another one answers after turn.
+func (w *town) stand(t *testing.T) (turn func(to string)) {
+	t.Helper()
+	var at atomic.Pointer[url.URL]
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at.Load()) },
+	})
+	t.Cleanup(func() {
+		proxy.CloseClientConnections()
+		proxy.Close()
+	})
+	turn = func(to string) {
+		u, err := url.Parse(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at.Store(u)
+		proxy.CloseClientConnections()
+	}
+	turn(w.directory)
+	w.directory = proxy.URL
+	return turn
+}
+
+func startDirectoryOn(t *testing.T, l *ledger.Memory) string {
+	t.Helper()
+	d, err := directory.New(directory.Options{Ledger: l})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 	if err := client.Register(ctx, r.Msg.Name, []byte(r.Msg.Password), s.account, extra, s.certificate); err != nil {
 		return nil, namedAt(url, err, r.Msg.Name)
 	}
-	if err := n.loggedIn(ctx, s, r.Msg.Name, url); err != nil {
+	if err := n.loggedIn(ctx, s, r.Msg.Name, client.URL()); err != nil {
 		return nil, failure(err)
 	}
 	n.hear(ctx)
@@ -80,10 +80,10 @@ func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 	}
 	if old, none := n.me(); none == nil && old.accountKey() == got.Account.Key() {
 		if err = certify(ctx, client, old.certificate); err == nil {
-			err = n.loggedIn(ctx, old, got.Name, url)
+			err = n.loggedIn(ctx, old, got.Name, client.URL())
 		}
 	} else {
-		err = n.moveIn(ctx, client, got, device, url)
+		err = n.moveIn(ctx, client, got, device)
 	}
 	if err != nil {
 		return nil, namedAt(url, err, r.Msg.Name)
@@ -114,15 +114,21 @@ func (n *Node) note(url, label string) error {
 	return nil
 }
 
-// directoryURL returns the directory that was named last, else that of the account, else that of the options.
+// directoryURL returns the directory that was named last, else that of the account, else that of the options. That of the account
+// comes with the key that it is known by (directory.Client.URL), unless another one was named: only the person can say that
+// another is right.
 func (n *Node) directoryURL() (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	named, own := n.directory, ""
+	if n.self != nil {
+		own = n.self.directory
+	}
 	switch {
-	case n.directory != "":
-		return n.directory, nil
-	case n.self != nil && n.self.directory != "":
-		return n.self.directory, nil
+	case own != "" && (named == "" || named == keyless(named) && announceOf(named) == announceOf(own)):
+		return own, nil
+	case named != "":
+		return named, nil
 	case n.opt.Directory != "":
 		return n.opt.Directory, nil
 	}
@@ -200,7 +206,7 @@ func (n *Node) renamed(s *self, name string) error {
 }
 
 // moveIn makes this the device of an account that there is already.
-func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directory.LoginResult, device identity.Secret, url string) error {
+func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directory.LoginResult, device identity.Secret) error {
 	n.mu.Lock()
 	label := n.label
 	n.mu.Unlock()
@@ -208,7 +214,7 @@ func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directo
 	if err != nil {
 		return err
 	}
-	s.name, s.directory = got.Name, url
+	s.name, s.directory = got.Name, client.URL()
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	if err := n.mayVacate(); err != nil {

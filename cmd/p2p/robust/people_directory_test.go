@@ -4,8 +4,6 @@ package robust
 
 import (
 	"bytes"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -18,10 +16,12 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/drive"
+	"p2p/tracker/dirseal"
+	"p2p/tracker/dirseal/sealtest"
 	"p2p/tracker/dirwire"
 )
 
-// liar stands before a directory. When told to, it passes mallory's key off as bob's.
+// liar stands before a directory, from the beginning. When told to, it passes mallory's key off as bob's.
 type liar struct {
 	url   string
 	lying atomic.Bool
@@ -35,22 +35,12 @@ func newLiar(t *testing.T, directory string) *liar {
 	}
 	l := &liar{}
 	honest := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Host, r.Out.URL.Scheme = to.Host, to.Scheme }}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !l.lying.Load() || r.URL.Path != dirwire.Prefix+string(dirwire.MethodFind) {
-			honest.ServeHTTP(w, r)
-			return
+	s := httptest.NewServer(sealtest.New(t, honest, func(asked *dirseal.Request) func(*dirseal.Answer) {
+		if !l.lying.Load() || asked.Method != dirwire.MethodFind {
+			return nil
 		}
-		replace := func(b []byte, old, with string) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(with)) }
-		asked, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		asked = replace(asked, `"bob"`, `"mallory"`)
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(asked)), int64(len(asked))
-		answer := httptest.NewRecorder()
-		honest.ServeHTTP(answer, r)
-		w.WriteHeader(answer.Code)
-		w.Write(replace(answer.Body.Bytes(), `"mallory"`, `"bob"`))
+		asked.Body = bytes.ReplaceAll(asked.Body, []byte(`"bob"`), []byte(`"mallory"`))
+		return func(a *dirseal.Answer) { a.Body = bytes.ReplaceAll(a.Body, []byte(`"mallory"`), []byte(`"bob"`)) }
 	}))
 	t.Cleanup(s.Close)
 	l.url = s.URL
