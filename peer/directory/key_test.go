@@ -13,9 +13,11 @@ import (
 	"time"
 
 	client "p2p/peer/directory"
+	"p2p/tracker/directory"
 	"p2p/tracker/dirseal"
 	"p2p/tracker/dirseal/sealtest"
 	"p2p/tracker/dirwire"
+	"p2p/tracker/ledger"
 )
 
 // honest is a liar that does not lie.
@@ -185,5 +187,22 @@ func TestAURLNamesAKeyOrNone(t *testing.T) {
 		case want != "" && (err != nil || c.URL() != want):
 			t.Errorf("%s: %v", url, err)
 		}
+	}
+}
+
+func TestTheSameGoesOverHTTPS(t *testing.T) {
+	server := httptest.NewTLSServer(runNode(t, directory.Options{Ledger: new(ledger.Memory)}))
+	t.Cleanup(server.Close)
+	p := &person{t: t, name: "alice", account: secret(t), device: secret(t)}
+	p.cert = p.certify(p.device.Key(), time.Unix(1e9, 0), false)
+	c, err := client.New(client.Options{URL: server.URL, Device: p.device, HTTP: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Cheap().Register(t.Context(), "alice", password, p.account, nil, p.cert); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := c.Find(t.Context(), "alice"); err != nil || found.Account != p.account.Key() {
+		t.Errorf("%+v, %v", found, err)
 	}
 }

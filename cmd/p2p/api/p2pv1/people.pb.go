@@ -745,7 +745,7 @@ func (x *Reason) GetWith() map[string]string {
 // Directory is how things stand with the central service.
 type Directory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"` // empty: none is used
+	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"` // with #KEY behind it once its key is known; empty: none is used
 	Connected     bool                   `protobuf:"varint,2,opt,name=connected,proto3" json:"connected,omitempty"`
 	NextTry       int64                  `protobuf:"varint,4,opt,name=next_try,json=nextTry,proto3" json:"next_try,omitempty"`       // when it is asked again, 0 when connected
 	Problem       *Reason                `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`                       // why it is not connected; empty also while that is not known
