@@ -101,7 +101,8 @@ func TestRegistrationsAndRenamesSurviveALedgerThatFails(t *testing.T) {
 			d := run(t, directory.Options{Ledger: l})
 			r := client(t, d)
 			r.from = "127.0.0.1:1" // which may try as often as it likes
-			r.challenge()          // the id of the service is drawn
+			r.challenge()          // the id and the key of the service are drawn
+			synctest.Wait()        // by the directory too
 			l.luck = rand.New(rand.NewPCG(seed, 0))
 			until := func(what string, f func() dirwire.Code) {
 				for range 100 {
