@@ -20,10 +20,10 @@ func (a *app) fileText(f *p2pv1.File) string {
 
 func (a *app) chatFilesCommand(p *profileFlags) *cobra.Command {
 	return &cobra.Command{
-		Use: "files", Short: a.text.Say("chat.files.short"), Example: "p2p chat files\np2p chat files -j | jq -r 'select(.state==\"waiting\").message'", Args: a.none,
+		Use: "files", Short: a.text.Say("chat.files.short"), Example: "p2p chat files\np2p chat files -j | jq -r 'select(.state==\"offered\").message'", Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				r, err := c.ListTransfers(ctx, request(&p2pv1.ListTransfersRequest{}))
+				r, err := c.ListTransfers(ctx, request(&p2pv1.ListTransfersRequest{Offers: true}))
 				if err != nil {
 					return err
 				}
@@ -58,7 +58,7 @@ func (a *app) transferState(s p2pv1.Transfer_State) string {
 		p2pv1.Transfer_STATE_WAITING: "transfer.waiting", p2pv1.Transfer_STATE_DOWNLOADING: "transfer.downloading",
 		p2pv1.Transfer_STATE_DONE: "transfer.done", p2pv1.Transfer_STATE_FAILED: "transfer.failed",
 		p2pv1.Transfer_STATE_CANCELLED: "transfer.cancelled", p2pv1.Transfer_STATE_CHECKING: "transfer.checking",
-		p2pv1.Transfer_STATE_GONE: "transfer.gone",
+		p2pv1.Transfer_STATE_GONE: "transfer.gone", p2pv1.Transfer_STATE_OFFERED: "transfer.offered",
 	}[s]
 	if key == "" {
 		return "-"

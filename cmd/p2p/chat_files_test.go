@@ -72,6 +72,20 @@ func TestHowFarAFileIsHashedIsShownOnATerminal(t *testing.T) {
 	}
 }
 
+func TestOffersAreListedWithTheIdThatAcceptNeeds(t *testing.T) {
+	f := newFakePerson()
+	f.transfers = []*p2pv1.Transfer{{Message: "m7", State: p2pv1.Transfer_STATE_OFFERED, File: &p2pv1.File{Name: "a.bin", Size: 10}}}
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"chat", "files"}, env)
+	if r := f.last().(*p2pv1.ListTransfersRequest); !r.Offers || !strings.Contains(out, "m7") || !strings.Contains(out, "offered") {
+		t.Errorf("asked %v: %s", r, out)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"chat", "files", "-j"}, env)
+	if all := objects(t, out); len(all) != 1 || all[0]["state"] != "offered" || all[0]["message"] != "m7" {
+		t.Errorf("with -j: %s", out)
+	}
+}
+
 func TestADownloadIsWaitedForOrItIsSaidWhereItGoes(t *testing.T) {
 	f := newFakePerson()
 	f.saved = filepath.Join(folder(t, map[string]string{"a.bin": "0123456789"}), "a.bin")

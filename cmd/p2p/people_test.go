@@ -19,21 +19,22 @@ import (
 // fakePerson is a node without a network: what its functions are not set for, it does not know.
 type fakePerson struct {
 	p2pv1connect.UnimplementedPeopleHandler
-	mu       sync.Mutex
-	asked    []any             // requests, in order
-	events   chan *p2pv1.Event // what the stream tells after its Hello
-	options  people.Options    // what it was opened with
-	done     chan struct{}
-	stop     sync.Once
-	sayNot   error // the answer to a request for a contact, or to a message
-	inDoubt  bool  // bob, in the lab
-	arrives  bool  // such a request
-	version  string
-	messages []*p2pv1.Message
-	joined   *p2pv1.Conversation   // the room behind a link, once an event tells of it
-	rooms    []*p2pv1.Conversation // that there are, instead of the lab
-	untold   *p2pv1.Reason         // what the directory does not hear of a logout for
-	saved    string                // where what is accepted goes
+	mu        sync.Mutex
+	asked     []any             // requests, in order
+	events    chan *p2pv1.Event // what the stream tells after its Hello
+	options   people.Options    // what it was opened with
+	done      chan struct{}
+	stop      sync.Once
+	sayNot    error // the answer to a request for a contact, or to a message
+	inDoubt   bool  // bob, in the lab
+	arrives   bool  // such a request
+	version   string
+	messages  []*p2pv1.Message
+	joined    *p2pv1.Conversation   // the room behind a link, once an event tells of it
+	rooms     []*p2pv1.Conversation // that there are, instead of the lab
+	untold    *p2pv1.Reason         // what the directory does not hear of a logout for
+	saved     string                // where what is accepted goes
+	transfers []*p2pv1.Transfer
 
 	// Nil: it is offered at once, and done soon.
 	offers  func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error)
@@ -202,6 +203,11 @@ func (f *fakePerson) Accept(_ context.Context, r *connect.Request[p2pv1.AcceptRe
 	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t(p2pv1.Transfer_STATE_DOWNLOADING, 5)}}
 	f.events <- &p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t(p2pv1.Transfer_STATE_DONE, 10)}}
 	return answer(&p2pv1.AcceptResponse{Transfer: t(p2pv1.Transfer_STATE_WAITING, 0)})
+}
+
+func (f *fakePerson) ListTransfers(_ context.Context, r *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.ListTransfersResponse{Transfers: f.transfers})
 }
 
 func (f *fakePerson) Export(_ context.Context, r *connect.Request[p2pv1.ExportRequest], s *connect.ServerStream[p2pv1.ExportResponse]) error {

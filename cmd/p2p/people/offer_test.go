@@ -81,7 +81,7 @@ func given(t *testing.T, alice, bob *person, content string) (path string, messa
 		t.Fatal(err)
 	}
 	m := ask(t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: path, Text: content}).Message
-	eventually(t, "bob sees the offer", bob.has("alice", content))
+	eventually(t, "bob sees the offer", func() bool { return slices.Contains(bob.texts("alice"), content) })
 	return path, m.Id
 }
 
@@ -170,6 +170,38 @@ func TestWhatIsOnItsWayGoesToNoOtherFolderAndWhereItGoesIsSaid(t *testing.T) {
 	_, err := bob.Accept(t.Context(), connect.NewRequest(&p2pv1.AcceptRequest{Message: m, Folder: t.TempDir()}))
 	if r := api.ReasonOf(err); r.GetKey() != api.FileElsewhere || r.With["path"] != x.Path || filepath.Dir(x.Path) != folder {
 		t.Errorf("%v, while it goes to %s", err, x.Path)
+	}
+}
+
+func TestWhatIsOfferedAndWasNotAcceptedIsListedForWhoWantsToSeeIt(t *testing.T) {
+	alice, bob := two(t)
+	_, first := given(t, alice, bob, "the plan")
+	_, second := given(t, alice, bob, "the other plan")
+	_, back := given(t, alice, bob, "no plan")
+	ask(t, alice.Delete, &p2pv1.DeleteRequest{Message: back})
+	list := func(p *person, offers bool) (messages []string, states []p2pv1.Transfer_State) {
+		for _, x := range ask(t, p.ListTransfers, &p2pv1.ListTransfersRequest{Offers: offers}).Transfers {
+			messages, states = append(messages, x.Message), append(states, x.State)
+		}
+		return messages, states
+	}
+	eventually(t, "what was taken back is not there, and the last comes first", func() bool {
+		messages, states := list(bob, true)
+		offered := p2pv1.Transfer_STATE_OFFERED
+		return slices.Equal(messages, []string{second, first}) && slices.Equal(states, []p2pv1.Transfer_State{offered, offered})
+	})
+	if messages, _ := list(bob, false); len(messages) > 0 {
+		t.Errorf("who asks for transfers alone sees %v", messages)
+	}
+	bob.fetch(first, "")
+	if messages, states := list(bob, true); !slices.Equal(messages, []string{first, second}) || states[0] != p2pv1.Transfer_STATE_DONE {
+		t.Errorf("there are %v, %v", messages, states)
+	}
+	ask(t, alice.Cancel, &p2pv1.CancelRequest{Message: second})
+	alice.close()
+	alice = open(t, alice.dir)
+	if messages, _ := list(alice, true); !slices.Equal(messages, []string{first}) {
+		t.Errorf("what alice has taken back is offered to herself: %v", messages)
 	}
 }
 

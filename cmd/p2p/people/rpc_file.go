@@ -243,8 +243,49 @@ func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelReques
 }
 
 // ListTransfers implements p2pv1connect.PeopleHandler.
-func (n *Node) ListTransfers(context.Context, *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
-	return connect.NewResponse(&p2pv1.ListTransfersResponse{Transfers: n.files.list()}), nil
+func (n *Node) ListTransfers(ctx context.Context, r *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
+	all := n.files.list()
+	if r.Msg.Offers {
+		offers, err := n.offers(ctx, all)
+		if err != nil {
+			return nil, failure(err)
+		}
+		all = append(all, offers...)
+	}
+	return connect.NewResponse(&p2pv1.ListTransfersResponse{Transfers: all}), nil
+}
+
+// offersMost is how many offers are listed that nobody has accepted.
+const offersMost = 100
+
+// offers returns what was offered and is no transfer on this device, the last first.
+func (n *Node) offers(ctx context.Context, transfers []*p2pv1.Transfer) (all []*p2pv1.Transfer, err error) {
+	me, err := n.me()
+	if err != nil {
+		return nil, nil // nobody has offered anything to nobody
+	}
+	entries, err := n.archive.Newest(ctx, body.KindFile, offersMost)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, t := range transfers {
+		known[t.InfoHash] = true
+	}
+	for i := range entries {
+		e := &entries[i]
+		f, err := body.ParseFile(e.Body)
+		p := n.place(e.Event.In())
+		// What this device has offered and does not share any more was taken back.
+		if err != nil || p == nil || p.Left || e.Event.Author == me.deviceKey() || known[f.InfoHash.String()] {
+			continue
+		}
+		known[f.InfoHash.String()] = true
+		all = append(all, &p2pv1.Transfer{
+			InfoHash: f.InfoHash.String(), Message: textID(e.Event.ID), Conversation: textID(e.Event.In()), State: p2pv1.Transfer_STATE_OFFERED, EtaSeconds: -1, File: fileOf(f),
+		})
+	}
+	return all, nil
 }
 
 // safeName returns a name by which a file of somebody else can be shown and saved: one part of a path, no device of

@@ -498,21 +498,23 @@ const (
 	Transfer_STATE_CANCELLED   Transfer_State = 7
 	Transfer_STATE_CHECKING    Transfer_State = 8
 	Transfer_STATE_GONE        Transfer_State = 9
+	Transfer_STATE_OFFERED     Transfer_State = 10
 )
 
 // Enum value maps for Transfer_State.
 var (
 	Transfer_State_name = map[int32]string{
-		0: "STATE_UNSPECIFIED",
-		1: "STATE_HASHING",
-		2: "STATE_SHARING",
-		3: "STATE_WAITING",
-		4: "STATE_DOWNLOADING",
-		5: "STATE_DONE",
-		6: "STATE_FAILED",
-		7: "STATE_CANCELLED",
-		8: "STATE_CHECKING",
-		9: "STATE_GONE",
+		0:  "STATE_UNSPECIFIED",
+		1:  "STATE_HASHING",
+		2:  "STATE_SHARING",
+		3:  "STATE_WAITING",
+		4:  "STATE_DOWNLOADING",
+		5:  "STATE_DONE",
+		6:  "STATE_FAILED",
+		7:  "STATE_CANCELLED",
+		8:  "STATE_CHECKING",
+		9:  "STATE_GONE",
+		10: "STATE_OFFERED",
 	}
 	Transfer_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -525,6 +527,7 @@ var (
 		"STATE_CANCELLED":   7,
 		"STATE_CHECKING":    8,
 		"STATE_GONE":        9,
+		"STATE_OFFERED":     10,
 	}
 )
 
@@ -5617,6 +5620,7 @@ func (*CancelResponse) Descriptor() ([]byte, []int) {
 
 type ListTransfersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offers        bool                   `protobuf:"varint,1,opt,name=offers,proto3" json:"offers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5649,6 +5653,13 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *ListTransfersRequest) GetOffers() bool {
+	if x != nil {
+		return x.Offers
+	}
+	return false
 }
 
 type ListTransfersResponse struct {
@@ -6517,7 +6528,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\bmessages\x18\x03 \x01(\bR\bmessagesJ\x04\b\x02\x10\x03\"Q\n" +
 	"\x0eExportResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12+\n" +
-	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xe6\x04\n" +
+	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xf9\x04\n" +
 	"\bTransfer\x12\x1b\n" +
 	"\tinfo_hash\x18\x01 \x01(\tR\binfoHash\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\"\n" +
@@ -6533,7 +6544,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\buploaded\x18\f \x01(\x03R\buploaded\x12\x1f\n" +
 	"\veta_seconds\x18\r \x01(\x03R\n" +
 	"etaSeconds\x12(\n" +
-	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\xc9\x01\n" +
+	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\xdc\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_HASHING\x10\x01\x12\x11\n" +
@@ -6546,7 +6557,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x0fSTATE_CANCELLED\x10\a\x12\x12\n" +
 	"\x0eSTATE_CHECKING\x10\b\x12\x0e\n" +
 	"\n" +
-	"STATE_GONE\x10\tJ\x04\b\v\x10\f\"f\n" +
+	"STATE_GONE\x10\t\x12\x11\n" +
+	"\rSTATE_OFFERED\x10\n" +
+	"J\x04\b\v\x10\f\"f\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
@@ -6572,8 +6585,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\btransfer\x18\x01 \x01(\v2\x10.p2p.v1.TransferR\btransfer\")\n" +
 	"\rCancelRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\"\x10\n" +
-	"\x0eCancelResponse\"\x16\n" +
-	"\x14ListTransfersRequest\"G\n" +
+	"\x0eCancelResponse\".\n" +
+	"\x14ListTransfersRequest\x12\x16\n" +
+	"\x06offers\x18\x01 \x01(\bR\x06offers\"G\n" +
 	"\x15ListTransfersResponse\x12.\n" +
 	"\ttransfers\x18\x01 \x03(\v2\x10.p2p.v1.TransferR\ttransfers\"R\n" +
 	"\rEventsRequest\x12\x16\n" +

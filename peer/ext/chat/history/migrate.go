@@ -21,6 +21,9 @@ var schema4 string
 //go:embed schema/5.sql
 var schema5 string
 
+//go:embed schema/6.sql
+var schema6 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -32,6 +35,7 @@ var migrations = []string{
 	schema3 + schemaWords,
 	schema4,
 	schema5,
+	schema6,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

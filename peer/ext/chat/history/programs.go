@@ -50,6 +50,17 @@ func (l *Log) Hidden(kind room.Kind) (all []room.Meta) {
 	return all
 }
 
+// Newest returns the up to n lines of one kind, of all rooms, that count, were not deleted and arrived last, the last first. It is
+// for what people say that is no text (room.Content), which is rare.
+func (a *Archive) Newest(ctx context.Context, kind room.Kind, n int) ([]Entry, error) {
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e INDEXED BY rare"+entryTables+`WHERE e.kind > 16 AND e.kind < 32 AND e.kind = ? AND
+		e.line AND e.counts AND e.gone = 0 ORDER BY e.n DESC LIMIT 0+?`, int64(kind), min(n, maxPage))
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return all, nil
+}
+
 // Starting returns up to n lines that count and whose ids begin with the hexadecimal digits of start, in any order. Where an
 // archive has a passphrase, whoever asks first waits some microseconds for each event that there is, unless ctx ends (starts).
 func (a *Archive) Starting(ctx context.Context, start string, n int) (all []Entry, err error) {
