@@ -131,6 +131,8 @@ func TestThePassphraseOfAProfileInUseOrOfNoneIsNotChanged(t *testing.T) {
 	withHistory(t, dir, "", func(*history.Archive) error {
 		_, errs := p2pWith(t, exitBusy, append(args, dir))
 		oneLineSays(t, errs, "is running", "--stop")
+		_, errs = p2pWith(t, exitBusy, []string{"serve", "--profile", dir}, func(sh *shell) { sh.person = openPerson })
+		oneLineSays(t, errs, "has the history", "changing its passphrase") // as while it is changed
 		return nil
 	})
 	keptIn(t, dir, "")

@@ -42,7 +42,8 @@ func (e *SpaceError) Unwrap() error { return e.Err }
 // The new archive is made aside, is on the disk as a whole, and then takes the name of the old one, which is overwritten and
 // removed. So whoever kills it at any moment leaves the one or the other, whole; Open and Convert clean up what is
 // half done. When ctx ends before the new one has that name, nothing has changed. Overwriting does not reach what the file system or the disk has put
-// elsewhere before: old blocks of flash memory and of file systems that copy when they write, snapshots and backups.
+// elsewhere before: old blocks of flash memory and of file systems that copy when they write, snapshots and backups; and
+// it is not done where the file system has no second names for a file (hard links).
 //
 // Errors: those of Open, ErrPlain too when From is given in vain; fs.ErrNotExist; *SpaceError.
 func Convert(ctx context.Context, path string, c Conversion) error {
@@ -147,10 +148,7 @@ func (a *Archive) emptyLog() error {
 
 // replace gives the new archive the name of the old one, of which a second name is left, where the file system knows such.
 func replace(path string) error {
-	f, err := os.OpenFile(path+madeAside, os.O_RDWR, 0)
-	if err == nil {
-		err = errors.Join(f.Sync(), f.Close(), remove(path+".words"), syncNames(filepath.Dir(path))) // the index of words is made anew
-	}
+	err := errors.Join(remove(path+".words"), onDisk(path+madeAside)) // the index of words is made anew
 	if err != nil {
 		return errors.Join(err, settle(path, untold))
 	}
@@ -158,15 +156,20 @@ func replace(path string) error {
 	if err := os.Rename(path+madeAside, path); err != nil {
 		return errors.Join(err, settle(path, untold))
 	}
-	return syncNames(filepath.Dir(path))
+	return onDisk(path)
 }
 
-// syncNames makes the names in a folder durable, as far as the system offers that.
-func syncNames(name string) error {
-	if runtime.GOOS == "windows" {
-		return nil
+// onDisk waits until a file and its name are on the disk, as far as the system offers that: Windows has no call for names, but a
+// journal of them and of all else that is known of a file, which is written in its order.
+func onDisk(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
 	}
-	dir, err := os.Open(name)
+	if err := errors.Join(f.Sync(), f.Close()); err != nil || runtime.GOOS == "windows" {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -195,8 +198,11 @@ func settle(path string, told func(done int64)) error {
 		return os.Rename(path+wornOut, path)
 	case err != nil:
 		return err
-	case os.SameFile(old, now):
+	case os.SameFile(old, now), old.Size() == now.Size() && old.ModTime().Equal(now.ModTime()): // some file systems number the names of one file apart
 		return os.Remove(path + wornOut)
+	}
+	if err := onDisk(path); err != nil { // before the other one is of no use any more
+		return err
 	}
 	if err := wipe(path+wornOut, told); err != nil {
 		return err

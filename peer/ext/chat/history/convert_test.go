@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
@@ -309,6 +310,18 @@ func TestWhatAConversionLeftIsCleanedUp(t *testing.T) {
 		}
 	}
 	check()
+	// A second name that looks like a file of its own is not overwritten either.
+	must(t, os.WriteFile(k.path+".p2p-old", plain, 0o600))
+	same := filepath.Join(t.TempDir(), "the same file")
+	must(t, os.Link(k.path+".p2p-old", same))
+	must(t, os.WriteFile(k.path, plain, 0o600))
+	now, err := os.Stat(k.path)
+	must(t, err)
+	must(t, os.Chtimes(same, time.Time{}, now.ModTime()))
+	check()
+	if b, err := os.ReadFile(same); err != nil || !bytes.Equal(b, plain) {
+		t.Errorf("it is overwritten: %v", err)
+	}
 	must(t, history.Convert(ctx, k.path, history.Conversion{To: sesame, Read: read}))
 	must(t, os.WriteFile(k.path+".p2p-old", plain, 0o600))
 	old := filepath.Join(t.TempDir(), "the same file")
