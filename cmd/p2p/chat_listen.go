@@ -19,15 +19,33 @@ func (a *app) chatListenCommand(p *profileFlags) *cobra.Command {
 		Use: "listen", Short: a.text.Say("chat.listen.short"), Long: a.text.Say("chat.listen.long"), Args: a.none,
 		Example: "p2p chat listen\np2p chat listen -j --cursor 4711 | jq 'select(.kind==\"message\").detail.text'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cursor < fromNow {
+				return a.usage("usage.cursor", cursor)
+			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				l := listener{app: a, names: map[string]string{}, out: map[string]string{}}
-				return l.run(ctx, c, &p2pv1.EventsRequest{Cursor: cursor, PresenceFollows: attend})
+				l := listener{app: a, names: map[string]string{}, out: map[string]string{}, people: map[string]string{}}
+				return l.run(ctx, c, &p2pv1.EventsRequest{Cursor: askedCursor(cursor), PresenceFollows: attend})
 			})
 		},
 	}
-	cmd.Flags().Int64Var(&cursor, "cursor", 0, a.text.Say("chat.listen.cursor"))
+	cmd.Flags().Int64Var(&cursor, "cursor", fromNow, a.text.Say("chat.listen.cursor"))
+	cmd.Flags().Lookup("cursor").DefValue = "" // it is not a number
 	cmd.Flags().BoolVar(&attend, "online", false, a.text.Say("chat.listen.online"))
 	return cmd
+}
+
+// fromNow is the cursor of who has given none.
+const fromNow = -1
+
+// askedCursor turns a cursor of the command line, where 0 is before the first message, into that of the node, where it is none.
+func askedCursor(n int64) int64 {
+	switch n {
+	case fromNow:
+		return 0
+	case 0:
+		return -1
+	}
+	return n
 }
 
 // listener prints events.
@@ -35,7 +53,10 @@ type listener struct {
 	app   *app
 	names map[string]string // of conversations, by id
 	out   map[string]string // why this person is not in them, by id, as it was printed
-	seen  int64             // number of the last message that was printed, or was there before
+	// What was printed of people, by account, and of the directory: what is told again is no news.
+	people map[string]string
+	lost   string
+	seen   int64 // number of the last message that was printed, or was there before
 }
 
 func (l *listener) run(ctx context.Context, c *api.Client, what *p2pv1.EventsRequest) error {
@@ -81,6 +102,9 @@ func (l *listener) print(e *p2pv1.Event) error {
 	}
 	switch what := e.What.(type) {
 	case *p2pv1.Event_Hello:
+		if l.seen > 0 && !what.Hello.Resumed {
+			l.app.say("listen.cursor_unknown", l.seen)
+		}
 		if l.seen == 0 || !what.Hello.Resumed {
 			l.seen = what.Hello.Cursor
 		}
@@ -89,8 +113,7 @@ func (l *listener) print(e *p2pv1.Event) error {
 	case *p2pv1.Event_Conversation:
 		return l.conversation(what.Conversation)
 	case *p2pv1.Event_Contact:
-		c := what.Contact
-		return l.line("listen.contact", c.Name, l.app.presence(c.Presence, c.LastSeen, time.Now()), l.app.contactState(c))
+		return l.contact(what.Contact)
 	case *p2pv1.Event_Directory:
 		return l.directory(what.Directory)
 	case *p2pv1.Event_Alert:
@@ -125,11 +148,27 @@ func (l *listener) conversation(c *p2pv1.Conversation) error {
 	return l.line("listen.alert", why)
 }
 
-func (l *listener) directory(d *p2pv1.Directory) error {
-	if d.Connected {
-		return l.line("directory.connected", d.Url)
+// contact prints how somebody stands, unless that is as it was. When he was last seen is no news of its own.
+func (l *listener) contact(c *p2pv1.Contact) error {
+	state := l.app.contactState(c)
+	now := c.Name + " " + c.Presence.String() + " " + state
+	if l.people[c.Account] == now {
+		return nil
 	}
-	_, err := l.app.out.Write([]byte(oneLine(l.app.directoryLost(d)) + "\n"))
+	l.people[c.Account] = now
+	return l.line("listen.contact", c.Name, l.app.presence(c.Presence, c.LastSeen, time.Now()), state)
+}
+
+func (l *listener) directory(d *p2pv1.Directory) error {
+	now := l.app.text.Say("directory.connected", d.Url)
+	if !d.Connected {
+		now = l.app.directoryLost(d)
+	}
+	if l.lost == now {
+		return nil
+	}
+	l.lost = now
+	_, err := l.app.out.Write([]byte(oneLine(now) + "\n"))
 	return err
 }
 
@@ -147,7 +186,7 @@ func (l *listener) alert(a *p2pv1.Alert) error {
 		return l.line("listen.alert.disk")
 	case p2pv1.Alert_KIND_DISK_AGAIN:
 		return l.line("listen.disk_again")
-	case p2pv1.Alert_KIND_REMOVED:
+	case p2pv1.Alert_KIND_REMOVED, p2pv1.Alert_KIND_ANSWERED:
 		return nil
 	case p2pv1.Alert_KIND_CLOCK:
 		return l.line("listen.alert.clock", units.FormatDuration((time.Duration(a.ByMillis)*time.Millisecond).Abs(), progress.Words(l.app.text)))

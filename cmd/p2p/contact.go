@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/units"
 )
 
@@ -119,7 +120,8 @@ func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
 		Example: "p2p contact add bob --note 'we met at the library'\np2p contact add p2p:... --as bob", Args: a.one("NAME|LINK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				r, err := addContact(ctx, c, &p2pv1.AddContactRequest{Who: args[0], Note: note, Name: as}, time.Duration(wait))
+				waits := func(k *p2pv1.Contact) { a.sayItWaits("contact.add.waiting", safe(k.GetName()), wait) }
+				r, err := addContact(ctx, c, &p2pv1.AddContactRequest{Who: args[0], Note: note, Name: as}, time.Duration(wait), waits)
 				if err != nil {
 					return err
 				}
@@ -134,8 +136,8 @@ func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
 }
 
 // addContact asks somebody to be a contact. One without a name at the directory has to be found first, which the
-// node does by the way: that he answers is seen in the events of the next moments.
-func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest, wait time.Duration) (*p2pv1.AddContactResponse, error) {
+// node does by the way: that he answers is seen in the events of the next moments. waits is called before it waits for that.
+func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest, wait time.Duration, waits func(*p2pv1.Contact)) (*p2pv1.AddContactResponse, error) {
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	stream, err := c.Events(limit, request(&p2pv1.EventsRequest{}))
@@ -146,12 +148,22 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 	if err != nil {
 		return nil, err
 	}
+	if !r.Msg.Delivered && stream != nil {
+		waits(r.Msg.Contact)
+	}
 	for !r.Msg.Delivered && stream != nil && stream.Receive() {
 		if k := stream.Msg().GetContact(); k.GetAccount() == r.Msg.Contact.GetAccount() && k.GetState() > p2pv1.ContactState_CONTACT_STATE_ASKED {
 			r.Msg.Contact, r.Msg.Delivered = k, true
 		}
 	}
 	return r.Msg, ctx.Err()
+}
+
+// sayItWaits says whom a command waits for, and how long: to somebody at a terminal, who sees nothing happen meanwhile.
+func (a *app) sayItWaits(key, name string, wait units.Duration) {
+	if a.errTTY {
+		a.say(key, name, units.FormatDuration(time.Duration(wait), progress.Words(a.text)))
+	}
 }
 
 // printAdded says whether the request has arrived; one that waits has an exit code of its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -132,7 +133,7 @@ func (a *app) nodeFailure(ctx context.Context, err error) error {
 		return nil
 	}
 	if e, ok := errors.AsType[*api.StartError](err); ok {
-		return &failure{code: exitOther, text: api.Explain(a.text, e), err: e}
+		return &failure{code: startCode(e), text: api.Explain(a.text, e), err: e}
 	}
 	e, ok := errors.AsType[*connect.Error](err)
 	if !ok {
@@ -155,6 +156,15 @@ func (a *app) nodeFailure(ctx context.Context, err error) error {
 		code = exitIO
 	}
 	return &failure{code: code, text: api.Explain(a.text, err), err: err}
+}
+
+// startCode returns the exit code of the node that did not come up, where it says what was wrong: its history has a passphrase,
+// the disk is full. What was wrong with a command line is not, since nobody has written that one.
+func startCode(e *api.StartError) int {
+	if ended, ok := errors.AsType[*exec.ExitError](e); ok && ended.ExitCode() > exitUsage && ended.ExitCode() < exitSignal {
+		return ended.ExitCode()
+	}
+	return exitOther
 }
 
 // request is connect.NewRequest, whose name says little and would be everywhere.

@@ -171,7 +171,7 @@ func (f *fakePerson) ListMessages(_ context.Context, r *connect.Request[p2pv1.Li
 
 func (f *fakePerson) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
 	f.note(r.Msg)
-	hello := &p2pv1.Hello{Cursor: int64(len(f.messages)), Resumed: r.Msg.Cursor > 0}
+	hello := &p2pv1.Hello{Cursor: int64(len(f.messages)), Resumed: r.Msg.Cursor != 0 && r.Msg.Cursor < 1000}
 	if err := s.Send(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
 		return err
 	}

@@ -217,7 +217,8 @@ func (a *app) roomJoinCommand(p *profileFlags) *cobra.Command {
 		Example: "p2p room join p2p:...", Args: a.one("LINK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				r, err := joinRoom(ctx, c, args[0], time.Duration(wait))
+				waits := func(r *p2pv1.Conversation) { a.sayItWaits("room.join.waiting", safe(r.GetWaiting()), wait) }
+				r, err := joinRoom(ctx, c, args[0], time.Duration(wait), waits)
 				if err != nil {
 					return err
 				}
@@ -233,8 +234,8 @@ func (a *app) roomJoinCommand(p *profileFlags) *cobra.Command {
 }
 
 // joinRoom follows a link, and waits until somebody has let this person in or refused: that is an error. Otherwise
-// the room that it returns is waiting.
-func joinRoom(ctx context.Context, c *api.Client, link string, wait time.Duration) (*p2pv1.Conversation, error) {
+// the room that it returns is waiting. waits is called before it waits.
+func joinRoom(ctx context.Context, c *api.Client, link string, wait time.Duration, waits func(*p2pv1.Conversation)) (*p2pv1.Conversation, error) {
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	stream, err := c.Events(limit, request(&p2pv1.EventsRequest{}))
@@ -246,6 +247,9 @@ func joinRoom(ctx context.Context, c *api.Client, link string, wait time.Duratio
 		return nil, err
 	}
 	r, id := joined.Msg.Conversation, joined.Msg.Conversation.GetId()
+	if r.GetWaiting() != "" {
+		waits(r)
+	}
 	for r.GetReason() == nil && r.GetWaiting() != "" && stream != nil && stream.Receive() {
 		if stream.Msg().GetConversation() == nil {
 			continue

@@ -66,15 +66,23 @@ func (p *person) listens() func(p2pv1.Alert_Kind) []*p2pv1.Alert {
 // hears returns what somebody is told from now on.
 func (p *person) hears() func() []*p2pv1.Event {
 	p.t.Helper()
+	_, told := p.hearsFrom(0)
+	return told
+}
+
+// hearsFrom returns what somebody is told from a cursor on, and before that.
+func (p *person) hearsFrom(cursor int64) (*p2pv1.Hello, func() []*p2pv1.Event) {
+	p.t.Helper()
 	path, handler := p2pv1connect.NewPeopleHandler(p.Node)
 	mux := http.NewServeMux()
 	mux.Handle(path, handler)
 	server := httptest.NewServer(mux)
 	ctx, cancel := context.WithCancel(p.t.Context())
-	stream, err := p2pv1connect.NewPeopleClient(server.Client(), server.URL).Events(ctx, connect.NewRequest(&p2pv1.EventsRequest{}))
+	stream, err := p2pv1connect.NewPeopleClient(server.Client(), server.URL).Events(ctx, connect.NewRequest(&p2pv1.EventsRequest{Cursor: cursor}))
 	if err != nil || !stream.Receive() {
 		p.t.Fatal(err)
 	}
+	hello := stream.Msg().GetHello()
 	var mu sync.Mutex
 	var all []*p2pv1.Event
 	ended := make(chan struct{})
@@ -91,7 +99,7 @@ func (p *person) hears() func() []*p2pv1.Event {
 		<-ended
 		server.Close()
 	})
-	return func() []*p2pv1.Event {
+	return hello, func() []*p2pv1.Event {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Clone(all)

@@ -36,10 +36,14 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 	if err != nil {
 		return failure(err)
 	}
-	if cursor <= 0 || cursor > last {
+	resumed := cursor != 0 && cursor <= last
+	switch {
+	case cursor < 0:
+		cursor = 0
+	case !resumed:
 		cursor = last
 	}
-	hello := &p2pv1.Hello{Cursor: cursor, Resumed: r.Msg.Cursor > 0 && cursor == r.Msg.Cursor, Me: n.whoami(), Seal: seal}
+	hello := &p2pv1.Hello{Cursor: cursor, Resumed: resumed, Me: n.whoami(), Seal: seal}
 	if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
 		return err
 	}

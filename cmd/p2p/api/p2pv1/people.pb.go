@@ -5708,7 +5708,7 @@ func (x *ListTransfersResponse) GetTransfers() []*Transfer {
 
 type EventsRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
-	Cursor          int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"`                                          // number of the last message that is known; 0: from now on
+	Cursor          int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"`                                          // number of the last message that is known; 0: from now on; -1: none is known, tell all that the node has
 	PresenceFollows bool                   `protobuf:"varint,2,opt,name=presence_follows,json=presenceFollows,proto3" json:"presence_follows,omitempty"` // while this stream is open the person counts as being there
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -5963,7 +5963,7 @@ func (*Event_Said) isEvent_What() {}
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Cursor        int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	Resumed       bool                   `protobuf:"varint,2,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	Resumed       bool                   `protobuf:"varint,2,opt,name=resumed,proto3" json:"resumed,omitempty"` // it goes on where the request said; otherwise from now on, since there is no such number
 	Me            *WhoamiResponse        `protobuf:"bytes,3,opt,name=me,proto3" json:"me,omitempty"`
 	Seal          []byte                 `protobuf:"bytes,4,opt,name=seal,proto3" json:"seal,omitempty"` // key of 32 bytes with which programs seal files of their own; empty when the history has no passphrase
 	unknownFields protoimpl.UnknownFields

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/text"
+)
+
+func TestWhoListensFromCursorZeroHearsAllThatIsKept(t *testing.T) {
+	for said, want := range map[string]int64{"": 0, "0": -1, "41": 41} {
+		f := newFakePerson()
+		env, _ := withPerson(t, f)
+		args := []string{"chat", "listen"}
+		if said != "" {
+			args = append(args, "--cursor", said)
+		}
+		p := start(t, args, env)
+		f.events <- &p2pv1.Event{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: "1", Number: 50, Name: "bob", Text: "hello"}}}
+		p.out.until(t, "hello")
+		if r := f.last().(*p2pv1.EventsRequest); r.Cursor != want {
+			t.Errorf("with %q it asks from %d on, not %d", said, r.Cursor, want)
+		}
+		p.interrupt()
+	}
+	_, errs := p2p(t, exitUsage, "chat", "listen", "--cursor=-2")
+	oneLineSays(t, errs, "--cursor -2")
+}
+
+func TestACursorThatIsNotKnownIsTold(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	p := start(t, []string{"chat", "listen", "--cursor", "4711"}, env)
+	p.errs.until(t, "no message 4711 here")
+	p.interrupt()
+}
+
+func TestWhatIsToldAgainIsPrintedOnce(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	p := start(t, []string{"chat", "listen"}, env)
+	bob := func(presence p2pv1.Presence, seen int64) {
+		f.events <- &p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{
+			Account: "b", Name: "bob", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Presence: presence, LastSeen: seen,
+		}}}
+	}
+	directory := func() {
+		f.events <- &p2pv1.Event{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Url: "http://d.test", Connected: true}}}
+	}
+	for i := range int64(4) {
+		bob(p2pv1.Presence_PRESENCE_AWAY, i)
+		directory()
+	}
+	for i := range int64(2) {
+		bob(p2pv1.Presence_PRESENCE_OFFLINE, 1000+i)
+	}
+	bob(p2pv1.Presence_PRESENCE_AWAY, 0)
+	f.events <- &p2pv1.Event{What: &p2pv1.Event_Message{Message: &p2pv1.Message{Conversation: "1", Number: 50, Name: "bob", Text: "hello"}}}
+	got := p.out.until(t, "hello")
+	if strings.Count(got, "bob: away") != 2 || strings.Count(got, "bob: ") != 4 || strings.Count(got, "d.test") != 1 {
+		t.Errorf("it prints:\n%s", got)
+	}
+	p.interrupt()
+}
+
+func TestWhoWaitsAtATerminalIsToldForWhat(t *testing.T) {
+	env, _ := withPerson(t, newFakePerson())
+	terminal := func(sh *shell) { sh.errTTY = true }
+	for _, args := range [][]string{{"contact", "add", "bob"}, {"room", "join", "p2p:x"}} {
+		_, errs := p2pWith(t, exitWaiting, append(args, "--wait", "1s"), env, terminal)
+		if !strings.Contains(errs, "waiting 1s") {
+			t.Errorf("%v: it says %q", args, errs)
+		}
+		_, errs = p2pWith(t, exitWaiting, append(args, "--wait", "1s"), env)
+		if strings.Contains(errs, "waiting 1s") {
+			t.Errorf("%v: in a pipe it says %q", args, errs)
+		}
+	}
+}
+
+// A node that does not come up because of a passphrase, or a full disk, ends the command as it ended itself.
+func TestACommandEndsAsTheNodeThatDidNotStart(t *testing.T) {
+	if code, err := strconv.Atoi(os.Getenv("P2P_TEST_EXIT")); err == nil {
+		os.Exit(code)
+	}
+	a := &app{text: text.English()}
+	for ended, want := range map[int]int{exitRefused: exitRefused, exitDiskFull: exitDiskFull, exitUsage: exitOther, exitOther: exitOther} {
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), fmt.Sprintf("P2P_TEST_EXIT=%d", ended))
+		err := a.nodeFailure(t.Context(), &api.StartError{Log: "log", Tail: "why", Err: cmd.Run()})
+		if code, _ := diagnose(err); code != want {
+			t.Errorf("of a node that ended with %d it makes %d, not %d: %v", ended, code, want, err)
+		}
+	}
+}
