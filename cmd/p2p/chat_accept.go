@@ -75,25 +75,28 @@ type acceptance struct {
 const (
 	nodesMost = 5
 	nodeLives = 10 * time.Second
+	nodeDying = 200 * time.Millisecond // who asks it meanwhile finds a door that closes
 )
 
 // see stays until the download has ended, whatever becomes of the node meanwhile.
 func (w *acceptance) see(ctx context.Context, c *api.Client, again func() (*api.Client, error)) error {
-	for short := 0; ; {
-		begin := time.Now()
-		err := w.through(ctx, c)
+	begin := time.Now()
+	err := w.through(ctx, c)
+	for short := 1; api.Gone(err) && ctx.Err() == nil && short < nodesMost; short++ {
 		if time.Since(begin) >= nodeLives {
-			short = 0
-		}
-		if short++; ctx.Err() != nil || !api.Gone(err) || short == nodesMost {
-			return err
+			short = 1
 		}
 		w.app.say("chat.link.starting")
-		if c, err = again(); err != nil {
-			return err
+		if !pause(ctx, nodeDying) {
+			return context.Cause(ctx)
 		}
-		defer c.Close()
+		begin = time.Now()
+		if c, err = again(); err == nil {
+			err = w.through(ctx, c)
+			c.Close()
+		}
 	}
+	return err
 }
 
 // errStreamEnds is a stream of events that ends without a reason: its node does.

@@ -44,7 +44,7 @@ type transfer struct {
 	swarm     *peer.Swarm
 	cancel    context.CancelFunc // nil: nothing is done for it
 	ended     chan struct{}      // closed when what cancel ends has ended
-	wanted    chan struct{}      // has room for one: somebody is about to fetch it
+	wanted    chan struct{}      // has room for one: somebody wants to know, or to fetch it
 	giverLost bool               // who has offered it says that his copy is not any more what it was
 	told      told               // what programs know
 }
@@ -178,13 +178,18 @@ func (x *exchange) infoOf(id room.ID, h infohash.T) []byte {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if t := x.all[h]; t != nil && t.Room == id && t.state != p2pv1.Transfer_STATE_CANCELLED {
-		select {
-		case t.wanted <- struct{}{}:
-		default:
-		}
+		t.want()
 		return t.info
 	}
 	return nil
+}
+
+// want has it looked at whether what is shared is still what it was.
+func (t *transfer) want() {
+	select {
+	case t.wanted <- struct{}{}:
+	default:
+	}
 }
 
 // close ends everything; what was verified is kept.
@@ -240,11 +245,12 @@ func (x *exchange) of(h infohash.T) *p2pv1.Transfer {
 	return nil
 }
 
-// list returns all transfers, by path.
+// list returns all transfers, by path. Who asks may have deleted one: they are looked at soon.
 func (x *exchange) list() (all []*p2pv1.Transfer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, t := range x.all {
+		t.want()
 		all = append(all, t.view())
 	}
 	slices.SortFunc(all, func(a, b *p2pv1.Transfer) int { return slices.Compare([]byte(a.Path), []byte(b.Path)) })

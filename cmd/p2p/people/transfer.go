@@ -232,27 +232,35 @@ func (x *exchange) follow(ctx context.Context, t *transfer) error {
 	return x.guard(ctx, t, s)
 }
 
-// guardEvery is how often it is looked whether what is shared is still what it was, and longer for many files. When somebody is
-// about to fetch it, it is looked at once.
-const guardEvery = 10 * time.Second
+// guardEvery is how often it is looked whether what is shared is still what it was. When somebody wants to know it, or to fetch it, it
+// is looked at once, but for guardRest after the last time. For many files both are longer.
+const (
+	guardEvery = 10 * time.Second
+	guardRest  = 100 * time.Millisecond
+)
 
 // guard waits for the end of the sharing: others would be told that what they get is poison, and who it is from, if it went on
 // with other bytes.
 func (x *exchange) guard(ctx context.Context, t *transfer, s *peer.Swarm) error {
-	look := time.NewTicker(guardEvery * time.Duration(1+t.Files/1000))
+	many := time.Duration(1 + t.Files/1000)
+	look := time.NewTicker(guardEvery * many)
 	defer look.Stop()
-	for {
+	for last := (time.Time{}); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.Failed():
 			return lostOr(s.Err())
 		case <-t.wanted:
+			if time.Since(last) < guardRest*many {
+				continue
+			}
 		case <-look.C:
 		}
 		if err := intact(t.Path, t.store); err != nil {
 			return err
 		}
+		last = time.Now()
 	}
 }
 
