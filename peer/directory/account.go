@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
 )
 
@@ -19,14 +20,26 @@ func (c *Client) Register(ctx context.Context, name string, password []byte, acc
 	if err := CheckName(name); err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	secrets, err := newSecrets(password, c.least, account, extra)
+	secrets, err := c.secrets(ctx, password, account, extra)
 	if err != nil {
-		return fmt.Errorf("register: %w", err)
+		return wrapped("register", err)
 	}
 	_, err = prove[dirwire.Empty](ctx, c, account, dirwire.MethodRegister, dirwire.Register{
 		Account: account.Key(), Name: name, Secrets: secrets, Certificate: cert.AppendTo(nil),
 	})
 	return wrapped("register", err)
+}
+
+// secrets returns what the service is to keep about a password.
+func (c *Client) secrets(ctx context.Context, password []byte, account identity.Secret, extra []byte) (dirwire.Secrets, error) {
+	if err := strong(password); err != nil {
+		return dirwire.Secrets{}, err
+	}
+	key, err := c.key(ctx)
+	if err != nil {
+		return dirwire.Secrets{}, err
+	}
+	return newSecrets(password, c.least, contents{account, key.Print(), extra})
 }
 
 func wrapped(verb string, err error) error {
@@ -44,7 +57,9 @@ type LoginResult struct {
 }
 
 // Login opens the vault of the account of that name. Errors: ErrNoPerson, ErrPassword, *SlowError,
-// ErrUntrusted, ErrUnavailable. It takes as much as Register does.
+// ErrUntrusted, ErrUnavailable, and *AnotherKeyError when the device that has sealed the vault knew the service by another
+// key: so who stands before a new device alone is found out. A key in the URL counts for more. It takes as much as
+// Register does.
 func (c *Client) Login(ctx context.Context, name string, password []byte) (LoginResult, error) {
 	var v dirwire.Vault
 	keys, _, err := c.knock(ctx, name, password, func(begun dirwire.Begun, keys stretched) (err error) {
@@ -55,11 +70,24 @@ func (c *Client) Login(ctx context.Context, name string, password []byte) (Login
 	if err != nil {
 		return LoginResult{}, wrapped("log in", err)
 	}
-	account, extra, err := keys.unlock(v.Vault, v.Account)
+	held, err := keys.unlock(v.Vault, v.Account)
+	if err == nil {
+		err = c.vouched(held.service)
+	}
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("log in: %w", err)
 	}
-	return LoginResult{v.Name, account, extra}, nil
+	return LoginResult{v.Name, held.account, held.extra}, nil
+}
+
+// vouched compares the key of the service with the one that a vault names.
+func (c *Client) vouched(service dirseal.Print) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.named && c.print != service {
+		return &AnotherKeyError{c.print.String()}
+	}
+	return nil
 }
 
 // knock makes keys of the password of a name, and has try use them with a challenge.
@@ -87,7 +115,11 @@ func (c *Client) knock(ctx context.Context, name string, password []byte, try fu
 // Seal replaces what the vault holds. The password must be the account's: ErrPassword.
 func (c *Client) Seal(ctx context.Context, name string, password []byte, account identity.Secret, extra []byte) error {
 	_, _, err := c.knock(ctx, name, password, func(begun dirwire.Begun, keys stretched) error {
-		vault, err := keys.lock(account, extra)
+		key, err := c.key(ctx)
+		if err != nil {
+			return err
+		}
+		vault, err := keys.lock(contents{account, key.Print(), extra})
 		if err != nil {
 			return err
 		}
@@ -102,9 +134,9 @@ func (c *Client) Seal(ctx context.Context, name string, password []byte, account
 // SetPassword gives the account a new password and replaces what the vault holds. Who has the account's
 // key needs no old password.
 func (c *Client) SetPassword(ctx context.Context, password []byte, account identity.Secret, extra []byte) error {
-	secrets, err := newSecrets(password, c.least, account, extra)
+	secrets, err := c.secrets(ctx, password, account, extra)
 	if err != nil {
-		return fmt.Errorf("set a password: %w", err)
+		return wrapped("set a password", err)
 	}
 	_, err = prove[dirwire.Empty](ctx, c, account, dirwire.MethodPassword, dirwire.Password{Account: account.Key(), Secrets: secrets})
 	return wrapped("set a password", err)

@@ -49,6 +49,7 @@ type Client struct {
 	dialer *dialer // nil when the caller has brought an HTTP
 	log    *zap.Logger
 	least  dirwire.Cost // of a password
+	named  bool         // print stood in the URL
 
 	mu        sync.Mutex
 	public    dirseal.Public // zero while it is not known
@@ -103,7 +104,7 @@ func New(o Options) (*Client, error) {
 	}
 	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(strings.TrimSuffix(u.Path, "/announce"), "/") + dirwire.Prefix}
 	c := &Client{
-		url: *u, print: print, base: base.String(), device: o.Device, log: o.Log, least: dirwire.FairCost,
+		url: *u, print: print, named: print != (dirseal.Print{}), base: base.String(), device: o.Device, log: o.Log, least: dirwire.FairCost,
 		opened: make(chan struct{}), changed: make(chan struct{}, 1), again: make(chan struct{}, 1),
 	}
 	if o.HTTP != nil {

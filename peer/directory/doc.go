@@ -20,7 +20,8 @@
 // directory, when, and about how much (package dirseal). The key is the one in the URL, else the first that the
 // service shows; from then on another is refused with AnotherKeyError, and URL returns what to keep so that this holds the
 // next time too. Who stands between at the very first contact, over plain HTTP, and without a key in the URL, can show his own,
-// and is then what a directory that lies is, with what that can do and cannot.
+// and is then what a directory that lies is, with what that can do and cannot. The vault of an account names the key too: who stands before a
+// second device alone is found out as it logs in.
 //
 // The password never leaves this package. Argon2id makes two keys of it: one signs the request of a
 // login, so that who listens has nothing to use again, the other seals the vault, in which the

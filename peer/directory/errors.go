@@ -52,7 +52,7 @@ func (e *SlowError) Error() string {
 func (e *SlowError) Unwrap() error { return ErrSlow }
 
 // AnotherKeyError is that the directory shows another key than the one that it is known by: it was replaced, or somebody stands
-// between. Nothing was told to it. It is also ErrUnavailable: when the right one is back, all goes on.
+// between. Nothing was told to it, but by Login, which says what it needs. It is also ErrUnavailable: when the right one is back, all goes on.
 type AnotherKeyError struct {
 	Key string // by what the other one is known, as in a URL
 }

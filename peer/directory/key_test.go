@@ -138,6 +138,41 @@ func TestAnotherKeyIsRefusedUntilTheRightOneIsBack(t *testing.T) {
 	})
 }
 
+// A new device has no key to compare with, but the account has, in its vault.
+func TestWhoStandsBeforeANewDeviceIsFoundOutAsItLogsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := alone(t)
+		alice := s.registered(t, "alice")
+		right := s.liar
+		s.stand(sealtest.New(t, s.node, honest))
+		phone := s.deviceOf(t, "alice", alice.account)
+		var other *client.AnotherKeyError
+		if _, err := phone.Login(t.Context(), "alice", password); !errors.As(err, &other) || phone.URL() != "http://directory.test/announce#"+other.Key {
+			t.Errorf("behind him: %v", err)
+		}
+		named := phone.at(s, phone.URL())
+		if _, err := named.Login(t.Context(), "alice", password); err != nil {
+			t.Errorf("behind him, whose key was named: %v", err)
+		}
+		if err := named.SetPassword(t.Context(), password, alice.account, nil); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.deviceOf(t, "alice", alice.account).Login(t.Context(), "alice", password); err != nil {
+			t.Errorf("behind him, with a vault that was sealed there: %v", err)
+		}
+		s.stand(right)
+		if _, err := s.deviceOf(t, "alice", alice.account).Login(t.Context(), "alice", password); !errors.As(err, &other) {
+			t.Errorf("when he has gone: %v", err)
+		}
+		if err := alice.Seal(t.Context(), "alice", password, alice.account, nil); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.deviceOf(t, "alice", alice.account).Login(t.Context(), "alice", password); err != nil {
+			t.Errorf("with a vault that was sealed without him: %v", err)
+		}
+	})
+}
+
 // stand changes who stands before the directory.
 func (s *service) stand(between *sealtest.Liar) {
 	s.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/secure/precis"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirseal"
 	"p2p/tracker/dirwire"
 )
 
@@ -40,12 +41,19 @@ func strong(password []byte) error {
 	return nil
 }
 
-// The vault is a version, the seed of the account and what else it is to hold, sealed with
+// The vault is a version, the seed of the account, by what the key of the service is known, and what else it is to hold, sealed with
 // XChaCha20-Poly1305 for the account, behind the nonce.
-const vaultVersion = 1
+const vaultVersion = 2
+
+// contents are what a vault holds.
+type contents struct {
+	account identity.Secret
+	service dirseal.Print
+	extra   []byte
+}
 
 // newSecrets returns what the service keeps about a password, which must be strong.
-func newSecrets(password []byte, least dirwire.Cost, account identity.Secret, extra []byte) (dirwire.Secrets, error) {
+func newSecrets(password []byte, least dirwire.Cost, c contents) (dirwire.Secrets, error) {
 	s := dirwire.Secrets{Salt: make([]byte, dirwire.SaltSize), Cost: least}
 	rand.Read(s.Salt)
 	if err := strong(password); err != nil {
@@ -56,42 +64,47 @@ func newSecrets(password []byte, least dirwire.Cost, account identity.Secret, ex
 		return s, err
 	}
 	s.Verifier = keys.proof.Key()
-	s.Vault, err = keys.lock(account, extra)
+	s.Vault, err = keys.lock(c)
 	return s, err
 }
 
-func (k stretched) lock(account identity.Secret, extra []byte) ([]byte, error) {
-	if len(extra) > MaxExtra {
+func (k stretched) lock(c contents) ([]byte, error) {
+	if len(c.extra) > MaxExtra {
 		return nil, ErrTooLong
 	}
 	aead, err := chacha20poly1305.NewX(k.seal)
 	if err != nil {
 		return nil, fmt.Errorf("seal the vault: %w", err)
 	}
-	plain := append([]byte{vaultVersion}, account.Seed()...)
-	plain = append(plain, extra...)
+	plain := append([]byte{vaultVersion}, c.account.Seed()...)
+	plain = append(plain, c.service[:]...)
+	plain = append(plain, c.extra...)
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
 	rand.Read(nonce)
-	return aead.Seal(nonce, nonce, plain, vaultFor(account.Key())), nil
+	return aead.Seal(nonce, nonce, plain, vaultFor(c.account.Key())), nil
 }
 
-func (k stretched) unlock(vault []byte, account identity.Key) (secret identity.Secret, extra []byte, err error) {
+// vaultHead is what every vault has before extra.
+const vaultHead = 1 + identity.SeedSize + len(dirseal.Print{})
+
+func (k stretched) unlock(vault []byte, account identity.Key) (c contents, err error) {
 	aead, err := chacha20poly1305.NewX(k.seal)
 	if err != nil {
-		return secret, nil, fmt.Errorf("open the vault: %w", err)
+		return c, fmt.Errorf("open the vault: %w", err)
 	}
 	if len(vault) < aead.NonceSize() {
-		return secret, nil, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
+		return c, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
 	}
 	plain, err := aead.Open(nil, vault[:aead.NonceSize()], vault[aead.NonceSize():], vaultFor(account))
-	if err != nil || len(plain) < 1+identity.SeedSize || plain[0] != vaultVersion {
-		return secret, nil, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
+	if err != nil || len(plain) < vaultHead || plain[0] != vaultVersion {
+		return c, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
 	}
-	secret, err = identity.SecretOf(plain[1 : 1+identity.SeedSize])
-	if err != nil || secret.Key() != account {
-		return secret, nil, fmt.Errorf("%w: the vault is of another account", ErrUntrusted)
+	c.account, err = identity.SecretOf(plain[1 : 1+identity.SeedSize])
+	if err != nil || c.account.Key() != account {
+		return c, fmt.Errorf("%w: the vault is of another account", ErrUntrusted)
 	}
-	return secret, plain[1+identity.SeedSize:], nil
+	c.service, c.extra = dirseal.Print(plain[1+identity.SeedSize:vaultHead]), plain[vaultHead:]
+	return c, nil
 }
 
 func vaultFor(account identity.Key) []byte { return append([]byte("p2p vault 1\x00"), account[:]...) }

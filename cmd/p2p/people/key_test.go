@@ -50,6 +50,10 @@ func TestADirectoryWithAnotherKeyIsToldNothingUntilThePersonSaysSo(t *testing.T)
 	if err := login(alice, w.directory+"/announce"); api.ReasonOf(err).GetWith()["problem"] != api.AnotherKey {
 		t.Errorf("she logs in at the address: %v", err)
 	}
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := login(phone, w.directory); !refused(err) || phone.me().LoggedIn {
+		t.Errorf("a device that has never been there: %v", err)
+	}
 	other := alice.me().Directory.Problem.GetWith()["key"]
 	if err := login(alice, w.directory+"#"+other); err != nil || alice.me().Directory.Url != w.directory+"#"+other || !alice.me().Directory.Connected {
 		t.Errorf("she says that it is right: %v, %v", err, alice.me().Directory)
@@ -58,7 +62,6 @@ func TestADirectoryWithAnotherKeyIsToldNothingUntilThePersonSaysSo(t *testing.T)
 	if err := login(alice, home); err != nil || alice.me().Directory.Url != home {
 		t.Errorf("back at the right one: %v, %v", err, alice.me().Directory)
 	}
-	phone := w.open(filepath.Join(t.TempDir(), "phone"))
 	if err := login(phone, w.directory+"#"+other); !refused(err) {
 		t.Errorf("a device that has never been there, but names the key: %v", err)
 	}
