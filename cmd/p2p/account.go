@@ -19,7 +19,7 @@ func (a *app) accountCommand() *cobra.Command {
 	cmd := a.grouped(&cobra.Command{
 		Use: "account", Short: a.text.Say("account.short"), Long: a.text.Say("account.long"), Example: a.text.Say("account.examples"),
 	}, &p,
-		a.registerCommand(&p), a.loginCommand(&p), a.logoutCommand(&p), a.renameCommand(&p),
+		a.registerCommand(&p), a.loginCommand(&p), a.logoutCommand(&p), a.renameCommand(&p), a.nickCommand(&p), a.passwordCommand(&p),
 		a.whoamiCommand(&p), a.devicesCommand(&p), a.revokeCommand(&p))
 	cmd.AddCommand(a.passphraseCommand()) // which asks no node
 	return cmd
@@ -138,6 +138,58 @@ func (a *app) renameCommand(p *profileFlags) *cobra.Command {
 	}
 }
 
+// nickCommand says how this person is called by who has no other name for him.
+func (a *app) nickCommand(p *profileFlags) *cobra.Command {
+	var none bool
+	cmd := &cobra.Command{
+		Use: "nick [NAME]", Short: a.text.Say("account.nick.short"), Long: a.text.Say("account.nick.long"),
+		Example: "p2p account nick 'Alice from the market'\np2p account nick --none", Args: a.these("NAME", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := append(args, "")[0]
+			if none == (name != "") {
+				return a.usage("usage.nick")
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.SetPresence(ctx, request(&p2pv1.SetPresenceRequest{DisplayName: &name}))
+				if err != nil {
+					return err
+				}
+				if a.globals.json {
+					return a.printMe(r.Msg.Me)
+				}
+				a.say("account.nick.now", safe(r.Msg.Me.DisplayName))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&none, "none", false, a.text.Say("account.nick.none"))
+	return cmd
+}
+
+func (a *app) passwordCommand(p *profileFlags) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "password", Short: a.text.Say("account.change.short"), Long: a.text.Say("account.change.long"),
+		Example: "p2p account password\npass show p2p | p2p account password --password-file -", Args: a.none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			password, err := a.password(file, true)
+			if err != nil {
+				return err
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				a.sayItTakesTime()
+				_, err := c.ChangePassword(ctx, request(&p2pv1.ChangePasswordRequest{Password: password}))
+				if err == nil {
+					a.say("account.changed")
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&file, "password-file", "", a.text.Say("account.password_file"))
+	return cmd
+}
+
 func (a *app) whoamiCommand(p *profileFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "whoami", Short: a.text.Say("account.whoami.short"), Example: "p2p account whoami\np2p account whoami -j | jq -r .account", Args: a.none,
@@ -166,8 +218,12 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 			directory = a.directoryLost(d)
 		}
 	}
+	shown := me.DisplayName
+	if shown == me.Name {
+		shown = ""
+	}
 	rows := [][2]string{
-		{a.text.Say("account.row.name"), name}, {a.text.Say("account.row.account"), me.Account},
+		{a.text.Say("account.row.name"), name}, {a.text.Say("account.row.shown"), shown}, {a.text.Say("account.row.account"), me.Account},
 		{a.text.Say("account.row.device"), strings.TrimSpace(me.Device + " " + me.DeviceLabel)},
 		{a.text.Say("account.row.directory"), directory}, {a.text.Say("account.row.listen"), me.Listen},
 		{a.text.Say("account.row.trackers"), strings.Join(me.Trackers, " ")},

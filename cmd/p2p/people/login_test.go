@@ -48,6 +48,34 @@ func TestAFailedRegistrationLeavesTheProfileFreeForAnotherAccount(t *testing.T) 
 	}
 }
 
+func TestAnAccountGetsAnotherPassword(t *testing.T) {
+	w := newTown(t)
+	alice := w.settle("alice")
+	change := func(to string) error {
+		_, err := alice.ChangePassword(t.Context(), connect.NewRequest(&p2pv1.ChangePasswordRequest{Password: to}))
+		return err
+	}
+	if err := change("x"); alice.reason(err) != api.WeakPassword {
+		t.Errorf("a short one: %v", err)
+	}
+	if err := change("another one"); err != nil {
+		t.Fatal(err)
+	}
+	p := w.open(filepath.Join(t.TempDir(), "laptop"))
+	if err := p.login("alice"); p.reason(err) != api.WrongPassword {
+		t.Errorf("with the old one: %v", err)
+	}
+	ask(t, p.Login, &p2pv1.LoginRequest{Name: "alice", Password: "another one"})
+	if p.me().Account != alice.me().Account || !alice.me().LoggedIn {
+		t.Errorf("they are %v and %v", p.me(), alice.me())
+	}
+	alone := open(t, filepath.Join(t.TempDir(), "alone"))
+	_, err := alone.ChangePassword(t.Context(), connect.NewRequest(&p2pv1.ChangePasswordRequest{Password: "another one"}))
+	if alone.reason(err) != api.NoAccount {
+		t.Errorf("without an account: %v", err)
+	}
+}
+
 func TestKeysThatSomebodyKnowsAreNotReplaced(t *testing.T) {
 	w := newTown(t)
 	w.settle("alice")

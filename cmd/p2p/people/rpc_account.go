@@ -61,6 +61,22 @@ func (n *Node) Rename(ctx context.Context, r *connect.Request[p2pv1.RenameReques
 	return connect.NewResponse(&p2pv1.RenameResponse{}), nil
 }
 
+// ChangePassword implements p2pv1connect.PeopleHandler.
+func (n *Node) ChangePassword(ctx context.Context, r *connect.Request[p2pv1.ChangePasswordRequest]) (*connect.Response[p2pv1.ChangePasswordResponse], error) {
+	s, client, err := n.account()
+	if err != nil {
+		return nil, err
+	}
+	extra, err := n.heirloom(ctx, s)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if err := client.SetPassword(ctx, []byte(r.Msg.Password), s.account, extra); err != nil {
+		return nil, n.named(err, s.name)
+	}
+	return connect.NewResponse(&p2pv1.ChangePasswordResponse{}), nil
+}
+
 // account returns who this is at the directory, and the client to ask it with.
 func (n *Node) account() (*self, *directory.Client, error) {
 	s, err := n.me()

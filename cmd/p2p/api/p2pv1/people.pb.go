@@ -357,7 +357,7 @@ func (x AnswerContactRequest_Answer) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AnswerContactRequest_Answer.Descriptor instead.
 func (AnswerContactRequest_Answer) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{26, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{28, 0}
 }
 
 type ChangeMemberRequest_Change int32
@@ -409,7 +409,7 @@ func (x ChangeMemberRequest_Change) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ChangeMemberRequest_Change.Descriptor instead.
 func (ChangeMemberRequest_Change) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48, 0}
 }
 
 type Notice_Kind int32
@@ -482,7 +482,7 @@ func (x Notice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Kind.Descriptor instead.
 func (Notice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55, 0}
 }
 
 type Transfer_State int32
@@ -555,7 +555,7 @@ func (x Transfer_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Transfer_State.Descriptor instead.
 func (Transfer_State) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76, 0}
 }
 
 type LeftOut_Kind int32
@@ -610,7 +610,7 @@ func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeftOut_Kind.Descriptor instead.
 func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79, 0}
 }
 
 type Alert_Kind int32
@@ -689,7 +689,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -1583,6 +1583,86 @@ func (*RenameResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{15}
 }
 
+type ChangePasswordRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePasswordRequest) Reset() {
+	*x = ChangePasswordRequest{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePasswordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePasswordRequest) ProtoMessage() {}
+
+func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
+func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ChangePasswordRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+type ChangePasswordResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePasswordResponse) Reset() {
+	*x = ChangePasswordResponse{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePasswordResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePasswordResponse) ProtoMessage() {}
+
+func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
+func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{17}
+}
+
 type Device struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -1597,7 +1677,7 @@ type Device struct {
 
 func (x *Device) Reset() {
 	*x = Device{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1689,7 @@ func (x *Device) String() string {
 func (*Device) ProtoMessage() {}
 
 func (x *Device) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1702,7 @@ func (x *Device) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Device.ProtoReflect.Descriptor instead.
 func (*Device) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{16}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Device) GetKey() string {
@@ -1675,7 +1755,7 @@ type ListDevicesRequest struct {
 
 func (x *ListDevicesRequest) Reset() {
 	*x = ListDevicesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1767,7 @@ func (x *ListDevicesRequest) String() string {
 func (*ListDevicesRequest) ProtoMessage() {}
 
 func (x *ListDevicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1780,7 @@ func (x *ListDevicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDevicesRequest.ProtoReflect.Descriptor instead.
 func (*ListDevicesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{17}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{19}
 }
 
 type ListDevicesResponse struct {
@@ -1712,7 +1792,7 @@ type ListDevicesResponse struct {
 
 func (x *ListDevicesResponse) Reset() {
 	*x = ListDevicesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1804,7 @@ func (x *ListDevicesResponse) String() string {
 func (*ListDevicesResponse) ProtoMessage() {}
 
 func (x *ListDevicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1817,7 @@ func (x *ListDevicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDevicesResponse.ProtoReflect.Descriptor instead.
 func (*ListDevicesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{18}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListDevicesResponse) GetDevices() []*Device {
@@ -1756,7 +1836,7 @@ type RevokeDeviceRequest struct {
 
 func (x *RevokeDeviceRequest) Reset() {
 	*x = RevokeDeviceRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +1848,7 @@ func (x *RevokeDeviceRequest) String() string {
 func (*RevokeDeviceRequest) ProtoMessage() {}
 
 func (x *RevokeDeviceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +1861,7 @@ func (x *RevokeDeviceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDeviceRequest.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{19}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevokeDeviceRequest) GetDevice() string {
@@ -1799,7 +1879,7 @@ type RevokeDeviceResponse struct {
 
 func (x *RevokeDeviceResponse) Reset() {
 	*x = RevokeDeviceResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +1891,7 @@ func (x *RevokeDeviceResponse) String() string {
 func (*RevokeDeviceResponse) ProtoMessage() {}
 
 func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +1904,7 @@ func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDeviceResponse.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{20}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{22}
 }
 
 type Contact struct {
@@ -1852,7 +1932,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +1944,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +1957,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{21}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Contact) GetAccount() string {
@@ -2007,7 +2087,7 @@ type ListContactsRequest struct {
 
 func (x *ListContactsRequest) Reset() {
 	*x = ListContactsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2099,7 @@ func (x *ListContactsRequest) String() string {
 func (*ListContactsRequest) ProtoMessage() {}
 
 func (x *ListContactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2112,7 @@ func (x *ListContactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContactsRequest.ProtoReflect.Descriptor instead.
 func (*ListContactsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{22}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{24}
 }
 
 type ListContactsResponse struct {
@@ -2044,7 +2124,7 @@ type ListContactsResponse struct {
 
 func (x *ListContactsResponse) Reset() {
 	*x = ListContactsResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2136,7 @@ func (x *ListContactsResponse) String() string {
 func (*ListContactsResponse) ProtoMessage() {}
 
 func (x *ListContactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2149,7 @@ func (x *ListContactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContactsResponse.ProtoReflect.Descriptor instead.
 func (*ListContactsResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{23}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListContactsResponse) GetContacts() []*Contact {
@@ -2090,7 +2170,7 @@ type AddContactRequest struct {
 
 func (x *AddContactRequest) Reset() {
 	*x = AddContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2102,7 +2182,7 @@ func (x *AddContactRequest) String() string {
 func (*AddContactRequest) ProtoMessage() {}
 
 func (x *AddContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2115,7 +2195,7 @@ func (x *AddContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddContactRequest.ProtoReflect.Descriptor instead.
 func (*AddContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{24}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AddContactRequest) GetWho() string {
@@ -2149,7 +2229,7 @@ type AddContactResponse struct {
 
 func (x *AddContactResponse) Reset() {
 	*x = AddContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2241,7 @@ func (x *AddContactResponse) String() string {
 func (*AddContactResponse) ProtoMessage() {}
 
 func (x *AddContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2254,7 @@ func (x *AddContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddContactResponse.ProtoReflect.Descriptor instead.
 func (*AddContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{25}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AddContactResponse) GetContact() *Contact {
@@ -2202,7 +2282,7 @@ type AnswerContactRequest struct {
 
 func (x *AnswerContactRequest) Reset() {
 	*x = AnswerContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +2294,7 @@ func (x *AnswerContactRequest) String() string {
 func (*AnswerContactRequest) ProtoMessage() {}
 
 func (x *AnswerContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +2307,7 @@ func (x *AnswerContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerContactRequest.ProtoReflect.Descriptor instead.
 func (*AnswerContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{26}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AnswerContactRequest) GetWho() string {
@@ -2260,7 +2340,7 @@ type AnswerContactResponse struct {
 
 func (x *AnswerContactResponse) Reset() {
 	*x = AnswerContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2352,7 @@ func (x *AnswerContactResponse) String() string {
 func (*AnswerContactResponse) ProtoMessage() {}
 
 func (x *AnswerContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2365,7 @@ func (x *AnswerContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerContactResponse.ProtoReflect.Descriptor instead.
 func (*AnswerContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{27}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AnswerContactResponse) GetContact() *Contact {
@@ -2304,7 +2384,7 @@ type RemoveContactRequest struct {
 
 func (x *RemoveContactRequest) Reset() {
 	*x = RemoveContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2316,7 +2396,7 @@ func (x *RemoveContactRequest) String() string {
 func (*RemoveContactRequest) ProtoMessage() {}
 
 func (x *RemoveContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2329,7 +2409,7 @@ func (x *RemoveContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveContactRequest.ProtoReflect.Descriptor instead.
 func (*RemoveContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{28}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RemoveContactRequest) GetWho() string {
@@ -2347,7 +2427,7 @@ type RemoveContactResponse struct {
 
 func (x *RemoveContactResponse) Reset() {
 	*x = RemoveContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2439,7 @@ func (x *RemoveContactResponse) String() string {
 func (*RemoveContactResponse) ProtoMessage() {}
 
 func (x *RemoveContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2452,7 @@ func (x *RemoveContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveContactResponse.ProtoReflect.Descriptor instead.
 func (*RemoveContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
 }
 
 // Same: the number is the same on both sides; of two keys the one that is known here is his. New key: it is the new
@@ -2390,7 +2470,7 @@ type VerifyContactRequest struct {
 
 func (x *VerifyContactRequest) Reset() {
 	*x = VerifyContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2402,7 +2482,7 @@ func (x *VerifyContactRequest) String() string {
 func (*VerifyContactRequest) ProtoMessage() {}
 
 func (x *VerifyContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2415,7 +2495,7 @@ func (x *VerifyContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyContactRequest.ProtoReflect.Descriptor instead.
 func (*VerifyContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{30}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *VerifyContactRequest) GetWho() string {
@@ -2458,7 +2538,7 @@ type VerifyContactResponse struct {
 
 func (x *VerifyContactResponse) Reset() {
 	*x = VerifyContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2550,7 @@ func (x *VerifyContactResponse) String() string {
 func (*VerifyContactResponse) ProtoMessage() {}
 
 func (x *VerifyContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2563,7 @@ func (x *VerifyContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyContactResponse.ProtoReflect.Descriptor instead.
 func (*VerifyContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *VerifyContactResponse) GetSafetyNumber() string {
@@ -2526,7 +2606,7 @@ type InviteRequest struct {
 
 func (x *InviteRequest) Reset() {
 	*x = InviteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +2618,7 @@ func (x *InviteRequest) String() string {
 func (*InviteRequest) ProtoMessage() {}
 
 func (x *InviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2631,7 @@ func (x *InviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRequest.ProtoReflect.Descriptor instead.
 func (*InviteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{32}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *InviteRequest) GetValidMillis() int64 {
@@ -2579,7 +2659,7 @@ type InviteResponse struct {
 
 func (x *InviteResponse) Reset() {
 	*x = InviteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2671,7 @@ func (x *InviteResponse) String() string {
 func (*InviteResponse) ProtoMessage() {}
 
 func (x *InviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2684,7 @@ func (x *InviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteResponse.ProtoReflect.Descriptor instead.
 func (*InviteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{33}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *InviteResponse) GetLink() string {
@@ -2636,7 +2716,7 @@ type RevokeLinksRequest struct {
 
 func (x *RevokeLinksRequest) Reset() {
 	*x = RevokeLinksRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2728,7 @@ func (x *RevokeLinksRequest) String() string {
 func (*RevokeLinksRequest) ProtoMessage() {}
 
 func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2741,7 @@ func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLinksRequest.ProtoReflect.Descriptor instead.
 func (*RevokeLinksRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
 }
 
 type RevokeLinksResponse struct {
@@ -2673,7 +2753,7 @@ type RevokeLinksResponse struct {
 
 func (x *RevokeLinksResponse) Reset() {
 	*x = RevokeLinksResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2685,7 +2765,7 @@ func (x *RevokeLinksResponse) String() string {
 func (*RevokeLinksResponse) ProtoMessage() {}
 
 func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2698,7 +2778,7 @@ func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLinksResponse.ProtoReflect.Descriptor instead.
 func (*RevokeLinksResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RevokeLinksResponse) GetRevoked() int32 {
@@ -2724,7 +2804,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2816,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2829,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Member) GetAccount() string {
@@ -2837,7 +2917,7 @@ type Conversation struct {
 
 func (x *Conversation) Reset() {
 	*x = Conversation{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2849,7 +2929,7 @@ func (x *Conversation) String() string {
 func (*Conversation) ProtoMessage() {}
 
 func (x *Conversation) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2862,7 +2942,7 @@ func (x *Conversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
 func (*Conversation) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Conversation) GetId() string {
@@ -3021,7 +3101,7 @@ type ListConversationsRequest struct {
 
 func (x *ListConversationsRequest) Reset() {
 	*x = ListConversationsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3113,7 @@ func (x *ListConversationsRequest) String() string {
 func (*ListConversationsRequest) ProtoMessage() {}
 
 func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3126,7 @@ func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsRequest.ProtoReflect.Descriptor instead.
 func (*ListConversationsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListConversationsRequest) GetWhere() string {
@@ -3065,7 +3145,7 @@ type ListConversationsResponse struct {
 
 func (x *ListConversationsResponse) Reset() {
 	*x = ListConversationsResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3077,7 +3157,7 @@ func (x *ListConversationsResponse) String() string {
 func (*ListConversationsResponse) ProtoMessage() {}
 
 func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3090,7 +3170,7 @@ func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsResponse.ProtoReflect.Descriptor instead.
 func (*ListConversationsResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListConversationsResponse) GetConversations() []*Conversation {
@@ -3113,7 +3193,7 @@ type CreateRoomRequest struct {
 
 func (x *CreateRoomRequest) Reset() {
 	*x = CreateRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3125,7 +3205,7 @@ func (x *CreateRoomRequest) String() string {
 func (*CreateRoomRequest) ProtoMessage() {}
 
 func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3138,7 +3218,7 @@ func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomRequest.ProtoReflect.Descriptor instead.
 func (*CreateRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CreateRoomRequest) GetName() string {
@@ -3185,7 +3265,7 @@ type CreateRoomResponse struct {
 
 func (x *CreateRoomResponse) Reset() {
 	*x = CreateRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3197,7 +3277,7 @@ func (x *CreateRoomResponse) String() string {
 func (*CreateRoomResponse) ProtoMessage() {}
 
 func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3210,7 +3290,7 @@ func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomResponse.ProtoReflect.Descriptor instead.
 func (*CreateRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CreateRoomResponse) GetConversation() *Conversation {
@@ -3229,7 +3309,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3241,7 +3321,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3254,7 +3334,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *JoinRoomRequest) GetLink() string {
@@ -3273,7 +3353,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +3365,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +3378,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *JoinRoomResponse) GetConversation() *Conversation {
@@ -3317,7 +3397,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3329,7 +3409,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3342,7 +3422,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *LeaveRoomRequest) GetWhere() string {
@@ -3360,7 +3440,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +3452,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +3465,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
 }
 
 type ChangeMemberRequest struct {
@@ -3400,7 +3480,7 @@ type ChangeMemberRequest struct {
 
 func (x *ChangeMemberRequest) Reset() {
 	*x = ChangeMemberRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3412,7 +3492,7 @@ func (x *ChangeMemberRequest) String() string {
 func (*ChangeMemberRequest) ProtoMessage() {}
 
 func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3425,7 +3505,7 @@ func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberRequest.ProtoReflect.Descriptor instead.
 func (*ChangeMemberRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ChangeMemberRequest) GetWhere() string {
@@ -3465,7 +3545,7 @@ type ChangeMemberResponse struct {
 
 func (x *ChangeMemberResponse) Reset() {
 	*x = ChangeMemberResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3477,7 +3557,7 @@ func (x *ChangeMemberResponse) String() string {
 func (*ChangeMemberResponse) ProtoMessage() {}
 
 func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3490,7 +3570,7 @@ func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberResponse.ProtoReflect.Descriptor instead.
 func (*ChangeMemberResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ChangeMemberResponse) GetConversation() *Conversation {
@@ -3516,7 +3596,7 @@ type ChangeRoomRequest struct {
 
 func (x *ChangeRoomRequest) Reset() {
 	*x = ChangeRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3528,7 +3608,7 @@ func (x *ChangeRoomRequest) String() string {
 func (*ChangeRoomRequest) ProtoMessage() {}
 
 func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3541,7 +3621,7 @@ func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomRequest.ProtoReflect.Descriptor instead.
 func (*ChangeRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ChangeRoomRequest) GetWhere() string {
@@ -3595,7 +3675,7 @@ type ChangeRoomResponse struct {
 
 func (x *ChangeRoomResponse) Reset() {
 	*x = ChangeRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3607,7 +3687,7 @@ func (x *ChangeRoomResponse) String() string {
 func (*ChangeRoomResponse) ProtoMessage() {}
 
 func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3620,7 +3700,7 @@ func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomResponse.ProtoReflect.Descriptor instead.
 func (*ChangeRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ChangeRoomResponse) GetConversation() *Conversation {
@@ -3640,7 +3720,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3652,7 +3732,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3665,7 +3745,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Reaction) GetEmoji() string {
@@ -3695,7 +3775,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3707,7 +3787,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3720,7 +3800,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *File) GetName() string {
@@ -3793,7 +3873,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3805,7 +3885,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3818,7 +3898,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Message) GetId() string {
@@ -4023,7 +4103,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4035,7 +4115,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4048,7 +4128,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Notice) GetKind() Notice_Kind {
@@ -4101,7 +4181,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4113,7 +4193,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4126,7 +4206,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SendRequest) GetWhere() string {
@@ -4173,7 +4253,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4185,7 +4265,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4198,7 +4278,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SendResponse) GetMessage() *Message {
@@ -4219,7 +4299,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4231,7 +4311,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4244,7 +4324,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *EditRequest) GetMessage() string {
@@ -4277,7 +4357,7 @@ type EditResponse struct {
 
 func (x *EditResponse) Reset() {
 	*x = EditResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4289,7 +4369,7 @@ func (x *EditResponse) String() string {
 func (*EditResponse) ProtoMessage() {}
 
 func (x *EditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4302,7 +4382,7 @@ func (x *EditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
 func (*EditResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *EditResponse) GetMessage() *Message {
@@ -4321,7 +4401,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4333,7 +4413,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4346,7 +4426,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *DeleteRequest) GetMessage() string {
@@ -4364,7 +4444,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4376,7 +4456,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4389,7 +4469,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
 }
 
 type ReactRequest struct {
@@ -4403,7 +4483,7 @@ type ReactRequest struct {
 
 func (x *ReactRequest) Reset() {
 	*x = ReactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4415,7 +4495,7 @@ func (x *ReactRequest) String() string {
 func (*ReactRequest) ProtoMessage() {}
 
 func (x *ReactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4428,7 +4508,7 @@ func (x *ReactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
 func (*ReactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ReactRequest) GetMessage() string {
@@ -4461,7 +4541,7 @@ type ReactResponse struct {
 
 func (x *ReactResponse) Reset() {
 	*x = ReactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4473,7 +4553,7 @@ func (x *ReactResponse) String() string {
 func (*ReactResponse) ProtoMessage() {}
 
 func (x *ReactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4486,7 +4566,7 @@ func (x *ReactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
 func (*ReactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ReactResponse) GetMessage() *Message {
@@ -4509,7 +4589,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4521,7 +4601,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4534,7 +4614,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListMessagesRequest) GetWhere() string {
@@ -4583,7 +4663,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4595,7 +4675,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4608,7 +4688,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -4644,7 +4724,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4656,7 +4736,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4669,7 +4749,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -4710,7 +4790,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4722,7 +4802,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4735,7 +4815,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SearchResponse) GetMessages() []*Message {
@@ -4762,7 +4842,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4774,7 +4854,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4787,7 +4867,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *MarkReadRequest) GetWhere() string {
@@ -4812,7 +4892,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4824,7 +4904,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4837,7 +4917,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
 type TypingRequest struct {
@@ -4850,7 +4930,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4862,7 +4942,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4875,7 +4955,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *TypingRequest) GetWhere() string {
@@ -4900,7 +4980,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4912,7 +4992,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4925,7 +5005,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
 }
 
 type SaveDraftRequest struct {
@@ -4938,7 +5018,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4950,7 +5030,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4963,7 +5043,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SaveDraftRequest) GetWhere() string {
@@ -4988,7 +5068,7 @@ type SaveDraftResponse struct {
 
 func (x *SaveDraftResponse) Reset() {
 	*x = SaveDraftResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5000,7 +5080,7 @@ func (x *SaveDraftResponse) String() string {
 func (*SaveDraftResponse) ProtoMessage() {}
 
 func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5013,7 +5093,7 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -5027,7 +5107,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5039,7 +5119,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5052,7 +5132,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ExportRequest) GetWhere() string {
@@ -5079,7 +5159,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5091,7 +5171,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5104,7 +5184,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ExportResponse) GetData() []byte {
@@ -5142,7 +5222,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5154,7 +5234,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5167,7 +5247,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Transfer) GetInfoHash() string {
@@ -5273,7 +5353,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5285,7 +5365,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5298,7 +5378,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *OfferRequest) GetWhere() string {
@@ -5340,7 +5420,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5352,7 +5432,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5365,7 +5445,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *OfferResponse) GetMessage() *Message {
@@ -5399,7 +5479,7 @@ type LeftOut struct {
 
 func (x *LeftOut) Reset() {
 	*x = LeftOut{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5411,7 +5491,7 @@ func (x *LeftOut) String() string {
 func (*LeftOut) ProtoMessage() {}
 
 func (x *LeftOut) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5424,7 +5504,7 @@ func (x *LeftOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
 func (*LeftOut) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *LeftOut) GetPath() string {
@@ -5452,7 +5532,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5464,7 +5544,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5477,7 +5557,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -5503,7 +5583,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5515,7 +5595,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5528,7 +5608,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -5547,7 +5627,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5559,7 +5639,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5572,7 +5652,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -5590,7 +5670,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5602,7 +5682,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5615,7 +5695,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 type ListTransfersRequest struct {
@@ -5627,7 +5707,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5639,7 +5719,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5652,7 +5732,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ListTransfersRequest) GetOffers() bool {
@@ -5671,7 +5751,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5683,7 +5763,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5696,7 +5776,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -5716,7 +5796,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5728,7 +5808,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5741,7 +5821,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -5779,7 +5859,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5791,7 +5871,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5804,7 +5884,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -5972,7 +6052,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5984,7 +6064,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5997,7 +6077,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -6040,7 +6120,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6052,7 +6132,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6065,7 +6145,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Typing) GetConversation() string {
@@ -6111,7 +6191,7 @@ type Alert struct {
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6123,7 +6203,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6136,7 +6216,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6247,7 +6327,10 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x06untold\x18\x01 \x01(\v2\x0e.p2p.v1.ReasonR\x06untold\")\n" +
 	"\rRenameRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04nameJ\x04\b\x02\x10\x03\"\x10\n" +
-	"\x0eRenameResponse\"\x9b\x01\n" +
+	"\x0eRenameResponse\"3\n" +
+	"\x15ChangePasswordRequest\x12\x1a\n" +
+	"\bpassword\x18\x01 \x01(\tR\bpassword\"\x18\n" +
+	"\x16ChangePasswordResponse\"\x9b\x01\n" +
 	"\x06Device\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x1c\n" +
@@ -6668,7 +6751,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x14DELIVERY_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fDELIVERY_STORED\x10\x01\x12\x16\n" +
 	"\x12DELIVERY_DELIVERED\x10\x02\x12\x11\n" +
-	"\rDELIVERY_READ\x10\x032\xd7\x12\n" +
+	"\rDELIVERY_READ\x10\x032\xa8\x13\n" +
 	"\x06People\x127\n" +
 	"\x06Whoami\x12\x15.p2p.v1.WhoamiRequest\x1a\x16.p2p.v1.WhoamiResponse\x12F\n" +
 	"\vSetPresence\x12\x1a.p2p.v1.SetPresenceRequest\x1a\x1b.p2p.v1.SetPresenceResponse\x121\n" +
@@ -6676,7 +6759,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\bRegister\x12\x17.p2p.v1.RegisterRequest\x1a\x18.p2p.v1.RegisterResponse\x124\n" +
 	"\x05Login\x12\x14.p2p.v1.LoginRequest\x1a\x15.p2p.v1.LoginResponse\x127\n" +
 	"\x06Logout\x12\x15.p2p.v1.LogoutRequest\x1a\x16.p2p.v1.LogoutResponse\x127\n" +
-	"\x06Rename\x12\x15.p2p.v1.RenameRequest\x1a\x16.p2p.v1.RenameResponse\x12F\n" +
+	"\x06Rename\x12\x15.p2p.v1.RenameRequest\x1a\x16.p2p.v1.RenameResponse\x12O\n" +
+	"\x0eChangePassword\x12\x1d.p2p.v1.ChangePasswordRequest\x1a\x1e.p2p.v1.ChangePasswordResponse\x12F\n" +
 	"\vListDevices\x12\x1a.p2p.v1.ListDevicesRequest\x1a\x1b.p2p.v1.ListDevicesResponse\x12I\n" +
 	"\fRevokeDevice\x12\x1b.p2p.v1.RevokeDeviceRequest\x1a\x1c.p2p.v1.RevokeDeviceResponse\x12I\n" +
 	"\fListContacts\x12\x1b.p2p.v1.ListContactsRequest\x1a\x1c.p2p.v1.ListContactsResponse\x12C\n" +
@@ -6724,7 +6808,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 }
 
 var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -6753,83 +6837,85 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(*LogoutResponse)(nil),            // 24: p2p.v1.LogoutResponse
 	(*RenameRequest)(nil),             // 25: p2p.v1.RenameRequest
 	(*RenameResponse)(nil),            // 26: p2p.v1.RenameResponse
-	(*Device)(nil),                    // 27: p2p.v1.Device
-	(*ListDevicesRequest)(nil),        // 28: p2p.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),       // 29: p2p.v1.ListDevicesResponse
-	(*RevokeDeviceRequest)(nil),       // 30: p2p.v1.RevokeDeviceRequest
-	(*RevokeDeviceResponse)(nil),      // 31: p2p.v1.RevokeDeviceResponse
-	(*Contact)(nil),                   // 32: p2p.v1.Contact
-	(*ListContactsRequest)(nil),       // 33: p2p.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),      // 34: p2p.v1.ListContactsResponse
-	(*AddContactRequest)(nil),         // 35: p2p.v1.AddContactRequest
-	(*AddContactResponse)(nil),        // 36: p2p.v1.AddContactResponse
-	(*AnswerContactRequest)(nil),      // 37: p2p.v1.AnswerContactRequest
-	(*AnswerContactResponse)(nil),     // 38: p2p.v1.AnswerContactResponse
-	(*RemoveContactRequest)(nil),      // 39: p2p.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),     // 40: p2p.v1.RemoveContactResponse
-	(*VerifyContactRequest)(nil),      // 41: p2p.v1.VerifyContactRequest
-	(*VerifyContactResponse)(nil),     // 42: p2p.v1.VerifyContactResponse
-	(*InviteRequest)(nil),             // 43: p2p.v1.InviteRequest
-	(*InviteResponse)(nil),            // 44: p2p.v1.InviteResponse
-	(*RevokeLinksRequest)(nil),        // 45: p2p.v1.RevokeLinksRequest
-	(*RevokeLinksResponse)(nil),       // 46: p2p.v1.RevokeLinksResponse
-	(*Member)(nil),                    // 47: p2p.v1.Member
-	(*Conversation)(nil),              // 48: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 49: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 50: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 51: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 52: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 53: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 54: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 55: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 56: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 57: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 58: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 59: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 60: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 61: p2p.v1.Reaction
-	(*File)(nil),                      // 62: p2p.v1.File
-	(*Message)(nil),                   // 63: p2p.v1.Message
-	(*Notice)(nil),                    // 64: p2p.v1.Notice
-	(*SendRequest)(nil),               // 65: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 66: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 67: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 68: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 69: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 70: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 71: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 72: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 73: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 74: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 75: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 76: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 77: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 78: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 79: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 80: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 81: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 82: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 83: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 84: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 85: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 86: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 87: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 88: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 89: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 90: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 91: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 92: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 93: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 94: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 95: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 96: p2p.v1.Event
-	(*Hello)(nil),                     // 97: p2p.v1.Hello
-	(*Typing)(nil),                    // 98: p2p.v1.Typing
-	(*Alert)(nil),                     // 99: p2p.v1.Alert
-	nil,                               // 100: p2p.v1.Reason.WithEntry
+	(*ChangePasswordRequest)(nil),     // 27: p2p.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),    // 28: p2p.v1.ChangePasswordResponse
+	(*Device)(nil),                    // 29: p2p.v1.Device
+	(*ListDevicesRequest)(nil),        // 30: p2p.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),       // 31: p2p.v1.ListDevicesResponse
+	(*RevokeDeviceRequest)(nil),       // 32: p2p.v1.RevokeDeviceRequest
+	(*RevokeDeviceResponse)(nil),      // 33: p2p.v1.RevokeDeviceResponse
+	(*Contact)(nil),                   // 34: p2p.v1.Contact
+	(*ListContactsRequest)(nil),       // 35: p2p.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),      // 36: p2p.v1.ListContactsResponse
+	(*AddContactRequest)(nil),         // 37: p2p.v1.AddContactRequest
+	(*AddContactResponse)(nil),        // 38: p2p.v1.AddContactResponse
+	(*AnswerContactRequest)(nil),      // 39: p2p.v1.AnswerContactRequest
+	(*AnswerContactResponse)(nil),     // 40: p2p.v1.AnswerContactResponse
+	(*RemoveContactRequest)(nil),      // 41: p2p.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),     // 42: p2p.v1.RemoveContactResponse
+	(*VerifyContactRequest)(nil),      // 43: p2p.v1.VerifyContactRequest
+	(*VerifyContactResponse)(nil),     // 44: p2p.v1.VerifyContactResponse
+	(*InviteRequest)(nil),             // 45: p2p.v1.InviteRequest
+	(*InviteResponse)(nil),            // 46: p2p.v1.InviteResponse
+	(*RevokeLinksRequest)(nil),        // 47: p2p.v1.RevokeLinksRequest
+	(*RevokeLinksResponse)(nil),       // 48: p2p.v1.RevokeLinksResponse
+	(*Member)(nil),                    // 49: p2p.v1.Member
+	(*Conversation)(nil),              // 50: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 51: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 52: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 53: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 54: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 55: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 56: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 57: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 58: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 59: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 60: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 61: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 62: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 63: p2p.v1.Reaction
+	(*File)(nil),                      // 64: p2p.v1.File
+	(*Message)(nil),                   // 65: p2p.v1.Message
+	(*Notice)(nil),                    // 66: p2p.v1.Notice
+	(*SendRequest)(nil),               // 67: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 68: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 69: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 70: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 71: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 72: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 73: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 74: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 75: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 76: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 77: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 78: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 79: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 80: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 81: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 82: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 83: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 84: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 85: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 86: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 87: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 88: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 89: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 90: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 91: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 92: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 93: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 94: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 95: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 96: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 97: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 98: p2p.v1.Event
+	(*Hello)(nil),                     // 99: p2p.v1.Hello
+	(*Typing)(nil),                    // 100: p2p.v1.Typing
+	(*Alert)(nil),                     // 101: p2p.v1.Alert
+	nil,                               // 102: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	100, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	102, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
 	11,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
 	12,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
@@ -6838,61 +6924,61 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	14,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
 	14,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
 	11,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
-	27,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	29,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
 	3,   // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
 	0,   // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
 	1,   // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	27,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	29,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
 	11,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	32,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	32,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	34,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	34,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
 	5,   // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	32,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	32,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	34,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	34,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
 	2,   // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
 	0,   // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
 	1,   // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	63,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	47,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	65,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	49,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
 	2,   // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
 	11,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	48,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	48,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	48,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	50,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	50,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	50,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
 	6,   // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
 	2,   // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	48,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	48,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	61,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	62,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
-	64,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	50,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	50,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	63,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	64,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
+	66,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
 	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	85,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	87,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
 	7,   // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
 	2,   // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	63,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	63,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	63,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	63,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	63,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	63,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	62,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	65,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	65,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	65,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	65,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	65,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	65,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	64,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
 	8,   // 48: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
 	11,  // 49: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	63,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	88,  // 51: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	65,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	90,  // 51: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
 	9,   // 52: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	85,  // 53: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	85,  // 54: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	97,  // 55: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	63,  // 56: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	32,  // 57: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	48,  // 58: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	98,  // 59: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	85,  // 60: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	87,  // 53: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	87,  // 54: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	99,  // 55: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	65,  // 56: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	34,  // 57: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	50,  // 58: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	100, // 59: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	87,  // 60: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
 	12,  // 61: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	99,  // 62: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	63,  // 63: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	101, // 62: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	65,  // 63: p2p.v1.Event.said:type_name -> p2p.v1.Message
 	14,  // 64: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
 	10,  // 65: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
 	11,  // 66: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
@@ -6903,75 +6989,77 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	21,  // 71: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
 	23,  // 72: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
 	25,  // 73: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	28,  // 74: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	30,  // 75: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	33,  // 76: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	35,  // 77: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	37,  // 78: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	39,  // 79: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	41,  // 80: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	43,  // 81: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	45,  // 82: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	49,  // 83: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	51,  // 84: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	53,  // 85: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	55,  // 86: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	57,  // 87: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	59,  // 88: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	65,  // 89: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	67,  // 90: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	69,  // 91: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	71,  // 92: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	73,  // 93: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	75,  // 94: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	77,  // 95: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	79,  // 96: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	81,  // 97: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	83,  // 98: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	86,  // 99: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	89,  // 100: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	91,  // 101: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	93,  // 102: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	95,  // 103: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	14,  // 104: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	16,  // 105: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	18,  // 106: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	20,  // 107: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	22,  // 108: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	24,  // 109: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	26,  // 110: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	29,  // 111: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	31,  // 112: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	34,  // 113: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	36,  // 114: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	38,  // 115: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	40,  // 116: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	42,  // 117: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	44,  // 118: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	46,  // 119: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	50,  // 120: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	52,  // 121: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	54,  // 122: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	56,  // 123: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	58,  // 124: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	60,  // 125: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	66,  // 126: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	68,  // 127: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	70,  // 128: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	72,  // 129: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	74,  // 130: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	76,  // 131: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	78,  // 132: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	80,  // 133: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	82,  // 134: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	84,  // 135: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	87,  // 136: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	90,  // 137: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	92,  // 138: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	94,  // 139: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	96,  // 140: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	104, // [104:141] is the sub-list for method output_type
-	67,  // [67:104] is the sub-list for method input_type
+	27,  // 74: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	30,  // 75: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	32,  // 76: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	35,  // 77: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	37,  // 78: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	39,  // 79: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	41,  // 80: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	43,  // 81: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	45,  // 82: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	47,  // 83: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	51,  // 84: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	53,  // 85: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	55,  // 86: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	57,  // 87: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	59,  // 88: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	61,  // 89: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	67,  // 90: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	69,  // 91: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	71,  // 92: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	73,  // 93: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	75,  // 94: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	77,  // 95: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	79,  // 96: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	81,  // 97: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	83,  // 98: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	85,  // 99: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	88,  // 100: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	91,  // 101: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	93,  // 102: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	95,  // 103: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	97,  // 104: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	14,  // 105: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	16,  // 106: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	18,  // 107: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	20,  // 108: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	22,  // 109: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	24,  // 110: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	26,  // 111: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	28,  // 112: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	31,  // 113: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	33,  // 114: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	36,  // 115: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	38,  // 116: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	40,  // 117: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	42,  // 118: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	44,  // 119: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	46,  // 120: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	48,  // 121: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	52,  // 122: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	54,  // 123: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	56,  // 124: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	58,  // 125: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	60,  // 126: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	62,  // 127: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	68,  // 128: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	70,  // 129: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	72,  // 130: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	74,  // 131: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	76,  // 132: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	78,  // 133: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	80,  // 134: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	82,  // 135: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	84,  // 136: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	86,  // 137: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	89,  // 138: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	92,  // 139: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	94,  // 140: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	96,  // 141: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	98,  // 142: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	105, // [105:143] is the sub-list for method output_type
+	67,  // [67:105] is the sub-list for method input_type
 	67,  // [67:67] is the sub-list for extension type_name
 	67,  // [67:67] is the sub-list for extension extendee
 	0,   // [0:67] is the sub-list for field type_name
@@ -6983,8 +7071,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		return
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -7001,7 +7089,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   90,
+			NumMessages:   92,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

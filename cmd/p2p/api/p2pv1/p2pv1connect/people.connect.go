@@ -61,6 +61,8 @@ const (
 	PeopleLogoutProcedure = "/p2p.v1.People/Logout"
 	// PeopleRenameProcedure is the fully-qualified name of the People's Rename RPC.
 	PeopleRenameProcedure = "/p2p.v1.People/Rename"
+	// PeopleChangePasswordProcedure is the fully-qualified name of the People's ChangePassword RPC.
+	PeopleChangePasswordProcedure = "/p2p.v1.People/ChangePassword"
 	// PeopleListDevicesProcedure is the fully-qualified name of the People's ListDevices RPC.
 	PeopleListDevicesProcedure = "/p2p.v1.People/ListDevices"
 	// PeopleRevokeDeviceProcedure is the fully-qualified name of the People's RevokeDevice RPC.
@@ -135,6 +137,8 @@ type PeopleClient interface {
 	Login(context.Context, *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error)
 	Logout(context.Context, *connect.Request[p2pv1.LogoutRequest]) (*connect.Response[p2pv1.LogoutResponse], error)
 	Rename(context.Context, *connect.Request[p2pv1.RenameRequest]) (*connect.Response[p2pv1.RenameResponse], error)
+	// ChangePassword needs no old one: the account's key is here. Devices that are logged in stay so.
+	ChangePassword(context.Context, *connect.Request[p2pv1.ChangePasswordRequest]) (*connect.Response[p2pv1.ChangePasswordResponse], error)
 	ListDevices(context.Context, *connect.Request[p2pv1.ListDevicesRequest]) (*connect.Response[p2pv1.ListDevicesResponse], error)
 	RevokeDevice(context.Context, *connect.Request[p2pv1.RevokeDeviceRequest]) (*connect.Response[p2pv1.RevokeDeviceResponse], error)
 	// Contacts.
@@ -226,6 +230,12 @@ func NewPeopleClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			httpClient,
 			baseURL+PeopleRenameProcedure,
 			connect.WithSchema(peopleMethods.ByName("Rename")),
+			connect.WithClientOptions(opts...),
+		),
+		changePassword: connect.NewClient[p2pv1.ChangePasswordRequest, p2pv1.ChangePasswordResponse](
+			httpClient,
+			baseURL+PeopleChangePasswordProcedure,
+			connect.WithSchema(peopleMethods.ByName("ChangePassword")),
 			connect.WithClientOptions(opts...),
 		),
 		listDevices: connect.NewClient[p2pv1.ListDevicesRequest, p2pv1.ListDevicesResponse](
@@ -420,6 +430,7 @@ type peopleClient struct {
 	login             *connect.Client[p2pv1.LoginRequest, p2pv1.LoginResponse]
 	logout            *connect.Client[p2pv1.LogoutRequest, p2pv1.LogoutResponse]
 	rename            *connect.Client[p2pv1.RenameRequest, p2pv1.RenameResponse]
+	changePassword    *connect.Client[p2pv1.ChangePasswordRequest, p2pv1.ChangePasswordResponse]
 	listDevices       *connect.Client[p2pv1.ListDevicesRequest, p2pv1.ListDevicesResponse]
 	revokeDevice      *connect.Client[p2pv1.RevokeDeviceRequest, p2pv1.RevokeDeviceResponse]
 	listContacts      *connect.Client[p2pv1.ListContactsRequest, p2pv1.ListContactsResponse]
@@ -485,6 +496,11 @@ func (c *peopleClient) Logout(ctx context.Context, req *connect.Request[p2pv1.Lo
 // Rename calls p2p.v1.People.Rename.
 func (c *peopleClient) Rename(ctx context.Context, req *connect.Request[p2pv1.RenameRequest]) (*connect.Response[p2pv1.RenameResponse], error) {
 	return c.rename.CallUnary(ctx, req)
+}
+
+// ChangePassword calls p2p.v1.People.ChangePassword.
+func (c *peopleClient) ChangePassword(ctx context.Context, req *connect.Request[p2pv1.ChangePasswordRequest]) (*connect.Response[p2pv1.ChangePasswordResponse], error) {
+	return c.changePassword.CallUnary(ctx, req)
 }
 
 // ListDevices calls p2p.v1.People.ListDevices.
@@ -648,6 +664,8 @@ type PeopleHandler interface {
 	Login(context.Context, *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error)
 	Logout(context.Context, *connect.Request[p2pv1.LogoutRequest]) (*connect.Response[p2pv1.LogoutResponse], error)
 	Rename(context.Context, *connect.Request[p2pv1.RenameRequest]) (*connect.Response[p2pv1.RenameResponse], error)
+	// ChangePassword needs no old one: the account's key is here. Devices that are logged in stay so.
+	ChangePassword(context.Context, *connect.Request[p2pv1.ChangePasswordRequest]) (*connect.Response[p2pv1.ChangePasswordResponse], error)
 	ListDevices(context.Context, *connect.Request[p2pv1.ListDevicesRequest]) (*connect.Response[p2pv1.ListDevicesResponse], error)
 	RevokeDevice(context.Context, *connect.Request[p2pv1.RevokeDeviceRequest]) (*connect.Response[p2pv1.RevokeDeviceResponse], error)
 	// Contacts.
@@ -735,6 +753,12 @@ func NewPeopleHandler(svc PeopleHandler, opts ...connect.HandlerOption) (string,
 		PeopleRenameProcedure,
 		svc.Rename,
 		connect.WithSchema(peopleMethods.ByName("Rename")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peopleChangePasswordHandler := connect.NewUnaryHandler(
+		PeopleChangePasswordProcedure,
+		svc.ChangePassword,
+		connect.WithSchema(peopleMethods.ByName("ChangePassword")),
 		connect.WithHandlerOptions(opts...),
 	)
 	peopleListDevicesHandler := connect.NewUnaryHandler(
@@ -933,6 +957,8 @@ func NewPeopleHandler(svc PeopleHandler, opts ...connect.HandlerOption) (string,
 			peopleLogoutHandler.ServeHTTP(w, r)
 		case PeopleRenameProcedure:
 			peopleRenameHandler.ServeHTTP(w, r)
+		case PeopleChangePasswordProcedure:
+			peopleChangePasswordHandler.ServeHTTP(w, r)
 		case PeopleListDevicesProcedure:
 			peopleListDevicesHandler.ServeHTTP(w, r)
 		case PeopleRevokeDeviceProcedure:
@@ -1028,6 +1054,10 @@ func (UnimplementedPeopleHandler) Logout(context.Context, *connect.Request[p2pv1
 
 func (UnimplementedPeopleHandler) Rename(context.Context, *connect.Request[p2pv1.RenameRequest]) (*connect.Response[p2pv1.RenameResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("p2p.v1.People.Rename is not implemented"))
+}
+
+func (UnimplementedPeopleHandler) ChangePassword(context.Context, *connect.Request[p2pv1.ChangePasswordRequest]) (*connect.Response[p2pv1.ChangePasswordResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("p2p.v1.People.ChangePassword is not implemented"))
 }
 
 func (UnimplementedPeopleHandler) ListDevices(context.Context, *connect.Request[p2pv1.ListDevicesRequest]) (*connect.Response[p2pv1.ListDevicesResponse], error) {
