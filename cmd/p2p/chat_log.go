@@ -235,13 +235,13 @@ func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2p
 // readable returns a message as text to keep: when, who, what; further lines are indented, so that nobody can make one look like
 // somebody else's.
 func (a *app) readable(m *p2pv1.Message) string {
-	lines := strings.Split(strings.TrimRight(a.messageText(m), "\n"), "\n")
+	who, text := safe(m.Name)+": ", a.messageText(m)
+	if m.Notice != nil { // it names the author itself, whoever will read this
+		who, text = "— ", a.notice(safe(m.Name), m.Notice)
+	}
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i := range lines {
 		lines[i] = safe(lines[i])
-	}
-	who := safe(m.Name) + ": "
-	if m.Notice != nil { // it names the author itself
-		who = "— "
 	}
 	said := time.UnixMilli(m.Written).Local().Format("2006-01-02 15:04:05") + "  " + who + strings.Join(lines, "\n    ")
 	if m.Edited {

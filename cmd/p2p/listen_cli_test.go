@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,4 +99,40 @@ func TestACommandEndsAsTheNodeThatDidNotStart(t *testing.T) {
 			t.Errorf("of a node that ended with %d it makes %d, not %d: %v", ended, code, want, err)
 		}
 	}
+}
+
+func TestWhatOneDidOneselfIsSaidAsSuch(t *testing.T) {
+	f := newFakePerson()
+	mine := func(kind p2pv1.Notice_Kind) *p2pv1.Message {
+		return &p2pv1.Message{Id: kind.String(), Name: "alice", Mine: true, Notice: &p2pv1.Notice{Kind: kind, Name: "bob", Text: "lab", Role: p2pv1.Role_ROLE_OWNER}}
+	}
+	for kind := p2pv1.Notice_KIND_CREATED; kind <= p2pv1.Notice_KIND_INVITED; kind++ {
+		f.messages = append(f.messages, mine(kind))
+	}
+	env, _ := withPerson(t, f)
+	for lang, want := range map[string][]string{"en": {"you joined", "you took bob in", "you gave bob the role owner", "from you to"}, "zh": {"我 加入了"}} {
+		out, _ := p2pWith(t, exitDone, []string{"chat", "log", "lab"}, env, withEnv("P2P_LANG", lang))
+		for _, part := range append(want, "—") {
+			if !strings.Contains(out, part) {
+				t.Errorf("it lacks %q:\n%s", part, out)
+			}
+		}
+		if strings.Contains(out, "me ") || strings.Contains(out, "you has") || strings.Contains(out, "alice") {
+			t.Errorf("it says:\n%s", out)
+		}
+	}
+}
+
+func TestWhatASystemSaysOfAFileIsTranslated(t *testing.T) {
+	env, _ := withPerson(t, newFakePerson())
+	there := filepath.Join(folder(t, map[string]string{"there": "x"}), "there")
+	for lang, want := range map[string]string{"en": "exists already", "zh": "已存在"} {
+		_, errs := p2pWith(t, exitExists, []string{"chat", "export", "--out", there}, env, withEnv("P2P_LANG", lang))
+		oneLineSays(t, errs, there, want)
+		if strings.Contains(errs, "file exists") {
+			t.Errorf("it says %s", errs)
+		}
+	}
+	_, errs := p2pWith(t, exitNotFound, []string{"account", "password", "--password-file", there + "x"}, env, withEnv("P2P_LANG", "zh"))
+	oneLineSays(t, errs, "没有文件", there+"x")
 }

@@ -381,7 +381,7 @@ func TestWhoJoinsByALinkIsInOrHearsWhyNot(t *testing.T) {
 	_, errs := join(exitWaiting, nil, "--wait", "1s")
 	oneLineSays(t, errs, "asked alice to let you in")
 	for reason, want := range map[*p2pv1.Reason]string{
-		{Key: api.RoomFull, With: map[string]string{"limit": "12"}}: "the room is full: it takes 12 members",
+		{Key: api.RoomFull, With: map[string]string{"limit": "12"}}: "the room is full: its limit is 12",
 		{Key: api.LinkExpired}: "this link has expired; ask for a new one",
 		{Key: api.LinkRevoked}: "was taken back",
 	} {
@@ -564,7 +564,7 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 	got := p.out.until(t, "phone")
 	for _, want := range []string{"[lab] ", "bob: hello  (arrived late)", "[den] ", "me: [file a\uFFFD.bin, 2.0 KiB]", "bob: away",
 		"http://d.test is not reached: nothing answers at this address", "the history can be written once more", "set by 1h00m; the times", "ATTENTION: garden: mallory has removed you from the room\n",
-		"ATTENTION: the room is full: it takes 7 members\n", "your contact bob goes by bobby", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
+		"ATTENTION: the room is full: its limit is 7\n", "your contact bob goes by bobby", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it lacks %q:\n%s", want, got)
 		}
@@ -600,7 +600,7 @@ func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
 	text, _ := p2pWith(t, exitDone, []string{"chat", "export", "bob", "--text"}, env)
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) != 4 || strings.Contains(text, "\x1b") || !strings.HasSuffix(lines[0], "  bob\ufffd[2J: two") || lines[1] != "    lines  (edited)" ||
-		!strings.HasSuffix(lines[2], "  bob: [file a.bin, 5 B]") || !strings.HasSuffix(lines[3], "  — bob has joined") {
+		!strings.HasSuffix(lines[2], "  bob: [file a.bin, 5 B]") || !strings.HasSuffix(lines[3], "  — bob joined") {
 		t.Errorf("to read it is\n%s", text)
 	}
 }

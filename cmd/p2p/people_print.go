@@ -120,7 +120,11 @@ func (a *app) author(m *p2pv1.Message) string {
 func (a *app) messageText(m *p2pv1.Message) string {
 	switch {
 	case m.Notice != nil:
-		return a.notice(a.author(m), m.Notice)
+		author := safe(m.Name)
+		if m.Mine {
+			author = a.text.Say("notice.you")
+		}
+		return a.notice(author, m.Notice)
 	case m.Deleted:
 		return a.text.Say("message.deleted")
 	case m.Withheld:
@@ -160,7 +164,7 @@ func (a *app) messageMarks(m *p2pv1.Message) string {
 	return "  (" + strings.Join(marks, ", ") + ")"
 }
 
-// notice returns what an author did to a conversation.
+// notice returns what an author did to a conversation. The sentences fit who reads it and others alike.
 func (a *app) notice(author string, n *p2pv1.Notice) string {
 	whom := safe(n.Name)
 	switch n.Kind {

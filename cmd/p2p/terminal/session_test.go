@@ -333,7 +333,7 @@ func TestWhoDoesNotGetIntoARoomIsToldWhy(t *testing.T) {
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
 		Id: "swarm", Left: true, Reason: &p2pv1.Reason{Key: api.RoomFull, With: map[string]string{"limit": "12"}},
 	}}})
-	st.shows("You are not in this room: the room is full: it takes 12", "─ the room is full: it takes 12 members")
+	st.shows("You are not in this room: the room is full: its limit is 12", "─ the room is full: its limit is 12")
 }
 
 func TestAMessageCanBeChosenAndActedOn(t *testing.T) {
