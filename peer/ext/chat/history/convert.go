@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
 	"p2p/peer/ext/chat/room"
 )
 
@@ -26,12 +28,12 @@ type Conversion struct {
 
 // SpaceError is that the disk has no room for an archive beside the old one.
 type SpaceError struct {
-	Bytes int64 // that the old one takes, and the new one about as much
+	Bytes int64 // that have to be free, about
 	Err   error
 }
 
 func (e *SpaceError) Error() string {
-	return fmt.Sprintf("there is no room for a second history of about %d bytes: %v", e.Bytes, e.Err)
+	return fmt.Sprintf("there is no room for a second history; it takes about %d bytes: %v", e.Bytes, e.Err)
 }
 
 func (e *SpaceError) Unwrap() error { return e.Err }
@@ -81,11 +83,14 @@ func (c *Conversion) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	size := info.Size()
-	err = c.write(ctx, path, func(done, events int64) { c.Progress(size*done/max(events, 1), size+size/wipes) })
+	size, room := info.Size(), info.Size()+logBytes
+	err = c.write(ctx, path, func(done, events int64) {
+		room = size + events*sealBytes + logBytes
+		c.Progress(size*done/max(events, 1), size+size/wipes)
+	})
 	if err != nil {
 		if errors.Is(err, syscall.ENOSPC) {
-			err = &SpaceError{size, err}
+			err = &SpaceError{room, err}
 		}
 		return errors.Join(err, settle(path, untold))
 	}
@@ -94,6 +99,12 @@ func (c *Conversion) run(ctx context.Context, path string) error {
 	}
 	return settle(path, func(done int64) { c.Progress(size+done/wipes, size+size/wipes) })
 }
+
+// What a new archive may take that the old one does not: for each event, and the write-ahead log.
+const (
+	sealBytes = 2 * (chacha20poly1305.NonceSizeX + chacha20poly1305.Overhead) // of header and body
+	logBytes  = 8 << 20
+)
 
 // wipes is how many times faster an archive is overwritten than it is written anew, about.
 const wipes = 16
