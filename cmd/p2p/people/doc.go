@@ -43,4 +43,8 @@
 // devices are let in to. Accept gets the info dictionary from any member that has it (package offer), opens the
 // files under names that are free and safe, and joins that swarm; from the first verified piece on it
 // serves others. What is offered and accepted is kept in the settings of the history, and goes on after a restart.
+//
+// The files stay their owner's: he may change, move or delete them. What is shared is looked at now and then, and when somebody
+// wants it; what was written to is hashed again. An offer that is not any more what it was fails, and who waits for it is told so
+// (package offer). What was fetched is gone then, until it is accepted again: nobody gets a file back that he has deleted.
 package people
