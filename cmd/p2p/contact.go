@@ -91,8 +91,11 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if key := said[c.State]; key != "" {
 		words = append(words, a.text.Say(key))
 	}
-	if c.Verified {
+	switch {
+	case c.Verified:
 		words = append(words, a.text.Say("contact.verified"))
+	case c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND:
+		words = append(words, a.text.Say("contact.unverified"))
 	}
 	if c.ChangedKey != "" {
 		words = append(words, a.text.Say("contact.changed_key"))
@@ -174,6 +177,9 @@ func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
 	name := safe(r.Contact.GetName())
 	if r.Delivered {
 		a.say("contact.delivered", name)
+		if r.Contact.DirectoryName != "" && !r.Contact.Verified { // who a link names has given it himself
+			a.say("contact.trusted", name)
+		}
 		return nil
 	}
 	return a.fail(exitWaiting, "contact.waits", name)
