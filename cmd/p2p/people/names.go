@@ -154,14 +154,16 @@ func (n *Node) where(s string) (place, error) {
 // candidates returns the names of a place.
 func (n *Node) candidates(p place) []candidate[place] {
 	c := candidate[place]{name: n.nameOfPlace(p), id: textID(p.Room), is: p, rank: group, one: p.Swarm}
-	if p.Room.IsZero() {
-		c.id = p.Swarm
-	}
 	if p.Left || n.isOut(p.Room) {
 		c.rank = former
 	}
 	if p.With.IsZero() {
-		return []candidate[place]{c}
+		link := c // programs knew it by that before this person was in it
+		link.id = p.Swarm
+		if p.Room.IsZero() {
+			return []candidate[place]{link}
+		}
+		return []candidate[place]{c, link}
 	}
 	k, _ := n.contact(p.With)
 	if k.Room != p.Room {

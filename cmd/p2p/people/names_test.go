@@ -114,6 +114,9 @@ func TestARoomThatOneWasNotLetIntoHasANameAndGoesWhenItIsLeft(t *testing.T) {
 	}
 	three := int32(3)
 	ask(t, alice.ChangeRoom, &p2pv1.ChangeRoomRequest{Where: "bench", Limit: &three})
-	ask(t, again.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	waits := ask(t, again.JoinRoom, &p2pv1.JoinRoomRequest{Link: link}).Conversation
 	eventually(t, "with a place more she is in", func() bool { return slices.Contains(again.rooms(), "bench") })
+	if got := again.means(waits.Id); got != again.means("bench") || len(got) != 64 {
+		t.Errorf("by the id that it had while she waited it is %s", got)
+	}
 }
