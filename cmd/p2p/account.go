@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -218,12 +219,8 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 			directory = a.directoryLost(d)
 		}
 	}
-	shown := me.DisplayName
-	if shown == me.Name {
-		shown = ""
-	}
 	rows := [][2]string{
-		{a.text.Say("account.row.name"), name}, {a.text.Say("account.row.shown"), shown}, {a.text.Say("account.row.account"), me.Account},
+		{a.text.Say("account.row.name"), name}, {a.text.Say("account.row.shown"), cmp.Or(me.DisplayName, name)}, {a.text.Say("account.row.account"), me.Account},
 		{a.text.Say("account.row.device"), strings.TrimSpace(me.Device + " " + me.DeviceLabel)},
 		{a.text.Say("account.row.directory"), directory}, {a.text.Say("account.row.listen"), me.Listen},
 		{a.text.Say("account.row.trackers"), strings.Join(me.Trackers, " ")},
