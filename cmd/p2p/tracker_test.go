@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -229,8 +230,9 @@ func TestTheOperatorHasPagesThatClientsDoNotSee(t *testing.T) {
 	p := start(t, []string{"tracker", "--listen", "127.0.0.1:0", "--control", socket,
 		"--admin", "127.0.0.1:0", "--pprof", "127.0.0.1:0", "--top-swarms", "3"})
 	out := p.out.until(t, "/metrics\n")
-	fields := strings.Fields(out)
-	announce, page, metrics := fields[1], fields[len(fields)-3], fields[len(fields)-1]
+	fields := strings.Fields(out) // a name before what it is
+	of := func(name string) string { return fields[slices.Index(fields, name)+1] }
+	announce, page, metrics := of("announce"), of("statistics"), of("metrics")
 	torrent := infohash.Of(nil)
 	announced(t, announce, torrent, "&left=1")
 	status := func(url string) (int, string) {
