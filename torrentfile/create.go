@@ -179,11 +179,17 @@ func chooseLayout(info *Info) (piece.Layout, error) {
 	switch {
 	case n == 0:
 		info.PieceLength = PieceLengthFor(info.Total())
-	case n < minPieceLength || n > maxPieceLength || n&(n-1) != 0:
+	case !ValidPieceLength(n):
 		return piece.Layout{}, fmt.Errorf("piece length %d is not a power of two from %d KiB to %d MiB",
 			n, minPieceLength>>10, maxPieceLength>>20)
 	}
 	return info.layout()
+}
+
+// ValidPieceLength reports whether Create takes n as PieceLength, in bytes, other
+// than the 0 that lets it choose.
+func ValidPieceLength(n int64) bool {
+	return n >= minPieceLength && n <= maxPieceLength && n&(n-1) == 0
 }
 
 // PieceLengthFor returns the piece length in bytes that suits a torrent of total

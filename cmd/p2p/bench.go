@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (f *benchFlags) check(a *app) error {
 	if f.size <= 0 {
 		return a.usage("usage.demo_size")
 	}
-	return a.between("reps", f.reps, maxBenchReps)
+	return cmp.Or(a.between("reps", f.reps, maxBenchReps), a.checkPieceLength(f.pieceLength))
 }
 
 // between requires a flag to be 1 to most.

@@ -145,6 +145,8 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		{[]string{"compare", "--clients", "1,0"}, "--clients"},
 		{[]string{"hash", "--workers", "-1"}, "--workers"},
 		{[]string{"part", "send"}, "ROLE"},
+		{[]string{"swarm", "--piece-length", "17K"}, "--piece-length"},
+		{[]string{"hash", "--piece-length", "1"}, "--piece-length"},
 	} {
 		_, errs := p2p(t, exitUsage, append([]string{"bench"}, c.args...)...)
 		oneLineSays(t, errs, c.want)

@@ -42,6 +42,15 @@ func (m *makeFlags) add(cmd *cobra.Command, a *app) {
 	f.BoolVar(&m.noDate, "no-date", false, say("make.no_date"))
 }
 
+// checkPieceLength refuses one that no torrent can have, before anything is made.
+// 0 is the automatic one.
+func (a *app) checkPieceLength(n units.Size) error {
+	if n != 0 && !torrentfile.ValidPieceLength(int64(n)) {
+		return a.usage("usage.piece_length", n)
+	}
+	return nil
+}
+
 func (m *makeFlags) options() torrentfile.CreateOptions {
 	return torrentfile.CreateOptions{
 		Announce:    tiers(m.announce),
@@ -96,6 +105,9 @@ func (a *app) createCommand() *cobra.Command {
 func (a *app) create(ctx context.Context, path, out string, force bool, flags makeFlags) error {
 	if out == "-" && a.globals.json {
 		return a.usage("usage.create_stdout_json")
+	}
+	if err := a.checkPieceLength(flags.pieceLength); err != nil {
+		return err
 	}
 	if out == "" {
 		var err error

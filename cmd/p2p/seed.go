@@ -123,6 +123,9 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 // seedPath makes a torrent of a file or folder, saves it, and shares it. What can
 // fail at once comes before the hashing, which may take hours.
 func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, f seedFlags) (err error) {
+	if err := a.checkPieceLength(f.pieceLength); err != nil {
+		return err
+	}
 	if f.save == "" {
 		if f.save, err = a.torrentPath(path, f.name); err != nil {
 			return err

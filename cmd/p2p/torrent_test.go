@@ -22,6 +22,27 @@ func film(t *testing.T) (dir, torrent string) {
 	return dir, torrent
 }
 
+func TestAPieceLengthThatNoTorrentCanHaveIsAWrongCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	content, torrent := filepath.Join(dir, "film"), filepath.Join(dir, "film.torrent")
+	if err := os.WriteFile(content, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"create", content, "-o", torrent, "--piece-length", "17K"},
+		{"create", content, "-o", torrent, "--piece-length", "512M"},
+		{"seed", content, "--save", torrent, "--piece-length", "8K"},
+	} {
+		_, errs := p2p(t, exitUsage, args...)
+		oneLineSays(t, errs, args[len(args)-1], "16K")
+	}
+	_, errs := p2p(t, exitUsage, "create", content, "-o", torrent, "--piece-length", "17K", "--lang", "zh")
+	oneLineSays(t, errs, "17K", "2 的幂")
+	if _, err := os.Stat(torrent); err == nil {
+		t.Error("a torrent was made")
+	}
+}
+
 func TestATorrentIsMadeShownAndVerified(t *testing.T) {
 	dir, torrent := film(t)
 	out, _ := p2p(t, exitDone, "show", "-j", torrent)
