@@ -254,6 +254,11 @@ func (s *session) transferState(m *p2pv1.Message, t *p2pv1.Transfer) string {
 		return s.say.Say("chat.file.broken", s.problem(t.GetProblem()))
 	case p2pv1.Transfer_STATE_CANCELLED:
 		return s.say.Say("chat.file.cancelled")
+	case p2pv1.Transfer_STATE_GONE:
+		if m.GetMine() {
+			return s.problem(t.GetProblem())
+		}
+		return s.say.Say("chat.file.gone", s.problem(t.GetProblem()))
 	}
 	if m.GetMine() {
 		return s.say.Say("chat.file.offered")
