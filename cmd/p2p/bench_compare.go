@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,11 @@ func (f *benchCompareFlags) check(a *app) error {
 	}
 	slices.Sort(f.clients)
 	f.clients = slices.Compact(f.clients)
-	return errors.Join(a.between("clients", f.clients[0], maxBenchPeers), a.between("clients", slices.Max(f.clients), maxBenchPeers), f.benchFlags.check(a))
+	err := cmp.Or(a.between("clients", f.clients[0], maxBenchPeers), a.between("clients", slices.Max(f.clients), maxBenchPeers), f.benchFlags.check(a))
+	if err != nil || f.svg == "" {
+		return err
+	}
+	return mayWrite(f.svg)
 }
 
 // compareRun is the file brought to some clients in one way, as a JSON line.
@@ -205,17 +210,18 @@ func (b *comparison) median(way string, n int) compareRun {
 	}
 }
 
-// conclude prints the outcome and writes the plot.
+// conclude prints the outcome and writes the plot. What was measured is told also
+// when the plot cannot be written.
 func (b *comparison) conclude(place string) error {
 	rows := b.rows()
 	chart := b.chart(rows)
+	var lost error
 	if b.flags.svg != "" {
-		if err := os.WriteFile(b.flags.svg, []byte(chart.SVG()), 0o666); err != nil {
-			return err
-		}
+		lost = os.WriteFile(b.flags.svg, []byte(chart.SVG()), 0o666)
 	}
 	if b.app.globals.json {
-		return b.app.emit(compareSummary{"summary", rows, exitDone})
+		code, _ := diagnose(lost)
+		return cmp.Or(b.app.emit(compareSummary{"summary", rows, code}), lost)
 	}
-	return b.print(rows, chart, place)
+	return cmp.Or(b.print(rows, chart, place), lost)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (a *app) benchHashCommand() *cobra.Command {
 		Example: a.text.Say("bench.hash.examples"),
 		Args:    a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(f.check(a), a.between("workers", f.workers, maxBenchWorkers)); err != nil {
+			if err := cmp.Or(f.check(a), a.between("workers", f.workers, maxBenchWorkers)); err != nil {
 				return err
 			}
 			return a.benchHash(cmd.Context(), f)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (a *app) benchProfileCommand() *cobra.Command {
 		Example: a.text.Say("bench.profile.examples"),
 		Args:    a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(f.check(a), a.between("seeds", f.seeds, maxBenchPeers)); err != nil {
+			if err := f.checkProfile(a); err != nil {
 				return err
 			}
 			return a.benchProfile(cmd.Context(), f)
@@ -42,6 +43,19 @@ func (a *app) benchProfileCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.save, "save", "", a.text.Say("bench.profile.save"))
 	f.add(cmd, a)
 	return cmd
+}
+
+func (f *benchProfileFlags) checkProfile(a *app) error {
+	if err := cmp.Or(f.check(a), a.between("seeds", f.seeds, maxBenchPeers)); err != nil || f.save == "" {
+		return err
+	}
+	return mayWriteInto(f.save)
+}
+
+// profileSummary is the last JSON line of bench profile; the profiles are before it.
+type profileSummary struct {
+	MessageType string `json:"message_type"` // summary
+	ExitCode    int    `json:"exit_code"`
 }
 
 // roleProfile is where the time of a GiB went, as the JSON line of a role.
@@ -56,6 +70,7 @@ type roleProfile struct {
 type hotPaths struct {
 	get, seed map[bench.Kind]time.Duration
 	bytes     int64
+	unsaved   error // why a profile was not kept; it counts all the same
 }
 
 // benchProfile makes runs with CPU profiles and says what a GiB costs, and where.
@@ -74,7 +89,7 @@ func (a *app) benchProfile(ctx context.Context, f benchProfileFlags) (err error)
 	}
 	meter := &benchMeter{begin: time.Now(), total: int64(f.reps) * int64(f.size)}
 	stop := a.watchBench(meter.snapshot, abort)
-	sums := hotPaths{map[bench.Kind]time.Duration{}, map[bench.Kind]time.Duration{}, 0}
+	sums := hotPaths{map[bench.Kind]time.Duration{}, map[bench.Kind]time.Duration{}, 0, nil}
 	for rep := range f.reps {
 		meter.next(fmt.Sprintf("%d/%d", rep+1, f.reps), f.seeds, 1)
 		_, err = l.Run(ctx, lab.Swarm{
@@ -101,15 +116,16 @@ func (h *hotPaths) collect(l *lab.Lab, f benchProfileFlags) error {
 	h.bytes += int64(f.size)
 	for sum, names := range map[*map[bench.Kind]time.Duration][]string{&h.get: gets, &h.seed: seeds} {
 		for _, name := range names {
-			if err := addProfile(*sum, name, f.save); err != nil {
+			if err := addProfile(*sum, name); err != nil {
 				return err
 			}
+			h.unsaved = cmp.Or(h.unsaved, keepProfile(name, f.save))
 		}
 	}
 	return nil
 }
 
-func addProfile(sum map[bench.Kind]time.Duration, name, save string) error {
+func addProfile(sum map[bench.Kind]time.Duration, name string) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
@@ -122,6 +138,11 @@ func addProfile(sum map[bench.Kind]time.Duration, name, save string) error {
 	for _, p := range parts {
 		sum[p.Kind] += p.Time
 	}
+	return nil
+}
+
+// keepProfile copies a profile to the folder save, if there is to be one.
+func keepProfile(name, save string) error {
 	if save == "" {
 		return nil
 	}
@@ -149,7 +170,8 @@ func (h *hotPaths) parts(role string, sums map[bench.Kind]time.Duration) rolePro
 func (a *app) concludeProfile(h hotPaths, f benchProfileFlags, place string) error {
 	get, seed := h.parts("get", h.get), h.parts("seed", h.seed)
 	if a.globals.json {
-		return errors.Join(a.emit(get), a.emit(seed))
+		code, _ := diagnose(h.unsaved)
+		return cmp.Or(a.emit(get), a.emit(seed), a.emit(profileSummary{"summary", code}), h.unsaved)
 	}
 	say := a.text.Say
 	t := bench.Table{Left: 1, Head: []string{say("bench.profile.what"), say("bench.profile.get"), "%", say("bench.profile.seed"), "%"}}
@@ -163,7 +185,7 @@ func (a *app) concludeProfile(h hotPaths, f benchProfileFlags, place string) err
 	out := "\n" + say("bench.profile.title", units.FormatBytes(int64(f.size)), a.text.Count("count.reps", f.reps)) + "\n" +
 		say("bench.where", machine(), text.Printable(place)) + "\n\n" + t.String() + "\n" + say("bench.profile.notes") + "\n"
 	_, err := io.WriteString(a.out, out)
-	return err
+	return cmp.Or(err, h.unsaved)
 }
 
 // kindNames are the keys of what the kinds are called in the table.

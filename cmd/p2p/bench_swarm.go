@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (f *benchSwarmFlags) check(ctx context.Context, a *app) error {
 			return a.fail(exitNotFound, "bench.not_installed", name, err)
 		}
 	}
-	return errors.Join(a.between("seeds", f.seeds, maxBenchPeers), a.between("leeches", f.leeches, maxBenchPeers), f.benchFlags.check(a))
+	return cmp.Or(a.between("seeds", f.seeds, maxBenchPeers), a.between("leeches", f.leeches, maxBenchPeers), f.benchFlags.check(a))
 }
 
 // benchRun is one run as a JSON line. What nobody knows is null.

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"p2p/cmd/p2p/bench/lab"
+	"p2p/cmd/p2p/text"
 )
 
 // beP2P makes the test program behave as p2p: the measurements start themselves
@@ -100,6 +107,62 @@ func TestBenchHashMeasuresWhatUsersRun(t *testing.T) {
 	}
 }
 
+func TestBenchProfileSaysWhereTheTimeWentAndEndsWithASummary(t *testing.T) {
+	save := t.TempDir()
+	all := benchmark(t, "profile", "--size", "1M", "--reps", "1", "--save", save)
+	if len(all) != 4 || all[1]["role"] != "get" || all[2]["role"] != "seed" {
+		t.Errorf("messages %v", all)
+	}
+	if kept, err := os.ReadDir(save); err != nil || len(kept) != 2 {
+		t.Errorf("kept: %v, %v", kept, err)
+	}
+}
+
+func TestBenchRefusesAPathThatCannotBeWrittenBeforeItMeasures(t *testing.T) {
+	dir, nowhere := t.TempDir(), filepath.Join(t.TempDir(), "nowhere")
+	for _, args := range [][]string{
+		{"compare", "--svg", filepath.Join(nowhere, "x.svg")},
+		{"profile", "--save", nowhere},
+	} {
+		out, errs := p2p(t, exitNotFound, append([]string{"bench", "--dir", dir, "-j"}, args...)...)
+		if out != "" || !strings.Contains(errs, "nowhere") {
+			t.Errorf("%v: %q, %q", args, out, errs)
+		}
+	}
+	p2p(t, exitIO, "bench", "compare", "--dir", dir, "--svg", dir) // a folder
+}
+
+func TestATryToWriteLeavesEverythingAsItIs(t *testing.T) {
+	dir := t.TempDir()
+	there, fresh := filepath.Join(dir, "there"), filepath.Join(dir, "fresh")
+	if err := os.WriteFile(there, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{mayWrite(there), mayWrite(fresh), mayWriteInto(dir)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || read(t, there) != "old" {
+		t.Errorf("afterwards: %v, %v", left, err)
+	}
+}
+
+func TestWhatWasMeasuredIsToldAlsoIfTheFileCannotBeWritten(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{shell: &shell{out: &out, errs: io.Discard, size: func() (int, int) { return 80, 25 }}, text: text.English()}
+	b := &comparison{app: a, flags: benchCompareFlags{clients: []int{1}, svg: filepath.Join(t.TempDir(), "no", "x.svg")}}
+	b.flags.up, b.flags.size, b.flags.reps = 1, 1, 1
+	b.runs = []compareRun{{Way: lab.Web, Clients: 1, Last: 1}, {Way: lab.P2P, Clients: 1, Last: 1}}
+	if err := b.conclude("here"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(out.String(), "client and server") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+	h := hotPaths{bytes: 1, unsaved: fs.ErrPermission}
+	if err := a.concludeProfile(h, benchProfileFlags{}, "there"); !errors.Is(err, fs.ErrPermission) || !strings.Contains(out.String(), "there") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+}
+
 func TestBenchPrintsATableAndAPlot(t *testing.T) {
 	reincarnate(t)
 	out, errs := p2p(t, exitDone, "bench", "compare", "--size", "64K", "--clients", "2", "-u", "4M", "--dir", t.TempDir())
@@ -147,9 +210,14 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		{[]string{"part", "send"}, "ROLE"},
 		{[]string{"swarm", "--piece-length", "17K"}, "--piece-length"},
 		{[]string{"hash", "--piece-length", "1"}, "--piece-length"},
+		{[]string{"compare", "--clients", "0"}, "--clients"},
+		{[]string{"many", "--torrents", "0"}, "--torrents"},
 	} {
 		_, errs := p2p(t, exitUsage, append([]string{"bench"}, c.args...)...)
 		oneLineSays(t, errs, c.want)
+		if strings.Count(errs, ": want ") > 1 {
+			t.Errorf("more than one thing at a time:\n%s", errs)
+		}
 	}
 	_, errs := p2p(t, exitDiskFull, "bench", "swarm", "--size", "4000T", "--dir", t.TempDir())
 	oneLineSays(t, errs, "--dir")
