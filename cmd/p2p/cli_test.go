@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -201,6 +203,52 @@ func TestMistakesOnTheCommandLineAreExplainedInOneLine(t *testing.T) {
 		if e := object(t, errs); e["message_type"] != "exit_error" || e["code"] != float64(want) {
 			t.Errorf("p2p %q -j prints %v", c.args, e)
 		}
+	}
+}
+
+func TestHelpOnWhatIsNoCommandIsAWrongCommandLine(t *testing.T) {
+	_, errs := p2p(t, exitUsage, "help", "nonsense")
+	oneLineSays(t, errs, "nonsense")
+	_, errs = p2p(t, exitUsage, "help", "bench", "nonsense", "--lang", "zh")
+	oneLineSays(t, errs, "bench nonsense")
+	for _, words := range [][]string{{"help"}, {"help", "bench", "hash"}, {"help", "json"}} {
+		if out, _ := p2p(t, exitDone, words...); out == "" {
+			t.Errorf("%v says nothing", words)
+		}
+	}
+}
+
+func TestHelpJSONListsEveryEvent(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		out, _ := p2p(t, exitDone, "help", "json", "--lang", lang)
+		sources, err := filepath.Glob("*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range sources {
+			for _, e := range regexp.MustCompile(`event\("([a-z_]+)"`).FindAllStringSubmatch(read(t, name), -1) {
+				if !strings.Contains(out, e[1]) {
+					t.Errorf("help json in %s lacks %s of %s", lang, e[1], name)
+				}
+			}
+		}
+	}
+}
+
+func TestTheFeaturesAreTheBEPsOfTheReadme(t *testing.T) {
+	_, table, _ := strings.Cut(read(t, "../../README.md"), "| BEP |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var want []string
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \|`).FindAllStringSubmatch(table, -1) {
+		for n := range strings.SplitSeq(row[1], ",") {
+			want = append(want, "bep"+strings.TrimSpace(n))
+		}
+	}
+	got := features()
+	slices.Sort(want)
+	slices.Sort(got)
+	if len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("features %v; the README has %v", got, want)
 	}
 }
 

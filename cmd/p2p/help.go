@@ -189,11 +189,22 @@ func (a *app) describeHelp(root *cobra.Command) {
 		case "help":
 			c.Short = a.text.Say("help.short")
 			c.Example = "p2p help get\np2p help exitcodes"
+			c.Run, c.RunE = nil, a.helpOn
 		case "completion":
 			c.Short = a.text.Say("completion.short")
 			c.Example = "source <(p2p completion bash)"
 		}
 	}
+}
+
+// helpOn is the help command. Cobra's takes a word that is no command for a wish to
+// see them all, and says so with exit code 0.
+func (a *app) helpOn(cmd *cobra.Command, args []string) error {
+	about, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return a.usage("usage.unknown_command", strings.Join(args, " "))
+	}
+	return about.Help()
 }
 
 // topics are the help pages that belong to no command.

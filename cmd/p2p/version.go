@@ -22,13 +22,22 @@ type build struct {
 	Features []string `json:"features"`
 }
 
+// features names the BEPs that the program speaks: those of the table in the README.
+func features() []string {
+	var all []string
+	for _, n := range []int{3, 6, 7, 9, 10, 11, 12, 15, 20, 23, 24, 27, 31, 41, 47, 48} {
+		all = append(all, fmt.Sprintf("bep%d", n))
+	}
+	return all
+}
+
 func thisBuild() build {
 	b := build{
 		Version:  version,
 		Go:       runtime.Version(),
 		OS:       runtime.GOOS,
 		Arch:     runtime.GOARCH,
-		Features: []string{"bep3", "bep6", "bep7", "bep10", "bep12", "bep15", "bep23", "bep48"},
+		Features: features(),
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
