@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,6 +179,9 @@ func (a *app) saveTorrent(name string, b []byte, replace bool) error {
 	}
 	temp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".p2p-%d.tmp", os.Getpid()))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		path.Path = name // nobody has heard of the other
+	}
 	if err != nil {
 		return fmt.Errorf("save torrent: %w", err)
 	}

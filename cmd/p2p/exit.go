@@ -176,7 +176,7 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 		message = a.text.Say("interrupted")
 	}
 	if hint != "" {
-		message += "; " + a.text.Say(hint)
+		message = a.text.Say("hint.after", message, a.text.Say(hint))
 	}
 	if a.wantsJSON() {
 		reason := api.ReasonOf(err)
@@ -185,23 +185,6 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 	}
 	fmt.Fprintf(a.errs, "%s %s\n", a.style.Bad(cmd.CommandPath()+":"), message)
 	return code
-}
-
-// words says what is wrong. What a system says of a file is in its own language.
-func (a *app) words(err error) string {
-	e, ok := err.(*fs.PathError) //nolint:errorlint // what is wrapped has more to say
-	if !ok {
-		return err.Error()
-	}
-	switch {
-	case errors.Is(e, fs.ErrExist):
-		return a.text.Say("file.exists", e.Path)
-	case errors.Is(e, fs.ErrNotExist):
-		return a.text.Say("file.missing", e.Path)
-	case errors.Is(e, fs.ErrPermission):
-		return a.text.Say("file.forbidden", e.Path)
-	}
-	return err.Error()
 }
 
 func oneLine(s string) string {

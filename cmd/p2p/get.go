@@ -89,6 +89,19 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 	return x.download(ctx, have, peers, f.seed)
 }
 
+// badSelection says why a --select cannot be followed.
+func (a *app) badSelection(err error) error {
+	keys := map[error]string{
+		selection.ErrEmpty: "usage.select_empty", selection.ErrRange: "usage.select_range",
+		selection.ErrPattern: "usage.select_pattern", selection.ErrNoMatch: "usage.select_none",
+	}
+	e, ok := errors.AsType[*selection.Error](err)
+	if !ok {
+		return err
+	}
+	return a.usage(keys[e.Err], e.Part)
+}
+
 // choose returns which files --select names, nil for all.
 func (a *app) choose(t loaded, selected []string) ([]bool, error) {
 	if len(selected) == 0 {
@@ -98,11 +111,11 @@ func (a *app) choose(t loaded, selected []string) ([]bool, error) {
 	for _, s := range selected {
 		sel, err := selection.Parse(s)
 		if err != nil {
-			return nil, a.usage("usage.select", err)
+			return nil, a.badSelection(err)
 		}
 		more, err := sel.Files(displayPaths(t))
 		if err != nil {
-			return nil, a.usage("usage.select", err)
+			return nil, a.badSelection(err)
 		}
 		for i, w := range more {
 			wanted[i] = wanted[i] || w && !t.Info.Files[i].Pad

@@ -190,7 +190,7 @@ func (a *app) mayReplace(name string, force bool) error {
 		return nil
 	}
 	if _, err := torrentfile.Load(name); err != nil {
-		return a.fail(exitExists, "create.exists", name)
+		return a.fail(exitExists, "seed.exists", name)
 	}
 	return nil
 }
@@ -204,6 +204,8 @@ func (a *app) saveSeeded(name string, m *torrentfile.Metainfo, force bool) error
 	}
 	if old, err := torrentfile.Load(name); err == nil && old.InfoHash == m.InfoHash {
 		force = true
+	} else if !force && exists(name) {
+		return a.fail(exitExists, "seed.exists", name)
 	}
 	return a.saveTorrent(name, b, force)
 }

@@ -102,6 +102,64 @@ func TestVerifyListsWhatIsBadAndExitsWith32(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsTooLongIsSaidToBe(t *testing.T) {
+	dir := folder(t, map[string]string{"film.mkv": data(100_000)})
+	mkv, torrent := filepath.Join(dir, "film.mkv"), filepath.Join(dir, "film.torrent")
+	p2p(t, exitDone, "create", mkv, "-o", torrent, "--piece-length", "16K", "--no-date")
+	write(t, mkv, read(t, mkv)+"more")
+	for lang, want := range map[string][3]string{
+		"en": {"too long", "every piece is right, but not what else", "longer than the file of the torrent, by 4 B"},
+		"zh": {"过长", "所有分块都正确", "比种子中的文件长 4 B"},
+	} {
+		out, errs := p2p(t, exitMismatch, "verify", torrent, "-o", dir, "--lang", lang)
+		oneLineSays(t, errs, want[1])
+		if !strings.Contains(out, want[0]) || !strings.Contains(out, "100004") {
+			t.Errorf("stdout:\n%s", out)
+		}
+		_, errs = p2p(t, exitExists, "get", torrent, "-o", dir, "--lang", lang)
+		if !strings.Contains(errs, want[2]) || strings.Contains(errs, "resume") {
+			t.Errorf("get says:\n%s", errs)
+		}
+	}
+}
+
+func TestSeedNamesItsOwnFlagWhereTheTorrentExists(t *testing.T) {
+	dir := folder(t, map[string]string{"a": "a", "b": "b"})
+	torrent := filepath.Join(dir, "a.torrent")
+	p2p(t, exitDone, "create", filepath.Join(dir, "a"), "-o", torrent)
+	_, errs := p2p(t, exitExists, "seed", filepath.Join(dir, "b"), "--save", torrent, "--listen", "127.0.0.1:0")
+	if !strings.Contains(errs, "--save") || strings.Contains(errs, "-o,") {
+		t.Errorf("stderr:\n%s", errs)
+	}
+}
+
+func TestNoEnglishIsLeftInChineseComplaints(t *testing.T) {
+	dir, torrent := film(t)
+	here, nowhere := t.TempDir(), filepath.Join(t.TempDir(), "none")
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{exitNotFound, "没有文件", []string{"create", nowhere}},
+		{exitNotFound, "没有文件", []string{"seed", nowhere}},
+		{exitNotFound, "没有文件", []string{"verify", nowhere}},
+		{exitNotFound, "没有文件夹", []string{"create", dir, "-o", filepath.Join(nowhere, "x.torrent")}},
+		{exitUsage, "种子中没有文件", []string{"get", torrent, "-o", here, "-s", "x*"}},
+		{exitUsage, "不是文件范围", []string{"get", torrent, "-o", here, "-s", "3-1"}},
+		{exitUsage, "没有选中", []string{"get", torrent, "-o", here, "-s", ","}},
+		{exitUsage, "不是有效的模式", []string{"get", torrent, "-o", here, "-s", "[a"}},
+	} {
+		_, errs := p2p(t, c.code, append(c.args, "--lang", "zh")...)
+		oneLineSays(t, errs, c.want)
+		for _, english := range []string{"such", "torrent:", "open ", "lstat", "; "} {
+			if strings.Contains(errs, english) {
+				t.Errorf("%q has %q", errs, english)
+			}
+		}
+	}
+}
+
 // The film's last piece holds its end, both subtitles and the beginning of the
 // note, so without a subtitle nothing is known about the end of the film.
 func TestVerifyDoesNotCallBadWhatSharesItsBadPieces(t *testing.T) {

@@ -91,10 +91,23 @@ func (a *app) verify(ctx context.Context, t loaded, dir string) error {
 	case exitNotFound:
 		return a.fail(exitNotFound, "verify.nothing", t.Info.Name, dir)
 	case exitMismatch:
+		if r.PiecesGood == r.PieceCount {
+			return a.fail(exitMismatch, "verify.files_bad", a.text.Count("count.files", r.badFiles()))
+		}
 		return a.fail(exitMismatch, "verify.bad", a.text.Count("count.pieces", r.PieceCount-r.PiecesGood), r.PieceCount)
 	}
 	a.say("verify.good", a.style.Good("✓"), text.Printable(t.Info.Name), a.text.Count("count.pieces", r.PieceCount), r.Path)
 	return nil
+}
+
+func (v *verdict) badFiles() int {
+	n := 0
+	for _, f := range v.Files {
+		if f.State != "ok" {
+			n++
+		}
+	}
+	return n
 }
 
 // judge compares what is on disk with the torrent, file by file. Hashes alone do
@@ -193,6 +206,8 @@ func (a *app) reportVerdict(v verdict) error {
 			continue
 		case f.State == "missing":
 			line = a.text.Say("verify.file_missing", f.Path)
+		case f.OnDisk > f.Length && f.State == "bad":
+			line = a.text.Say("verify.file_long", f.Path, f.OnDisk, f.Length)
 		case f.OnDisk != f.Length && f.State == "bad":
 			line = a.text.Say("verify.file_length", f.Path, f.OnDisk, f.Length)
 		case f.State == "bad":

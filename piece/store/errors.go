@@ -34,16 +34,20 @@ var (
 // of the torrent. It is somebody's data, so it is not touched without
 // Options.Overwrite. errors.Is(err, fs.ErrExist) holds.
 type ExistsError struct {
-	Path  string // on disk
-	Good  int    // pieces that overlap the file and are verified
-	Bad   int    // the others, as far as they have been looked at
-	Files int    // how many files of the torrent are in the way, this one included
+	Path    string // on disk
+	Good    int    // pieces that overlap the file and are verified
+	Bad     int    // the others, as far as they have been looked at
+	TooLong int64  // bytes that follow where the file of the torrent ends
+	Files   int    // how many files of the torrent are in the way, this one included
 }
 
 // Error implements error.
 func (e *ExistsError) Error() string {
 	s := fmt.Sprintf("%s exists and differs from the file of the torrent: %d of its %d pieces match",
 		e.Path, e.Good, e.Good+e.Bad)
+	if e.TooLong > 0 {
+		s = fmt.Sprintf("%s exists and is %d bytes longer than the file of the torrent", e.Path, e.TooLong)
+	}
 	if e.Files > 1 {
 		s += fmt.Sprintf(" (and so it is with %d more)", e.Files-1)
 	}
@@ -60,7 +64,11 @@ func (e *ExistsError) and(s *Store, f *file, have *piece.Bitfield) *ExistsError 
 		return e
 	}
 	good := s.countGood(f, have)
-	return &ExistsError{Path: s.onDisk(f.path), Good: good, Bad: f.pieces() - good, Files: 1}
+	e = &ExistsError{Path: s.onDisk(f.path), Good: good, Bad: f.pieces() - good, Files: 1}
+	if f.claimed() {
+		e.TooLong = max(0, f.stamp.size-f.length)
+	}
+	return e
 }
 
 // orNil returns e as an error that is nil if e is.

@@ -10,9 +10,25 @@ import (
 	"strings"
 )
 
-// ErrNoMatch is wrapped by the error of Files when a part of the selection fits
-// no file of the torrent.
-var ErrNoMatch = errors.New("no such file in the torrent")
+// Why a selection cannot be followed: what an *Error wraps.
+var (
+	ErrEmpty   = errors.New("selects nothing")
+	ErrRange   = errors.New("no range of files, which count from 1")
+	ErrPattern = errors.New("no pattern")
+	ErrNoMatch = errors.New("no such file in the torrent") // only from Files
+)
+
+// Error is the error of Parse and Files.
+type Error struct {
+	Part string // of the selection, or all of it
+	Err  error  // one of those above
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("%q: %v", e.Part, e.Err) }
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
 
 // Selection is a parsed --select. The zero value selects nothing.
 type Selection struct{ items []item }
@@ -44,7 +60,7 @@ func Parse(s string) (Selection, error) {
 		sel.items = append(sel.items, it)
 	}
 	if len(sel.items) == 0 {
-		return Selection{}, fmt.Errorf("%q selects nothing", s)
+		return Selection{}, &Error{s, ErrEmpty}
 	}
 	return sel, nil
 }
@@ -64,7 +80,7 @@ func parseItem(part string) (item, error) {
 			last = n
 		}
 		if first < 1 || last < first {
-			return item{}, fmt.Errorf("%q is no range of files, which count from 1", part)
+			return item{}, &Error{part, ErrRange}
 		}
 		return item{text: part, first: first, last: last}, nil
 	}
@@ -73,7 +89,7 @@ func parseItem(part string) (item, error) {
 
 func pattern(part string) (item, error) {
 	if _, err := path.Match(part, ""); err != nil {
-		return item{}, fmt.Errorf("%q: %w", part, err)
+		return item{}, &Error{part, ErrPattern}
 	}
 	return item{text: part, pattern: strings.TrimSuffix(part, "/")}, nil
 }
@@ -97,7 +113,7 @@ func (s Selection) Files(paths []string) ([]bool, error) {
 	wanted := make([]bool, len(paths))
 	for _, it := range s.items {
 		if !it.mark(paths, wanted) {
-			return nil, fmt.Errorf("%q: %w", it.text, ErrNoMatch)
+			return nil, &Error{it.text, ErrNoMatch}
 		}
 	}
 	return wanted, nil
