@@ -30,6 +30,19 @@ const (
 	turnMax   = 2 * time.Minute
 	turnBytes = 16 << 20
 	turnIdle  = 5 * time.Second
+	// An unchoke costs nothing: blocks do. Who asks for nothing therefore does not
+	// count against the slots after silentAfter, and another is let in besides. Who
+	// has not asked once turnUnused after it was unchoked, which is enough for a
+	// round trip of more than a second, has wasted its turn.
+	silentAfter = 500 * time.Millisecond
+	turnUnused  = 2 * time.Second
+	// wastedMax turns that were wasted one after the other make the next as seldom
+	// as it gets: once in turnMin<<wastedMax while others wait, which is half an
+	// hour.
+	wastedMax = 6
+	// crowdMax is how many peers may be unchoked for each slot. Should all begin to
+	// ask at once, the next rechoke sorts it out.
+	crowdMax = 6
 )
 
 // candidate is what the choker knows about a peer that is interested in what we
@@ -43,6 +56,8 @@ type candidate struct {
 	turn     time.Time // when it was last unchoked
 	rest     time.Time // when it was last choked, or connected
 	turnSent int64     // bytes sent to it since turn
+	wasted   int       // turns without a request, one after the other
+	wasting  bool      // it is unchoked, and has not asked for turnUnused
 	took     time.Time // when it last took anything of us, or was last unchoked
 }
 
@@ -103,9 +118,9 @@ func byReciprocation(now time.Time, a, b candidate) int {
 }
 
 // byTurn sorts those first whose turn goes on, then those who wait, the longest
-// first, and last those whose turn is over, the longest last. A newcomer waits
-// like the others: if it came first, reconnecting would be a way to be served
-// all the time.
+// first, then those whose turn is over, the longest last, and behind them those
+// who made nothing of theirs. A newcomer waits like the others: if it came first,
+// reconnecting would be a way to be served all the time.
 func byTurn(now time.Time, a, b candidate) int {
 	if c := cmp.Compare(a.stage(now), b.stage(now)); c != 0 {
 		return c
@@ -113,16 +128,30 @@ func byTurn(now time.Time, a, b candidate) int {
 	if a.unchoked { // in the same stage both are, or neither
 		return -a.turn.Compare(b.turn)
 	}
-	return a.rest.Compare(b.rest)
+	return a.due().Compare(b.due())
 }
 
-// stage returns 0 for a peer whose turn goes on, 1 for one that waits and 2 for
-// one whose turn is over and that stays only while nobody waits.
+// due returns from when on a choked peer waits like the others. One that wasted
+// its turns must not wait for ever: it cannot say that it would ask now.
+func (p candidate) due() time.Time {
+	if p.wasted == 0 {
+		return p.rest
+	}
+	return p.rest.Add(turnMin << min(p.wasted, wastedMax))
+}
+
+// stage returns 0 for a peer whose turn goes on, 1 for one that waits, 2 for one
+// whose turn is over and that stays only while nobody waits, 3 for one that
+// wasted its turn and is not due again, and 4 for one that is wasting it.
 func (p candidate) stage(now time.Time) int {
 	took := now.Sub(p.turn)
 	switch {
+	case !p.unchoked && now.Before(p.due()):
+		return 3
 	case !p.unchoked:
 		return 1
+	case p.wasting:
+		return 4
 	case took >= turnMax, took >= turnMin && p.turnSent >= turnBytes, now.Sub(p.took) >= turnIdle:
 		return 2
 	}

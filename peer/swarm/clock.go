@@ -26,6 +26,7 @@ func (c *Core) Tick(now time.Time) {
 		}
 		c.judge(now, m)
 	}
+	c.passOn(now)
 	if now.Sub(c.rechoke) >= rechokeEvery {
 		c.Rechoke(now)
 	}
@@ -111,13 +112,14 @@ func (c *Core) dial(now time.Time) {
 func (m *member) waiter() bool { return m.PeerInterested() && !m.PeerHas().Full() }
 
 // candidates returns those who want a slot and that choose accepts.
-func (c *Core) candidates(choose func(*member) bool) []candidate {
+func (c *Core) candidates(now time.Time, choose func(*member) bool) []candidate {
 	var all []candidate
 	for _, m := range c.order {
 		if m.waiter() && choose(m) {
 			all = append(all, candidate{
 				key: m.key, unchoked: !m.AmChoking(), given: m.given, snubbed: m.Snubbed(),
 				since: m.since, turn: m.turn, rest: m.rest, turnSent: m.Up().Total() - m.turnFrom, took: m.took,
+				wasted: m.wasted, wasting: m.wasting(now),
 			})
 		}
 	}
@@ -128,7 +130,7 @@ func (c *Core) candidates(choose func(*member) bool) []candidate {
 // wants it: that happens only in Rechoke. To wait for that would cost a small
 // download more time than it takes.
 func (c *Core) giveAway(now time.Time) {
-	waiting := c.candidates(func(m *member) bool { return m.AmChoking() })
+	waiting := c.candidates(now, func(m *member) bool { return m.AmChoking() })
 	if len(waiting) == 0 {
 		return
 	}
@@ -148,6 +150,50 @@ func (c *Core) giveAway(now time.Time) {
 	}
 }
 
+// passOn gives the slots of those who ask for nothing to those who wait, and
+// ends the turns that were wasted. Peers that are interested and never ask, by
+// the hundred, would otherwise keep a seed from serving anybody.
+func (c *Core) passOn(now time.Time) {
+	waiting := c.candidates(now, func(m *member) bool { return m.AmChoking() })
+	if len(waiting) == 0 {
+		return
+	}
+	free, room, ended := c.cfg.Slots, crowdMax*c.cfg.Slots, 0
+	for _, m := range c.order {
+		switch {
+		case m.AmChoking():
+			continue
+		case m.wasting(now) && m.given == 0 && ended < len(waiting): // a partner has earned its slot
+			c.unchoke(now, m, false)
+			ended++
+			continue
+		case !m.silent(now):
+			free--
+		}
+		room--
+	}
+	c.choke.rank(now, waiting, c.queue.Done())
+	for _, w := range waiting[:min(max(min(free, room), 0), len(waiting))] {
+		c.unchoke(now, c.peers[w.key], true)
+	}
+}
+
+// unused reports whether a peer that is unchoked has asked for nothing yet.
+func (m *member) unused() bool { return !m.Wants() && m.Up().Total() == m.turnFrom }
+
+// wasting reports whether m has had the time to ask, and has not.
+func (m *member) wasting(now time.Time) bool {
+	return !m.AmChoking() && m.unused() && now.Sub(m.turn) >= turnUnused
+}
+
+// silent reports whether a peer that is unchoked asks for nothing just now.
+func (m *member) silent(now time.Time) bool { return !m.Wants() && now.Sub(m.took) >= silentAfter }
+
+// tried reports whether m was unchoked a moment ago and may still make use of it.
+func (m *member) tried(now time.Time) bool {
+	return !m.AmChoking() && m.waiter() && m.unused() && now.Sub(m.turn) < turnUnused
+}
+
 func (c *Core) unchoke(now time.Time, m *member, yes bool) {
 	switch {
 	case yes == !m.AmChoking():
@@ -156,21 +202,28 @@ func (c *Core) unchoke(now time.Time, m *member, yes bool) {
 		m.turn, m.turnFrom, m.took = now, m.Up().Total(), now
 	default:
 		m.rest = now
+		switch {
+		case m.wasting(now):
+			m.wasted++
+		case !m.unused():
+			m.wasted = 0
+		}
 	}
 	c.do(m, m.SetChoking(now, !yes, c.events[:0]))
 }
 
-// Rechoke decides anew who may ask us for blocks.
+// Rechoke decides anew who may ask us for blocks. Those who have just been
+// unchoked are let be: until they ask they take nothing from anybody.
 func (c *Core) Rechoke(now time.Time) {
 	c.rechoke = now
 	for _, m := range c.order {
 		total := m.Down().Total()
 		m.given, m.counted = m.given/2+total-m.counted, total
 	}
-	all := c.candidates(func(*member) bool { return true })
+	all := c.candidates(now, func(m *member) bool { return !m.tried(now) })
 	chosen := c.choke.choose(now, all, c.queue.Done())
 	for _, m := range c.order {
-		if !slices.Contains(chosen, m.key) {
+		if !slices.Contains(chosen, m.key) && !m.tried(now) {
 			c.unchoke(now, m, false)
 		}
 	}

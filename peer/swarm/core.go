@@ -51,7 +51,7 @@ type Config struct {
 	Release  func(piece.Span) bool
 	Rand     *rand.Rand
 	MaxPeers int // 0 = DefaultMaxPeers
-	Slots    int // peers that may ask us for blocks at the same time; 0 = DefaultSlots
+	Slots    int // peers that may have blocks of us at the same time; 0 = DefaultSlots
 	// ExtHandshake builds the payload of our extension handshake for a peer.
 	ExtHandshake func(p Candidate) []byte
 }

@@ -37,7 +37,7 @@ func (c *Core) Check(deep bool) error {
 		return fmt.Errorf("%d peers in order, %d in all", len(c.order), len(c.peers))
 	case len(c.peers) > c.cfg.MaxPeers:
 		return fmt.Errorf("%d peers of at most %d", len(c.peers), c.cfg.MaxPeers)
-	case unchoked > c.cfg.Slots:
+	case unchoked > c.cfg.Slots*(crowdMax+1): // whom a rechoke has tried and whom it chose
 		return fmt.Errorf("%d peers are unchoked, with %d slots", unchoked, c.cfg.Slots)
 	case c.dialing < 0 || c.dialing > maxDialing:
 		return fmt.Errorf("%d dials under way", c.dialing)

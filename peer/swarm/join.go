@@ -26,6 +26,7 @@ type member struct {
 	took     time.Time // when a block last went to it, or it was last unchoked
 	rest     time.Time // when it was last choked, or connected
 	turnFrom int64     // bytes sent to it before turn
+	wasted   int       // turns without a request, one after the other
 	given    int64     // bytes that it sent in the last rounds of the choker, older ones counting less
 	counted  int64     // bytes that it sent until the last round
 }
