@@ -21,7 +21,8 @@ type trackerBench struct {
 	subjects []subject
 	runs     map[string][]trackerRun // by name of the subject
 
-	dir                 string
+	folder              *lab.Folder
+	dir                 string // its path
 	allCores, loadCores []int
 }
 

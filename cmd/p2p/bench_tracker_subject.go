@@ -55,9 +55,7 @@ func (b *trackerBench) close() {
 			s.stop()
 		}
 	}
-	if b.dir != "" {
-		os.RemoveAll(b.dir) // in the folder for temporary files
-	}
+	b.folder.Remove() // it is in the folder for temporary files
 	lab.StayOn(b.allCores)
 }
 
@@ -71,9 +69,10 @@ func (b *trackerBench) launch(ctx context.Context) (err error) {
 	if err := b.draw(host); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp("", "p2p-bench-"); err != nil {
+	if b.folder, err = lab.MakeFolder(""); err != nil {
 		return err
 	}
+	b.dir = b.folder.Path
 	self, err := os.Executable()
 	if err != nil {
 		return err

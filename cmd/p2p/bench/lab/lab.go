@@ -21,8 +21,9 @@ const DataName = "data.bin"
 // copies of it, and a tracker that all clients use. Its methods are for one
 // goroutine.
 type Lab struct {
-	self string // the p2p program
-	dir  string
+	self   string // the p2p program
+	folder *Folder
+	dir    string // its path
 
 	store   *memory.Store
 	server  *serve.Server
@@ -35,23 +36,20 @@ type Lab struct {
 	pieceLength int64
 }
 
-// Open makes a temporary folder in parent ("" = that of the system) and starts a
+// Open makes a Folder in parent ("" = that of the system) and starts a
 // tracker on the loopback interface. self is the path of the p2p program.
 func Open(self, parent string) (*Lab, error) {
-	dir, err := os.MkdirTemp(parent, "p2p-bench-")
+	folder, err := MakeFolder(parent)
 	if err != nil {
 		return nil, err
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	store := memory.New(memory.Options{})
 	server, err := serve.Listen("127.0.0.1:0", serve.Options{Store: store})
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, folder.Remove())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Lab{self: self, dir: dir, store: store, server: server, stop: cancel, stopped: make(chan error, 1)}
+	l := &Lab{self: self, folder: folder, dir: folder.Path, store: store, server: server, stop: cancel, stopped: make(chan error, 1)}
 	go func() { l.stopped <- server.Run(ctx) }()
 	return l, nil
 }
@@ -59,7 +57,7 @@ func Open(self, parent string) (*Lab, error) {
 // Close stops the tracker and removes the folder with all that is in it.
 func (l *Lab) Close() error {
 	l.stop()
-	return errors.Join(<-l.stopped, os.RemoveAll(l.dir))
+	return errors.Join(<-l.stopped, l.folder.Remove())
 }
 
 // Data is the path of the original file, which the caller makes.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -37,8 +36,9 @@ type Options struct {
 // Crowd is people, each with a node, of whom the first does the talking. Its methods are for one goroutine.
 type Crowd struct {
 	o       Options
-	dir     string // of the profiles
-	files   string // of transfers
+	folders [2]*lab.Folder
+	dir     string // of the profiles: one of them
+	files   string // of transfers: the other
 	tracker *lab.Daemon
 	people  []*person
 	probe   atomic.Pointer[probe] // what is being measured
@@ -66,12 +66,12 @@ func Gather(ctx context.Context, o Options) (*Crowd, error) {
 }
 
 func (c *Crowd) open(ctx context.Context) (err error) {
-	if c.dir, err = os.MkdirTemp(c.o.Dir, "p2p-bench-"); err != nil {
-		return err
+	for i, parent := range []string{c.o.Dir, c.o.Files} {
+		if c.folders[i], err = lab.MakeFolder(parent); err != nil {
+			return err
+		}
 	}
-	if c.files, err = os.MkdirTemp(c.o.Files, "p2p-bench-"); err != nil {
-		return err
-	}
+	c.dir, c.files = c.folders[0].Path, c.folders[1].Path
 	home := netip.MustParseAddr("127.0.0.1")
 	if c.tracker, err = lab.StartTracker(ctx, lab.Place{Self: c.o.Self, Host: home}); err != nil {
 		return err
@@ -155,10 +155,8 @@ func (c *Crowd) Close() error {
 		c.tracker.Stop()
 	}
 	var errs []error
-	for _, dir := range []string{c.dir, c.files} {
-		if dir != "" {
-			errs = append(errs, os.RemoveAll(dir))
-		}
+	for _, f := range c.folders {
+		errs = append(errs, f.Remove())
 	}
 	return errors.Join(errs...)
 }
