@@ -78,7 +78,7 @@ func TestAFullDiskEndsTheDownloadAndLosesNothing(t *testing.T) {
 	dir := filepath.Join(disk, "out")
 	p := s.get(dir, "-j")
 	p.WantExit(9, soon)
-	wants(t, p, "no space left", "free some space")
+	wants(t, p, "there is no room for", "free some space")
 	had := p.Summary().BytesDone
 	t.Logf("%d bytes were verified when the disk was full", had)
 
@@ -113,7 +113,7 @@ func TestAFolderThatMayNotBeWrittenTo(t *testing.T) {
 	for _, dir := range []string{empty, partial} {
 		p := s.get(dir)
 		p.WantExit(17, soon)
-		wants(t, p, "read-only")
+		wants(t, p, "cannot be written to")
 	}
 	// What needs no writing works.
 	s.get(full).WantExit(0, soon)
@@ -139,7 +139,7 @@ func TestAFolderOfSomebodyElseMayNotBeWrittenTo(t *testing.T) {
 	p := drive.Start(t, drive.Command{Name: "p2p get", Path: binary, Args: []string{"get", s.torrent, "-o", dir, "--peer", s.at},
 		Env: []string{"XDG_STATE_HOME=" + state, "P2P_LANG=en"}, User: nobody})
 	p.WantExit(17, soon)
-	wants(t, p, dir, "permission denied", "check who owns it")
+	wants(t, p, dir, "may not be opened", "check who owns it")
 }
 
 const nobody = 65534
