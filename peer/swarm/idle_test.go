@@ -168,6 +168,7 @@ func (b *booth) share(d time.Duration, guests ...*guest) float64 {
 // slots of a seed in turn with the one that did ask: with 195 of them it got next
 // to nothing.
 func TestPeersThatNeverAskTakeNothingFromOneThatDoes(t *testing.T) {
+	long(t)
 	for _, c := range []struct {
 		name          string
 		first         int           // idle ones that come before it
@@ -202,6 +203,7 @@ func TestPeersThatNeverAskTakeNothingFromOneThatDoes(t *testing.T) {
 
 // Whoever asks has its first request answered, however far away it is.
 func TestAFirstRequestGetsThroughAlthoughOthersWait(t *testing.T) {
+	long(t)
 	b := newBooth(t)
 	b.enter(100, false, 0)
 	far := b.enter(60, true, time.Second)
@@ -216,6 +218,7 @@ func TestAFirstRequestGetsThroughAlthoughOthersWait(t *testing.T) {
 // Those who ask share the line evenly, and lose nothing of it to those who do
 // not.
 func TestThoseWhoAskAreServedEvenlyAmongThoseWhoDoNot(t *testing.T) {
+	long(t)
 	b := newBooth(t)
 	b.enter(90, false, 0)
 	real := b.enter(20, true, 50*time.Millisecond)
@@ -239,6 +242,7 @@ func TestThoseWhoAskAreServedEvenlyAmongThoseWhoDoNot(t *testing.T) {
 // A peer cannot say that it would ask now. One that has wasted its turns gets
 // another, late, although all slots are in use and others wait.
 func TestAPeerThatBeginsToAskIsServedInTheEnd(t *testing.T) {
+	long(t)
 	b := newBooth(t)
 	idle := b.enter(40, false, 0)
 	b.runs(5 * time.Minute)
@@ -270,5 +274,13 @@ func TestAPartnerThatAsksForNothingKeepsItsSlot(t *testing.T) {
 		if all := sent(d.pass(5*time.Second), wire.Choke); len(all) == 0 || slices.Contains(all, partner) {
 			t.Fatalf("choked are %v, the partner is %d", all, partner)
 		}
+	}
+}
+
+// long skips a test that plays minutes of a crowd through, unless there is time: it is the Core alone, in which nothing can race.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("minutes of a crowd")
 	}
 }
