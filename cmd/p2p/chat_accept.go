@@ -3,10 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -161,7 +158,7 @@ func (w *acceptance) follow(t *p2pv1.Transfer, told <-chan *p2pv1.Transfer, lost
 		}
 		select {
 		case next := <-told:
-			before := next.GetState() == p2pv1.Transfer_STATE_DONE && nothingAt(next.Path) // it was accepted again
+			before := next.GetState() == p2pv1.Transfer_STATE_DONE && !exists(next.Path) // it was accepted again
 			if next.GetMessage() != t.Message || before {
 				continue
 			}
@@ -210,11 +207,6 @@ func ended(s p2pv1.Transfer_State) bool {
 	return false
 }
 
-func nothingAt(path string) bool {
-	_, err := os.Stat(path)
-	return errors.Is(err, fs.ErrNotExist)
-}
-
 // transferEnd says how a download has ended. No path is printed at which there is nothing.
 func (a *app) transferEnd(t *p2pv1.Transfer) error {
 	if err := a.emitMessage("transfer", t); err != nil {
@@ -229,7 +221,7 @@ func (a *app) transferEnd(t *p2pv1.Transfer) error {
 	case p2pv1.Transfer_STATE_GONE:
 		return a.fail(exitNotFound, "transfer.is_gone", safe(t.Path), api.ExplainProblem(a.text, t.Problem))
 	}
-	if nothingAt(t.Path) {
+	if !exists(t.Path) {
 		return a.fail(exitNotFound, "transfer.is_gone", safe(t.Path), a.text.Say("problem.file_gone"))
 	}
 	if !a.globals.json {

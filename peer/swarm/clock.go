@@ -154,16 +154,18 @@ func (c *Core) giveAway(now time.Time) {
 // ends the turns that were wasted. Peers that are interested and never ask, by
 // the hundred, would otherwise keep a seed from serving anybody.
 func (c *Core) passOn(now time.Time) {
-	waiting := c.candidates(now, func(m *member) bool { return m.AmChoking() })
-	if len(waiting) == 0 {
-		return
+	waiters := 0
+	for _, m := range c.order {
+		if m.AmChoking() && m.waiter() {
+			waiters++
+		}
 	}
 	free, room, ended := c.cfg.Slots, crowdMax*c.cfg.Slots, 0
 	for _, m := range c.order {
 		switch {
 		case m.AmChoking():
 			continue
-		case m.wasting(now) && m.given == 0 && ended < len(waiting): // a partner has earned its slot
+		case m.wasting(now) && m.given == 0 && ended < waiters: // a partner has earned its slot
 			c.unchoke(now, m, false)
 			ended++
 			continue
@@ -172,8 +174,13 @@ func (c *Core) passOn(now time.Time) {
 		}
 		room--
 	}
+	next := min(free, room, waiters)
+	if next <= 0 {
+		return
+	}
+	waiting := c.candidates(now, func(m *member) bool { return m.AmChoking() && m.rest.Before(now) })
 	c.choke.rank(now, waiting, c.queue.Done())
-	for _, w := range waiting[:min(max(min(free, room), 0), len(waiting))] {
+	for _, w := range waiting[:min(next, len(waiting))] {
 		c.unchoke(now, c.peers[w.key], true)
 	}
 }

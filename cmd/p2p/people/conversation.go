@@ -170,7 +170,7 @@ func (c *conversation) sees(s presence.Seen) {
 	if card := s.State.Card; !card.IsZero() {
 		n.introduced(card)
 	}
-	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, path: pathOf(s.Addr.Addr(), ownPrefixes()), rtt: s.RTT}
+	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), rtt: s.RTT}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
 	}

@@ -21,7 +21,8 @@ type faces struct {
 	near map[contactPoint]glimpse // by connection
 	far  map[identity.Key]directory.Seen
 	kept map[identity.Key]face
-	news bool // since it was kept
+	news bool           // since it was kept
+	here []netip.Prefix // the addresses of this machine, with their networks
 }
 
 // face is what is remembered of somebody.
@@ -41,7 +42,7 @@ type glimpse struct {
 	account identity.Key
 	away    bool
 	text    string // what he says of it
-	path    p2pv1.Path
+	addr    netip.Addr
 	rtt     time.Duration
 }
 
@@ -168,7 +169,7 @@ func (f *faces) in(id room.ID, account identity.Key) (p2pv1.Path, time.Duration)
 	path, rtt := p2pv1.Path_PATH_UNSPECIFIED, time.Duration(0)
 	for at, g := range f.near {
 		if at.room == id && g.account == account && (path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < rtt) {
-			path, rtt = g.path, g.rtt
+			path, rtt = pathOf(g.addr, f.here), g.rtt
 		}
 	}
 	return path, rtt
@@ -218,7 +219,7 @@ func (f *faces) look(account identity.Key) sight {
 		there(at.device, g.away)
 		s.text = max(s.text, g.text) // of several devices the same one each time
 		if s.path == p2pv1.Path_PATH_UNSPECIFIED || g.rtt < s.rtt {
-			s.path, s.rtt = g.path, g.rtt
+			s.path, s.rtt = pathOf(g.addr, f.here), g.rtt
 		}
 	}
 	for _, d := range f.far[account].Devices {
@@ -235,6 +236,13 @@ func (f *faces) look(account identity.Key) sight {
 // like reports whether two look the same to people; the round trip changes all the time.
 func (s sight) like(o sight) bool {
 	return s.presence == o.presence && s.text == o.text && s.path == o.path && maps.Equal(s.devices, o.devices)
+}
+
+// stands notes which addresses this machine has. ours is not changed any more.
+func (f *faces) stands(ours []netip.Prefix) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.here = ours
 }
 
 // pathOf says what kind of address somebody is reached at, from a machine with these addresses: one that no router need

@@ -45,7 +45,7 @@ func TestWhatAConnectionSaysAgainIsNoNewsForItsRoundTrip(t *testing.T) {
 	f := newFaces()
 	at, bob := contactPoint{room.ID{1}, identity.Key{2}}, identity.Key{3}
 	says := func(rtt time.Duration, addr string) bool {
-		return f.meets(at, glimpse{account: bob, rtt: rtt, path: pathOf(netip.MustParseAddr(addr), nil)}, "")
+		return f.meets(at, glimpse{account: bob, rtt: rtt, addr: netip.MustParseAddr(addr)}, "")
 	}
 	if !says(0, "127.0.0.1") || !says(20*ms, "127.0.0.1") {
 		t.Error("that he is there, and how far away, is not told")

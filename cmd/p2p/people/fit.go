@@ -299,7 +299,7 @@ func (n *Node) looks(_ context.Context, account identity.Key) {
 func (n *Node) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	here := surroundings{began: time.Now(), addrs: ownAddrs()}
+	here := surroundings{began: time.Now(), addrs: n.look()}
 	for count := 0; ; count++ {
 		select {
 		case <-ctx.Done():

@@ -95,12 +95,13 @@ func (s *surroundings) moves(slept, moved bool) bool {
 	return true
 }
 
-// ownAddrs returns all addresses of this machine, nil if it does not say.
-func ownAddrs() map[netip.Addr]bool {
+// look returns all addresses of this machine, nil if it does not say.
+func (n *Node) look() map[netip.Addr]bool {
 	ours := ownPrefixes()
 	if ours == nil {
 		return nil
 	}
+	n.faces.stands(ours)
 	all := make(map[netip.Addr]bool, len(ours))
 	for _, p := range ours {
 		all[p.Addr()] = true
@@ -135,7 +136,7 @@ func (n *Node) surroundedBy(s *surroundings, count int) {
 	}
 	moved := false
 	if slept > 0 || count%lookEach == 0 {
-		if addrs := ownAddrs(); addrs != nil {
+		if addrs := n.look(); addrs != nil {
 			moved = s.moved(addrs)
 		}
 	}
