@@ -25,7 +25,7 @@ import (
 // what stands in a line above its own. A name that ends in "/..." stands for all
 // packages below it.
 var layers = [][]string{
-	{"torrentfile/benc", "torrentfile/infohash", "peer/simnet", "peer/scatter"},
+	{"torrentfile/benc", "torrentfile/infohash", "piece/sha1x2", "peer/simnet", "peer/scatter"},
 	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire"},
 	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger", "tracker/dirseal"},

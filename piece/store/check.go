@@ -4,13 +4,14 @@ import (
 	"context"
 	"crypto/sha1"
 	"fmt"
-	"hash"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"p2p/piece"
+	"p2p/piece/sha1x2"
 )
 
 // Limits on the memory of one Check, and the longest read.
@@ -107,13 +108,13 @@ type check struct {
 type hasher struct {
 	*check
 	buf  []byte
-	sum  hash.Hash
+	pair *sha1x2.Pair
 	good []piece.Index // of the run at hand
 }
 
 // work hashes pieces until none are left.
 func (c *check) work(ctx context.Context) error {
-	h := &hasher{check: c, buf: make([]byte, c.chunk), sum: sha1.New()}
+	h := &hasher{check: c, buf: make([]byte, c.chunk), pair: sha1x2.New()}
 	for ctx.Err() == nil {
 		run := c.next()
 		if len(run) == 0 {
@@ -128,8 +129,11 @@ func (c *check) work(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// next takes pieces that lie one after the other and fit the buffer, or one piece
-// that is too long for it. As all workers take from the front, the reads of all
+// long reports whether pieces are so long that the buffer does not hold two.
+func (c *check) long() bool { return 2*c.store.layout.PieceLen() > int64(c.chunk) }
+
+// next takes pieces that lie one after the other and fit the buffer, or two, wherever they lie,
+// that are too long for it. As all workers take from the front, the reads of all
 // together are nearly sequential.
 func (c *check) next() []piece.Index {
 	c.mu.Lock()
@@ -137,10 +141,13 @@ func (c *check) next() []piece.Index {
 	if len(c.queue) == 0 {
 		return nil
 	}
-	n := 1
-	limit := min(len(c.queue), c.chunk/int(c.store.layout.PieceLen()))
-	for n < limit && c.queue[n].Int() == c.queue[0].Int()+n {
-		n++
+	n := min(len(c.queue), 2)
+	if !c.long() {
+		n = 1
+		limit := min(len(c.queue), c.chunk/int(c.store.layout.PieceLen()))
+		for n < limit && c.queue[n].Int() == c.queue[0].Int()+n {
+			n++
+		}
 	}
 	run := c.queue[:n]
 	c.queue = c.queue[n:]
@@ -160,26 +167,27 @@ func (c *check) finish(run, good []piece.Index) {
 	c.progress(c.done)
 }
 
-// run hashes the pieces of run with as few reads as possible and adds the good
-// ones to h.good.
+// run hashes the pieces of run and adds the good ones to h.good.
 func (h *hasher) run(ctx context.Context, run []piece.Index) error {
+	if h.long() {
+		return h.apart(ctx, run)
+	}
+	return h.together(run)
+}
+
+// together hashes pieces that lie one after the other and fit the buffer, with as few reads as possible.
+func (h *hasher) together(run []piece.Index) error {
 	s, layout := h.store, h.store.layout
 	first, last := run[0], run[len(run)-1]
-	if zeros, missing := s.holeAt(first, last); zeros || missing {
-		for _, p := range run {
-			h.note(p, zeros && s.zeros.of(layout.Size(p)) == s.info.Hash(p))
-		}
+	if h.hole(first, last) {
 		return nil
-	}
-	if layout.PieceLen() > int64(len(h.buf)) {
-		return h.long(ctx, first)
 	}
 	from := layout.Offset(first)
 	all := h.buf[:layout.Offset(last)+int64(layout.Size(last))-from]
 	switch err := s.ReadAt(all, from); {
 	case isMissing(err) && len(run) > 1: // one of them is not all there: which?
 		for i := range run {
-			if err := h.run(ctx, run[i:i+1]); err != nil {
+			if err := h.together(run[i : i+1]); err != nil {
 				return err
 			}
 		}
@@ -189,40 +197,73 @@ func (h *hasher) run(ctx context.Context, run []piece.Index) error {
 	case err != nil:
 		return err
 	}
-	for _, p := range run {
-		data := all[layout.Offset(p)-from:][:layout.Size(p)]
-		h.note(p, sha1.Sum(data) == s.info.Hash(p))
+	data := func(p piece.Index) []byte { return all[layout.Offset(p)-from:][:layout.Size(p)] }
+	for two := range slices.Chunk(run, 2) {
+		var second []byte
+		if len(two) == 2 {
+			second = data(two[1])
+		}
+		h.pair.Reset()
+		h.pair.Write(data(two[0]), second)
+		a, b := h.pair.Sums()
+		h.note(two[0], a)
+		if second != nil {
+			h.note(two[1], b)
+		}
 	}
 	return nil
 }
 
-// note adds p to the good pieces if it is one.
-func (h *hasher) note(p piece.Index, good bool) {
-	if good {
+// note adds p to the good pieces if it has the sum that it should.
+func (h *hasher) note(p piece.Index, sum [sha1.Size]byte) {
+	if sum == h.store.info.Hash(p) {
 		h.good = append(h.good, p)
 	}
 }
 
-// long hashes a piece that is longer than the buffer.
-func (h *hasher) long(ctx context.Context, p piece.Index) error {
+// apart hashes one or two pieces that are too long for the buffer.
+func (h *hasher) apart(ctx context.Context, pieces []piece.Index) error {
+	var streams [2]sha1x2.Stream
+	for i, p := range pieces {
+		if !h.hole(p, p) {
+			streams[i] = h.stream(ctx, p)
+		}
+	}
+	var sums [2][sha1.Size]byte
+	var errs [2]error
+	sums[0], sums[1], errs[0], errs[1] = h.pair.Read(h.buf, streams[0], streams[1])
+	for i, p := range pieces {
+		switch {
+		case streams[i].Len == 0, isMissing(errs[i]):
+		case errs[i] != nil:
+			return errs[i]
+		default:
+			h.note(p, sums[i])
+		}
+	}
+	return nil
+}
+
+// stream is the bytes of a piece.
+func (h *hasher) stream(ctx context.Context, p piece.Index) sha1x2.Stream {
 	layout := h.store.layout
-	h.sum.Reset()
-	for off, end := layout.Offset(p), layout.Offset(p)+int64(layout.Size(p)); off < end; {
+	return sha1x2.Stream{Len: layout.Size(p), Read: func(b []byte, at int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b := h.buf[:min(int64(len(h.buf)), end-off)]
-		switch err := h.store.ReadAt(b, off); {
-		case isMissing(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		h.sum.Write(b)
-		off += int64(len(b))
+		return h.store.ReadAt(b, layout.Offset(p)+int64(at))
+	}}
+}
+
+// hole reports whether there is nothing to read of the pieces from first to last, and adds them to the good ones if
+// they ought to be the zeros that they are.
+func (h *hasher) hole(first, last piece.Index) bool {
+	zeros, missing := h.store.holeAt(first, last)
+	for n := first.Int(); zeros && n <= last.Int(); n++ {
+		p := h.store.layout.MustIndex(n)
+		h.note(p, h.store.zeros.of(h.store.layout.Size(p)))
 	}
-	h.note(p, [sha1.Size]byte(h.sum.Sum(nil)) == h.store.info.Hash(p))
-	return nil
+	return zeros || missing
 }
 
 // holeAt reports whether the pieces from first to last lie in a hole of a sparse
