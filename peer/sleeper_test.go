@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -299,6 +300,29 @@ func TestATorrentWhoseFilesBreakWhileItServesIsLost(t *testing.T) {
 				t.Error("lost without a reason")
 			}
 		case <-time.After(time.Minute):
+			t.Error("not lost")
+		}
+	})
+}
+
+func TestATorrentWhoseFilesAreDeletedWhileItIsAwakeIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 1<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: time.Millisecond, Bandwidth: 1 << 20})
+		seeder, _ := w.node(peer.Options{})
+		b := dormant(t, seeder, s)
+		leecher, _ := w.node(peer.Options{})
+		dir := t.TempDir()
+		s.download(t, add(t, leecher, s, dir, false, seeder.Addr()), dir, time.Minute)
+		if err := os.Remove(filepath.Join(s.dir, "data.bin")); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-b.lost:
+			if !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		case <-time.After(3 * time.Second):
 			t.Error("not lost")
 		}
 	})

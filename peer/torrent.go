@@ -129,11 +129,17 @@ func (n *Node) loopOptions(t Torrent, seed uint64) swarm.Options {
 func (s *Swarm) Complete() <-chan struct{} { return s.loop.Complete() }
 
 // Failed is closed when the torrent cannot go on; Err tells why. Only files can
-// cause that: the error wraps syscall.ENOSPC, fs.ErrPermission and the like.
+// cause that: the error wraps syscall.ENOSPC, fs.ErrPermission and the like, and
+// store.ErrChanged or fs.ErrNotExist when what is shared seems to be changed or
+// gone, which is looked at every 2 s, and the more seldom the more files there are.
 func (s *Swarm) Failed() <-chan struct{} { return s.loop.Failed() }
 
 // Err returns why Failed is closed, or nil.
 func (s *Swarm) Err() error { return s.loop.Err() }
+
+// Look has it looked at now whether what is shared is still what it was; Failed is
+// closed soon if it is not.
+func (s *Swarm) Look() { s.loop.Look() }
 
 // Review asks Torrent.Admit again for everybody who is connected, and ends the connections of
 // those who may not be here any more.

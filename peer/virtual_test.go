@@ -3,7 +3,9 @@ package peer_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"p2p/peer/simnet"
 	"p2p/peer/wire"
 	"p2p/piece"
+	"p2p/piece/store"
 )
 
 // The tests of this file run whole nodes, with their goroutines and files, over
@@ -389,6 +392,73 @@ func TestASeederWhoseFileIsGoneSaysSo(t *testing.T) {
 			}
 		case <-time.After(time.Minute):
 			t.Error("seeding a file that is cut off goes on as if nothing were wrong")
+		}
+	})
+}
+
+// Other bytes would be poison to others, and they would ban us for it.
+func TestContentThatIsChangedOrGoneIsSharedNoMoreWithinSeconds(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   error
+	}{
+		"some bytes are overwritten": {func(dir string) error {
+			f, err := os.OpenFile(filepath.Join(dir, "data.bin"), os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteAt([]byte("ruin"), 1<<20)
+				err = errors.Join(err, f.Close())
+			}
+			return err
+		}, store.ErrChanged},
+		"the file is deleted": {func(dir string) error { return os.Remove(filepath.Join(dir, "data.bin")) }, fs.ErrNotExist},
+		"the folder is moved": {func(dir string) error { return os.Rename(dir, dir+".away") }, fs.ErrNotExist},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSource(t, 2<<20, 64<<10)
+				past := time.Unix(1e9, 0) // the clock of the disk stands still meanwhile
+				if err := os.Chtimes(filepath.Join(s.dir, "data.bin"), past, past); err != nil {
+					t.Fatal(err)
+				}
+				w := newWorld(t, simnet.Options{})
+				seeder, _ := w.node(peer.Options{})
+				sw := add(t, seeder, s, s.dir, true)
+				time.Sleep(time.Minute)
+				if err := sw.Err(); err != nil {
+					t.Fatalf("untouched: %v", err)
+				}
+				if err := c.change(s.dir); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-sw.Failed():
+					if !errors.Is(sw.Err(), c.want) {
+						t.Errorf("%v; want %v", sw.Err(), c.want)
+					}
+				case <-time.After(3 * time.Second):
+					t.Error("it is shared as if nothing had happened")
+				}
+			})
+		})
+	}
+}
+
+// Whoever knows that somebody is about to fetch it has it looked at.
+func TestContentIsLookedAtWhenSomebodyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 2<<20, 64<<10)
+		w := newWorld(t, simnet.Options{})
+		seeder, _ := w.node(peer.Options{})
+		sw := add(t, seeder, s, s.dir, true)
+		time.Sleep(10*time.Second + 600*time.Millisecond)
+		if err := os.Remove(filepath.Join(s.dir, "data.bin")); err != nil {
+			t.Fatal(err)
+		}
+		sw.Look()
+		select {
+		case <-sw.Failed():
+		case <-time.After(time.Millisecond):
+			t.Error("nobody looks")
 		}
 	})
 }

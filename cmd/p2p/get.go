@@ -75,13 +75,16 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 	if err != nil {
 		return stopCause(ctx, err)
 	}
-	s, err := store.Open(f.out, &t.Info, store.Options{
-		Wanted: wanted, StateDir: a.usableStateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
-	})
-	if err != nil {
+	x := &transfer{app: a, verb: "get", t: t, target: target, every: time.Duration(f.interval), broken: abort}
+	x.files = func() (*store.Store, error) {
+		return store.Open(f.out, &t.Info, store.Options{
+			Wanted: wanted, StateDir: a.usableStateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
+		})
+	}
+	if x.store, err = x.files(); err != nil {
 		return err
 	}
-	x := &transfer{app: a, verb: "get", t: t, store: s, path: contentPath(s, f.out), every: time.Duration(f.interval), broken: abort}
+	x.path = contentPath(x.store, f.out)
 	have, err := x.open(ctx, listen, f.peerFlags)
 	if err != nil {
 		return errors.Join(err, x.close())
@@ -126,10 +129,7 @@ func (a *app) choose(t loaded, selected []string) ([]bool, error) {
 
 // download fetches what is missing, and stays afterwards if that is wanted.
 func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []netip.AddrPort, stay bool) error {
-	missing := 0
-	for range x.store.Wanted().AndNot(have) {
-		missing++
-	}
+	missing := count(x.store.Wanted(), have)
 	if missing == 0 {
 		if err := x.store.Checkpoint(have); err != nil {
 			return errors.Join(err, x.close())
@@ -145,7 +145,7 @@ func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []n
 	if len(x.t.Announce) == 0 && len(peers) == 0 {
 		x.app.say("get.no_tracker", netip.AddrPortFrom(reachable(x.node.Addr().Addr()), x.node.Addr().Port()))
 	}
-	stop := x.watch()
+	x.watch()
 	err := x.wait(ctx)
 	if err == nil && missing > 0 {
 		x.sayDone()
@@ -153,7 +153,7 @@ func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []n
 	if err == nil && stay {
 		err = x.stay(ctx)
 	}
-	stop()
+	x.unwatch()
 	return x.end(err)
 }
 
@@ -188,10 +188,14 @@ func (x *transfer) wait(ctx context.Context) error {
 // stay seeds until somebody stops it, which is how it is meant to end.
 func (x *transfer) stay(ctx context.Context) error {
 	x.app.say("seed.staying")
-	select {
-	case <-x.swarm.Failed():
-		return x.swarm.Err()
-	case <-ctx.Done():
+	for ctx.Err() == nil {
+		select {
+		case <-x.swarm.Failed():
+			if err := x.again(ctx, x.swarm.Err()); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+		}
 	}
 	if err := context.Cause(ctx); !as[*interrupted](err) {
 		return err
@@ -219,9 +223,10 @@ func (x *transfer) end(err error) error {
 	if closeErr := x.close(); closeErr != nil {
 		err = errors.Join(closeErr, err)
 	}
-	st := x.swarm.Stats()
+	st := x.stats()
 	x.watcher.events(st, x.complete())
 	switch {
+	case x.checked != nil: // it is told already what is there
 	case !x.complete():
 		x.app.say("get.left", text.Printable(x.t.Info.Name), units.FormatOf(st.BytesDone, st.BytesWanted), st.PiecesHave, st.PiecesWanted)
 	case as[*interrupted](err):

@@ -96,20 +96,22 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	if err != nil {
 		return stopCause(ctx, err)
 	}
-	s, err := store.Open(f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.usableStateDir(), InfoHash: t.InfoHash})
-	if err != nil {
+	x := &transfer{app: a, verb: "seed", t: t, target: target, every: time.Duration(f.interval), broken: abort}
+	x.files = func() (*store.Store, error) {
+		return store.Open(f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.usableStateDir(), InfoHash: t.InfoHash})
+	}
+	if x.store, err = x.files(); err != nil {
 		return err
 	}
-	x := &transfer{app: a, verb: "seed", t: t, store: s, path: contentPath(s, f.out), every: time.Duration(f.interval), broken: abort}
+	x.path = contentPath(x.store, f.out)
 	have, err := x.open(ctx, listen, f.peerFlags)
 	if err != nil {
 		return errors.Join(err, x.close())
 	}
 	if bad := have.Len() - have.Count(); bad > 0 {
-		err := a.fail(exitMismatch, "seed.incomplete", a.text.Count("count.pieces", bad), have.Len(), x.path, target)
-		return errors.Join(err, x.close())
+		return errors.Join(x.incomplete(bad), x.close())
 	}
-	if err := s.Checkpoint(have); err != nil {
+	if err := x.store.Checkpoint(have); err != nil {
 		return errors.Join(err, x.close())
 	}
 	trackers := tiers(f.announce)
@@ -167,7 +169,10 @@ func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, 
 // seedMade saves a torrent that was just made, says where it is, and shares it.
 func (x *transfer) seedMade(ctx context.Context, f seedFlags, peers []netip.AddrPort) (err error) {
 	m := x.t.Metainfo
-	if x.store, err = store.Open("", &m.Info, store.Options{ReadOnly: true, Root: x.path, InfoHash: m.InfoHash}); err != nil {
+	x.files = func() (*store.Store, error) {
+		return store.Open("", &m.Info, store.Options{ReadOnly: true, Root: x.path, InfoHash: m.InfoHash})
+	}
+	if x.store, err = x.files(); err != nil {
 		return err
 	}
 	if err := x.app.saveSeeded(f.save, m, f.force); err != nil {
@@ -215,9 +220,9 @@ func (x *transfer) seed(ctx context.Context, t peer.Torrent) error {
 	if err := x.join(t); err != nil {
 		return errors.Join(err, x.close())
 	}
-	stop := x.watch()
+	x.watch()
 	err := x.stay(ctx)
-	stop()
+	x.unwatch()
 	return x.end(err)
 }
 

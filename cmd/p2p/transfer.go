@@ -13,6 +13,7 @@ import (
 	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/units"
 	"p2p/peer"
+	"p2p/peer/swarm"
 	"p2p/piece"
 	"p2p/piece/store"
 )
@@ -54,6 +55,9 @@ type transfer struct {
 	swarm *peer.Swarm
 	path  string // of the content
 
+	target string                       // the torrent, as the user named it; "" = it was made of the content
+	files  func() (*store.Store, error) // opens the content once more
+
 	every  time.Duration           // between JSON lines
 	broken context.CancelCauseFunc // ends the transfer when nobody reads them
 
@@ -61,8 +65,15 @@ type transfer struct {
 	had      int64     // bytes that were there then
 	finished time.Time // when the download was complete
 
+	// While the content is checked anew, and when that was in vain. The watch, which
+	// reads them, is stopped meanwhile.
+	shared  peer.Torrent    // what join was told
+	past    swarm.Stats     // of what was before
+	checked *piece.Bitfield // what is known to be there; nil while it is shared
+
 	// owned by the watch while there is one
 	watcher   watcher
+	unwatch   func()    // stops it; may be called twice
 	seedSince time.Time // when it first saw that there was nothing left to fetch
 }
 
@@ -98,6 +109,11 @@ func (x *transfer) open(ctx context.Context, listen netip.AddrPort, f peerFlags)
 	if err := x.app.emit(x.start()); err != nil {
 		return nil, err
 	}
+	return x.check(ctx)
+}
+
+// check finds out what is there, and shows how far it has come.
+func (x *transfer) check(ctx context.Context) (*piece.Bitfield, error) {
 	meter := newMeter(x.t.Info.Total())
 	v := meter.view(x.verb, x.t.Info.Name, progress.Checking)
 	v.every, v.broken = x.every, x.broken
@@ -123,12 +139,15 @@ func (x *transfer) listen(listen netip.AddrPort, f peerFlags) (err error) {
 // join begins the exchange with peers and says so: who connects earlier is turned
 // away. The torrent and its store are put in here.
 func (x *transfer) join(t peer.Torrent) (err error) {
+	x.shared = t
 	t.Meta, t.Store = x.t.Metainfo, x.store
 	t.Peers, t.Seen = append(t.Peers, x.t.named...), x.t.seen
 	if x.swarm, err = x.node.Add(t); err != nil {
 		return err
 	}
-	x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
+	if x.begin.IsZero() {
+		x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
+	}
 	return x.app.emit(event("ready", map[string]any{"listen": x.node.Addr().String()}))
 }
 
@@ -152,6 +171,9 @@ func (x *transfer) close() error {
 
 // complete reports whether every wanted piece is verified.
 func (x *transfer) complete() bool {
+	if x.checked != nil {
+		return false
+	}
 	select {
 	case <-x.swarm.Complete():
 		return true
@@ -160,9 +182,24 @@ func (x *transfer) complete() bool {
 	}
 }
 
+// stats returns how the transfer stands, with what was before.
+func (x *transfer) stats() peer.Stats {
+	st := x.swarm.Stats()
+	st.Uploaded += x.past.Uploaded
+	st.Downloaded += x.past.Downloaded
+	st.Wasted += x.past.Wasted
+	if x.checked != nil {
+		st.PiecesHave, st.BytesDone = x.checked.Count(), 0
+		for p := range x.checked.All() {
+			st.BytesDone += int64(x.t.Info.Layout().Size(p))
+		}
+	}
+	return st
+}
+
 // snapshot is how the transfer stands, for people. The watch calls it.
 func (x *transfer) snapshot() progress.Snapshot {
-	st, now := x.swarm.Stats(), time.Now()
+	st, now := x.stats(), time.Now()
 	s := progress.Snapshot{
 		Verb: x.verb, Name: x.t.Info.Name, State: progress.Downloading,
 		Done: st.BytesDone, Total: st.BytesWanted, Down: st.DownRate, Up: st.UpRate, Uploaded: st.Uploaded,
@@ -179,7 +216,7 @@ func (x *transfer) snapshot() progress.Snapshot {
 
 // status adds to a status line what only the swarm knows.
 func (x *transfer) status(_ progress.Snapshot, m *statusMessage) {
-	st := x.swarm.Stats()
+	st := x.stats()
 	m.InfoHash = x.t.InfoHash.String()
 	m.Peers = &peersObject{st.Connected, st.Seeds, st.Sending, st.Receiving}
 	m.SecondsElapsed = int64(time.Since(x.begin).Seconds())
@@ -187,11 +224,11 @@ func (x *transfer) status(_ progress.Snapshot, m *statusMessage) {
 	m.HashFails = st.HashFails
 }
 
-// watch shows the transfer until the function that it returns is called.
-func (x *transfer) watch() (stop func()) {
+// watch shows the transfer until unwatch is called.
+func (x *transfer) watch() {
 	now := time.Now()
 	x.watcher = watcher{app: x.app, aloneSince: now, movingSince: now}
-	return x.app.watch(view{
+	x.unwatch = x.app.watch(view{
 		snapshot: x.snapshot, status: x.status, every: x.every, broken: x.broken,
 		each: func(now time.Time) { x.watcher.look(now, x.swarm.Stats(), x.complete()) },
 	})

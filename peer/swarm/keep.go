@@ -56,9 +56,7 @@ func (l *Loop) finished() {
 	if !l.core.Queue().Done() {
 		return
 	}
-	select {
-	case <-l.complete:
-	default:
+	if !l.isComplete() {
 		l.publish(time.Now())
 		close(l.complete)
 		l.watch()

@@ -85,6 +85,7 @@ type Loop struct {
 	landing *landing
 	wg      sync.WaitGroup // links and checkpoints
 	keeper  keeper
+	guard   guard
 	idle    time.Time // since when there is nothing to do; zero = there is
 	moved   time.Time // when payload last went either way
 	down    session.Meter
@@ -132,7 +133,8 @@ func New(o Options) *Loop {
 func (l *Loop) Complete() <-chan struct{} { return l.complete }
 
 // Failed is closed when the torrent cannot go on, which only its files can
-// cause; Err tells why.
+// cause; Err tells why. When somebody has changed, moved or deleted what is
+// complete, it wraps store.ErrChanged or fs.ErrNotExist.
 func (l *Loop) Failed() <-chan struct{} { return l.failed }
 
 // Err returns why Failed is closed.
@@ -216,6 +218,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.ext.Tick(now)
 			l.round(now)
 			l.checkpoint(now)
+			l.look(now, lookEvery)
 			l.publish(now)
 			l.watch()
 			if l.mayRest(now) {

@@ -30,6 +30,10 @@ var (
 	ErrUnwanted = errors.New("belongs to a file that is not wanted")
 )
 
+// Touched reports whether an error of Intact or ReadAt says that somebody else seems to have changed, cut short, moved or deleted
+// the file that it names.
+func Touched(err error) bool { return errors.Is(err, ErrChanged) || isMissing(err) }
+
 // ExistsError says that a file stands under its final name and is not the file
 // of the torrent. It is somebody's data, so it is not touched without
 // Options.Overwrite. errors.Is(err, fs.ErrExist) holds.

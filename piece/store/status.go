@@ -1,6 +1,11 @@
 package store
 
-import "p2p/piece"
+import (
+	"io/fs"
+	"os"
+
+	"p2p/piece"
+)
 
 // FileStatus is how one file of the torrent is kept.
 type FileStatus struct {
@@ -75,12 +80,15 @@ func (s *Store) perFile(f *file, have *piece.Bitfield) FilePieces {
 }
 
 // Intact looks at the wanted files that have their final names, and reads none. It returns nil when none of them seems to have
-// been written to since Open or the last Checkpoint; the error names one that has, and wraps fs.ErrNotExist if nothing is there and
-// ErrChanged otherwise. Without Options.StateDir, of files that this store has written only the length is known. Any goroutine may
-// call it.
+// been written to, moved or deleted since Open or the last Checkpoint; the error names one that has, and wraps fs.ErrNotExist if
+// nothing is there and ErrChanged otherwise. Without Options.StateDir, of files that this store has written only the length is
+// known. Any goroutine may call it.
 func (s *Store) Intact() error {
 	s.books.Lock()
 	defer s.books.Unlock()
+	if err := s.inPlace(); err != nil {
+		return err
+	}
 	for i := range s.files {
 		f := &s.files[i]
 		if !f.claimed() {
@@ -94,6 +102,22 @@ func (s *Store) Intact() error {
 		case fi.Size() != f.length, stamped && !stampOf(fi).sameContent(f.stamp):
 			return s.fail("look at", f.path, ErrChanged)
 		}
+	}
+	return nil
+}
+
+// inPlace returns an error unless the folder is still where it was opened: what was moved can be read all the same.
+func (s *Store) inPlace() error {
+	opened, err := s.root.Stat(".")
+	if err != nil {
+		return s.fail("look at", "", err)
+	}
+	here, err := os.Stat(s.dir)
+	switch {
+	case err != nil:
+		return s.fail("look at", "", err)
+	case !os.SameFile(opened, here):
+		return s.fail("look at", "", fs.ErrNotExist)
 	}
 	return nil
 }

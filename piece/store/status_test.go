@@ -33,6 +33,9 @@ func TestWhatSomebodyWroteToIsNotIntact(t *testing.T) {
 			{func() error { return os.Chtimes(file, time.Time{}, time.Unix(1, 0)) }, store.ErrChanged},
 			{func() error { return os.Remove(file) }, fs.ErrNotExist},
 			{func() error { return os.WriteFile(file, []byte("short"), 0o600) }, store.ErrChanged},
+			{func() error { return os.Rename(dir, dir+".away") }, fs.ErrNotExist},
+			{func() error { return os.Mkdir(dir, 0o700) }, fs.ErrNotExist}, // another one
+			{func() error { return errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)) }, store.ErrChanged},
 		} {
 			if err := step.do(); err != nil {
 				t.Fatal(err)

@@ -44,7 +44,6 @@ type transfer struct {
 	swarm     *peer.Swarm
 	cancel    context.CancelFunc // nil: nothing is done for it
 	ended     chan struct{}      // closed when what cancel ends has ended
-	wanted    chan struct{}      // has room for one: somebody wants to know, or to fetch it
 	giverLost bool               // who has offered it says that his copy is not any more what it was
 	told      told               // what programs know
 }
@@ -184,11 +183,10 @@ func (x *exchange) infoOf(id room.ID, h infohash.T) []byte {
 	return nil
 }
 
-// want has it looked at whether what is shared is still what it was.
+// want has it looked at whether what is shared is still what it was. The caller holds mu.
 func (t *transfer) want() {
-	select {
-	case t.wanted <- struct{}{}:
-	default:
+	if t.swarm != nil {
+		t.swarm.Look()
 	}
 }
 

@@ -122,7 +122,7 @@ func (x *exchange) goingOn(ctx context.Context, f body.File, folder string) (*tr
 		return t, nil, nil
 	case state == p2pv1.Transfer_STATE_GONE:
 	case state == p2pv1.Transfer_STATE_DONE:
-		if open != nil && intact(path, open) == nil && !elsewhere {
+		if open != nil && open.Intact() == nil && !elsewhere {
 			return t, nil, nil
 		}
 	case !elsewhere:

@@ -3,11 +3,9 @@ package people
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -20,7 +18,7 @@ import (
 
 // newTransfer returns one for which nothing is done yet. info is nil as long as it is not known.
 func newTransfer(d deal, info []byte) *transfer {
-	return &transfer{deal: d, info: info, wanted: make(chan struct{}, 1)}
+	return &transfer{deal: d, info: info}
 }
 
 // start has work done for a transfer, until it fails or is halted. The caller holds mu.
@@ -208,7 +206,7 @@ var errNoRoom = errors.New("the conversation in which it was offered is not open
 func (x *exchange) follow(ctx context.Context, t *transfer) error {
 	s := t.swarm
 	if t.Mine {
-		return x.guard(ctx, t, s)
+		return x.guard(ctx, s)
 	}
 	select {
 	case <-ctx.Done():
@@ -229,55 +227,22 @@ func (x *exchange) follow(ctx context.Context, t *transfer) error {
 		x.node.log.Warn("it is not kept that a file is there", zap.String("path", t.Path), zap.Error(err))
 	}
 	x.tell()
-	return x.guard(ctx, t, s)
+	return x.guard(ctx, s)
 }
 
-// guardEvery is how often it is looked whether what is shared is still what it was. When somebody wants to know it, or to fetch it, it
-// is looked at once, but for guardRest after the last time. For many files both are longer.
-const (
-	guardEvery = 10 * time.Second
-	guardRest  = 100 * time.Millisecond
-)
-
-// guard waits for the end of the sharing: others would be told that what they get is poison, and who it is from, if it went on
-// with other bytes.
-func (x *exchange) guard(ctx context.Context, t *transfer, s *peer.Swarm) error {
-	many := time.Duration(1 + t.Files/1000)
-	look := time.NewTicker(guardEvery * many)
-	defer look.Stop()
-	for last := (time.Time{}); ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.Failed():
-			return lostOr(s.Err())
-		case <-t.wanted:
-			if time.Since(last) < guardRest*many {
-				continue
-			}
-		case <-look.C:
-		}
-		if err := intact(t.Path, t.store); err != nil {
-			return err
-		}
-		last = time.Now()
+// guard waits for the end of the sharing.
+func (x *exchange) guard(ctx context.Context, s *peer.Swarm) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.Failed():
+		return lostOr(s.Err())
 	}
 }
 
-// intact finds out without reading it whether what is shared is still what it was.
-func intact(path string, s *store.Store) error {
-	if absent(path) { // though a folder that was moved can still be read
-		return errVanished
-	}
-	if s.Intact() != nil {
-		return errTouched
-	}
-	return nil
-}
-
-// lostOr returns what an error of reading means.
+// lostOr returns what an error of the files that are shared means.
 func lostOr(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if store.Touched(err) {
 		return errTouched
 	}
 	return err
