@@ -109,7 +109,7 @@ type item struct {
 	bytes   int64
 	sleeper *peer.Sleeper // the newest; not nil while it has to be closed
 	err     error         // of a failed one
-	marks   *marks        // of a failed one
+	marks   *marks        // of one that is not shared, once it was tried
 }
 
 // Library shares torrents while Run runs. Its methods may be called from any
@@ -217,19 +217,26 @@ func (l *Library) read(it *item) (opened, error) {
 	file := markOf(it.path) // first: what changes while we read has changed since
 	m, err := torrentfile.Load(it.path)
 	if err != nil {
+		l.tries(it, file, "")
 		return opened{}, err
 	}
-	l.mu.Lock()
-	it.content = filepath.Join(l.place(it.path), m.Info.Name)
-	if it.state != shared { // else it is woken up: what is shared is what was read before
-		it.file = file
-	}
-	l.mu.Unlock()
+	l.tries(it, file, filepath.Join(l.place(it.path), m.Info.Name))
 	s, err := store.Open(l.place(it.path), &m.Info, store.Options{ReadOnly: true, StateDir: l.o.StateDir, InfoHash: m.InfoHash})
 	if err != nil {
 		return opened{}, err
 	}
 	return opened{m, s}, nil
+}
+
+// tries notes how a torrent file looked before it was read, and its content as it is before that is read; content is "" when the
+// file does not say. What is shared is only woken up: it is what was read before.
+func (l *Library) tries(it *item, file mark, content string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	it.content = cmp.Or(content, it.content)
+	if it.state != shared {
+		it.file, it.marks = file, &marks{tried: [2]mark{file, look(it)[1]}}
+	}
 }
 
 // place returns the folder that has the content of a torrent.
@@ -322,8 +329,7 @@ func (l *Library) lost(it *item) { l.queue(it) }
 func (l *Library) fail(it *item, err error) {
 	l.mu.Lock()
 	again := it.err != nil && it.err.Error() == err.Error()
-	m := look(it)
-	it.err, it.marks = err, &marks{tried: m, seen: m}
+	it.err, it.marks.seen = err, it.marks.tried
 	if !it.gone {
 		l.enter(it, failed)
 	}

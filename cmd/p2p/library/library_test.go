@@ -232,6 +232,25 @@ func TestWhatFailedIsTriedAgainWhenItHasChanged(t *testing.T) {
 	s.await("both are there", func(st library.Status) bool { return st.Shared == 2 && st.Failed == 0 })
 }
 
+// A file that is being copied is looked at, and complete before it is told that it was not.
+func TestWhatChangesWhileItIsReadIsTriedAgain(t *testing.T) {
+	for _, change := range []func(*shelf){
+		func(s *shelf) { write(s.t, filepath.Join(s.content, "a"), "this is a") },
+		func(s *shelf) { write(s.t, s.path("a"), "another torrent") },
+	} {
+		s := newShelf(t)
+		s.put("a", "this is a")
+		write(t, filepath.Join(s.content, "a"), "this is")
+		lib := library.New(library.Options{Out: s.content, StateDir: s.state})
+		if !lib.FailsLate(s.path("a"), func() { change(s) }) {
+			t.Error("it is not looked at any more")
+		}
+		if lib.FailsLate(s.path("a"), func() {}) {
+			t.Error("what is as it was is tried again")
+		}
+	}
+}
+
 // Content that changes while the torrent sleeps is found out when somebody wants it:
 // he gets nothing, and the torrent is not shared any more until it is right again.
 func TestContentThatChangedInItsSleepIsNotServed(t *testing.T) {

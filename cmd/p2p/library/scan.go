@@ -47,9 +47,11 @@ func markOf(path string) mark {
 	return mark{fi.Size(), fi.ModTime()}
 }
 
-// marks are what a torrent that failed looks like: its file and its content.
+// marks are what a torrent looks like that is not shared, its file and its content: before they were read, so that what was
+// written meanwhile has changed since, and when one that failed was looked at last.
 type marks struct{ tried, seen [2]mark }
 
+// look returns what it looks like now. The caller holds Library.mu.
 func look(it *item) [2]mark {
 	m := [2]mark{markOf(it.path)}
 	if it.content != "" {
