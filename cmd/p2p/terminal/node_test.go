@@ -32,6 +32,7 @@ type fakeNode struct {
 	keys     map[string]*p2pv1.Message
 	number   int64
 	streams  map[chan *p2pv1.Event]bool
+	stopped  bool // nobody may listen any more
 	now      func() time.Time
 	echo     bool // who is written to writes back
 }
@@ -97,10 +98,18 @@ func (n *fakeNode) add(where, who, text string, written time.Time, edit func(*p2
 func (n *fakeNode) stopStreams() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.stopped = true
 	for s := range n.streams {
 		delete(n.streams, s)
 		close(s)
 	}
+}
+
+// resume lets listen again who wants to.
+func (n *fakeNode) resume() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stopped = false
 }
 
 // tell sends an event to all who listen; n.mu is held.
@@ -113,6 +122,10 @@ func (n *fakeNode) tell(e *p2pv1.Event) {
 func (n *fakeNode) Events(ctx context.Context, q *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
 	events := make(chan *p2pv1.Event, 1000)
 	n.mu.Lock()
+	if n.stopped {
+		n.mu.Unlock()
+		return api.Fail(connect.CodeUnavailable, api.Stopping)
+	}
 	if err := s.Send(&p2pv1.Event{Cursor: n.number, What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Cursor: n.number, Resumed: q.Msg.Cursor > 0, Me: n.me}}}); err != nil {
 		n.mu.Unlock()
 		return err

@@ -173,6 +173,7 @@ func TestTheStreamGoesOnWhereItWasWhenTheNodeComesBack(t *testing.T) {
 
 // mortal is a node that dies, and that attach starts again.
 type mortal struct {
+	node    *fakeNode
 	handler http.Handler
 	mu      sync.Mutex
 	server  *httptest.Server // nil while it is dead
@@ -182,17 +183,20 @@ type mortal struct {
 func (m *mortal) die() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	vanish(m.server)
-	m.server = nil
+	if m.server != nil {
+		vanish(m.server)
+		m.server = nil
+	}
 }
 
-// stop ends it as one ends that was asked to: nobody comes in any more, and who listens is told.
-func (m *mortal) stop(n *fakeNode) {
+// stop ends it as one ends that was asked to: who listens is told, and nobody comes in any more, also not by a connection that
+// was made before and never used.
+func (m *mortal) stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.server.Listener.Close()
-	m.server.Config.SetKeepAlivesEnabled(false)
-	n.stopStreams()
+	m.node.stopStreams()
+	m.server.Close()
 	m.server = nil
 }
 
@@ -200,6 +204,7 @@ func (m *mortal) attach(context.Context) (p2pv1connect.PeopleClient, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.server == nil {
+		m.node.resume()
 		m.server = httptest.NewServer(m.handler)
 		m.starts++
 	}
@@ -209,7 +214,7 @@ func (m *mortal) attach(context.Context) (p2pv1connect.PeopleClient, error) {
 func TestANodeThatDiesIsStartedAndOneThatWasStoppedOnlyWhenThePersonNeedsIt(t *testing.T) {
 	n := newFakeNode()
 	story(n)
-	m := &mortal{}
+	m := &mortal{node: n}
 	_, m.handler = p2pv1connect.NewPeopleHandler(n)
 	client, _ := m.attach(t.Context())
 	out := newOutput()
@@ -229,7 +234,7 @@ func TestANodeThatDiesIsStartedAndOneThatWasStoppedOnlyWhenThePersonNeedsIt(t *t
 	if m.starts != 2 {
 		t.Errorf("it was started %d times", m.starts)
 	}
-	m.stop(n)
+	m.stop()
 	out.waitFor(t, "the node does not answer")
 	if m.starts != 2 {
 		t.Error("it is started though somebody has stopped it")
