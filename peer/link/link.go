@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"p2p/peer/wire"
@@ -40,13 +41,15 @@ type Link struct {
 	cancel   context.CancelCauseFunc
 	outbox   *outbox
 	expected expected
+	begin    time.Time
+	writing  atomic.Int64 // when the write that is under way began, in ns since begin; 0 = there is none
 }
 
 // Start starts the two goroutines of a connection and counts them in wg. When
 // the connection ends, for whatever reason, the last thing that the loop gets
 // of it is a Batch with the reason, unless ctx has ended before.
 func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
-	l := &Link{cfg: cfg, outbox: newOutbox()}
+	l := &Link{cfg: cfg, outbox: newOutbox(), begin: time.Now()}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	socket := bottom(cfg.Conn)
 	if cfg.People {
@@ -129,6 +132,15 @@ func (l *Link) Forget(b piece.Block) { l.expected.forget(b) }
 
 // Serve queues a block, behind all messages.
 func (l *Link) Serve(b piece.Block) { l.outbox.serve(b) }
+
+// Stuck returns for how long the write that is under way has waited for the socket, 0 if there is none: how long ago
+// the other end, or the line to it, took the last of what it was sent.
+func (l *Link) Stuck() time.Duration {
+	if began := l.writing.Load(); began > 0 {
+		return time.Since(l.begin) - time.Duration(began)
+	}
+	return 0
+}
 
 // partWait is how long the other end may take to read our last words.
 const partWait = 3 * time.Second

@@ -210,10 +210,12 @@ func (wr *writer) write(blocks []piece.Block, payload []byte) error {
 // call and a record each time; it gets everything in large pieces.
 func (wr *writer) send() error {
 	wr.spare = wr.vecs // WriteTo eats vecs, not the memory that it lies in
-	conn := wr.link.cfg.Conn
-	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	conn, now := wr.link.cfg.Conn, time.Now()
+	if err := conn.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
 		return err
 	}
+	wr.link.writing.Store(max(int64(now.Sub(wr.link.begin)), 1))
+	defer wr.link.writing.Store(0)
 	if _, socket := conn.(*net.TCPConn); socket || len(wr.vecs) == 1 {
 		_, err := wr.vecs.WriteTo(conn)
 		return err

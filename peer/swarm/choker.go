@@ -25,14 +25,16 @@ const (
 	// A seed serves a peer for a turn before another may take its place: at
 	// least turnMin, and until turnBytes were sent, but not longer than
 	// turnMax (libtorrent: 20 pieces and a minute). Who has taken nothing for
-	// turnIdle, because it asks for nothing or does not read, has had its turn.
+	// turnIdle, because it asks for nothing, has had its turn; who does not read
+	// what is sent has had it after turnUnused.
 	turnMin   = 30 * time.Second
 	turnMax   = 2 * time.Minute
 	turnBytes = 16 << 20
 	turnIdle  = 5 * time.Second
-	// An unchoke costs nothing: blocks do. Who asks for nothing therefore does not
-	// count against the slots after silentAfter, and another is let in besides. Who
-	// has not asked once turnUnused after it was unchoked, which is enough for a
+	// An unchoke costs nothing: blocks do, as fast as the peer takes them. Who asks
+	// for nothing, or lets what was written to it lie in its socket, therefore does
+	// not count against the slots after silentAfter, and another is let in besides.
+	// Who has not asked once turnUnused after it was unchoked, which is enough for a
 	// round trip of more than a second, has wasted its turn.
 	silentAfter = 500 * time.Millisecond
 	turnUnused  = 2 * time.Second
@@ -58,7 +60,7 @@ type candidate struct {
 	turnSent int64     // bytes sent to it since turn
 	wasted   int       // turns without a request, one after the other
 	wasting  bool      // it is unchoked, and has not asked for turnUnused
-	took     time.Time // when it last took anything of us, or was last unchoked
+	spent    bool      // it is unchoked, and has taken nothing for long
 }
 
 // choker decides who may ask us for blocks. It is pure.
@@ -152,7 +154,7 @@ func (p candidate) stage(now time.Time) int {
 		return 1
 	case p.wasting:
 		return 4
-	case took >= turnMax, took >= turnMin && p.turnSent >= turnBytes, now.Sub(p.took) >= turnIdle:
+	case took >= turnMax, took >= turnMin && p.turnSent >= turnBytes, p.spent:
 		return 2
 	}
 	return 0

@@ -46,7 +46,7 @@ func (c *crowd) round() []piece.PeerKey {
 		p := &c.peers[i]
 		switch yes := slices.Contains(chosen, p.key); {
 		case yes && !p.unchoked:
-			p.unchoked, p.turn, p.took, p.turnSent = true, c.now, c.now, 0
+			p.unchoked, p.turn, p.turnSent = true, c.now, 0
 			c.turns[p.key]++
 		case !yes && p.unchoked:
 			p.unchoked, p.rest = false, c.now
@@ -54,9 +54,7 @@ func (c *crowd) round() []piece.PeerKey {
 		if p.unchoked {
 			c.held[p.key] += rechokeEvery
 			p.turnSent += c.rates[i] * int64(rechokeEvery/time.Second)
-			if c.rates[i] > 0 {
-				p.took = c.now.Add(rechokeEvery)
-			}
+			p.spent = c.rates[i] == 0
 		} else {
 			c.waited[p.key] = max(c.waited[p.key], c.now.Sub(p.rest))
 		}

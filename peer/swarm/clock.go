@@ -108,8 +108,11 @@ func (c *Core) dial(now time.Time) {
 	}
 }
 
-// waiter reports whether m wants a slot.
-func (m *member) waiter() bool { return m.PeerInterested() && !m.PeerHas().Full() }
+// waiter reports whether m wants a slot and could make use of it. A peer that has yet to take
+// what was sent to it in its last turn could not.
+func (m *member) waiter() bool {
+	return m.PeerInterested() && !m.PeerHas().Full() && !(m.AmChoking() && m.blocked)
+}
 
 // candidates returns those who want a slot and that choose accepts.
 func (c *Core) candidates(now time.Time, choose func(*member) bool) []candidate {
@@ -118,8 +121,8 @@ func (c *Core) candidates(now time.Time, choose func(*member) bool) []candidate 
 		if m.waiter() && choose(m) {
 			all = append(all, candidate{
 				key: m.key, unchoked: !m.AmChoking(), given: m.given, snubbed: m.Snubbed(),
-				since: m.since, turn: m.turn, rest: m.rest, turnSent: m.Up().Total() - m.turnFrom, took: m.took,
-				wasted: m.wasted, wasting: m.wasting(now),
+				since: m.since, turn: m.turn, rest: m.rest, turnSent: m.Up().Total() - m.turnFrom,
+				spent: m.spent(now), wasted: m.wasted, wasting: m.wasting(now),
 			})
 		}
 	}
@@ -150,9 +153,10 @@ func (c *Core) giveAway(now time.Time) {
 	}
 }
 
-// passOn gives the slots of those who ask for nothing to those who wait, and
-// ends the turns that were wasted. Peers that are interested and never ask, by
-// the hundred, would otherwise keep a seed from serving anybody.
+// passOn gives the slots of those who take nothing to those who wait, and ends
+// the turns that were wasted or spent. Peers that are interested and never ask, or
+// ask and never read, by the hundred, would otherwise keep a seed from serving
+// anybody.
 func (c *Core) passOn(now time.Time) {
 	waiters := 0
 	for _, m := range c.order {
@@ -165,7 +169,7 @@ func (c *Core) passOn(now time.Time) {
 		switch {
 		case m.AmChoking():
 			continue
-		case m.wasting(now) && m.given == 0 && ended < waiters: // a partner has earned its slot
+		case (m.wasting(now) || m.spent(now)) && m.given == 0 && ended < waiters: // a partner has earned its slot
 			c.unchoke(now, m, false)
 			ended++
 			continue
@@ -193,8 +197,29 @@ func (m *member) wasting(now time.Time) bool {
 	return !m.AmChoking() && m.unused() && now.Sub(m.turn) >= turnUnused
 }
 
-// silent reports whether a peer that is unchoked asks for nothing just now.
-func (m *member) silent(now time.Time) bool { return !m.Wants() && now.Sub(m.took) >= silentAfter }
+// silent reports whether a peer that is unchoked takes nothing just now, and it is not us who are slow.
+func (m *member) silent(now time.Time) bool {
+	return (m.blocked || !m.Wants()) && now.Sub(m.took) >= silentAfter
+}
+
+// takers returns how many peers have asked for more than they have, and take it.
+func (c *Core) takers() (n int) {
+	for _, m := range c.order {
+		if !m.AmChoking() && m.waiter() && m.Wants() && !m.blocked {
+			n++
+		}
+	}
+	return n
+}
+
+// spent reports whether a peer that is unchoked has been silent for so long that its turn is over.
+func (m *member) spent(now time.Time) bool {
+	grace := turnIdle
+	if m.blocked {
+		grace = turnUnused
+	}
+	return !m.AmChoking() && m.silent(now) && now.Sub(m.took) >= grace
+}
 
 // tried reports whether m was unchoked a moment ago and may still make use of it.
 func (m *member) tried(now time.Time) bool {
@@ -220,7 +245,9 @@ func (c *Core) unchoke(now time.Time, m *member, yes bool) {
 }
 
 // Rechoke decides anew who may ask us for blocks. Those who have just been
-// unchoked are let be: until they ask they take nothing from anybody.
+// unchoked are let be: until they ask they take nothing from anybody. So are, where
+// turns decide, those who take, while they are fewer than the slots: those who wait
+// are let in besides by passOn, and if they took anything the slots would be full.
 func (c *Core) Rechoke(now time.Time) {
 	c.rechoke = now
 	for _, m := range c.order {
@@ -229,8 +256,9 @@ func (c *Core) Rechoke(now time.Time) {
 	}
 	all := c.candidates(now, func(m *member) bool { return !m.tried(now) })
 	chosen := c.choke.choose(now, all, c.queue.Done())
+	room := c.choke.turns(c.queue.Done()) && c.takers() < c.cfg.Slots
 	for _, m := range c.order {
-		if !slices.Contains(chosen, m.key) && !m.tried(now) {
+		if !slices.Contains(chosen, m.key) && !m.tried(now) && !(room && m.waiter() && !m.silent(now)) {
 			c.unchoke(now, m, false)
 		}
 	}

@@ -226,8 +226,15 @@ func (c *Core) Unasked(now time.Time, key piece.PeerKey, n int) {
 // Sent says that the writer has sent blocks of n bytes in all to a peer.
 func (c *Core) Sent(now time.Time, key piece.PeerKey, blocks, n int) {
 	if m := c.peers[key]; m != nil {
-		m.took = now
+		m.took, m.blocked = now, false
 		c.do(m, m.Sent(now, blocks, n, c.events[:0]))
+	}
+}
+
+// Blocked says whether the socket of a peer has taken nothing for a while of what the writer has for it.
+func (c *Core) Blocked(key piece.PeerKey, yes bool) {
+	if m := c.peers[key]; m != nil {
+		m.blocked = yes
 	}
 }
 

@@ -27,6 +27,11 @@ type guest struct {
 	key      piece.PeerKey
 	rtt      time.Duration
 	asks     bool
+	most     int       // requests in a turn; 0 = as many as it takes
+	deaf     bool      // it never reads
+	room     int       // blocks that its socket still takes then
+	moved    time.Time // when it took something last, or had nothing to take
+	turn     int       // requests in this turn
 	open     time.Time // when requests of its turn begin to arrive; zero = it is choked
 	asked    int       // requests without an answer
 	writing  int       // blocks with the writer
@@ -85,7 +90,7 @@ func (b *booth) does(do func(now time.Time)) {
 		case e.Event.Kind == session.Serve:
 			g.writing++
 		case e.Event.Kind == session.Send && e.Event.Msg.ID == wire.Unchoke:
-			g.open, g.before = b.now.Add(g.rtt), g.got
+			g.open, g.before, g.turn = b.now.Add(g.rtt), g.got, 0
 		case e.Event.Kind == session.Send && e.Event.Msg.ID == wire.Choke:
 			g.open, g.asked = time.Time{}, g.writing
 			g.choked++
@@ -110,6 +115,7 @@ func (b *booth) runs(d time.Duration) {
 			}
 		}
 		if b.now.Sub(b.began)%swarm.TickEvery == 0 {
+			b.feel()
 			b.does(b.Tick)
 		}
 	}
@@ -121,8 +127,9 @@ func (b *booth) askAll(now time.Time) {
 		if now.Sub(b.began)%time.Minute == 0 {
 			b.Handle(now, g.key, wire.Message{ID: wire.KeepAlive})
 		}
-		for g.asks && !g.open.IsZero() && !now.Before(g.open) && g.asked < 2*boothLine {
+		for g.asks && !g.open.IsZero() && !now.Before(g.open) && g.asked < 2*boothLine && (g.most == 0 || g.turn < g.most) {
 			g.asked++
+			g.turn++
 			b.Handle(now, g.key, wire.Message{ID: wire.Request, Length: piece.BlockSize})
 		}
 	}
@@ -133,7 +140,7 @@ func (b *booth) askAll(now time.Time) {
 func (b *booth) serveAll(now time.Time, left int) int {
 	var busy []*guest
 	for _, g := range b.order {
-		if g.writing > 0 {
+		if g.writing > 0 && (!g.deaf || g.room > 0) {
 			busy = append(busy, g)
 		}
 	}
@@ -141,6 +148,11 @@ func (b *booth) serveAll(now time.Time, left int) int {
 	for i := range busy {
 		g := busy[(b.first+i)%len(busy)]
 		n := min(g.writing, 4, left)
+		if g.deaf {
+			n = min(n, g.room)
+			g.room -= n
+		}
+		g.moved = now
 		left -= n
 		g.writing -= n
 		g.asked -= n
@@ -148,6 +160,16 @@ func (b *booth) serveAll(now time.Time, left int) int {
 		b.Sent(now, g.key, n, n*piece.BlockSize)
 	}
 	return left
+}
+
+// feel tells the Core whose sockets are full, as the Loop does.
+func (b *booth) feel() {
+	for _, g := range b.order {
+		if g.writing == 0 {
+			g.moved = b.now
+		}
+		b.Blocked(g.key, b.now.Sub(g.moved) >= 500*time.Millisecond)
+	}
 }
 
 // share returns what part of the line the guests get for a while.

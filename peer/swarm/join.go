@@ -24,6 +24,7 @@ type member struct {
 	total    int64     // bytes of blocks both ways until then
 	turn     time.Time // when it was last unchoked
 	took     time.Time // when a block last went to it, or it was last unchoked
+	blocked  bool      // its socket takes nothing
 	rest     time.Time // when it was last choked, or connected
 	turnFrom int64     // bytes sent to it before turn
 	wasted   int       // turns without a request, one after the other

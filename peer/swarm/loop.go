@@ -214,6 +214,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.mail.run(links, now)
 			l.round(now)
 		case now := <-tick.C:
+			l.feel()
 			l.core.Tick(now)
 			l.ext.Tick(now)
 			l.round(now)
@@ -273,6 +274,13 @@ func (l *Loop) take(now time.Time, b *link.Batch) {
 		l.gone(now, b.Key, b.Err)
 	}
 	b.Recycle()
+}
+
+// feel tells the Core whose sockets take nothing.
+func (l *Loop) feel() {
+	for key, m := range l.links {
+		l.core.Blocked(key, m.Stuck() >= silentAfter)
+	}
 }
 
 // gone forgets a connection that is over.
