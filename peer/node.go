@@ -117,6 +117,16 @@ func (n *Node) Addr() netip.AddrPort { return n.addr }
 // Memory returns the budget that the torrents share.
 func (n *Node) Memory() *store.Memory { return n.memory }
 
+// SetLimits changes Options.DownLimit and UpLimit, at once: nobody waits any more
+// because of the old ones. 0 = no limit.
+func (n *Node) SetLimits(down, up int64) {
+	n.down.SetRate(down)
+	n.up.SetRate(up)
+}
+
+// Limits returns the limits that hold.
+func (n *Node) Limits() (down, up int64) { return n.down.Rate(), n.up.Rate() }
+
 // Close ends everything: it keeps what is verified, tells the trackers, as long
 // as ctx allows, and waits for all that the Node started. It may be called more
 // than once. The error is that of files that could not be kept.

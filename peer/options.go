@@ -24,7 +24,7 @@ type Options struct {
 	// Client is our name in the extension handshake (BEP 10, v).
 	Client string
 	// DownLimit and UpLimit bound the payload of all torrents together, in
-	// bytes per second; 0 = no limit.
+	// bytes per second; 0 = no limit. Node.SetLimits changes them.
 	DownLimit, UpLimit int64
 	// Memory bounds the blocks on their way in, in bytes; 0 =
 	// store.DefaultMemory. Those on their way out take a quarter of it at most, and

@@ -121,6 +121,41 @@ func TestARateIsZeroSoonAfterTheLastByte(t *testing.T) {
 	})
 }
 
+// Limits are changed while it runs, on either side: each holds from then on, and
+// nobody pays for what passed, or waited, under another.
+func TestLimitsThatAreChangedHoldAtOnce(t *testing.T) {
+	for _, side := range []string{"up", "down"} {
+		t.Run(side, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSource(t, 40<<20, 256<<10)
+				w := newWorld(t, simnet.Options{Latency: time.Millisecond})
+				seeder, _ := w.node(peer.Options{UpLimit: 10e3})
+				leecher, _ := w.node(peer.Options{})
+				add(t, seeder, s, s.dir, true)
+				to := add(t, leecher, s, t.TempDir(), false, seeder.Addr())
+				defer to.Close(t.Context())
+				time.Sleep(9*time.Second + 10*time.Millisecond) // a moment after there were new figures
+				for _, rate := range []int64{2e6, 300e3, 1e6} {
+					if side == "up" {
+						seeder.SetLimits(0, rate)
+					} else {
+						seeder.SetLimits(0, 0)
+						leecher.SetLimits(rate, 0)
+					}
+					before := to.Stats().Downloaded
+					time.Sleep(10 * time.Second)
+					if got := float64(to.Stats().Downloaded-before) / float64(10*rate); got < 0.97 || got > 1.03 {
+						t.Errorf("%.3f times the limit of %d", got, rate)
+					}
+				}
+				if down, up := leecher.Limits(); side == "down" && (down != 1e6 || up != 0) {
+					t.Errorf("the limits are %d and %d", down, up)
+				}
+			})
+		})
+	}
+}
+
 // fake is a peer that a test plays by hand.
 type fake struct {
 	net.Conn

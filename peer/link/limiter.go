@@ -1,8 +1,8 @@
 package link
 
 import (
-	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"p2p/piece"
@@ -16,12 +16,15 @@ import (
 // waits until the debt is paid. (golang.org/x/time/rate does not give back what
 // was reserved and not used when others have reserved since.)
 type Limiter struct {
-	rate, burst float64 // bytes per second; bytes
-	blocks      int     // that may be taken at once
+	free atomic.Bool // there is no bound: nobody needs the lock
 
-	mu     sync.Mutex
-	tokens float64 // bytes that may pass, less than 0 when more were reserved
-	at     time.Time
+	mu      sync.Mutex
+	rate    float64 // bytes per second; 0 = no bound
+	burst   float64 // bytes
+	blocks  int     // that may be taken at once
+	tokens  float64 // bytes that may pass, less than 0 when more were reserved
+	at      time.Time
+	changed chan struct{} // closed when the rate is another one, and all that was reserved is void
 }
 
 const (
@@ -35,62 +38,79 @@ const (
 	turnMost = 8                 // blocks
 )
 
-// NewLimiter returns a Limiter of bytesPerSecond, or nil when that is 0.
+// NewLimiter returns a Limiter of bytesPerSecond; 0 = no bound.
 func NewLimiter(bytesPerSecond int64) *Limiter {
-	if bytesPerSecond <= 0 {
-		return nil
+	l := &Limiter{rate: -1}
+	l.SetRate(bytesPerSecond)
+	return l
+}
+
+// SetRate changes the bound, at once: who waits under the old one does so no more,
+// and owes nothing of it. 0 = no bound.
+func (l *Limiter) SetRate(bytesPerSecond int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rate := float64(max(bytesPerSecond, 0))
+	if rate == l.rate {
+		return // or who asks again and again for the same would be without a bound
 	}
-	rate := float64(bytesPerSecond)
-	return &Limiter{
-		rate: rate, burst: max(rate*burstTime.Seconds(), 2*piece.BlockSize), at: time.Now(),
-		blocks: int(min(max(rate*turnTime.Seconds()/piece.BlockSize, 1), turnMost)),
+	if l.changed != nil {
+		close(l.changed)
 	}
+	l.changed = make(chan struct{})
+	l.rate, l.tokens, l.at = rate, 0, time.Now()
+	l.burst = max(rate*burstTime.Seconds(), 2*piece.BlockSize)
+	l.blocks = int(min(max(rate*turnTime.Seconds()/piece.BlockSize, 1), turnMost))
+	l.free.Store(rate == 0)
+}
+
+// Rate returns the bound in bytes per second, 0 if there is none.
+func (l *Limiter) Rate() int64 {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(l.rate)
 }
 
 // most returns how many blocks may be taken at once.
 func (l *Limiter) most() int {
-	if l == nil {
+	if l == nil || l.free.Load() {
 		return writeBlocksMax
-	}
-	return l.blocks
-}
-
-// reserve takes n bytes and returns how long to wait before they may pass.
-func (l *Limiter) reserve(n int) time.Duration {
-	if l == nil {
-		return 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.blocks
+}
+
+// reserve takes n bytes and returns how long to wait before they may pass. If
+// changed is closed meanwhile they are to be reserved anew.
+func (l *Limiter) reserve(n int) (delay time.Duration, changed <-chan struct{}) {
+	if l == nil || l.free.Load() {
+		return 0, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rate == 0 { // a moment ago
+		return 0, nil
+	}
 	now := time.Now()
 	l.tokens = min(l.tokens+now.Sub(l.at).Seconds()*l.rate, l.burst) - float64(n)
 	l.at = now
 	if l.tokens >= 0 {
-		return 0
+		return 0, l.changed
 	}
-	return time.Duration(-l.tokens / l.rate * float64(time.Second))
+	return time.Duration(-l.tokens / l.rate * float64(time.Second)), l.changed
 }
 
-// giveBack undoes a reservation of n bytes that did not pass after all.
-func (l *Limiter) giveBack(n int) {
+// giveBack undoes a reservation of n bytes, which came with changed, that did not
+// pass after all.
+func (l *Limiter) giveBack(n int, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tokens += float64(n)
-}
-
-// pause waits for as long as reserve said for n bytes, with a timer that the
-// caller keeps.
-func (l *Limiter) pause(ctx context.Context, delay time.Duration, n int, t **time.Timer) error {
-	if delay <= 0 {
-		return nil
-	}
-	alarm(t, delay)
-	select {
-	case <-(*t).C:
-		return nil
-	case <-ctx.Done():
-		l.giveBack(n)
-		return context.Cause(ctx)
+	if l.changed == changed {
+		l.tokens += float64(n)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,12 @@ type queues struct{ waiting, run int }
 // serveAll serves peers over links that share up, for as long as it is told, and
 // returns how many bytes each was sent. A peer reads whatever comes at once.
 func serveAll(t *testing.T, up *Limiter, peers []queues, long time.Duration) []int {
+	return serveTimes(t, up, peers, func() {}, long)[0]
+}
+
+// serveTimes is serveAll for one time after the other; between calls next before
+// each but the first.
+func serveTimes(t *testing.T, up *Limiter, peers []queues, next func(), times ...time.Duration) (all [][]int) {
 	layout, err := piece.NewLayout(1<<40, 1<<26)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +55,7 @@ func serveAll(t *testing.T, up *Limiter, peers []queues, long time.Duration) []i
 			serve(p)
 		}
 	}
-	for end := time.After(long); ; {
+	for end := time.After(times[0]); ; {
 		select {
 		case b := <-inbox:
 			for _, it := range b.Items {
@@ -59,9 +66,15 @@ func serveAll(t *testing.T, up *Limiter, peers []queues, long time.Duration) []i
 			}
 			b.Recycle()
 		case <-end:
-			cancel()
-			wg.Wait()
-			return sent
+			all = append(all, slices.Clone(sent))
+			if times = times[1:]; len(times) == 0 {
+				cancel()
+				wg.Wait()
+				return all
+			}
+			clear(sent)
+			end = time.After(times[0])
+			next()
 		}
 	}
 }
@@ -109,6 +122,79 @@ func TestTheUploadLimitHoldsAfterATimeOfRest(t *testing.T) {
 	})
 }
 
+// What was taken or is waited for under one limit is no debt under the next: in the
+// ten seconds after a change no more passes than the new one says, and no less.
+func TestAnotherUploadLimitHoldsAtOnce(t *testing.T) {
+	kinds := []queues{{16, 1000}, {1000, 1000}, {100, 1}, {32, 2}, {16, 16}, {17, 1}, {20, 5}, {256, 3}}
+	for _, rates := range [][]int64{{20e3, 10e6, 500e3}, {10e6, 500e3, 50e6}, {50e6, 1e6, 2e6}, {1e6, 1e6, 3e6}} {
+		for _, n := range []int{1, 8} {
+			t.Run(fmt.Sprintf("%d peers at %d", n, rates), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					const seconds = 10
+					up, at := NewLimiter(rates[0]), 0
+					next := func() {
+						at++
+						up.SetRate(rates[at])
+					}
+					for k, sent := range serveTimes(t, up, kinds[:n], next, 7*time.Second, seconds*time.Second, seconds*time.Second) {
+						all := 0
+						for _, b := range sent {
+							all += b
+						}
+						if got := float64(all) / float64(rates[k]*seconds); k > 0 && (got < 0.97 || got > 1.03) {
+							t.Errorf("%.3f times the limit of %d", got, rates[k])
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// To say the same again and again gives nobody more.
+func TestTheSameLimitOnceMoreChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, seconds = 1e6, 10
+		up := NewLimiter(rate)
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				select {
+				case <-time.After(time.Millisecond):
+					up.SetRate(rate)
+				case <-stop:
+					return
+				}
+			}
+		})
+		sent := serveAll(t, up, []queues{{100, 10}}, seconds*time.Second)
+		close(stop)
+		wg.Wait()
+		if got := float64(sent[0]) / (rate * seconds); got < 0.97 || got > 1.03 {
+			t.Errorf("%.3f times the limit", got)
+		}
+	})
+}
+
+// A limit that is lifted, and one that comes where there was none.
+func TestALimitIsLiftedAndComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := NewLimiter(1000) // a block takes 16 s
+		if wait, _ := up.reserve(3 * piece.BlockSize); wait < 40*time.Second {
+			t.Fatalf("a wait of %v", wait)
+		}
+		up.SetRate(0)
+		if wait, _ := up.reserve(1 << 30); wait > 0 || up.most() != writeBlocksMax || up.Rate() != 0 {
+			t.Errorf("without a limit: a wait of %v, %d blocks, %d bytes/s", wait, up.most(), up.Rate())
+		}
+		up.SetRate(1 << 20)
+		if wait, _ := up.reserve(1 << 20); wait != time.Second || up.Rate() != 1<<20 {
+			t.Errorf("with one: a wait of %v", wait)
+		}
+	})
+}
+
 // Who comes and goes, asking for much each time, does not use up the line.
 func TestWhatWasReservedIsGivenBackWhenAConnectionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -116,7 +202,7 @@ func TestWhatWasReservedIsGivenBackWhenAConnectionEnds(t *testing.T) {
 		for range 50 {
 			serveAll(t, up, []queues{{16, 16}, {16, 16}, {16, 16}, {16, 16}}, time.Millisecond)
 		}
-		if wait := up.reserve(piece.BlockSize); wait > time.Second {
+		if wait, _ := up.reserve(piece.BlockSize); wait > time.Second {
 			t.Errorf("the next has to wait for %v", wait)
 		}
 	})

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -149,15 +150,25 @@ func (rd *reader) block(index, begin, n uint32) error {
 // blocks, and ask for others, seconds late.
 func (rd *reader) admit(n int) error {
 	down := rd.link.cfg.Down
-	delay := down.reserve(n)
-	if delay <= 0 {
-		return nil
+	for {
+		delay, changed := down.reserve(n)
+		if delay <= 0 {
+			return nil
+		}
+		if err := rd.flush(); err != nil {
+			down.giveBack(n, changed)
+			return err
+		}
+		alarm(&rd.timer, delay)
+		select {
+		case <-rd.timer.C:
+			return nil
+		case <-changed:
+		case <-rd.link.ctx.Done():
+			down.giveBack(n, changed)
+			return context.Cause(rd.link.ctx)
+		}
 	}
-	if err := rd.flush(); err != nil {
-		down.giveBack(n)
-		return err
-	}
-	return down.pause(rd.link.ctx, delay, n, &rd.timer)
 }
 
 // fill reads all of dst: what is in the buffer, then from the socket straight

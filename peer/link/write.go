@@ -54,13 +54,13 @@ type writer struct {
 
 // run writes until the connection ends and returns why.
 func (wr *writer) run() error {
-	most := wr.link.cfg.Up.most()
+	most := writeBlocksMax
 	wr.quick = writeQuick
 	if wr.link.cfg.People {
-		most, wr.quick = min(most, writePeopleMax), writePeopleQuick
+		most, wr.quick = writePeopleMax, writePeopleQuick
 	}
 	wr.blocks = writeBlocksMin
-	for wr.link.outbox.take(&wr.load, min(wr.blocks, most)) {
+	for wr.link.outbox.take(&wr.load, min(wr.blocks, most, wr.link.cfg.Up.most())) {
 		n := 0
 		for _, b := range wr.load.blocks {
 			n += int(b.Length)
@@ -83,37 +83,48 @@ func (wr *writer) run() error {
 	return net.ErrClosed
 }
 
-// pay waits until the limiter lets n bytes of blocks pass. Messages do not wait
-// with them: on a slow line our own requests would stand behind what we send. What
-// was reserved is given back when the connection ends first: who comes and goes,
-// asking for much each time, would use the line up without sending anything.
-func (wr *writer) pay(n int) (err error) {
+// pay waits until the limiter lets n bytes of blocks pass. What was reserved is
+// given back when the connection ends first: who comes and goes, asking for much
+// each time, would use the line up without sending anything.
+func (wr *writer) pay(n int) error {
 	up := wr.link.cfg.Up
-	delay := up.reserve(n)
-	if delay <= 0 {
-		return nil
-	}
-	defer func() {
-		if err != nil {
-			up.giveBack(n)
+	for {
+		delay, changed := up.reserve(n)
+		if delay <= 0 {
+			return nil
 		}
-	}()
-	alarm(&wr.timer, delay)
+		alarm(&wr.timer, delay)
+		switch paid, err := wr.await(changed); {
+		case err != nil:
+			up.giveBack(n, changed)
+			return err
+		case paid:
+			return nil
+		}
+	}
+}
+
+// await waits for the timer, or for another limit: then it returns false. Messages do
+// not wait with the blocks: on a slow line our own requests would stand behind what we
+// send.
+func (wr *writer) await(changed <-chan struct{}) (paid bool, err error) {
 	for {
 		if len(wr.load.frames) > 0 {
 			wr.vecs = append(wr.spare[:0], wr.load.frames)
 			if err := wr.send(); err != nil {
-				return err
+				return false, err
 			}
 			wr.load.frames = wr.load.frames[:0]
 		}
 		select {
 		case <-wr.timer.C:
-			return nil
+			return true, nil
+		case <-changed:
+			return false, nil
 		case <-wr.link.outbox.wake:
 			wr.link.outbox.takeFrames(&wr.load)
 		case <-wr.link.ctx.Done():
-			return context.Cause(wr.link.ctx)
+			return false, context.Cause(wr.link.ctx)
 		}
 	}
 }
