@@ -133,10 +133,19 @@ func (x *exchange) restore(ctx context.Context) {
 // resume goes on with a transfer of an earlier run.
 func (x *exchange) resume(d deal, info []byte) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	t := newTransfer(d, info)
 	x.all[d.Hash] = t
 	x.start(t, p2pv1.Transfer_STATE_CHECKING, func(ctx context.Context) error { return x.run(ctx, t) })
+	x.mu.Unlock()
+	x.gained(t)
+}
+
+// gained tells those who have asked in vain what a transfer is: also that of an earlier run, for the rooms were open before it was
+// known.
+func (x *exchange) gained(t *transfer) {
+	if c := x.node.conversation(t.Room); c != nil {
+		c.offers.Gained(t.Hash)
+	}
 }
 
 // meet tells a swarm where the members of its room are who are connected.

@@ -37,6 +37,7 @@ func (x *exchange) add(d deal, info []byte) error {
 	}
 	err := x.keep()
 	x.mu.Unlock()
+	x.gained(t)
 	x.tell()
 	return err
 }
@@ -163,6 +164,7 @@ func (x *exchange) seek(c *conversation, t *transfer, f body.File) {
 			t.state = p2pv1.Transfer_STATE_CHECKING
 		}
 		x.mu.Unlock()
+		x.gained(t)
 		x.tell()
 		return x.run(ctx, t)
 	})

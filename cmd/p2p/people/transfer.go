@@ -74,6 +74,7 @@ func (x *exchange) shut(ctx context.Context, t *transfer) {
 // and is no more.
 func (x *exchange) fail(t *transfer, err error) {
 	x.node.log.Info("a file cannot be exchanged", zap.String("path", t.Path), zap.Error(err))
+	x.shut(context.Background(), t) // before it may begin anew, with files of its own
 	x.mu.Lock()
 	problem := problemOf(err)
 	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problem, nil
@@ -82,7 +83,6 @@ func (x *exchange) fail(t *transfer, err error) {
 	}
 	lost := t.lost()
 	x.mu.Unlock()
-	x.shut(context.Background(), t)
 	if lost {
 		x.regret(t, problem)
 	}

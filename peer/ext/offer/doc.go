@@ -13,6 +13,8 @@
 //	3 chunk   number of the chunk, its bytes: ChunkSize, the last one what is left
 //	4 lost    nothing: I have offered it, and my copy is not any more what it was
 //
+// Have is said to who wants it, and unasked to who was told no when that is not true any more.
+//
 // Lost is said when it is found out, to who connects, and to who wants the dictionary, which is given all the same: others may
 // have the file. Who waits for it knows then what he waits for.
 //

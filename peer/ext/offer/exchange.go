@@ -23,6 +23,8 @@ const (
 	queueMost = 64
 	// lostMost is of how many files that are lost somebody is told who connects: of others when he wants them.
 	lostMost = 64
+	// refusedMost is how many files are remembered that a member has asked for in vain, the last ones.
+	refusedMost = 64
 )
 
 // exchange is the fetching and giving in one room.
@@ -44,6 +46,7 @@ type line struct {
 	asked    ext.Allowance // how often it may ask that
 	given    ext.Allowance // chunks
 	queue    []message     // asks that wait for room or for given
+	refused  []Hash        // what it was told that we do not have
 }
 
 // Attach implements ext.Instance.
@@ -176,7 +179,18 @@ func (l *line) waitsFor(m message) bool {
 // say tells whether we have a file, if there is room.
 func (l *line) say(hash Hash) bool {
 	n := len(l.exchange.info(hash))
+	l.refused = slices.DeleteFunc(l.refused, func(h Hash) bool { return h == hash })
+	if n == 0 {
+		l.refused = append(l.refused[max(0, len(l.refused)-refusedMost+1):], hash)
+	}
 	return l.peer.Send(ext.Bulk, message{kind: kindHave, hash: hash, n: uint32(n)}.payload())
+}
+
+// gained tells that we have a file now, if it was asked for in vain, and if there is room.
+func (l *line) gained(hash Hash) {
+	if slices.Contains(l.refused, hash) {
+		l.say(hash)
+	}
 }
 
 // regret tells that a file is lost, if there is room.

@@ -104,6 +104,53 @@ func TestWhatIsLostIsToldToWhoIsThereWhoComesAndWhoWantsIt(t *testing.T) {
 	})
 }
 
+// Else who asks a moment too early waits for half a minute.
+func TestWhoHasAskedInVainIsToldWhenItIsThere(t *testing.T) {
+	bubble(t, func(r *rig) {
+		info := dictionary(5, 1)
+		h := infohash.Of(info)
+		asked, other := r.joins(nil, silent), r.joins(nil, silent)
+		for n := range 1000 { // what is remembered of him has a bound
+			r.now = r.now.Add(time.Second)
+			if err := asked.Handle(r.now, []byte(want(offer.Hash{1, byte(n), byte(n >> 8)}))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := asked.Handle(r.now, []byte(want(h))); err != nil {
+			t.Fatal(err)
+		}
+		asked.Take()
+		r.files[h] = info
+		for range 2 { // once is enough
+			r.ext.Gained(h)
+			r.ext.Gained(offer.Hash{1})
+			r.loop.Run(r.now)
+		}
+		if got := asked.Take(); !slices.Equal(got, []string{have(h, len(info))}) {
+			t.Errorf("who has asked hears %q", got)
+		}
+		if got := other.Take(); len(got) > 0 {
+			t.Errorf("who has not asked hears %q", got)
+		}
+	})
+}
+
+func TestAFileIsFetchedAtOnceOfWhoSaysThatHeHasItNow(t *testing.T) {
+	bubble(t, func(r *rig) {
+		info := dictionary(offer.ChunkSize+5, 1)
+		h := infohash.Of(info)
+		m := r.joins(nil, func(h offer.Hash, i int) string { return chunk(h, i, part(info, i)) })
+		f := r.fetch(h, len(info))
+		r.passes(time.Second)
+		if err := m.Handle(r.now, []byte(have(h, len(info)))); err != nil {
+			t.Fatal(err)
+		}
+		if r.settle(); !f.got(info) || m.wants != 1 {
+			t.Errorf("it came: %v; he was asked %d times", f.done, m.wants)
+		}
+	})
+}
+
 func TestWhatAMemberHasLostIsHeardWithMeasure(t *testing.T) {
 	bubble(t, func(r *rig) {
 		m := r.joins(nil, silent)

@@ -113,17 +113,24 @@ func (e *Extension) Fetch(ctx context.Context, hash Hash, size int64) ([]byte, e
 	}
 }
 
+// Gained has those told who have asked in vain for what Options.Info has now: they would ask again only after half a minute. Any
+// goroutine may call it.
+func (e *Extension) Gained(hash Hash) { e.each(func(l *line) { l.gained(hash) }) }
+
 // Regret has the members told of a file that Options.Lost has now. Any goroutine may call it.
-func (e *Extension) Regret(hash Hash) {
+func (e *Extension) Regret(hash Hash) { e.each(func(l *line) { l.regret(hash) }) }
+
+// each does something on all connections, if the room is open: who connects later hears everything anyway.
+func (e *Extension) each(do func(*line)) {
 	e.mu.Lock()
 	x := e.room
 	e.mu.Unlock()
 	if x == nil {
-		return // who connects is told
+		return
 	}
 	x.torrent.Do(func(time.Time) {
 		for _, l := range x.lines {
-			l.regret(hash)
+			do(l)
 		}
 	})
 }
