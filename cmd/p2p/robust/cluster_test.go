@@ -96,7 +96,7 @@ func (c *trackers) cutOneOff(rng *rand.Rand) {
 	c.ban((victim + 1) % 3)
 	c.ban((victim + 2) % 3)
 	<-time.After(7 * time.Second)
-	if r, ok := c.ask(victim, 0, 1, "", 5*time.Second); !ok || r == nil {
+	if r, ok := c.ask(victim, 0, 1, "", soon); !ok || r == nil {
 		c.t.Error("who is cut off does not answer")
 	}
 	c.cut(victim, false)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -154,7 +155,12 @@ func texts(all []*p2pv1.Message) (list []string) {
 // hears waits until a person has a message.
 func (p *person) hears(where, text string) {
 	p.t.Helper()
-	drive.Eventually(p.t, soon, fmt.Sprintf("%s has no message %q", p.name, text), func() bool {
+	p.hearsWithin(soon, where, text)
+}
+
+func (p *person) hearsWithin(limit time.Duration, where, text string) {
+	p.t.Helper()
+	drive.Eventually(p.t, limit, fmt.Sprintf("%s has no message %q", p.name, text), func() bool {
 		return slices.Contains(texts(p.messages(where)), text)
 	})
 }
@@ -211,16 +217,21 @@ func (p *person) transfer(message string) *p2pv1.Transfer {
 	return &p2pv1.Transfer{}
 }
 
-// transferred waits until a file is there, and returns where.
+// transferred waits until a file is there, as long as more of it comes, and returns where it is.
 func (p *person) transferred(message string) (path string) {
 	p.t.Helper()
-	drive.Eventually(p.t, soon, p.name+" does not get the file", func() bool {
-		x := p.transfer(message)
-		if x.State == p2pv1.Transfer_STATE_FAILED {
-			p.t.Fatal(x.Problem.GetKey(), x.Problem.GetWith())
+	for done := int64(-1); ; {
+		var x *p2pv1.Transfer
+		drive.Eventually(p.t, soon, p.name+" does not get more of the file", func() bool {
+			x = p.transfer(message)
+			if x.State == p2pv1.Transfer_STATE_FAILED {
+				p.t.Fatal(x.Problem.GetKey(), x.Problem.GetWith())
+			}
+			return x.State == p2pv1.Transfer_STATE_DONE || x.Done > done
+		})
+		if x.State == p2pv1.Transfer_STATE_DONE {
+			return x.Path
 		}
-		path = x.Path
-		return x.State == p2pv1.Transfer_STATE_DONE
-	})
-	return path
+		done = x.Done
+	}
 }
