@@ -74,13 +74,16 @@ func TestAFolderIsSharedAndFetched(t *testing.T) {
 	again.interrupt()
 }
 
+// elsewhere is a tracker in place of the one that seed would open, which says so when its port is taken by another program.
+const elsewhere = "http://tracker.test/announce"
+
 func TestSeedKeepsWhatItDidNotWrite(t *testing.T) {
 	dir := folder(t, map[string]string{"a.bin": data(20_000), "b.bin": data(30_000), "notes.torrent": "precious"})
 	other := filepath.Join(dir, "b.torrent")
 	p2p(t, exitDone, "create", filepath.Join(dir, "b.bin"), "-o", other)
 	for _, name := range []string{filepath.Join(dir, "notes.torrent"), other} {
 		before := read(t, name)
-		_, errs := p2p(t, exitExists, "seed", filepath.Join(dir, "a.bin"), "--save", name, "--listen", "127.0.0.1:0")
+		_, errs := p2p(t, exitExists, "seed", filepath.Join(dir, "a.bin"), "--save", name, "--listen", "127.0.0.1:0", "-a", elsewhere)
 		oneLineSays(t, errs, name, "--force")
 		if read(t, name) != before {
 			t.Errorf("%s was replaced", name)

@@ -142,7 +142,7 @@ func TestNoEnglishIsLeftInChineseComplaints(t *testing.T) {
 		args []string
 	}{
 		{exitNotFound, "没有文件", []string{"create", nowhere}},
-		{exitNotFound, "没有文件", []string{"seed", nowhere}},
+		{exitNotFound, "没有文件", []string{"seed", nowhere, "-a", elsewhere}},
 		{exitNotFound, "没有文件", []string{"verify", nowhere}},
 		{exitNotFound, "没有文件夹", []string{"create", dir, "-o", filepath.Join(nowhere, "x.torrent")}},
 		{exitUsage, "种子中没有文件", []string{"get", torrent, "-o", here, "-s", "x*"}},
