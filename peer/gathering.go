@@ -164,6 +164,10 @@ func (g *Gathering) Stats() GatheringStats {
 // AddPeers notes where members may be. keep is for those that the user named.
 func (g *Gathering) AddPeers(addrs []netip.AddrPort, keep bool) { g.lobby.AddPeers(addrs, keep) }
 
+// Expect says that somebody who belongs here is at one of these addresses now, as those say who know him: he is called at once,
+// also where he could not be reached before. AddPeers leaves him alone there for a while that doubles, up to two minutes.
+func (g *Gathering) Expect(addrs []netip.AddrPort) { g.lobby.Expect(addrs) }
+
 // Review asks Room.Admit again for everybody who is connected, and ends the connections of
 // those who may not be here any more.
 func (g *Gathering) Review() { g.lobby.Review() }

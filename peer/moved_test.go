@@ -1,12 +1,14 @@
 package peer_test
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"p2p/peer"
+	"p2p/peer/ext"
 	"p2p/peer/simnet"
 )
 
@@ -33,6 +35,35 @@ func TestWhoHasMovedCallsAtOnceWhomHeCouldNotReach(t *testing.T) {
 			t.Errorf("a second later they talk with %d and %d", a.with(), b.with())
 		}
 	})
+}
+
+// Whoever is sent away because he has no place yet is held nothing against, and is called again as soon as somebody says that he
+// has one; who has broken a rule has to wait.
+func TestWhoHadNoPlaceYetComesInAsSoonAsHeHasOne(t *testing.T) {
+	for why, want := range map[error]int{ext.Unwelcome("not yet"): 1, errors.New("a broken rule"): 0} {
+		synctest.Test(t, func(t *testing.T) {
+			_, a, b := meeting(t)
+			a.do(func(time.Time) {
+				for _, p := range a.peers {
+					p.Close(why)
+				}
+			})
+			time.Sleep(time.Second)
+			if a.with() != 0 || b.with() != 0 {
+				t.Fatalf("sent away, they talk with %d and %d", a.with(), b.with())
+			}
+			b.room.AddPeers([]netip.AddrPort{a.Addr()}, false) // a tracker says so, for what that is worth
+			time.Sleep(time.Second)
+			if a.with() != 0 {
+				t.Error("he has called again within 2 s")
+			}
+			b.room.Expect([]netip.AddrPort{a.Addr()})
+			time.Sleep(time.Second)
+			if a.with() != want || b.with() != want {
+				t.Errorf("%v: a second later they talk with %d and %d", why, a.with(), b.with())
+			}
+		})
+	}
 }
 
 // Nothing comes any more to an address that a machine has left, and nobody says so: to wait for

@@ -151,3 +151,10 @@ type Peer interface {
 	// Close ends the connection soon after, as an error of Handle does.
 	Close(why error)
 }
+
+// Unwelcome is why an extension ends the connection of a peer that has broken no rule, but has no place here. It is not held
+// against him: a moment later he may have one, as who was taken in by a member that we hear of after he has called.
+type Unwelcome string
+
+// Error implements error.
+func (u Unwelcome) Error() string { return string(u) }

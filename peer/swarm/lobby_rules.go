@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"p2p/peer/ext"
 	"p2p/peer/identity"
 )
 
@@ -225,8 +226,9 @@ func (l *Lobby) shelve(now time.Time, g *guest, why error) {
 	default: // it hung up at once, and would again, or broke a rule
 		l.book.failed(now, g.home)
 	}
+	_, unwelcome := errors.AsType[ext.Unwelcome](why)
 	switch {
-	case why == nil, errors.Is(why, ErrDuplicate), errors.Is(why, ErrIdle), errors.Is(why, errSilent),
+	case unwelcome, why == nil, errors.Is(why, ErrDuplicate), errors.Is(why, ErrIdle), errors.Is(why, errSilent),
 		errors.Is(why, errMoved), errors.Is(why, ErrNotAdmitted), errors.Is(why, ErrEnded):
 	default:
 		l.book.resent(now, l.culprit(g.addr.Addr(), g.id, g.device))

@@ -43,10 +43,24 @@ func (l *Loop) Moved(has func(netip.Addr) bool) {
 // revive has those dialled now who failed, and with short pauses again.
 func (b *book) revive(now time.Time) {
 	for _, e := range b.entries {
-		if e.fails > 0 && !e.busy {
-			e.fails = min(e.fails, 2) // who failed least is still dialled first
-			e.next = now
+		if e.fails > 0 {
+			e.hurry(now)
 		}
+	}
+}
+
+// expect is revive for one address, also when a connection to it was of use and is just over. It does not wake one that rests
+// since it leads to a peer who is connected.
+func (b *book) expect(now time.Time, addr netip.AddrPort) {
+	if e := b.entries[unmapped(addr)]; e != nil && (e.fails > 0 || e.next.Sub(now) <= retryFirst) {
+		e.hurry(now)
+	}
+}
+
+func (e *entry) hurry(now time.Time) {
+	if !e.busy {
+		e.fails = min(e.fails, 2) // who failed least is still dialled first
+		e.next = now
 	}
 }
 

@@ -243,11 +243,11 @@ func (n *Node) reachAt(account identity.Key, addrs []netip.AddrPort) {
 	}
 	for _, c := range n.every() {
 		if c.talk.Role(account) != room.Nobody || !c.talk.Known() && n.expects(c.id, account) {
-			c.swarm.AddPeers(addrs, false)
+			c.swarm.Expect(addrs)
 		}
 	}
 	if n.mu.Lock(); n.own != nil && account == n.self.accountKey() {
-		n.own.swarm.AddPeers(addrs, false)
+		n.own.swarm.Expect(addrs)
 	}
 	n.mu.Unlock()
 }

@@ -317,7 +317,7 @@ func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		return
 	}
 	if c := n.conversation(k.Room); c != nil && v.Listen.IsValid() {
-		c.swarm.AddPeers(append(a.Addrs, v.Listen), false)
+		c.swarm.Expect(append(a.Addrs, v.Listen))
 	}
 	n.tellContact(v.Account)
 }
@@ -349,6 +349,9 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		return
 	}
 	n.rewrite(ctx, record{Place: &p})
+	if c := n.conversation(p.Room); c != nil && p.Refused == nil { // who comes back may have been sent away a moment ago
+		c.swarm.Expect(p.Addrs)
+	}
 	n.tellRoom(p.Room, false)
 	// Until now programs knew the place by its swarm.
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{

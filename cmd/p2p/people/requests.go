@@ -23,7 +23,7 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 		return n.asked(ctx, from, l)
 	case accepts:
 		if c := n.conversation(l.Room); c != nil {
-			c.swarm.AddPeers(l.Addrs, false)
+			c.swarm.Expect(l.Addrs)
 		}
 		return nil // that he has joined says it
 	}

@@ -26,11 +26,12 @@ const (
 var allowance = ext.Allowance{Most: 32, Every: 200 * time.Millisecond}
 
 var (
-	errFlood    = errors.New("it sends faster than it can be stored")
-	errSlow     = errors.New("it does not read what it asks for")
-	errNews     = errors.New("it tells too often what it reads and types")
-	errStranger = errors.New("it is no device of a member")
+	errFlood = errors.New("it sends faster than it can be stored")
+	errSlow  = errors.New("it does not read what it asks for")
+	errNews  = errors.New("it tells too often what it reads and types")
 )
+
+const errStranger ext.Unwelcome = "it is no device of a member"
 
 // link is a connection on which p2_chat is spoken. It stands between two goroutines: that of the torrent, which
 // must not wait, and that of the Talk, which waits for the disk. What they exchange is under the mutex.

@@ -36,7 +36,7 @@ const (
 var errFlood = errors.New("far more messages than presence takes")
 
 // errStranger is a peer that is nobody who may know us, or does not say who he is.
-var errStranger = errors.New("it is nobody who is welcome")
+const errStranger ext.Unwelcome = "it is nobody who is welcome"
 
 // strangerWait is how long a peer may be connected without showing whose it is.
 const strangerWait = 5 * time.Second
