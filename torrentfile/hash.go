@@ -56,13 +56,13 @@ func (h *hasher) work(ctx context.Context, sums []byte) error {
 	readers := [2]reader{{files: h.files}, {files: h.files}}
 	defer readers[0].close()
 	defer readers[1].close()
-	pair, buf := sha1x2.New(), make([]byte, min(hashChunk, 2*h.layout.PieceLen()))
+	two := sha1x2.NewReader(int(min(hashChunk, 2*h.layout.PieceLen())))
 	for {
 		n := int(h.next.Add(2) - 2)
 		if n >= h.layout.Pieces() {
 			return nil
 		}
-		a, b, errA, errB := pair.Read(buf, h.stream(ctx, &readers[0], n), h.stream(ctx, &readers[1], n+1))
+		a, b, errA, errB := two.Read(h.stream(ctx, &readers[0], n), h.stream(ctx, &readers[1], n+1))
 		if err := cmp.Or(errA, errB); err != nil {
 			return err
 		}

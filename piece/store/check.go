@@ -107,14 +107,20 @@ type check struct {
 // hasher is what one goroutine of a Check owns.
 type hasher struct {
 	*check
-	buf  []byte
-	pair *sha1x2.Pair
-	good []piece.Index // of the run at hand
+	buf    []byte
+	a, b   *sha1x2.Hash
+	reader *sha1x2.Reader // instead of the others, when pieces are long
+	good   []piece.Index  // of the run at hand
 }
 
 // work hashes pieces until none are left.
 func (c *check) work(ctx context.Context) error {
-	h := &hasher{check: c, buf: make([]byte, c.chunk), pair: sha1x2.New()}
+	h := &hasher{check: c}
+	if c.long() {
+		h.reader = sha1x2.NewReader(c.chunk)
+	} else {
+		h.buf, h.a, h.b = make([]byte, c.chunk), sha1x2.New(), sha1x2.New()
+	}
 	for ctx.Err() == nil {
 		run := c.next()
 		if len(run) == 0 {
@@ -203,12 +209,12 @@ func (h *hasher) together(run []piece.Index) error {
 		if len(two) == 2 {
 			second = data(two[1])
 		}
-		h.pair.Reset()
-		h.pair.Write(data(two[0]), second)
-		a, b := h.pair.Sums()
-		h.note(two[0], a)
+		h.a.Reset()
+		h.b.Reset()
+		sha1x2.Write(h.a, h.b, data(two[0]), second)
+		h.note(two[0], h.a.Sum())
 		if second != nil {
-			h.note(two[1], b)
+			h.note(two[1], h.b.Sum())
 		}
 	}
 	return nil
@@ -231,7 +237,7 @@ func (h *hasher) apart(ctx context.Context, pieces []piece.Index) error {
 	}
 	var sums [2][sha1.Size]byte
 	var errs [2]error
-	sums[0], sums[1], errs[0], errs[1] = h.pair.Read(h.buf, streams[0], streams[1])
+	sums[0], sums[1], errs[0], errs[1] = h.reader.Read(streams[0], streams[1])
 	for i, p := range pieces {
 		switch {
 		case streams[i].Len == 0, isMissing(errs[i]):

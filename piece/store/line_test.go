@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"testing"
 
@@ -92,6 +93,60 @@ func TestLineVerifiesTheShortLastPiece(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	l.onDisk(i)
+}
+
+// What waits is hashed two at once, in whatever order it came.
+func TestSpansOfManyPiecesThatWaitAreHashedAsIfEachHadComeAlone(t *testing.T) {
+	for seed := range uint64(100) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		l := newLined(t)
+		layout := l.store.Layout()
+		busy, begun := make(chan struct{}), make(chan struct{})
+		l.line.Submit(store.Job{
+			Store: l.store, Span: piece.Span{Piece: layout.MustIndex(4), Number: 1}, Buf: l.span(piece.Span{Piece: layout.MustIndex(4), Number: 1}),
+			Done: func(store.Result) { close(begun); <-busy },
+		})
+		<-begun
+		var jobs []store.Job
+		spoilt := map[piece.Index]bool{}
+		for n := range 4 {
+			i := layout.MustIndex(n)
+			bad := rng.IntN(3 * layout.Spans(i)) // more than there are: none
+			for k := range layout.Spans(i) {
+				s := piece.Span{Piece: i, Number: uint32(k)}
+				buf := l.span(s)
+				if k == bad {
+					buf[rng.IntN(len(buf))] ^= 1
+					spoilt[i] = true
+				}
+				jobs = append(jobs, store.Job{Store: l.store, Span: s, Buf: buf, Want: sha1.Sum(l.piece(i)), Done: func(r store.Result) { l.came <- r }})
+			}
+		}
+		if seed%2 == 0 { // else as one peer sends them
+			rng.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
+		}
+		for _, j := range jobs {
+			l.line.Submit(j)
+		}
+		close(busy)
+		last := map[piece.Index]bool{}
+		for range jobs {
+			r := <-l.came
+			if r.Err != nil || last[r.Span.Piece] || r.Last && r.OK == spoilt[r.Span.Piece] {
+				t.Fatalf("seed %d: %+v, %v of piece %d", seed, r, r.Err, r.Span.Piece.Int())
+			}
+			last[r.Span.Piece] = r.Last
+		}
+		for n := range 4 {
+			i := layout.MustIndex(n)
+			if !last[i] {
+				t.Errorf("seed %d: piece %d was not finished", seed, n)
+			}
+			if !spoilt[i] {
+				l.onDisk(i)
+			}
+		}
+	}
 }
 
 // By the sums it is found out who sent which block wrong.
