@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"io"
+
+	"p2p/peer"
 )
 
 // schema is the version of the JSON lines. It changes only when a key goes away
@@ -71,8 +73,16 @@ type statusMessage struct {
 	HashFails        int            `json:"hash_fails"`
 	Ratio            float64        `json:"ratio"`
 	SecondsElapsed   int64          `json:"seconds_elapsed"`
-	SecondsRemaining *int64         `json:"seconds_remaining"` // null: not known
+	SecondsRemaining *int64         `json:"seconds_remaining"`    // null: not known
+	DownLimit        *int64         `json:"down_limit,omitempty"` // while peers are served; 0 = none
+	UpLimit          *int64         `json:"up_limit,omitempty"`
 	Library          *libraryObject `json:"library,omitempty"` // of many torrents
+}
+
+// limits adds those of a node.
+func (m *statusMessage) limits(n *peer.Node) {
+	down, up := n.Limits()
+	m.DownLimit, m.UpLimit = &down, &up
 }
 
 // libraryObject is how many torrents stand.

@@ -57,6 +57,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.getCommand(),
 		a.seedCommand(),
+		a.limitCommand(),
 		a.trackerCommand(),
 		a.chatCommand(),
 		a.contactCommand(),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"p2p/cmd/p2p/control"
 	"p2p/cmd/p2p/library"
 	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/text"
@@ -65,6 +66,9 @@ func (a *app) seedMany(cmd *cobra.Command, files []string, listen netip.AddrPort
 		o.Out = f.out
 	}
 	m.library = library.New(o)
+	x.deaf = a.takeLimits(x.node, func() control.Transfer {
+		return control.Transfer{Command: "seed", Torrents: m.library.Status().Torrents}
+	})
 	err := m.run(ctx, time.Duration(f.interval))
 	totals := m.node.Totals()
 	if closeErr := x.close(); closeErr != nil {
@@ -175,9 +179,10 @@ func (m *many) snapshot() progress.Snapshot {
 	if st.CheckAll > 0 {
 		n.Checked = int(100 * st.CheckDone / st.CheckAll)
 	}
+	_, up := m.node.Limits()
 	return progress.Snapshot{
 		Verb: "seed", Name: m.text.Count("count.torrents", st.Torrents), State: progress.Seeding,
-		Done: st.Bytes, Total: st.Bytes, Up: t.UpRate, Uploaded: t.Uploaded,
+		Done: st.Bytes, Total: st.Bytes, Up: t.UpRate, Uploaded: t.Uploaded, UpLimit: up,
 		Peers: t.Connected, Receiving: t.Receiving, Elapsed: time.Since(m.begin), Torrents: n,
 	}
 }
@@ -185,6 +190,7 @@ func (m *many) snapshot() progress.Snapshot {
 // status adds to a status line what is known of many torrents.
 func (m *many) status(s progress.Snapshot, into *statusMessage) {
 	st, t := m.library.Status(), m.node.Totals()
+	into.limits(m.node)
 	into.Peers = &peersObject{Connected: t.Connected, Receiving: t.Receiving}
 	into.Library = &libraryObject{
 		Torrents: st.Torrents, Shared: st.Shared, Active: t.Active, Awake: t.Awake, Checking: st.Checking,

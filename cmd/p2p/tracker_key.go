@@ -38,7 +38,7 @@ func (a *app) ask(path, subject string, f func(*control.Client) error) error {
 	}
 	err := f(control.NewClient(path))
 	switch {
-	case errors.Is(err, control.ErrNoTracker):
+	case errors.Is(err, control.ErrNoAnswer):
 		return a.fail(exitNotFound, "tracker.not_running", path)
 	case errors.Is(err, control.ErrNoKeys):
 		return a.fail(exitOther, "tracker.not_private")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"p2p/cmd/p2p/control"
 	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/units"
 	"p2p/peer"
@@ -58,6 +59,7 @@ type transfer struct {
 	target string                       // the torrent, as the user named it; "" = it was made of the content
 	files  func() (*store.Store, error) // opens the content once more
 
+	deaf   func()                  // nobody changes the limits any more; nil = nobody could
 	every  time.Duration           // between JSON lines
 	broken context.CancelCauseFunc // ends the transfer when nobody reads them
 
@@ -147,6 +149,8 @@ func (x *transfer) join(t peer.Torrent) (err error) {
 	}
 	if x.begin.IsZero() {
 		x.begin, x.had = time.Now(), x.swarm.Stats().BytesDone
+		about := control.Transfer{Command: x.verb, Name: x.t.Info.Name, InfoHash: x.t.InfoHash.String()}
+		x.deaf = x.app.takeLimits(x.node, func() control.Transfer { return about })
 	}
 	return x.app.emit(event("ready", map[string]any{"listen": x.node.Addr().String()}))
 }
@@ -156,6 +160,10 @@ func (x *transfer) join(t peer.Torrent) (err error) {
 // kept. It may be called twice.
 func (x *transfer) close() error {
 	var err error
+	if x.deaf != nil {
+		x.deaf()
+		x.deaf = nil
+	}
 	if x.node != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), farewell)
 		defer cancel()
@@ -205,6 +213,7 @@ func (x *transfer) snapshot() progress.Snapshot {
 		Done: st.BytesDone, Total: st.BytesWanted, Down: st.DownRate, Up: st.UpRate, Uploaded: st.Uploaded,
 		Peers: st.Connected, Seeds: st.Seeds, Receiving: st.Receiving, Elapsed: now.Sub(x.begin),
 	}
+	s.DownLimit, s.UpLimit = x.node.Limits()
 	if x.complete() {
 		if x.seedSince.IsZero() {
 			x.seedSince = now
@@ -222,6 +231,7 @@ func (x *transfer) status(_ progress.Snapshot, m *statusMessage) {
 	m.SecondsElapsed = int64(time.Since(x.begin).Seconds())
 	m.PiecesDone = st.PiecesHave
 	m.HashFails = st.HashFails
+	m.limits(x.node)
 }
 
 // watch shows the transfer until unwatch is called.

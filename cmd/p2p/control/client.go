@@ -16,7 +16,7 @@ import (
 // maxAnswer is the longest answer, in bytes: hundreds of thousands of keys.
 const maxAnswer = 256 << 20
 
-// Client asks the tracker behind a socket. Its methods return ErrNoTracker when
+// Client asks the process behind a socket. Its methods return ErrNoAnswer when
 // nobody answers there, and otherwise the errors of the functions of package policy
 // that they stand for.
 type Client struct {
@@ -43,25 +43,25 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return fmt.Errorf("ask the tracker: %w", err)
+			return fmt.Errorf("ask over the control socket: %w", err)
 		}
 		body = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://tracker"+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, "http://p2p"+path, body)
 	if err != nil {
-		return fmt.Errorf("ask the tracker: %w", err)
+		return fmt.Errorf("ask over the control socket: %w", err)
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-			return fmt.Errorf("%s: %w: %w", c.path, ErrNoTracker, op.Err)
+			return fmt.Errorf("%s: %w: %w", c.path, ErrNoAnswer, op.Err)
 		}
-		return fmt.Errorf("ask the tracker: %w", err)
+		return fmt.Errorf("ask over the control socket: %w", err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("ask the tracker: %w", err)
+		return fmt.Errorf("ask over the control socket: %w", err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		var f failure
@@ -71,7 +71,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 		return f.err()
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("understand the tracker: %w", err)
+		return fmt.Errorf("understand the answer: %w", err)
 	}
 	return nil
 }

@@ -36,6 +36,12 @@ func serve(t *testing.T, tracker control.Tracker) (*control.Client, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return answer(t, s, path), path
+}
+
+// answer has s answer until the test ends, and returns a client of it.
+func answer(t *testing.T, s *control.Server, path string) *control.Client {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx) }()
@@ -48,7 +54,7 @@ func serve(t *testing.T, tracker control.Tracker) (*control.Client, string) {
 			t.Error("the socket is left behind")
 		}
 	})
-	return control.NewClient(path), path
+	return control.NewClient(path)
 }
 
 func rules(t *testing.T) control.Tracker {
@@ -164,7 +170,7 @@ func TestALivingTrackerKeepsItsSocketAndADeadOneDoesNot(t *testing.T) {
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
-	if _, err := control.NewClient(dead).Bans(t.Context()); !errors.Is(err, control.ErrNoTracker) {
+	if _, err := control.NewClient(dead).Bans(t.Context()); !errors.Is(err, control.ErrNoAnswer) {
 		t.Errorf("nobody answers: %v", err)
 	}
 	s, err := control.Listen(dead, rules(t), zap.NewNop())
@@ -175,5 +181,28 @@ func TestALivingTrackerKeepsItsSocketAndADeadOneDoesNot(t *testing.T) {
 	cancel()
 	if err := s.Serve(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestLimitsOfATransferAreChangedAndBadOnesRefused(t *testing.T) {
+	path := filepath.Join(folder(t), "transfer.sock")
+	state := control.Transfer{Command: "seed", Name: "film", UpLimit: 5}
+	s, err := control.ListenTransfer(path, control.Transferring{
+		About: func() control.Transfer { return state },
+		Limit: func(l control.Limits) { state.UpLimit = *l.Up },
+	}, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := answer(t, s, path)
+	if got, err := c.Transfer(t.Context()); err != nil || got != state {
+		t.Errorf("%+v, %v", got, err)
+	}
+	bad, good := int64(-1), int64(7)
+	if _, err := c.Limit(t.Context(), control.Limits{Up: &bad}); !errors.Is(err, control.ErrLimit) {
+		t.Errorf("less than nothing: %v", err)
+	}
+	if got, err := c.Limit(t.Context(), control.Limits{Up: &good}); err != nil || got.UpLimit != 7 || state.UpLimit != 7 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

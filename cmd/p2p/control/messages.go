@@ -62,8 +62,8 @@ type failure struct {
 
 // Errors of a Client that callers branch on, besides those of package ledger.
 var (
-	ErrNoTracker = errors.New("no tracker answers")
-	ErrNoKeys    = errors.New("the tracker is not private")
+	ErrNoAnswer = errors.New("nobody answers")
+	ErrNoKeys   = errors.New("the tracker is not private")
 )
 
 // codes are the names that errors have between the two processes.
@@ -76,6 +76,7 @@ var codes = []struct {
 	{"in_file", policy.ErrInFile},
 	{"name", policy.ErrName},
 	{"no_keys", ErrNoKeys},
+	{"limit", ErrLimit},
 }
 
 // codeOf returns the code of err.
@@ -95,5 +96,5 @@ func (f failure) err() error {
 			return c.err
 		}
 	}
-	return fmt.Errorf("the tracker says: %s", f.Message)
+	return fmt.Errorf("the other process says: %s", f.Message)
 }

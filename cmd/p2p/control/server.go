@@ -32,17 +32,21 @@ type Tracker struct {
 
 // Server answers on a socket. Serve ends it.
 type Server struct {
-	tracker  Tracker
+	handler  http.Handler
 	listener net.Listener
 	log      *zap.Logger
 }
 
-// ErrTaken is the error of a socket on which another tracker answers.
-var ErrTaken = errors.New("another tracker has this control socket")
+// ErrTaken is the error of a socket on which another process answers.
+var ErrTaken = errors.New("another process has this control socket")
 
-// Listen makes the socket at path, which only this user can open. One that was
-// left there by a process that is gone is replaced.
+// Listen makes the socket of a tracker at path, which only this user can open. One
+// that was left there by a process that is gone is replaced.
 func Listen(path string, t Tracker, l *zap.Logger) (*Server, error) {
+	return listen(path, tracking{t, l}.handler(), l)
+}
+
+func listen(path string, handler http.Handler, l *zap.Logger) (*Server, error) {
 	listener, err := socket.Listen(path)
 	if errors.Is(err, socket.ErrTaken) {
 		return nil, fmt.Errorf("control socket %s: %w", path, ErrTaken)
@@ -50,13 +54,13 @@ func Listen(path string, t Tracker, l *zap.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control %w", err)
 	}
-	return &Server{tracker: t, listener: listener, log: l}, nil
+	return &Server{handler: handler, listener: listener, log: l}, nil
 }
 
 // Serve answers until ctx ends and then removes the socket.
 func (s *Server) Serve(ctx context.Context) error {
 	server := &http.Server{
-		Handler: s.handler(), ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute,
+		Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute,
 		ErrorLog: log.New(errorLog{s.log}, "", 0),
 	}
 	stopped := make(chan struct{})
@@ -86,9 +90,13 @@ func (l errorLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (s *Server) handler() http.Handler {
+// answer is what comes of a request.
+type answer func(*http.Request) (any, error)
+
+// answers returns what answers the requests that add names.
+func answers(add func(handle func(pattern string, f answer))) http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern string, f func(*http.Request) (any, error)) {
+	add(func(pattern string, f answer) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			answer, err := f(r)
@@ -99,18 +107,29 @@ func (s *Server) handler() http.Handler {
 			}
 			_ = json.NewEncoder(w).Encode(answer) // who asked is gone
 		})
-	}
-	handle("GET /keys", s.listKeys)
-	handle("POST /keys", s.addKey)
-	handle("DELETE /keys/{name}", s.revokeKey)
-	handle("GET /bans", s.listBans)
-	handle("POST /bans", s.addBan)
-	handle("DELETE /bans", s.removeBan)
-	handle("POST /reload", func(*http.Request) (any, error) { return s.tracker.Reload(), nil })
+	})
 	return mux
 }
 
-func (s *Server) listKeys(*http.Request) (any, error) {
+// tracking answers for a tracker.
+type tracking struct {
+	tracker Tracker
+	log     *zap.Logger
+}
+
+func (s tracking) handler() http.Handler {
+	return answers(func(handle func(string, answer)) {
+		handle("GET /keys", s.listKeys)
+		handle("POST /keys", s.addKey)
+		handle("DELETE /keys/{name}", s.revokeKey)
+		handle("GET /bans", s.listBans)
+		handle("POST /bans", s.addBan)
+		handle("DELETE /bans", s.removeBan)
+		handle("POST /reload", func(*http.Request) (any, error) { return s.tracker.Reload(), nil })
+	})
+}
+
+func (s tracking) listKeys(*http.Request) (any, error) {
 	if s.tracker.Keys == nil {
 		return nil, ErrNoKeys
 	}
@@ -125,7 +144,7 @@ func (s *Server) listKeys(*http.Request) (any, error) {
 	return keys, nil
 }
 
-func (s *Server) addKey(r *http.Request) (any, error) {
+func (s tracking) addKey(r *http.Request) (any, error) {
 	if s.tracker.Keys == nil {
 		return nil, ErrNoKeys
 	}
@@ -141,7 +160,7 @@ func (s *Server) addKey(r *http.Request) (any, error) {
 	return MadeKey{k.Name, passkey.Reveal(), s.tracker.Announce(passkey.Reveal())}, nil
 }
 
-func (s *Server) revokeKey(r *http.Request) (any, error) {
+func (s tracking) revokeKey(r *http.Request) (any, error) {
 	if s.tracker.Keys == nil {
 		return nil, ErrNoKeys
 	}
@@ -153,7 +172,7 @@ func (s *Server) revokeKey(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
-func (s *Server) listBans(*http.Request) (any, error) {
+func (s tracking) listBans(*http.Request) (any, error) {
 	bans := []Ban{}
 	for _, b := range s.tracker.Bans.List() {
 		bans = append(bans, Ban{b.Target.String(), b.Until, b.Reason, b.File})
@@ -161,7 +180,7 @@ func (s *Server) listBans(*http.Request) (any, error) {
 	return bans, nil
 }
 
-func (s *Server) addBan(r *http.Request) (any, error) {
+func (s tracking) addBan(r *http.Request) (any, error) {
 	var b Ban
 	if err := json.NewDecoder(r.Body).Decode(&b); err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
@@ -177,7 +196,7 @@ func (s *Server) addBan(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
-func (s *Server) removeBan(r *http.Request) (any, error) {
+func (s tracking) removeBan(r *http.Request) (any, error) {
 	target, err := policy.ParseTarget(r.URL.Query().Get("target"))
 	if err != nil {
 		return nil, err

@@ -16,13 +16,14 @@ type field []string
 
 // The order in which a line that is too long gives up parts: the index of a
 // field, each time moving it on to its next variant.
-var shrinkOrder = []int{peersField, sizeField, rateField, peersField, timeField, timeField, rateField, stateField}
+var shrinkOrder = []int{peersField, limitField, sizeField, rateField, peersField, timeField, timeField, rateField, stateField}
 
 const (
 	stateField = iota
 	sizeField
 	barField // filled in last, from what is left
 	rateField
+	limitField
 	peersField
 	timeField
 	fields
@@ -71,6 +72,7 @@ func (y Style) parts(s Snapshot) [fields]field {
 		p[stateField] = field{t.Say("progress.downloading", percent), percent}
 		p[sizeField] = field{units.FormatOf(s.Done, s.Total), ""}
 		p[rateField] = field{units.FormatRates(s.Down, s.Up), "↓" + units.FormatRate(s.Down), ""}
+		p[limitField] = limits(s.DownLimit, s.UpLimit)
 		peers := t.Count("progress.peers", s.Peers)
 		p[peersField] = field{t.Say("progress.aside", peers, t.Count("progress.seeds", s.Seeds)), peers, ""}
 		if left, ok := s.Remaining(); ok {
@@ -81,6 +83,7 @@ func (y Style) parts(s Snapshot) [fields]field {
 		p[stateField] = field{t.Say("progress.seeding"), ""}
 		p[sizeField] = field{t.Say("progress.ratio", s.Ratio()), ""}
 		p[rateField] = field{"↑" + units.FormatRate(s.Up)}
+		p[limitField] = limits(0, s.UpLimit)
 		p[peersField] = field{t.Count("progress.of_peers", s.Peers, s.Receiving), t.Count("progress.peers", s.Peers), ""}
 		p[timeField] = field{t.Say("progress.up", units.FormatDuration(s.Elapsed, Words(t))), ""}
 		if s.Torrents != nil {
@@ -97,6 +100,19 @@ func (y Style) parts(s Snapshot) [fields]field {
 		}
 	}
 	return p
+}
+
+// limits says how fast it may become.
+func limits(down, up int64) field {
+	switch {
+	case down > 0 && up > 0:
+		return field{"≤" + units.FormatRates(down, up), ""}
+	case down > 0:
+		return field{"≤↓" + units.FormatRate(down), ""}
+	case up > 0:
+		return field{"≤↑" + units.FormatRate(up), ""}
+	}
+	return field{""}
 }
 
 // many says how many torrents are active, and what is wrong with others.
@@ -181,10 +197,10 @@ func (y Style) Plain(s Snapshot, now time.Time) string {
 		if n := s.Torrents; n != nil {
 			fmt.Fprintf(&b, " seeding torrents=%d active=%d checking=%d failed=%d up=%s peers=%d sent=%s",
 				n.Shared, n.Active, n.Checking, n.Failed, packed(s.Up)+"/s", s.Peers, packed(s.Uploaded))
-			return b.String()
+			return b.String() + plainLimits(s)
 		}
 		fmt.Fprintf(&b, " seeding ratio=%.2f up=%s peers=%d", s.Ratio(), packed(s.Up)+"/s", s.Peers)
-		return b.String()
+		return b.String() + plainLimits(s)
 	case Downloading:
 		fmt.Fprintf(&b, " %.1f%%", math.Floor(s.Fraction()*1000)/10)
 	default:
@@ -194,10 +210,22 @@ func (y Style) Plain(s Snapshot, now time.Time) string {
 	if s.State == Downloading {
 		fmt.Fprintf(&b, " down=%s/s up=%s/s peers=%d", packed(s.Down), packed(s.Up), s.Peers)
 	}
+	b.WriteString(plainLimits(s))
 	if left, ok := s.Remaining(); ok {
 		fmt.Fprintf(&b, " eta=%s", units.FormatDuration(left, units.English))
 	}
 	return b.String()
+}
+
+// plainLimits returns the limits that there are.
+func plainLimits(s Snapshot) (all string) {
+	if s.DownLimit > 0 {
+		all = " down-limit=" + packed(s.DownLimit) + "/s"
+	}
+	if s.UpLimit > 0 {
+		all += " up-limit=" + packed(s.UpLimit) + "/s"
+	}
+	return all
 }
 
 func packed(n int64) string { return strings.ReplaceAll(units.FormatBytes(n), " ", "") }

@@ -54,6 +54,14 @@ var moments = []struct {
 	{"seeding to nobody", progress.Snapshot{
 		Verb: "seed", Name: "第一季全集.国语中字.1080p", State: progress.Seeding, Total: 1 << 30, Elapsed: 5 * time.Second,
 	}},
+	{"seeding with a limit", progress.Snapshot{
+		Verb: "seed", Name: "data.bin", State: progress.Seeding, Done: 1 << 30, Total: 1 << 30, Up: 2 << 20, UpLimit: 2 << 20,
+		Peers: 14, Receiving: 9, Elapsed: 5 * time.Second,
+	}},
+	{"downloading with limits", progress.Snapshot{
+		Verb: "get", Name: "data.bin", State: progress.Downloading, Done: 4884267008, Total: 35651584000,
+		Down: 5 << 20, Up: 1 << 19, DownLimit: 5 << 20, UpLimit: 1 << 19, Peers: 48, Seeds: 12, Elapsed: 41 * time.Second,
+	}},
 	{"seeding many", progress.Snapshot{
 		Verb: "seed", Name: "10000 torrents", State: progress.Seeding, Total: 1 << 40, Up: 90492109, Uploaded: 1331439861,
 		Peers: 140, Receiving: 90, Elapsed: 26 * time.Hour, Torrents: &progress.Torrents{Shared: 9990, Active: 20},

@@ -44,6 +44,8 @@ type Snapshot struct {
 	Down, Up    int64 // bytes a second
 	Uploaded    int64 // bytes, for the ratio
 
+	DownLimit, UpLimit int64 // bytes a second; 0 = none
+
 	Peers, Seeds, Receiving int // connected; seeds among them; those that we send to
 
 	Elapsed time.Duration // since the state began
