@@ -133,26 +133,6 @@ func open(dir string, info *torrentfile.Info, o Options, now func() time.Time) (
 	return s, nil
 }
 
-// adoptOriginals makes the store use files that are on disk under the very names
-// that the torrent gives them, where those are not the names that it would give
-// them itself: content that is shared from where it was made, or that another
-// client put there. No file is ever made under such a name.
-func (s *Store) adoptOriginals(root string) {
-	if root != "" && s.info.Single {
-		return // the user has named the file itself
-	}
-	for i, original := range s.info.OriginalPaths() {
-		if root != "" {
-			_, original, _ = strings.Cut(original, "/")
-		}
-		f := &s.files[i]
-		if f.pad || original == "" || original == f.path || s.regular(f.path) || !s.regular(original) {
-			continue
-		}
-		f.path = original
-	}
-}
-
 // regular reports whether there is a plain file at name.
 func (s *Store) regular(name string) bool {
 	info, err := s.root.Stat(filepath.FromSlash(name))
