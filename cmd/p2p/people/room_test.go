@@ -159,6 +159,24 @@ func TestWhoIsInARoomCannotBeInvitedIntoIt(t *testing.T) {
 	}
 }
 
+func TestTheOnlyOwnerDoesNotGo(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "lab") })
+	kick, role := p2pv1.ChangeMemberRequest_CHANGE_KICK, p2pv1.ChangeMemberRequest_CHANGE_ROLE
+	for _, q := range []*p2pv1.ChangeMemberRequest{
+		{Where: "lab", Who: "alice", Change: kick},
+		{Where: "lab", Who: "alice", Change: role, Role: p2pv1.Role_ROLE_MEMBER},
+	} {
+		if _, err := alice.ChangeMember(t.Context(), connect.NewRequest(q)); api.ReasonOf(err).GetKey() != api.LastOwner {
+			t.Errorf("%v: %v", q, err)
+		}
+	}
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "lab", Who: "bob", Change: role, Role: p2pv1.Role_ROLE_OWNER})
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "lab", Who: "alice", Change: kick})
+	eventually(t, "bob has the room", func() bool { return len(bob.conversation("lab").Members) == 1 })
+}
+
 func TestWhoWasThrownOutHearsNothingMore(t *testing.T) {
 	alice, bob, carol := three(t)
 	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})

@@ -285,6 +285,8 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 		err = n.bring(ctx, c, account)
 	case !member:
 		err = fail(missing, api.NoSuchPerson, "who", r.Msg.Who)
+	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_KICK && account == n.accountOf() && lastOwner(c, account):
+		err = fail(failed, api.LastOwner) // as leaving is refused
 	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_KICK:
 		err = n.change(ctx, c, room.Change{Op: room.Remove, Account: account})
 	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ROLE:

@@ -22,7 +22,9 @@
 // Who may write follows from events too. An event counts if its author had the right in the
 // view that the event itself was written in, which its hashes fix for ever; so all agree. Administration that
 // crosses on the way is replayed in one order: causes first, then the higher role, then as
-// events are ordered. A removal names how much of the removed one's logs still counts, so who was removed cannot go on
+// events are ordered. Owners who take each other's role away, or their own, all at once, therefore leave one: what would take
+// the role from the last does not count. If the last one goes, the one with the highest role who has been there longest is
+// owner. A removal names how much of the removed one's logs still counts, so who was removed cannot go on
 // writing into the past.
 //
 // A device that signs two events with one number has lied to somebody. The pair is a

@@ -172,6 +172,58 @@ func TestOfTwoWhoRemoveEachOtherTheHigherStays(t *testing.T) {
 	}
 }
 
+func TestARoomAlwaysHasAnOwner(t *testing.T) {
+	role := func(p *person, r room.Role) room.Change {
+		return room.Change{Op: room.SetRole, Account: p.account.Key(), Role: r}
+	}
+	leave := func(p *person) room.Change {
+		return room.Change{Op: room.Remove, Account: p.account.Key(), Cuts: p.room.Cuts(p.account.Key())}
+	}
+	for _, test := range []struct {
+		what          string
+		first, second func(first, second *person) room.Change
+		members       int
+	}{
+		{"each takes the other's role away", func(_, b *person) room.Change { return role(b, room.Member) }, func(a, _ *person) room.Change { return role(a, room.Member) }, 4},
+		{"each takes his own role away", func(a, _ *person) room.Change { return role(a, room.Member) }, func(_, b *person) room.Change { return role(b, room.Member) }, 4},
+		{"each removes the other", func(_, b *person) room.Change { return leave(b) }, func(a, _ *person) room.Change { return leave(a) }, 3},
+		{"both leave", func(a, _ *person) room.Change { return leave(a) }, func(_, b *person) room.Change { return leave(b) }, 2},
+		{"one leaves and one takes his own role away", func(a, _ *person) room.Change { return leave(a) }, func(_, b *person) room.Change { return role(b, room.Member) }, 3},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			w := company(t, room.Owner, room.Member, room.Moderator)
+			a, b := w.people[0], w.people[1]
+			for _, p := range w.people {
+				w.cut(a, p)
+				w.cut(b, p)
+			}
+			w.change(a, test.first(a, b))
+			w.change(b, test.second(a, b))
+			w.heal()
+			w.check()
+			if got := w.people[2].room.Members(); len(got) != test.members {
+				t.Errorf("%d are left: %v", len(got), got)
+			}
+		})
+	}
+}
+
+func TestWhoOwnsARoomWhoseLastOwnerHasGone(t *testing.T) {
+	w := company(t, room.Member, room.Moderator, room.Moderator)
+	owner, member, moderator, later := w.people[0], w.people[1], w.people[2], w.people[3]
+	w.change(owner, room.Change{Op: room.SetRole, Account: owner.account.Key(), Role: room.Member})
+	if got := owner.room.Role(owner.account.Key()); got != room.Owner {
+		t.Errorf("the only owner has made himself %v", got)
+	}
+	w.change(owner, room.Change{Op: room.Remove, Account: owner.account.Key(), Cuts: owner.room.Cuts(owner.account.Key())})
+	w.heal()
+	for p, want := range map[*person]room.Role{member: room.Member, moderator: room.Owner, later: room.Moderator} {
+		if got := w.people[1].room.Role(p.account.Key()); got != want {
+			t.Errorf("%s is %v then", p.name, got)
+		}
+	}
+}
+
 // One hears of the join first and of the revocation then, the other the other way round.
 func TestADeviceThatIsRevokedWhileItJoinsIsRevokedForAll(t *testing.T) {
 	w := company(t, room.Moderator, room.Member, room.Member)

@@ -461,6 +461,9 @@ func (w *world) check() {
 			w.t.Errorf("%s sees %+v, %s sees %+v", p.name, got, first.name, want)
 		}
 	}
+	if len(members) > 0 && !slices.ContainsFunc(members, func(p room.Person) bool { return p.Role == room.Owner }) {
+		w.t.Errorf("nobody owns the room of %v", members)
+	}
 	w.checkBodies()
 	for _, p := range w.people {
 		if p.liar {

@@ -41,12 +41,37 @@ type removal struct {
 type state struct {
 	options  Options
 	members  map[identity.Key]Role
+	entered  []identity.Key // the members, who has been here longest first
 	removals []removal
 }
 
 func (s *state) clone() *state {
-	c := &state{s.options, maps.Clone(s.members), slices.Clone(s.removals)}
-	return c
+	return &state{s.options, maps.Clone(s.members), slices.Clone(s.entered), slices.Clone(s.removals)}
+}
+
+// lastOwner reports whether an account is the only owner of all.
+func (s *state) lastOwner(account identity.Key) bool {
+	for k, role := range s.members {
+		if role == Owner && k != account {
+			return false
+		}
+	}
+	return s.members[account] == Owner
+}
+
+// inherit gives a room that has members and no owner one: nobody could ever let anybody in again. The last owner can only go by
+// his own will, also when several go at once and each takes another for the last. Of the rest it is the one with the highest
+// role, of these the one who has been here longest.
+func (s *state) inherit() {
+	var heir identity.Key
+	for _, k := range s.entered {
+		if s.members[k] > s.members[heir] {
+			heir = k
+		}
+	}
+	if !heir.IsZero() {
+		s.members[heir] = Owner
+	}
 }
 
 // may reports whether an account may make a change.
@@ -62,7 +87,7 @@ func (s *state) may(account identity.Key, c *Change, accounts map[identity.Key]i
 	case Remove:
 		return other != Nobody && (account == c.Account || role >= Moderator && role > other || role == Owner)
 	case SetRole:
-		return role == Owner && other != Nobody
+		return role == Owner && other != Nobody && (c.Role == Owner || !s.lastOwner(c.Account))
 	case SetRoom:
 		return role == Owner
 	case Revoke:
@@ -77,6 +102,7 @@ func (s *state) apply(a *act, r *Room) {
 	if a.event.Kind == Create {
 		s.options = a.birth.Options
 		s.members[a.account] = Owner
+		s.entered = append(s.entered, a.account)
 		return
 	}
 	c := &a.change
@@ -86,6 +112,7 @@ func (s *state) apply(a *act, r *Room) {
 	switch c.Op {
 	case Add:
 		s.members[c.Account] = c.Role
+		s.entered = append(s.entered, c.Account)
 		for i := range s.removals {
 			if gone := &s.removals[i]; gone.account == c.Account && gone.device.IsZero() && !gone.again {
 				gone.again, gone.after = true, a.number
@@ -93,6 +120,8 @@ func (s *state) apply(a *act, r *Room) {
 		}
 	case Remove:
 		delete(s.members, c.Account)
+		s.entered = slices.DeleteFunc(s.entered, func(k identity.Key) bool { return k == c.Account })
+		s.inherit()
 		s.removals = append(s.removals, removal{account: c.Account, cuts: cutsOf(c.Cuts), by: a.number})
 	case SetRole:
 		s.members[c.Account] = c.Role
