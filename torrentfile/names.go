@@ -62,12 +62,18 @@ const reserved = `<>:"/\|?*`
 // takes and that shows as what it is: at most MaxName bytes of valid UTF-8, no
 // separators, control or invisible characters, not a device, no dot or space at
 // the end, which Windows drops. Characters that must go become '_'.
-func safeName(name string) string {
+func safeName(name string) string { return SafeName(name, MaxName) }
+
+// SafeName returns name as SafePaths does a component of a path, but with at most
+// limit bytes, for who needs room for more in it. A name that is cut keeps its
+// extension, one that is empty is "_". A dot at the beginning stays. limit is at
+// least 16.
+func SafeName(name string, limit int) string {
 	name = replaceOdd(name)
 	name = strings.TrimRight(name, ". ")
-	name = cutName(name, MaxName)
+	name = cutName(name, limit)
 	if isDevice(name) {
-		name = cutName("_"+name, MaxName)
+		name = cutName("_"+name, limit)
 	}
 	if name == "" {
 		return "_"

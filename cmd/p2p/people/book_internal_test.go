@@ -125,7 +125,8 @@ func TestNamesOfFilesAreSafe(t *testing.T) {
 	for name, want := range map[string]string{
 		"plan.pdf": "plan.pdf", "计划.txt": "计划.txt", "../../etc/passwd": "_.._etc_passwd", "/etc/passwd": "_etc_passwd", `c:\x`: "c__x",
 		"": "file", "..": "file", ".bashrc": "bashrc", "con.txt": "_con.txt", "LPT1": "_LPT1", "a\x1b[2Jb": "a_[2Jb", "evil\u202egnp.exe": "evil_gnp.exe",
-		"dots...": "dots", "\xff\xfe": "_", strings.Repeat("é", 300): strings.Repeat("é", 100),
+		"dots...": "dots", "\xff\xfe": "__", " .con": "_con", strings.Repeat("é", 300): strings.Repeat("é", 100),
+		strings.Repeat("数", 67) + ".txt": strings.Repeat("数", 65) + ".txt", // what it is opened with stays
 	} {
 		if got := safeName(name); got != want || got != filepath.Base(got) {
 			t.Errorf("%q is saved as %q, want %q", name, got, want)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 
 	"connectrpc.com/connect"
 	"go.uber.org/zap"
@@ -290,32 +289,14 @@ func (n *Node) offers(ctx context.Context, transfers []*p2pv1.Transfer) (all []*
 	return all, nil
 }
 
-// safeName returns a name by which a file of somebody else can be shown and saved: one part of a path, no device of
-// Windows, nothing hidden, no control characters and none that turn the direction of writing.
-func safeName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), strings.ContainsRune(`/\:*?"<>|`, r):
-			return '_'
-		}
-		return r
-	}, strings.ToValidUTF8(name, "_"))
-	name = strings.TrimRight(strings.TrimLeft(cut(name, 200), ". "), ". ")
-	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
-	switch {
-	case name == "":
-		return "file"
-	case windowsDevice(stem):
-		return "_" + name
-	}
-	return name
-}
+// maxFileName is the longest name of a file of somebody else, in bytes: it leaves room for a number and for the suffix of a part.
+const maxFileName = 200
 
-// windowsDevice reports whether a name without its extension is a device there, whatever folder it is in.
-func windowsDevice(stem string) bool {
-	switch stem {
-	case "CON", "PRN", "AUX", "NUL":
-		return true
+// safeName returns a name by which a file of somebody else can be shown and saved: one part of a path, nothing hidden, and what
+// torrentfile.SafeName says.
+func safeName(name string) string {
+	if name = strings.TrimLeft(name, ". "); name == "" {
+		return "file"
 	}
-	return len(stem) == 4 && (strings.HasPrefix(stem, "COM") || strings.HasPrefix(stem, "LPT")) && stem[3] >= '1' && stem[3] <= '9'
+	return torrentfile.SafeName(name, maxFileName)
 }
