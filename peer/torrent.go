@@ -172,7 +172,7 @@ func (s *Swarm) watch() {
 	default:
 	}
 	now := time.Now()
-	if st := s.loop.Stats(); now.Sub(s.needed) >= needEvery && (st.Connected < 2 || st.Unavailable > 0) {
+	if st := s.loop.Stats(); now.Sub(s.needed) >= needEvery && !st.Finishing && (st.Connected < 2 || st.Unavailable > 0) {
 		s.needed = now
 		s.announcer.NeedPeers()
 	}

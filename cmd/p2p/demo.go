@@ -236,7 +236,9 @@ func (d *demo) watch(ctx context.Context, abort context.CancelCauseFunc) error {
 // row is one peer as a live line: all are downloads, also the seeders.
 func (d *demo) row(m *member) progress.Snapshot {
 	s := m.snapshot()
-	s.State, s.Name = progress.Downloading, progress.Pad(m.name, d.nameWidth())
+	if s.Name = progress.Pad(m.name, d.nameWidth()); s.State == progress.Seeding {
+		s.State = progress.Downloading
+	}
 	return s
 }
 

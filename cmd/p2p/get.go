@@ -131,7 +131,7 @@ func (a *app) choose(t loaded, selected []string) ([]bool, error) {
 func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []netip.AddrPort, stay bool) error {
 	missing := count(x.store.Wanted(), have)
 	if missing == 0 {
-		if err := x.store.Checkpoint(have); err != nil {
+		if err := x.finish(ctx, have); err != nil {
 			return errors.Join(err, x.close())
 		}
 		x.app.say("get.already", x.app.style.Good("✓"), text.Printable(x.t.Info.Name), x.path)
@@ -155,6 +155,30 @@ func (x *transfer) download(ctx context.Context, have *piece.Bitfield, peers []n
 	}
 	x.unwatch()
 	return x.end(err)
+}
+
+// finish makes safe what an earlier run has fetched.
+func (x *transfer) finish(ctx context.Context, have *piece.Bitfield) error {
+	total, begin := x.t.Info.Total(), time.Now()
+	v := view{every: x.every, broken: x.broken, snapshot: func() progress.Snapshot {
+		s := progress.Snapshot{Verb: x.verb, Name: x.t.Info.Name, State: progress.Finishing, Done: total, Total: total, Elapsed: time.Since(begin)}
+		s.FilesDone, s.Files = x.store.Named()
+		return s
+	}}
+	v.status = func(_ progress.Snapshot, m *statusMessage) { m.InfoHash = x.t.InfoHash.String() }
+	stop := x.app.watch(v)
+	err := x.store.Checkpoint(ctx, have)
+	stop()
+	if errors.Is(err, context.Canceled) {
+		x.sayUnfinished(x.store.Named())
+	}
+	return stopCause(ctx, err)
+}
+
+// sayUnfinished is the line for people about a download that was stopped when
+// only names were missing.
+func (x *transfer) sayUnfinished(named, files int) {
+	x.app.say("get.unfinished", text.Printable(x.t.Info.Name), named, files)
 }
 
 // already ends a download that had nothing left to do.
@@ -227,6 +251,8 @@ func (x *transfer) end(err error) error {
 	x.watcher.events(st, x.complete())
 	switch {
 	case x.checked != nil: // it is told already what is there
+	case st.Finishing:
+		x.sayUnfinished(st.FilesNamed, st.FilesWanted)
 	case !x.complete():
 		x.app.say("get.left", text.Printable(x.t.Info.Name), units.FormatOf(st.BytesDone, st.BytesWanted), st.PiecesHave, st.PiecesWanted)
 	case as[*interrupted](err):

@@ -76,7 +76,9 @@ type statusMessage struct {
 	SecondsRemaining *int64         `json:"seconds_remaining"`    // null: not known
 	DownLimit        *int64         `json:"down_limit,omitempty"` // while peers are served; 0 = none
 	UpLimit          *int64         `json:"up_limit,omitempty"`
-	Library          *libraryObject `json:"library,omitempty"` // of many torrents
+	FilesDone        *int           `json:"files_done,omitempty"`  // while the state is finishing: those that have their names
+	FilesTotal       *int           `json:"files_total,omitempty"` // likewise: all that are wanted
+	Library          *libraryObject `json:"library,omitempty"`     // of many torrents
 }
 
 // limits adds those of a node.

@@ -111,7 +111,7 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	if bad := have.Len() - have.Count(); bad > 0 {
 		return errors.Join(x.incomplete(bad), x.close())
 	}
-	if err := x.store.Checkpoint(have); err != nil {
+	if err := x.store.Checkpoint(ctx, have); err != nil {
 		return errors.Join(err, x.close())
 	}
 	trackers := tiers(f.announce)

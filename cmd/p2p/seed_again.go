@@ -44,7 +44,7 @@ func (x *transfer) again(ctx context.Context, why error) error {
 	if bad := count(wanted, x.checked); bad > 0 {
 		return x.incomplete(bad)
 	}
-	return x.rejoin()
+	return x.rejoin(ctx)
 }
 
 // part ends the exchange with peers, and closes the files.
@@ -98,9 +98,9 @@ func (x *transfer) reopen(ctx context.Context) (have *piece.Bitfield, err error)
 
 // rejoin begins the exchange with peers once more. What went before counts in the
 // end.
-func (x *transfer) rejoin() error {
+func (x *transfer) rejoin(ctx context.Context) error {
 	have, past := x.checked, x.stats()
-	if err := x.store.Checkpoint(have); err != nil {
+	if err := x.store.Checkpoint(ctx, have); err != nil {
 		return err
 	}
 	t := x.shared

@@ -214,6 +214,9 @@ func (x *transfer) snapshot() progress.Snapshot {
 		Peers: st.Connected, Seeds: st.Seeds, Receiving: st.Receiving, Elapsed: now.Sub(x.begin),
 	}
 	s.DownLimit, s.UpLimit = x.node.Limits()
+	if st.Finishing {
+		s.State, s.FilesDone, s.Files = progress.Finishing, st.FilesNamed, st.FilesWanted
+	}
 	if x.complete() {
 		if x.seedSince.IsZero() {
 			x.seedSince = now

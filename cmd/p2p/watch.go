@@ -92,6 +92,9 @@ func (a *app) report(v view) {
 		Ratio:          s.Ratio(),
 		SecondsElapsed: int64(s.Elapsed.Seconds()),
 	}
+	if s.State == progress.Finishing {
+		m.FilesDone, m.FilesTotal = &s.FilesDone, &s.Files
+	}
 	if left, ok := s.Remaining(); ok {
 		seconds := int64(left.Seconds())
 		m.SecondsRemaining = &seconds

@@ -27,8 +27,11 @@ type watcher struct {
 // look compares the transfer with what it was at the last look.
 func (w *watcher) look(now time.Time, st peer.Stats, complete bool) {
 	w.events(st, complete)
-	if complete {
+	switch {
+	case complete:
 		w.unknown(now, st)
+		return
+	case st.Finishing: // nobody is needed any more
 		return
 	}
 	w.alone(now, st)

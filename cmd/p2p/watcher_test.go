@@ -73,6 +73,19 @@ func TestLonelinessIsExplainedOnceAfter15Seconds(t *testing.T) {
 	}
 }
 
+// Both sides have everything, so the connections are closed: that is no trouble.
+func TestADownloadThatFinishesIsNotLonely(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{text: text.English(), display: progress.New(progress.Options{Out: &out, Style: progress.Style{Text: text.English()}})}
+	w := watcher{app: a, aloneSince: noon, movingSince: noon}
+	for s := range 60 {
+		w.look(noon.Add(time.Duration(s)*time.Second), peer.Stats{Stats: swarm.Stats{Finishing: true}}, false)
+	}
+	if out.Len() > 0 {
+		t.Errorf("said: %s", out.String())
+	}
+}
+
 func TestPiecesThatNobodyHasAreMentionedOnce(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{text: text.English(), display: progress.New(progress.Options{Out: &out, Style: progress.Style{Text: text.English()}})}

@@ -3,6 +3,7 @@ package swarm
 import (
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // Check returns what is wrong inside c, if anything. It may be called whenever c
@@ -72,3 +73,6 @@ func (c *Core) Waiting() bool {
 	}
 	return waiting && unchoked < c.cfg.Slots
 }
+
+// SetLastSave says how long the last checkpoint of l may take.
+func (l *Loop) SetLastSave(d time.Duration) { l.lastSave = d }

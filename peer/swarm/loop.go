@@ -85,12 +85,15 @@ type Loop struct {
 	landing *landing
 	wg      sync.WaitGroup // links and checkpoints
 	keeper  keeper
+	safe    bool // complete is closed, or will be when Run begins
 	guard   guard
 	idle    time.Time // since when there is nothing to do; zero = there is
 	moved   time.Time // when payload last went either way
 	down    session.Meter
 	up      session.Meter
 	reason  string
+
+	lastSave time.Duration // tests have another
 }
 
 // wired is the shell's side of a connected peer.
@@ -114,6 +117,7 @@ func New(o Options) *Loop {
 		failed:   make(chan struct{}),
 		links:    make(map[piece.PeerKey]*wired),
 		landing:  newLanding(o.Info.Layout(), o.Memory),
+		lastSave: lastSave,
 	}
 	l.done = l.written
 	l.mail.stored = l.stored
@@ -124,6 +128,7 @@ func New(o Options) *Loop {
 		MaxPeers: o.MaxPeers, Slots: o.Slots, ExtHandshake: l.greeting,
 		Release: func(s piece.Span) bool { return l.landing.release(s, l.core.Queue().Holds) },
 	})
+	l.safe = l.core.Queue().Done()
 	l.publish(time.Now())
 	return l
 }
@@ -186,8 +191,8 @@ func (l *Loop) AddPeers(addrs []netip.AddrPort, keep bool) {
 }
 
 // Run owns the Core until ctx ends; then it closes all connections, waits for
-// everything that it started, and makes what is verified safe on disk. The
-// error is that of the last checkpoint. It ends by itself when the torrent fails,
+// everything that it started, and makes what is verified safe on disk, as far as that
+// is done in half a second. The error is that of the last checkpoint. It ends by itself when the torrent fails,
 // or when Options.Rest says so.
 func (l *Loop) Run(ctx context.Context) error {
 	if l.core.Queue().Done() {
@@ -198,6 +203,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	tick := time.NewTicker(TickEvery)
 	defer tick.Stop()
 	l.keeper.last = time.Now()
+	l.keeper.ctx, l.keeper.halt = context.WithCancel(ctx)
+	defer l.keeper.halt()
 	for {
 		select {
 		case <-ctx.Done():
@@ -430,6 +437,7 @@ func (l *Loop) end(ctx context.Context, cancel context.CancelCauseFunc) error {
 	l.core.Shutdown(now)
 	l.round(now)
 	cancel(ErrEnded)
+	l.keeper.halt()
 	l.wg.Wait()
 	l.mail.close(ctx, now) // the last results of the workers
 	l.landing.drop()
@@ -438,12 +446,5 @@ func (l *Loop) end(ctx context.Context, cancel context.CancelCauseFunc) error {
 	if !l.idle.IsZero() { // at rest, there is nothing new to keep
 		return nil
 	}
-	err := l.opt.Store.Checkpoint(l.core.Queue().Have())
-	if l.Err() != nil {
-		return nil // told already; what could be kept is kept
-	}
-	if err == nil {
-		l.finished()
-	}
-	return err
+	return l.keep()
 }

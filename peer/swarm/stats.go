@@ -19,6 +19,8 @@ type Stats struct {
 	Connected, Seeds, Sending, Receiving  int       // peers; Sending to us, Receiving from us
 	Known                                 int       // addresses
 	Unavailable                           int       // missing wanted pieces that no connected peer has
+	FilesNamed, FilesWanted               int       // wanted files that have their final names; all of them
+	Finishing                             bool      // every wanted piece is here, and is being made safe: synced, and the files named
 	Moved                                 time.Time // when payload last went either way; zero = never
 	Peers                                 []PeerStatus
 	// LastError is the newest reason for which a peer was dropped, refused or
@@ -53,6 +55,8 @@ func (l *Loop) publish(now time.Time) {
 		Wasted: l.core.Wasted, HashFails: l.core.HashFails, Banned: l.core.Banned,
 		Known: l.core.Known(), LastError: l.reason, Moved: l.moved,
 	}
+	s.FilesNamed, s.FilesWanted = l.opt.Store.Named()
+	s.Finishing = q.Done() && !l.safe
 	s.PiecesHave = s.PiecesWanted - q.Left()
 	layout := q.Layout()
 	wantsLast, hasIt := hasLast(layout, q.Wanted()), hasLast(layout, q.Have())

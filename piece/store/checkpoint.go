@@ -1,11 +1,14 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,62 +24,44 @@ const createFlags = os.O_RDWR | os.O_CREATE | os.O_EXCL
 // the record. have are the pieces that are verified and whose WriteAt has
 // returned; it is only read, and must not change meanwhile. Any goroutine may call
 // it while others read and write. It may take as long as the disk needs to write
-// all that is in its cache, and up to 50 ms more.
+// all that is in its cache, and up to 50 ms more; Named tells how far it is.
+//
+// When ctx ends, no other file is synced or named: what was is recorded, and the
+// error wraps ctx.Err(). The next Checkpoint goes on, be it in another process.
 //
 // An *ExistsError tells of a wanted file that is not the torrent's, or that has
 // taken the final name of one; all else has been done then. Other errors name the
 // file and wrap what the system said, or ErrChanged. Once the disk has failed,
 // the same error comes back every time and no record is written any more; the
 // package comment explains why.
-func (s *Store) Checkpoint(have *piece.Bitfield) error {
+func (s *Store) Checkpoint(ctx context.Context, have *piece.Bitfield) error {
 	s.books.Lock()
 	defer s.books.Unlock()
-	if err := s.checkpoint(have); err != nil {
+	if err := s.checkpoint(ctx, have); err != nil {
 		return fmt.Errorf("save download: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) checkpoint(have *piece.Bitfield) error {
+func (s *Store) checkpoint(ctx context.Context, have *piece.Bitfield) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	var inTheWay error
+	var incomplete error
 	if !s.readOnly {
-		differs := s.settle(have)
-		if !onlyExists(differs) {
-			s.broken = differs // bytes of have may have been on the move
-			return differs
-		}
-		finished := s.finished(have)
-		if err := s.trimAll(finished); err != nil {
-			return err
-		}
-		if err := s.syncAll(); err != nil {
-			s.broken = err
-			return err
-		}
-		taken := s.finish(finished, have)
-		if !onlyExists(taken) {
-			return taken
-		}
-		if inTheWay = differs; inTheWay == nil {
-			inTheWay = taken
-		}
-		if err := s.syncFolders(); err != nil {
-			s.broken = err
-			return err
-		}
+		incomplete = s.secure(ctx, have)
 	}
-	if s.recordPath != "" {
-		if err := s.takeStamps(); err != nil {
-			return err
-		}
-		if err := s.saveRecord(have); err != nil {
-			return err
-		}
+	if s.broken != nil {
+		return s.broken
 	}
-	return errors.Join(inTheWay, s.dropParts())
+	err := s.record(have) // of what was done, if not all was
+	if !onlyExists(incomplete) {
+		return incomplete
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(incomplete, s.dropParts())
 }
 
 // onlyExists reports whether err is nothing worse than an *ExistsError.
@@ -84,26 +69,69 @@ func onlyExists(err error) bool {
 	return err == nil || errors.As(err, new(*ExistsError))
 }
 
-// finished returns the parts of which every piece is verified, and the wanted
-// files without bytes that are not there yet.
-func (s *Store) finished(have *piece.Bitfield) []*file {
-	var done []*file
-	for i := range s.files {
-		f := &s.files[i]
-		if f.pad || f.formNow() == final {
-			continue
+// secure syncs what was written and gives finished files their final names. That
+// goes by as many files as may be open at once, so that each of them is opened once for
+// it, and some have their names when ctx ends.
+func (s *Store) secure(ctx context.Context, have *piece.Bitfield) error {
+	differs := s.settle(have)
+	if !onlyExists(differs) {
+		s.broken = differs // bytes of have may have been on the move
+		return differs
+	}
+	finished, others := s.sort(have)
+	if err := s.syncAll(ctx, others); err != nil {
+		return err
+	}
+	var taken *ExistsError
+	for some := range slices.Chunk(finished, maxOpen) {
+		if err := s.trimAll(some); err != nil {
+			return err
 		}
-		if f.length == 0 {
-			if f.wanted {
-				done = append(done, f)
-			}
-			continue
+		if err := s.syncAll(ctx, some); err != nil {
+			return err
 		}
-		if f.formNow() == part && s.complete(f, have) {
-			done = append(done, f)
+		var err error
+		if taken, err = s.finish(some, have, taken); err != nil {
+			return err
 		}
 	}
-	return done
+	if err := s.syncFolders(ctx); err != nil {
+		return err
+	}
+	if differs != nil {
+		return differs
+	}
+	return taken.orNil()
+}
+
+// sort returns the files that are to get their final names: the parts of which every piece
+// is verified, and the wanted files without bytes that are not there yet. And it
+// returns the others that are to be synced. Until they are, no record speaks of them.
+func (s *Store) sort(have *piece.Bitfield) (finished, others []*file) {
+	for i := range s.files {
+		f := &s.files[i]
+		unsynced := f.mark()
+		now := f.formNow()
+		switch {
+		case f.pad, now == final:
+		case f.length == 0 && f.wanted, f.length > 0 && now == part && s.complete(f, have):
+			finished = append(finished, f)
+		case unsynced:
+			others = append(others, f)
+		}
+	}
+	if s.parts.mark() {
+		others = append(others, s.parts)
+	}
+	return finished, others
+}
+
+// mark notes whether f was written to since it was last synced, and reports it.
+func (f *file) mark() bool {
+	if f.dirty.Swap(false) {
+		f.moved, f.unsynced = true, true
+	}
+	return f.unsynced
 }
 
 // complete reports whether every piece that overlaps f is in have.
@@ -120,21 +148,20 @@ func (s *Store) complete(f *file, have *piece.Bitfield) bool {
 // many to the disk in one go, if only they are asked for together.
 const syncers = 8
 
-// syncAll syncs whatever was written to.
-func (s *Store) syncAll() error {
+// syncAll syncs those of the files that were written to, until ctx ends. A failure of the
+// disk is noted in broken.
+func (s *Store) syncAll(ctx context.Context, files []*file) error {
 	var group errgroup.Group
 	group.SetLimit(syncers)
-	for i := range s.files {
-		if f := &s.files[i]; f.dirty.Swap(false) {
-			f.moved = true
+	for _, f := range files {
+		if f.mark() && ctx.Err() == nil {
 			group.Go(func() error { return s.sync(f) })
 		}
 	}
-	if s.parts.dirty.Swap(false) {
-		s.parts.moved = true
-		group.Go(func() error { return s.sync(s.parts) })
+	if s.broken = group.Wait(); s.broken != nil {
+		return s.broken
 	}
-	return group.Wait()
+	return ctx.Err()
 }
 
 // sync brings what was written to f to the disk.
@@ -147,6 +174,7 @@ func (s *Store) sync(f *file) error {
 	if err := h.Sync(); err != nil {
 		return s.fail("sync", f.name(), err)
 	}
+	f.unsynced = false
 	return nil
 }
 
@@ -207,20 +235,19 @@ func makeExecutable(h handle) error {
 }
 
 // finish gives the files their final names. It goes on past those whose name is
-// taken, and returns an *ExistsError for the first.
-func (s *Store) finish(finished []*file, have *piece.Bitfield) error {
-	var taken *ExistsError
+// taken, and returns an *ExistsError for the first of all.
+func (s *Store) finish(finished []*file, have *piece.Bitfield, taken *ExistsError) (*ExistsError, error) {
 	for _, f := range finished {
 		err := s.finishFile(f)
 		switch {
 		case err == nil:
 		case !errors.Is(err, fs.ErrExist):
-			return err
+			return taken, err
 		case f.wanted: // else it is left over from when it was
 			taken = taken.and(s, f, have)
 		}
 	}
-	return taken.orNil()
+	return taken, nil
 }
 
 // pieces returns how many pieces overlap f.
@@ -245,7 +272,7 @@ func (s *Store) finishFile(f *file) error {
 	}
 	if s.overwrite && f.wanted {
 		if fi, err := s.lstat(f.path); err == nil && fi != nil && fi.Mode().IsRegular() {
-			if err := s.root.Remove(f.path); err != nil {
+			if err := s.remove(f.path); err != nil {
 				return s.fail("remove", f.path, err)
 			}
 		}
@@ -253,22 +280,27 @@ func (s *Store) finishFile(f *file) error {
 	if err := s.giveName(f.part, f.path); err != nil {
 		return err
 	}
-	f.form, f.moved = final, true
+	s.setForm(f, final)
+	f.moved = true
 	return nil
 }
 
-// syncFolders makes the names that were given or taken durable.
-func (s *Store) syncFolders() error {
-	s.folders.mu.Lock()
-	dirty := s.folders.dirty
-	s.folders.dirty = nil
-	s.folders.mu.Unlock()
-	for name := range dirty {
-		if err := s.syncFolder(name); err != nil {
-			return err
+// syncFolders makes the names that were given or taken durable, until ctx ends: the record
+// may speak of names before they are, because a file under another name than it says is hashed.
+func (s *Store) syncFolders(ctx context.Context) error {
+	var group errgroup.Group
+	group.SetLimit(syncers)
+	for name := range s.folders.takeDirty() {
+		if ctx.Err() != nil {
+			s.folders.changed(path.Join(name, "any"))
+			continue
 		}
+		group.Go(func() error { return s.syncFolder(name) })
 	}
-	return nil
+	if s.broken = group.Wait(); s.broken != nil {
+		return s.broken
+	}
+	return ctx.Err()
 }
 
 func (s *Store) syncFolder(name string) error {
@@ -281,6 +313,17 @@ func (s *Store) syncFolder(name string) error {
 		return s.fail("sync", name, err)
 	}
 	return nil
+}
+
+// record writes the record, if there is to be one.
+func (s *Store) record(have *piece.Bitfield) error {
+	if s.recordPath == "" {
+		return nil
+	}
+	if err := s.takeStamps(); err != nil {
+		return err
+	}
+	return s.saveRecord(have)
 }
 
 // takeStamps takes the stamps of the files that we have written or renamed since
@@ -299,11 +342,11 @@ func (s *Store) takeStamps() error {
 // proof yet will be one after fineTick.
 func (s *Store) stampMoved() (soon bool, err error) {
 	stampIf := func(f *file) error {
-		if !f.moved {
+		if !f.moved || f.unsynced {
 			return nil
 		}
 		now, name := s.now(), f.nameNow()
-		fi, err := s.root.Stat(name)
+		fi, err := s.stat(name)
 		if err != nil {
 			return s.fail("stat", name, err)
 		}

@@ -51,7 +51,7 @@ func TestAfterAFailedSyncNoRecordIsWritten(t *testing.T) {
 	c.fetchPiece(t, s, have, 1, 2)
 	n.failSync = syscall.EIO
 	for range 3 {
-		if err := s.Checkpoint(have); !errors.Is(err, syscall.EIO) {
+		if err := s.Checkpoint(context.Background(), have); !errors.Is(err, syscall.EIO) {
 			t.Fatalf("error %v", err)
 		}
 		n.failSync = nil
@@ -203,7 +203,7 @@ func runUntilDeath(t *testing.T, c *content, dir, state string, l *log) (saved *
 		}
 		have.Set(p)
 		if have.Count()%2 == 1 {
-			if err := s.Checkpoint(have); err != nil {
+			if err := s.Checkpoint(context.Background(), have); err != nil {
 				return saved, true
 			}
 			saved = have.Clone()
@@ -228,7 +228,7 @@ func TestAPartThatWasChangedIsNotCalledComplete(t *testing.T) {
 		if err := change(c.path(dir, 0) + ".part"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Checkpoint(have); !errors.Is(err, store.ErrChanged) || exists(c.path(dir, 0)) {
+		if err := s.Checkpoint(context.Background(), have); !errors.Is(err, store.ErrChanged) || exists(c.path(dir, 0)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

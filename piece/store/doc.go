@@ -6,7 +6,8 @@
 // A torrent is one long row of bytes that its files share out among themselves
 // (BEP 3). ReadAt and WriteAt take offsets in that row and find the files by
 // binary search. All access goes through an os.Root on the download folder, so
-// neither a name nor a symbolic link leads out of it.
+// neither a name nor a symbolic link leads out of it. A few files and folders are
+// kept open, however many there are.
 //
 // A file has one of three forms. It is absent; or it is a part, which means that
 // its name carries a suffix (".part", or ".part2" and so on where the torrent
@@ -52,6 +53,12 @@
 //  3. stat the files.
 //  4. write the record under another name, fsync it, rename it into place, fsync
 //     its folder.
+//
+// Steps 1 and 2 go by as many files as may be open at once. syncfs(2) would be faster
+// where files are many, but it waits for all that anybody has written to the file
+// system, and nothing can stop it. Between two files a Checkpoint can be stopped: it then
+// goes on with step 3. Of files that it did not come to, the record says nothing, and
+// they are hashed.
 //
 // A cut before step 4 leaves the old record, whose file stamps no longer match
 // what was written since, so those pieces are hashed. A cut after it finds

@@ -142,7 +142,7 @@ func TestANeighbourThatDiffersIsFoundWhenThePieceArrives(t *testing.T) {
 		if good, err := s.Check(context.Background(), nil, nil); err != nil || !good.Full() {
 			t.Errorf("%d pieces are good, error %v", good.Count(), err)
 		}
-		err := s.Checkpoint(have)
+		err := s.Checkpoint(context.Background(), have)
 		if overwrite {
 			if err != nil {
 				t.Fatal(err)
@@ -169,7 +169,7 @@ func TestAFileThatAppearsMeanwhileIsNotReplaced(t *testing.T) {
 	c.fetch(t, s, have)
 	writeFile(t, c.path(dir, 0), []byte("mine"))
 	writeFile(t, c.path(dir, 3), []byte("mine too"))
-	err := s.Checkpoint(have)
+	err := s.Checkpoint(context.Background(), have)
 	var e *store.ExistsError
 	if !errors.As(err, &e) || e.Files != 2 || e.Path != c.path(dir, 0) {
 		t.Fatalf("error %v", err)

@@ -28,6 +28,25 @@ func (s *Store) OpenFiles() int {
 	return len(s.pool.open)
 }
 
+// OpenFolders returns how many folders below the root are open.
+func (s *Store) OpenFolders() int {
+	s.folders.mu.Lock()
+	defer s.folders.mu.Unlock()
+	return len(s.folders.open)
+}
+
+// RecordedFiles returns the numbers of the files that the record of s vouches for.
+func (s *Store) RecordedFiles() (files []int, err error) {
+	r, err := readRecord(s.recordPath, recordSize(s.layout.Pieces(), len(s.files)+1))
+	if err != nil || r == nil {
+		return nil, err
+	}
+	for _, e := range r.files {
+		files = append(files, int(e.file))
+	}
+	return files, nil
+}
+
 // RecordPath returns where the record is.
 func (s *Store) RecordPath() string { return s.recordPath }
 
@@ -50,7 +69,10 @@ func Settled(mtime, ctime, now time.Time) bool {
 	return st.settled(now)
 }
 
-const MaxOpen = maxOpen
+const (
+	MaxOpen    = maxOpen
+	MaxFolders = maxFolders
+)
 
 var PartNames = partNames
 

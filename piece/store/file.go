@@ -8,7 +8,6 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // form is how a file stands on disk.
@@ -56,6 +55,9 @@ type file struct {
 	stamp   stamp // as it was when its pieces were verified; zero when not known
 	settled bool  // stamp was taken long enough after the last change to be proof
 	moved   bool  // stamp must be taken anew, since we wrote to the file or renamed it
+	// unsynced says that what dirty said when it was looked at last still waits for an
+	// fsync. The stamp is not taken before: it could outlive the bytes.
+	unsynced bool
 }
 
 // name returns the path of f on disk. The caller holds f.mu.
@@ -71,6 +73,19 @@ func (f *file) formNow() form {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.form
+}
+
+// setForm gives f another form. The caller holds f.mu for writing, or nobody else
+// knows of f yet.
+func (s *Store) setForm(f *file, now form) {
+	if f.wanted && !f.pad && (f.form == final) != (now == final) {
+		if now == final {
+			s.named.Add(1)
+		} else {
+			s.named.Add(-1)
+		}
+	}
+	f.form = now
 }
 
 // errFinal is returned by acquire when the file has its final name and so cannot
@@ -143,7 +158,11 @@ func (s *Store) openHandle(f *file, write bool) error {
 }
 
 func (s *Store) openInRoot(name string, flag int) (handle, error) {
-	f, err := s.root.OpenFile(name, flag, 0o666)
+	var f *os.File
+	err := s.at(name, func(dir *os.Root, name string) (err error) {
+		f, err = dir.OpenFile(name, flag, 0o666)
+		return err
+	})
 	if err != nil {
 		return nil, err // not f: a nil *os.File is no nil handle
 	}
@@ -152,9 +171,12 @@ func (s *Store) openInRoot(name string, flag int) (handle, error) {
 
 // onlyFile returns an error unless name is a regular file and no link to one.
 func (s *Store) onlyFile(name string) error {
-	fi, err := s.root.Lstat(name)
+	fi, err := s.lstat(name)
 	if err != nil {
-		return s.fail("open", name, err)
+		return err
+	}
+	if fi == nil {
+		return s.fail("open", name, fs.ErrNotExist)
 	}
 	if err := regular(fi); err != nil {
 		return s.fail("open", name, err)
@@ -170,46 +192,6 @@ func regular(fi fs.FileInfo) error {
 	case !fi.Mode().IsRegular():
 		return ErrNotFile
 	}
-	return nil
-}
-
-// makeFolders makes the folder name and those above it. A symbolic link is not
-// accepted as a folder, even if it stays inside the root: two paths that lead to
-// one folder could make two files of the torrent overwrite each other.
-func (s *Store) makeFolders(name string) error {
-	s.folders.mu.Lock()
-	ready := name == "." || s.folders.ready[name]
-	s.folders.mu.Unlock()
-	if ready {
-		return nil
-	}
-	if err := s.makeFolders(path.Dir(name)); err != nil {
-		return err
-	}
-	err := s.root.Mkdir(name, 0o777)
-	switch {
-	case err == nil:
-		s.folders.changed(name)
-	case errors.Is(err, fs.ErrExist):
-		fi, err := s.root.Lstat(name)
-		if err != nil {
-			return s.fail("mkdir", name, err)
-		}
-		if fi.Mode()&fs.ModeSymlink != 0 {
-			return s.fail("mkdir", name, ErrSymlink)
-		}
-		if !fi.IsDir() {
-			return s.fail("mkdir", name, syscall.ENOTDIR)
-		}
-	default:
-		return s.fail("mkdir", name, err)
-	}
-	s.folders.mu.Lock()
-	defer s.folders.mu.Unlock()
-	if s.folders.ready == nil {
-		s.folders.ready = map[string]bool{}
-	}
-	s.folders.ready[name] = true
 	return nil
 }
 

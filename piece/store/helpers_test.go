@@ -157,7 +157,7 @@ func resume(t testing.TB, s *store.Store) *piece.Bitfield {
 
 func checkpoint(t testing.TB, s *store.Store, have *piece.Bitfield) {
 	t.Helper()
-	if err := s.Checkpoint(have); err != nil {
+	if err := s.Checkpoint(context.Background(), have); err != nil {
 		t.Fatal(err)
 	}
 }

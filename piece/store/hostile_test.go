@@ -112,7 +112,7 @@ func download(c *content, dir string, o store.Options) error {
 		}
 		have.Set(p)
 	}
-	return s.Checkpoint(have)
+	return s.Checkpoint(context.Background(), have)
 }
 
 func TestALinkInsideIsFollowedForReading(t *testing.T) {

@@ -36,6 +36,10 @@ func (s *Store) Files() []FileStatus {
 	return list
 }
 
+// Named returns how many of the wanted files have their final names, and how many
+// are to get them. Any goroutine may call it; it takes no time.
+func (s *Store) Named() (done, total int) { return int(s.named.Load()), s.names }
+
 // FilePieces is what a set of verified pieces means for one file.
 type FilePieces struct {
 	Pieces int     // that overlap the file

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -57,7 +56,9 @@ type Store struct {
 	files   []file  // one per file of the torrent
 	spans   []*file // those that have bytes, pad files included, by offset
 	borders borders
-	parts   *file // bytes of unwanted files
+	parts   *file        // bytes of unwanted files
+	names   int          // wanted files
+	named   atomic.Int64 // those of them that have their final names
 	pool    pool
 	folders folders
 	zeros   zeroHash
@@ -135,7 +136,7 @@ func open(dir string, info *torrentfile.Info, o Options, now func() time.Time) (
 
 // regular reports whether there is a plain file at name.
 func (s *Store) regular(name string) bool {
-	info, err := s.root.Stat(filepath.FromSlash(name))
+	info, err := s.stat(name)
 	return err == nil && info.Mode().IsRegular()
 }
 
@@ -179,6 +180,9 @@ func (s *Store) addFiles(paths []string, wanted []bool) {
 		f.pad, f.exec = entry.Pad, entry.Executable
 		f.wanted = wanted == nil || wanted[i]
 		f.slots.Store(!f.wanted)
+		if f.wanted && !f.pad {
+			s.names++
+		}
 		if f.length > 0 {
 			f.first = int(f.offset / s.layout.PieceLen())
 			f.last = int((f.offset + f.length - 1) / s.layout.PieceLen())
@@ -258,6 +262,7 @@ func (s *Store) Close() error {
 		errs = append(errs, s.shut(&s.files[i]))
 	}
 	errs = append(errs, s.shut(s.parts))
+	s.folders.close()
 	if s.root != nil {
 		errs = append(errs, s.root.Close())
 	}
@@ -272,21 +277,4 @@ func (s *Store) shut(f *file) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return s.pool.drop(f)
-}
-
-// folders remembers what was found out about folders below the root.
-type folders struct {
-	mu    sync.Mutex
-	ready map[string]bool // exist, and are no links
-	dirty map[string]bool // got or lost a name since the last fsync
-}
-
-// changed notes that a name was added to or removed from the folder of name.
-func (d *folders) changed(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.dirty == nil {
-		d.dirty = map[string]bool{}
-	}
-	d.dirty[path.Dir(name)] = true
 }

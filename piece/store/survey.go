@@ -46,7 +46,7 @@ func (s *Store) look(f *file, now time.Time) error {
 		return err
 	}
 	if full != nil && s.readOnly {
-		f.form = final
+		s.setForm(f, final)
 		f.setStamp(full, now)
 		return nil
 	}
@@ -61,7 +61,7 @@ func (s *Store) look(f *file, now time.Time) error {
 	}
 	if full != nil && begun != nil && sameFile(full, begun) {
 		// A crash came between the two steps of giveName.
-		if err := s.root.Remove(f.part); err != nil {
+		if err := s.remove(f.part); err != nil {
 			return s.fail("remove", f.part, err)
 		}
 		s.folders.changed(f.part)
@@ -70,7 +70,7 @@ func (s *Store) look(f *file, now time.Time) error {
 			return err
 		}
 	}
-	f.form = s.choose(full, begun)
+	s.setForm(f, s.choose(full, begun))
 	switch f.form {
 	case final:
 		f.setStamp(full, now)
@@ -103,7 +103,7 @@ func (s *Store) statFinal(f *file) (fs.FileInfo, error) {
 		return nil, err
 	}
 	if fi.Mode()&fs.ModeSymlink != 0 {
-		fi, err = s.root.Stat(f.path)
+		fi, err = s.stat(f.path)
 		switch {
 		case isAbsent(err) && s.readOnly:
 			return nil, nil
@@ -120,8 +120,13 @@ func (s *Store) statFinal(f *file) (fs.FileInfo, error) {
 }
 
 // lstat describes name itself; nil if there is nothing.
-func (s *Store) lstat(name string) (fs.FileInfo, error) {
-	fi, err := s.root.Lstat(name)
+func (s *Store) lstat(name string) (fi fs.FileInfo, err error) {
+	err = s.at(name, func(dir *os.Root, name string) (err error) {
+		if fi, err = dir.Lstat(name); isAbsent(err) {
+			return nil // and do not look again
+		}
+		return err
+	})
 	if isAbsent(err) {
 		return nil, nil
 	}
@@ -129,6 +134,30 @@ func (s *Store) lstat(name string) (fs.FileInfo, error) {
 		return nil, s.fail("open", name, err)
 	}
 	return fi, nil
+}
+
+// stat describes what name leads to.
+func (s *Store) stat(name string) (fi fs.FileInfo, err error) {
+	err = s.at(name, func(dir *os.Root, name string) (err error) {
+		fi, err = dir.Stat(name)
+		return err
+	})
+	return fi, err
+}
+
+// remove removes the file name.
+func (s *Store) remove(name string) error {
+	return s.at(name, func(dir *os.Root, name string) error { return dir.Remove(name) })
+}
+
+// link gives the file from a second name, unless that is taken.
+func (s *Store) link(from, to string) error {
+	if path.Dir(from) != path.Dir(to) {
+		return s.root.Link(from, to)
+	}
+	return s.at(from, func(dir *os.Root, name string) error {
+		return dir.Link(name, path.Join(path.Dir(name), path.Base(to)))
+	})
 }
 
 // isAbsent reports whether err says that a name does not exist, be it because a
@@ -143,10 +172,10 @@ func (s *Store) giveName(from, to string) error {
 	if err := s.onlyFile(from); err != nil {
 		return err
 	}
-	err := s.root.Link(from, to)
+	err := s.link(from, to)
 	switch {
 	case err == nil:
-		err = s.root.Remove(from)
+		err = s.remove(from)
 	case errors.Is(err, fs.ErrExist):
 	default:
 		// No hard links here, or not for us. What else may be wrong, the rename tells.
@@ -160,6 +189,7 @@ func (s *Store) giveName(from, to string) error {
 		return s.fail("rename", to, err)
 	}
 	s.folders.changed(from)
+	s.folders.changed(to)
 	return nil
 }
 
@@ -175,7 +205,7 @@ func (s *Store) reopenAsPart(f *file) error {
 	if err := s.giveName(f.path, f.part); err != nil {
 		return err
 	}
-	f.form = part
+	s.setForm(f, part)
 	f.dirty.Store(true)
 	if !f.elsewhere() {
 		return nil
@@ -242,7 +272,7 @@ func (s *Store) makeEmpty(f *file) error {
 	}
 	s.folders.changed(f.path)
 	f.mu.Lock()
-	f.form = final
+	s.setForm(f, final)
 	f.mu.Unlock()
 	if f.exec {
 		err = makeExecutable(h)

@@ -94,7 +94,7 @@ func (l *Library) verify(ctx context.Context, it *item) (m *torrentfile.Metainfo
 	case !have.Full():
 		return nil, false, &IncompleteError{have.Len() - have.Count(), have.Len()}
 	}
-	if err := o.store.Checkpoint(have); err != nil {
+	if err := o.store.Checkpoint(ctx, have); err != nil {
 		return nil, false, err
 	}
 	trusted, err := o.store.Trusted()

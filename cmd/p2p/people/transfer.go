@@ -149,7 +149,7 @@ func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, piece
 	if t.fresh {
 		have := piece.NewBitfield(pieces)
 		have.SetAll()
-		return have, s.Checkpoint(have) // so that the next run need not hash it again
+		return have, s.Checkpoint(ctx, have) // so that the next run need not hash it again
 	}
 	have, err := s.Resume(ctx, func(done int64) {
 		x.mu.Lock()
@@ -163,7 +163,7 @@ func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, piece
 		return nil, errChanged
 	}
 	// A file of which only the name was missing when the last run ended gets it now: nothing more will come for it.
-	return have, s.Checkpoint(have)
+	return have, s.Checkpoint(ctx, have)
 }
 
 func absent(path string) bool {

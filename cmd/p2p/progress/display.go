@@ -89,7 +89,7 @@ func (d *Display) ShowBlock(now time.Time, s Snapshot, below []string) {
 // due reports whether a plain line should be written, and notes that it was.
 // The first call of a state writes nothing: there is no progress to report.
 func (p *plainState) due(now time.Time, s Snapshot) bool {
-	tenth := int(s.Fraction() * 10)
+	tenth := int(s.stage() * 10)
 	if !p.started || p.state != s.State {
 		*p = plainState{started: true, state: s.State, tenth: tenth, at: now}
 		return false

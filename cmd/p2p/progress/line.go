@@ -56,7 +56,7 @@ func (y Style) Line(s Snapshot, cols int) string {
 		bar = min(maxBar, left-2-min(Width(name), max(minName, width/3)))
 	}
 	if bar >= minBar {
-		parts[barField] = field{y.bar(s.Fraction(), bar)}
+		parts[barField] = field{y.bar(s.stage(), bar)}
 		left -= bar + 2
 	}
 	return clipColoured(y.join(Shorten(name, max(left, 0)), parts), width)
@@ -79,6 +79,9 @@ func (y Style) parts(s Snapshot) [fields]field {
 			short := units.FormatDuration(left, Words(t))
 			p[timeField] = field{t.Say("progress.eta", short), short, ""}
 		}
+	case Finishing:
+		short := fmt.Sprintf("%d/%d", s.FilesDone, s.Files)
+		p[stateField] = field{t.Count("progress.finishing", s.Files, s.FilesDone), short}
 	case Seeding:
 		p[stateField] = field{t.Say("progress.seeding"), ""}
 		p[sizeField] = field{t.Say("progress.ratio", s.Ratio()), ""}
@@ -201,6 +204,9 @@ func (y Style) Plain(s Snapshot, now time.Time) string {
 		}
 		fmt.Fprintf(&b, " seeding ratio=%.2f up=%s peers=%d", s.Ratio(), packed(s.Up)+"/s", s.Peers)
 		return b.String() + plainLimits(s)
+	case Finishing:
+		fmt.Fprintf(&b, " finishing files=%d/%d", s.FilesDone, s.Files)
+		return b.String()
 	case Downloading:
 		fmt.Fprintf(&b, " %.1f%%", math.Floor(s.Fraction()*1000)/10)
 	default:

@@ -14,6 +14,7 @@ const (
 	Hashing     State = iota // making a torrent: reading and hashing
 	Checking                 // comparing files with a torrent
 	Downloading              // fetching missing pieces
+	Finishing                // making safe what is fetched, and giving the files their names
 	Rewriting                // making another file of one, in full
 	Seeding                  // only sending
 )
@@ -27,6 +28,8 @@ func (s State) String() string {
 		return "checking"
 	case Downloading:
 		return "downloading"
+	case Finishing:
+		return "finishing"
 	case Rewriting:
 		return "rewriting"
 	default:
@@ -48,6 +51,8 @@ type Snapshot struct {
 
 	Peers, Seeds, Receiving int // connected; seeds among them; those that we send to
 
+	FilesDone, Files int // while it is Finishing: those that have their names, and all
+
 	Elapsed time.Duration // since the state began
 
 	Torrents *Torrents // when it is many that are seeded; nil = it is one
@@ -68,6 +73,14 @@ func (s Snapshot) Fraction() float64 {
 		return 1
 	}
 	return min(1, float64(max(s.Done, 0))/float64(s.Total))
+}
+
+// stage returns how much of the state at hand is done, 0 to 1.
+func (s Snapshot) stage() float64 {
+	if s.State != Finishing {
+		return s.Fraction()
+	}
+	return float64(s.FilesDone) / float64(max(s.Files, 1))
 }
 
 // Remaining returns how long the rest will take at the present rate, and false
