@@ -87,7 +87,7 @@ func (l *listener) run(ctx context.Context, c *api.Client, what *p2pv1.EventsReq
 type eventOf struct {
 	MessageType string         `json:"message_type"` // event
 	Kind        string         `json:"kind"`
-	Cursor      int64          `json:"cursor"` // to go on after this one
+	Cursor      int64          `json:"cursor"` // of the last message that was told: to go on behind it
 	Detail      map[string]any `json:"detail"`
 }
 
@@ -98,16 +98,14 @@ func (l *listener) print(e *p2pv1.Event) error {
 		if what == nil {
 			return nil // a newer node tells more
 		}
-		return l.app.emit(eventOf{"event", string(what.Name()), e.Cursor, plainMessage(m.Get(what).Message())})
+		return l.app.emit(eventOf{"event", l.kind(e, string(what.Name())), e.Cursor, plainMessage(m.Get(what).Message())})
 	}
 	switch what := e.What.(type) {
 	case *p2pv1.Event_Hello:
 		if l.seen > 0 && !what.Hello.Resumed {
 			l.app.say("listen.cursor_unknown", l.seen)
 		}
-		if l.seen == 0 || !what.Hello.Resumed {
-			l.seen = what.Hello.Cursor
-		}
+		l.hello(what.Hello)
 	case *p2pv1.Event_Message:
 		return l.message(what.Message)
 	case *p2pv1.Event_Conversation:
@@ -122,15 +120,43 @@ func (l *listener) print(e *p2pv1.Event) error {
 	return nil // who types or is about to have said something, and how transfers stand, is for programs
 }
 
-// message prints a new message behind the name of its conversation, and nothing of an old one that has changed.
-func (l *listener) message(m *p2pv1.Message) error {
+// hello takes in from which message on it is told.
+func (l *listener) hello(h *p2pv1.Hello) {
+	if l.seen == 0 || !h.Resumed {
+		l.seen = h.Cursor
+	}
+}
+
+// kind is what an event is called for programs: a message that was told before, or is older, is "changed", so that who takes
+// each "message" takes it once.
+func (l *listener) kind(e *p2pv1.Event, what string) string {
+	if h := e.GetHello(); h != nil {
+		l.hello(h)
+	}
+	m := e.GetMessage()
+	if m == nil {
+		return what
+	}
 	if m.Number <= l.seen {
-		return nil
+		return "changed"
 	}
 	l.seen = m.Number
+	return what
+}
+
+// message prints a new message behind the name of its conversation; of an old one what was done to it, but not who has got it.
+func (l *listener) message(m *p2pv1.Message) error {
+	fresh := m.Number > l.seen
+	if !fresh && m.Change == nil {
+		return nil
+	}
 	if _, err := l.app.out.Write([]byte("[" + safe(l.names[m.Conversation]) + "] ")); err != nil {
 		return err
 	}
+	if !fresh {
+		return l.app.printChange(m, time.Now())
+	}
+	l.seen = m.Number
 	return l.app.printMessage(m, time.Now())
 }
 

@@ -85,11 +85,15 @@ func (l *chatLog) run(ctx context.Context, where string, count int, follow bool)
 	}
 	for stream.Receive() {
 		m := stream.Msg().GetMessage()
-		if m == nil || m.Conversation != r.Msg.Conversations[0].Id || m.Number <= seen { // an old one that has changed
+		if m == nil || m.Conversation != r.Msg.Conversations[0].Id {
 			continue
 		}
-		seen = m.Number
-		if err := l.print(m); err != nil {
+		if m.Number <= seen {
+			err = l.changed(m)
+		} else {
+			seen, err = m.Number, l.print(m)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -134,6 +138,17 @@ func (l *chatLog) print(messages ...*p2pv1.Message) error {
 		}
 	}
 	return nil
+}
+
+// changed prints what was done to a message that is known. Who has got or read it is no line.
+func (l *chatLog) changed(m *p2pv1.Message) error {
+	switch {
+	case m.Change == nil:
+		return nil
+	case l.app.globals.json:
+		return l.app.emitMessage("changed", m)
+	}
+	return l.app.printChange(m, time.Now())
 }
 
 func (a *app) chatSearchCommand(p *profileFlags) *cobra.Command {

@@ -510,8 +510,25 @@ func TestALogIsReadInPagesAndFollowed(t *testing.T) {
 	tell("1", "an old one has changed", 7)
 	tell("2", "elsewhere", 501)
 	tell("1", "news", 502)
-	if got := p.out.until(t, "news"); strings.Contains(got, "changed") || strings.Contains(got, "elsewhere") {
+	for kind := range int32(4) {
+		for _, where := range []string{"1", "2"} {
+			f.events <- &p2pv1.Event{Cursor: 503, What: &p2pv1.Event_Message{Message: &p2pv1.Message{
+				Conversation: where, Number: 7, Name: "bob", Text: "better\nso", Deleted: kind == 1,
+				Change: &p2pv1.Change{Kind: p2pv1.Change_Kind(kind + 1), Name: "carol\x1b", Mine: kind == 2, Emoji: "👍"},
+			}}}
+		}
+	}
+	got = p.out.until(t, "back from")
+	if strings.Contains(got, "changed") || strings.Contains(got, "elsewhere") {
 		t.Errorf("it follows with %q", got)
+	}
+	for _, want := range []string{
+		"— carol� edited the message of -: better\n    so\n", "— carol� deleted a message by bob, of -\n",
+		"— you put 👍 to a message by bob, of -: better\n", "— carol� took 👍 back from a message by bob",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("it does not say %q once: %q", want, got)
+		}
 	}
 	if code := p.interrupt(); code != 130 {
 		t.Errorf("it ends with %d: %s", code, p.errs.String())
@@ -535,6 +552,25 @@ func TestProgramsHearAllAndGoOnFromACursor(t *testing.T) {
 	if code := p.wait(); code != exitNetwork {
 		t.Errorf("without the node it ends with %d: %s", code, p.errs.String())
 	}
+}
+
+// Who takes each "message" takes it once, also his own, which are told again when they are delivered and read.
+func TestProgramsTellAMessageFromOneThatHasChanged(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	p := start(t, []string{"chat", "listen", "-j"}, env)
+	for _, n := range []int64{50, 50, 51, 50, 52, 52} {
+		f.events <- &p2pv1.Event{Cursor: n, What: &p2pv1.Event_Message{Message: &p2pv1.Message{Id: fmt.Sprint(n), Number: n}}}
+	}
+	f.events <- &p2pv1.Event{Cursor: 52, What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{}}}
+	var kinds []string
+	for _, e := range objects(t, p.out.until(t, `"typing"`))[1:] {
+		kinds = append(kinds, e["kind"].(string))
+	}
+	if got := strings.Join(kinds, " "); got != "message changed message changed message changed typing" {
+		t.Errorf("they are of kind %s", got)
+	}
+	p.interrupt()
 }
 
 func TestPeopleReadWhatHappens(t *testing.T) {

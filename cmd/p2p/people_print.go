@@ -95,17 +95,22 @@ func (a *app) role(r p2pv1.Role) string {
 // printMessage writes one message for people: a line with when and who, and the text, whose further lines are
 // indented so that nobody can make one look like somebody else's.
 func (a *app) printMessage(m *p2pv1.Message, now time.Time) error {
-	lines := strings.Split(strings.TrimRight(a.messageText(m), "\n"), "\n")
-	for i := range lines {
-		lines[i] = safe(lines[i])
-	}
 	style := a.outStyle()
 	who := style.Strong(a.author(m)+":") + " "
 	if m.Notice != nil { // it names the author itself
 		who = style.Dim("—") + " "
 	}
-	_, err := fmt.Fprintf(a.out, "%s %s%s%s\n", style.Dim(clock(m.Written, now)), who, strings.Join(lines, "\n    "), style.Dim(a.messageMarks(m)))
+	_, err := fmt.Fprintf(a.out, "%s %s%s%s\n", style.Dim(clock(m.Written, now)), who, a.indented(m), style.Dim(a.messageMarks(m)))
 	return err
+}
+
+// indented returns what a message says, fit to print: whose line it begins is said before.
+func (a *app) indented(m *p2pv1.Message) string {
+	lines := strings.Split(strings.TrimRight(a.messageText(m), "\n"), "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	return strings.Join(lines, "\n    ")
 }
 
 // author returns who wrote a message.

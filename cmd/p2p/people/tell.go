@@ -51,7 +51,7 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 	full := n.full
 	n.mu.Unlock()
 	if full { // it is told when it begins, which was before
-		if err := s.Send(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_DISK_FULL}}}); err != nil {
+		if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_DISK_FULL}}}); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,8 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 			if !more {
 				return fail(away, reasonStopping)
 			}
-			if err := s.Send(e); err != nil {
+			// e is everybody's; how far this one has heard is his own.
+			if err := s.Send(&p2pv1.Event{Cursor: cursor, What: e.What}); err != nil {
 				return err
 			}
 		}
@@ -118,7 +119,36 @@ func (v *viewer) changedBy(e *history.Entry) (*p2pv1.Message, error) {
 	if err != nil || !found || !t.Line || !t.Counts {
 		return nil, err
 	}
-	return v.message(&t)
+	m, err := v.message(&t)
+	if err == nil {
+		m.Change = v.change(e, &t)
+	}
+	return m, err
+}
+
+// change says what an event has done to the message that it is about; nil: nothing, or it is deleted since.
+func (v *viewer) change(e, to *history.Entry) *p2pv1.Change {
+	c := &p2pv1.Change{Account: textKey(e.Account), Name: v.nameOf(e.Account), Mine: e.Account == v.me, Written: int64(e.Event.Wall)}
+	switch {
+	case e.Event.Kind == room.Delete && to.Gone:
+		c.Kind = p2pv1.Change_KIND_DELETED
+		return c
+	case to.Gone || to.Body == nil:
+		return nil
+	case e.Event.Kind == body.KindEdit && e.Account == to.Account && to.Event.Kind == body.KindText:
+		c.Kind = p2pv1.Change_KIND_EDITED
+		return c
+	case e.Event.Kind != body.KindReaction:
+		return nil
+	}
+	r, err := body.ParseReaction(e.Body)
+	if err != nil {
+		return nil
+	}
+	if c.Kind, c.Emoji = p2pv1.Change_KIND_REACTED, r.Emoji; r.Back {
+		c.Kind = p2pv1.Change_KIND_TOOK_BACK
+	}
+	return c
 }
 
 // maxFilled is how many messages are told again at once whose bodies came later: of more, programs see the bodies when they

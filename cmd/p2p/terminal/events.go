@@ -95,6 +95,9 @@ func (s *session) message(m *p2pv1.Message) {
 		c.confirm(m)
 	}
 	if !fresh {
+		if m.GetChange() != nil {
+			s.told = append(s.told, s.changeLine(m, s.current != c))
+		}
 		return
 	}
 	counted := c.GetLast().GetNumber() >= m.GetNumber() // the conversation was told before its message

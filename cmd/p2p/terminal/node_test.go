@@ -94,6 +94,18 @@ func (n *fakeNode) add(where, who, text string, written time.Time, edit func(*p2
 	return m
 }
 
+// changed tells a message again for what somebody has done to it; edit changes it before. It is the nth of its conversation, from 1.
+func (n *fakeNode) changed(where string, nth int, who string, kind p2pv1.Change_Kind, edit func(*p2pv1.Message)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m := proto.Clone(n.messages[where][nth-1]).(*p2pv1.Message)
+	n.number++
+	m.Change = &p2pv1.Change{Kind: kind, Name: who, Written: n.now().UnixMilli()}
+	edit(m)
+	n.messages[where][nth-1] = m
+	n.tell(&p2pv1.Event{Cursor: n.number, What: &p2pv1.Event_Message{Message: m}})
+}
+
 // stopStreams ends all streams as a node does that is asked to stop.
 func (n *fakeNode) stopStreams() {
 	n.mu.Lock()

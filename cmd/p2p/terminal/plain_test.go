@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 	"p2p/cmd/p2p/drive"
 	"p2p/cmd/p2p/text"
@@ -70,6 +71,15 @@ func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
 	out.waitFor(t, "mia: hello from a pipe")
 	n.add("c-bo", "bo", "psst\nover here", n.now(), nil)
 	out.waitFor(t, "Bo: psst\n    over here")
+	n.add("c-anna", "anna", "indeed", n.now(), func(m *p2pv1.Message) { m.ReplyTo, m.ReplyName, m.ReplyText = "x", "mia", "hello from a pipe" })
+	out.waitFor(t, "Anna: (to mia: hello from a pipe) indeed")
+	n.changed("c-bo", 1, "Bo", p2pv1.Change_KIND_EDITED, func(m *p2pv1.Message) { m.Text = "here\nand there" })
+	out.waitFor(t, "Bo: Bo edited the message of ")
+	out.waitFor(t, ": here\n    and there")
+	n.changed("c-anna", 1, "mia", p2pv1.Change_KIND_REACTED, func(m *p2pv1.Message) { m.Change.Emoji, m.Change.Mine = "👍", true })
+	out.waitFor(t, "] mia put 👍 to a message by Anna, of")
+	n.changed("c-anna", 1, "Anna", p2pv1.Change_KIND_DELETED, func(m *p2pv1.Message) { m.Deleted = true })
+	out.waitFor(t, "Anna deleted a message by Anna, of")
 	io.WriteString(typing, "/who\n")
 	out.waitFor(t, "Bo  away, LAN 0.4 ms")
 	io.WriteString(typing, "/nonsense\n")

@@ -273,3 +273,31 @@ func (s *session) sentence(m *p2pv1.Message, where bool) line {
 	}
 	return append(l, span{s.textOf(m), style{}})
 }
+
+// changeLine says on a line of its own what was just done to a message: whoever has it read out cannot see it change.
+func (s *session) changeLine(m *p2pv1.Message, where bool) line {
+	c := m.GetChange()
+	l := line{{"[" + s.clock(c.GetWritten()) + "] ", style{role: faint}}}
+	if in := s.conversations[m.GetConversation()]; where && in != nil {
+		l = append(l, span{s.title(in) + ": ", style{role: accent}})
+	}
+	who, author, when := clean(c.GetName()), clean(s.nameIn(m)), s.clock(m.GetWritten())
+	if t := s.ms(m.GetWritten()); s.date(t) != s.date(s.now) {
+		when = s.date(t) + " " + when
+	}
+	if c.GetMine() {
+		who = s.myName()
+	}
+	what := ""
+	switch c.GetKind() {
+	case p2pv1.Change_KIND_EDITED:
+		what = s.say.Say("change.edited", who, when, s.textOf(m))
+	case p2pv1.Change_KIND_DELETED:
+		what = s.say.Say("change.deleted", who, author, when)
+	case p2pv1.Change_KIND_REACTED:
+		what = s.say.Say("change.reacted", who, clean(c.GetEmoji()), author, when, preview(s.textOf(m)))
+	case p2pv1.Change_KIND_TOOK_BACK:
+		what = s.say.Say("change.took_back", who, clean(c.GetEmoji()), author, when, preview(s.textOf(m)))
+	}
+	return append(l, span{what, style{}})
+}

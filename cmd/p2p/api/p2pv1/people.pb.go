@@ -412,6 +412,61 @@ func (ChangeMemberRequest_Change) EnumDescriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48, 0}
 }
 
+type Change_Kind int32
+
+const (
+	Change_KIND_UNSPECIFIED Change_Kind = 0
+	Change_KIND_EDITED      Change_Kind = 1
+	Change_KIND_DELETED     Change_Kind = 2
+	Change_KIND_REACTED     Change_Kind = 3
+	Change_KIND_TOOK_BACK   Change_Kind = 4
+)
+
+// Enum value maps for Change_Kind.
+var (
+	Change_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_EDITED",
+		2: "KIND_DELETED",
+		3: "KIND_REACTED",
+		4: "KIND_TOOK_BACK",
+	}
+	Change_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_EDITED":      1,
+		"KIND_DELETED":     2,
+		"KIND_REACTED":     3,
+		"KIND_TOOK_BACK":   4,
+	}
+)
+
+func (x Change_Kind) Enum() *Change_Kind {
+	p := new(Change_Kind)
+	*p = x
+	return p
+}
+
+func (x Change_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Change_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7].Descriptor()
+}
+
+func (Change_Kind) Type() protoreflect.EnumType {
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7]
+}
+
+func (x Change_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Change_Kind.Descriptor instead.
+func (Change_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55, 0}
+}
+
 type Notice_Kind int32
 
 const (
@@ -469,11 +524,11 @@ func (x Notice_Kind) String() string {
 }
 
 func (Notice_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8].Descriptor()
 }
 
 func (Notice_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8]
 }
 
 func (x Notice_Kind) Number() protoreflect.EnumNumber {
@@ -482,7 +537,7 @@ func (x Notice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Kind.Descriptor instead.
 func (Notice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56, 0}
 }
 
 type Transfer_State int32
@@ -542,11 +597,11 @@ func (x Transfer_State) String() string {
 }
 
 func (Transfer_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9].Descriptor()
 }
 
 func (Transfer_State) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9]
 }
 
 func (x Transfer_State) Number() protoreflect.EnumNumber {
@@ -555,7 +610,7 @@ func (x Transfer_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Transfer_State.Descriptor instead.
 func (Transfer_State) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77, 0}
 }
 
 type LeftOut_Kind int32
@@ -597,11 +652,11 @@ func (x LeftOut_Kind) String() string {
 }
 
 func (LeftOut_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10].Descriptor()
 }
 
 func (LeftOut_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10]
 }
 
 func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
@@ -610,7 +665,7 @@ func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeftOut_Kind.Descriptor instead.
 func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80, 0}
 }
 
 type Alert_Kind int32
@@ -676,11 +731,11 @@ func (x Alert_Kind) String() string {
 }
 
 func (Alert_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[11].Descriptor()
 }
 
 func (Alert_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[11]
 }
 
 func (x Alert_Kind) Number() protoreflect.EnumNumber {
@@ -689,7 +744,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -3867,6 +3922,7 @@ type Message struct {
 	Lamport       uint64                 `protobuf:"varint,25,opt,name=lamport,proto3" json:"lamport,omitempty"` // order: (lamport, device)
 	MentionsMe    bool                   `protobuf:"varint,26,opt,name=mentions_me,json=mentionsMe,proto3" json:"mentions_me,omitempty"`
 	Transfer      *Transfer              `protobuf:"bytes,27,opt,name=transfer,proto3" json:"transfer,omitempty"` // of file, if there is one here
+	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"`     // of an event alone: what was just done to this message, for which it is told again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4090,6 +4146,97 @@ func (x *Message) GetTransfer() *Transfer {
 	return nil
 }
 
+func (x *Message) GetChange() *Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+type Change struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          Change_Kind            `protobuf:"varint,1,opt,name=kind,proto3,enum=p2p.v1.Change_Kind" json:"kind,omitempty"`
+	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"` // who did it
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Mine          bool                   `protobuf:"varint,4,opt,name=mine,proto3" json:"mine,omitempty"`       // this person did
+	Emoji         string                 `protobuf:"bytes,5,opt,name=emoji,proto3" json:"emoji,omitempty"`      // of a reaction
+	Written       int64                  `protobuf:"varint,6,opt,name=written,proto3" json:"written,omitempty"` // when, by the clock of who did it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Change) GetKind() Change_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Change_KIND_UNSPECIFIED
+}
+
+func (x *Change) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Change) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Change) GetMine() bool {
+	if x != nil {
+		return x.Mine
+	}
+	return false
+}
+
+func (x *Change) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *Change) GetWritten() int64 {
+	if x != nil {
+		return x.Written
+	}
+	return 0
+}
+
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          Notice_Kind            `protobuf:"varint,1,opt,name=kind,proto3,enum=p2p.v1.Notice_Kind" json:"kind,omitempty"`
@@ -4103,7 +4250,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4115,7 +4262,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4128,7 +4275,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Notice) GetKind() Notice_Kind {
@@ -4181,7 +4328,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4193,7 +4340,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4206,7 +4353,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SendRequest) GetWhere() string {
@@ -4253,7 +4400,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4265,7 +4412,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4278,7 +4425,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SendResponse) GetMessage() *Message {
@@ -4299,7 +4446,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4311,7 +4458,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4324,7 +4471,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *EditRequest) GetMessage() string {
@@ -4357,7 +4504,7 @@ type EditResponse struct {
 
 func (x *EditResponse) Reset() {
 	*x = EditResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4369,7 +4516,7 @@ func (x *EditResponse) String() string {
 func (*EditResponse) ProtoMessage() {}
 
 func (x *EditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4382,7 +4529,7 @@ func (x *EditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
 func (*EditResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *EditResponse) GetMessage() *Message {
@@ -4401,7 +4548,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4413,7 +4560,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4426,7 +4573,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *DeleteRequest) GetMessage() string {
@@ -4444,7 +4591,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4456,7 +4603,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4469,7 +4616,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
 }
 
 type ReactRequest struct {
@@ -4483,7 +4630,7 @@ type ReactRequest struct {
 
 func (x *ReactRequest) Reset() {
 	*x = ReactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4495,7 +4642,7 @@ func (x *ReactRequest) String() string {
 func (*ReactRequest) ProtoMessage() {}
 
 func (x *ReactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4508,7 +4655,7 @@ func (x *ReactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
 func (*ReactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ReactRequest) GetMessage() string {
@@ -4541,7 +4688,7 @@ type ReactResponse struct {
 
 func (x *ReactResponse) Reset() {
 	*x = ReactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4553,7 +4700,7 @@ func (x *ReactResponse) String() string {
 func (*ReactResponse) ProtoMessage() {}
 
 func (x *ReactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4566,7 +4713,7 @@ func (x *ReactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
 func (*ReactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ReactResponse) GetMessage() *Message {
@@ -4589,7 +4736,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4601,7 +4748,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4614,7 +4761,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ListMessagesRequest) GetWhere() string {
@@ -4663,7 +4810,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4675,7 +4822,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4688,7 +4835,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -4724,7 +4871,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4736,7 +4883,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4749,7 +4896,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -4790,7 +4937,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4802,7 +4949,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4815,7 +4962,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SearchResponse) GetMessages() []*Message {
@@ -4842,7 +4989,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4854,7 +5001,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4867,7 +5014,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *MarkReadRequest) GetWhere() string {
@@ -4892,7 +5039,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4904,7 +5051,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4917,7 +5064,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
 }
 
 type TypingRequest struct {
@@ -4930,7 +5077,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4942,7 +5089,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4955,7 +5102,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *TypingRequest) GetWhere() string {
@@ -4980,7 +5127,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4992,7 +5139,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5005,7 +5152,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
 }
 
 type SaveDraftRequest struct {
@@ -5018,7 +5165,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5030,7 +5177,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5043,7 +5190,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *SaveDraftRequest) GetWhere() string {
@@ -5068,7 +5215,7 @@ type SaveDraftResponse struct {
 
 func (x *SaveDraftResponse) Reset() {
 	*x = SaveDraftResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5080,7 +5227,7 @@ func (x *SaveDraftResponse) String() string {
 func (*SaveDraftResponse) ProtoMessage() {}
 
 func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5093,7 +5240,7 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -5107,7 +5254,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5119,7 +5266,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5132,7 +5279,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ExportRequest) GetWhere() string {
@@ -5159,7 +5306,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5171,7 +5318,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5184,7 +5331,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ExportResponse) GetData() []byte {
@@ -5222,7 +5369,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5234,7 +5381,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5247,7 +5394,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Transfer) GetInfoHash() string {
@@ -5353,7 +5500,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5365,7 +5512,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5378,7 +5525,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *OfferRequest) GetWhere() string {
@@ -5420,7 +5567,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5432,7 +5579,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5445,7 +5592,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *OfferResponse) GetMessage() *Message {
@@ -5479,7 +5626,7 @@ type LeftOut struct {
 
 func (x *LeftOut) Reset() {
 	*x = LeftOut{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5491,7 +5638,7 @@ func (x *LeftOut) String() string {
 func (*LeftOut) ProtoMessage() {}
 
 func (x *LeftOut) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5504,7 +5651,7 @@ func (x *LeftOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
 func (*LeftOut) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *LeftOut) GetPath() string {
@@ -5532,7 +5679,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5544,7 +5691,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5557,7 +5704,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -5583,7 +5730,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5595,7 +5742,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5608,7 +5755,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -5627,7 +5774,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5639,7 +5786,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5652,7 +5799,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -5670,7 +5817,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5682,7 +5829,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5695,7 +5842,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 type ListTransfersRequest struct {
@@ -5707,7 +5854,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5719,7 +5866,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5732,7 +5879,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *ListTransfersRequest) GetOffers() bool {
@@ -5751,7 +5898,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5763,7 +5910,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5776,7 +5923,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -5796,7 +5943,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5808,7 +5955,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5821,7 +5968,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -5840,7 +5987,7 @@ func (x *EventsRequest) GetPresenceFollows() bool {
 
 type Event struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
-	Cursor int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"` // to resume after this event
+	Cursor int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"` // number of the last message that was told, this one's too: who resumes after the last event that he got misses no message
 	// Types that are valid to be assigned to What:
 	//
 	//	*Event_Hello
@@ -5859,7 +6006,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5871,7 +6018,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5884,7 +6031,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -6052,7 +6199,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6064,7 +6211,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6077,7 +6224,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -6120,7 +6267,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6132,7 +6279,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6145,7 +6292,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Typing) GetConversation() string {
@@ -6191,7 +6338,7 @@ type Alert struct {
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6203,7 +6350,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6216,7 +6363,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6498,7 +6645,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
 	"\x05files\x18\x03 \x01(\x05R\x05files\x12\x1b\n" +
 	"\tinfo_hash\x18\x04 \x01(\tR\binfoHash\x12\x16\n" +
-	"\x06folder\x18\x05 \x01(\bR\x06folder\"\x9b\x06\n" +
+	"\x06folder\x18\x05 \x01(\bR\x06folder\"\xc3\x06\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\fconversation\x18\x02 \x01(\tR\fconversation\x12\x16\n" +
@@ -6530,7 +6677,21 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\alamport\x18\x19 \x01(\x04R\alamport\x12\x1f\n" +
 	"\vmentions_me\x18\x1a \x01(\bR\n" +
 	"mentionsMe\x12,\n" +
-	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\"\xec\x02\n" +
+	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\x12&\n" +
+	"\x06change\x18\x1c \x01(\v2\x0e.p2p.v1.ChangeR\x06change\"\x8a\x02\n" +
+	"\x06Change\x12'\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Change.KindR\x04kind\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04mine\x18\x04 \x01(\bR\x04mine\x12\x14\n" +
+	"\x05emoji\x18\x05 \x01(\tR\x05emoji\x12\x18\n" +
+	"\awritten\x18\x06 \x01(\x03R\awritten\"e\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vKIND_EDITED\x10\x01\x12\x10\n" +
+	"\fKIND_DELETED\x10\x02\x12\x10\n" +
+	"\fKIND_REACTED\x10\x03\x12\x12\n" +
+	"\x0eKIND_TOOK_BACK\x10\x04\"\xec\x02\n" +
 	"\x06Notice\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Notice.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
@@ -6807,8 +6968,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescData
 }
 
-var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
+var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -6817,252 +6978,256 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Delivery)(0),                     // 4: p2p.v1.Delivery
 	(AnswerContactRequest_Answer)(0),  // 5: p2p.v1.AnswerContactRequest.Answer
 	(ChangeMemberRequest_Change)(0),   // 6: p2p.v1.ChangeMemberRequest.Change
-	(Notice_Kind)(0),                  // 7: p2p.v1.Notice.Kind
-	(Transfer_State)(0),               // 8: p2p.v1.Transfer.State
-	(LeftOut_Kind)(0),                 // 9: p2p.v1.LeftOut.Kind
-	(Alert_Kind)(0),                   // 10: p2p.v1.Alert.Kind
-	(*Reason)(nil),                    // 11: p2p.v1.Reason
-	(*Directory)(nil),                 // 12: p2p.v1.Directory
-	(*WhoamiRequest)(nil),             // 13: p2p.v1.WhoamiRequest
-	(*WhoamiResponse)(nil),            // 14: p2p.v1.WhoamiResponse
-	(*SetPresenceRequest)(nil),        // 15: p2p.v1.SetPresenceRequest
-	(*SetPresenceResponse)(nil),       // 16: p2p.v1.SetPresenceResponse
-	(*StopRequest)(nil),               // 17: p2p.v1.StopRequest
-	(*StopResponse)(nil),              // 18: p2p.v1.StopResponse
-	(*RegisterRequest)(nil),           // 19: p2p.v1.RegisterRequest
-	(*RegisterResponse)(nil),          // 20: p2p.v1.RegisterResponse
-	(*LoginRequest)(nil),              // 21: p2p.v1.LoginRequest
-	(*LoginResponse)(nil),             // 22: p2p.v1.LoginResponse
-	(*LogoutRequest)(nil),             // 23: p2p.v1.LogoutRequest
-	(*LogoutResponse)(nil),            // 24: p2p.v1.LogoutResponse
-	(*RenameRequest)(nil),             // 25: p2p.v1.RenameRequest
-	(*RenameResponse)(nil),            // 26: p2p.v1.RenameResponse
-	(*ChangePasswordRequest)(nil),     // 27: p2p.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),    // 28: p2p.v1.ChangePasswordResponse
-	(*Device)(nil),                    // 29: p2p.v1.Device
-	(*ListDevicesRequest)(nil),        // 30: p2p.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),       // 31: p2p.v1.ListDevicesResponse
-	(*RevokeDeviceRequest)(nil),       // 32: p2p.v1.RevokeDeviceRequest
-	(*RevokeDeviceResponse)(nil),      // 33: p2p.v1.RevokeDeviceResponse
-	(*Contact)(nil),                   // 34: p2p.v1.Contact
-	(*ListContactsRequest)(nil),       // 35: p2p.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),      // 36: p2p.v1.ListContactsResponse
-	(*AddContactRequest)(nil),         // 37: p2p.v1.AddContactRequest
-	(*AddContactResponse)(nil),        // 38: p2p.v1.AddContactResponse
-	(*AnswerContactRequest)(nil),      // 39: p2p.v1.AnswerContactRequest
-	(*AnswerContactResponse)(nil),     // 40: p2p.v1.AnswerContactResponse
-	(*RemoveContactRequest)(nil),      // 41: p2p.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),     // 42: p2p.v1.RemoveContactResponse
-	(*VerifyContactRequest)(nil),      // 43: p2p.v1.VerifyContactRequest
-	(*VerifyContactResponse)(nil),     // 44: p2p.v1.VerifyContactResponse
-	(*InviteRequest)(nil),             // 45: p2p.v1.InviteRequest
-	(*InviteResponse)(nil),            // 46: p2p.v1.InviteResponse
-	(*RevokeLinksRequest)(nil),        // 47: p2p.v1.RevokeLinksRequest
-	(*RevokeLinksResponse)(nil),       // 48: p2p.v1.RevokeLinksResponse
-	(*Member)(nil),                    // 49: p2p.v1.Member
-	(*Conversation)(nil),              // 50: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 51: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 52: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 53: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 54: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 55: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 56: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 57: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 58: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 59: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 60: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 61: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 62: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 63: p2p.v1.Reaction
-	(*File)(nil),                      // 64: p2p.v1.File
-	(*Message)(nil),                   // 65: p2p.v1.Message
-	(*Notice)(nil),                    // 66: p2p.v1.Notice
-	(*SendRequest)(nil),               // 67: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 68: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 69: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 70: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 71: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 72: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 73: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 74: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 75: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 76: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 77: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 78: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 79: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 80: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 81: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 82: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 83: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 84: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 85: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 86: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 87: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 88: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 89: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 90: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 91: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 92: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 93: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 94: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 95: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 96: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 97: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 98: p2p.v1.Event
-	(*Hello)(nil),                     // 99: p2p.v1.Hello
-	(*Typing)(nil),                    // 100: p2p.v1.Typing
-	(*Alert)(nil),                     // 101: p2p.v1.Alert
-	nil,                               // 102: p2p.v1.Reason.WithEntry
+	(Change_Kind)(0),                  // 7: p2p.v1.Change.Kind
+	(Notice_Kind)(0),                  // 8: p2p.v1.Notice.Kind
+	(Transfer_State)(0),               // 9: p2p.v1.Transfer.State
+	(LeftOut_Kind)(0),                 // 10: p2p.v1.LeftOut.Kind
+	(Alert_Kind)(0),                   // 11: p2p.v1.Alert.Kind
+	(*Reason)(nil),                    // 12: p2p.v1.Reason
+	(*Directory)(nil),                 // 13: p2p.v1.Directory
+	(*WhoamiRequest)(nil),             // 14: p2p.v1.WhoamiRequest
+	(*WhoamiResponse)(nil),            // 15: p2p.v1.WhoamiResponse
+	(*SetPresenceRequest)(nil),        // 16: p2p.v1.SetPresenceRequest
+	(*SetPresenceResponse)(nil),       // 17: p2p.v1.SetPresenceResponse
+	(*StopRequest)(nil),               // 18: p2p.v1.StopRequest
+	(*StopResponse)(nil),              // 19: p2p.v1.StopResponse
+	(*RegisterRequest)(nil),           // 20: p2p.v1.RegisterRequest
+	(*RegisterResponse)(nil),          // 21: p2p.v1.RegisterResponse
+	(*LoginRequest)(nil),              // 22: p2p.v1.LoginRequest
+	(*LoginResponse)(nil),             // 23: p2p.v1.LoginResponse
+	(*LogoutRequest)(nil),             // 24: p2p.v1.LogoutRequest
+	(*LogoutResponse)(nil),            // 25: p2p.v1.LogoutResponse
+	(*RenameRequest)(nil),             // 26: p2p.v1.RenameRequest
+	(*RenameResponse)(nil),            // 27: p2p.v1.RenameResponse
+	(*ChangePasswordRequest)(nil),     // 28: p2p.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),    // 29: p2p.v1.ChangePasswordResponse
+	(*Device)(nil),                    // 30: p2p.v1.Device
+	(*ListDevicesRequest)(nil),        // 31: p2p.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),       // 32: p2p.v1.ListDevicesResponse
+	(*RevokeDeviceRequest)(nil),       // 33: p2p.v1.RevokeDeviceRequest
+	(*RevokeDeviceResponse)(nil),      // 34: p2p.v1.RevokeDeviceResponse
+	(*Contact)(nil),                   // 35: p2p.v1.Contact
+	(*ListContactsRequest)(nil),       // 36: p2p.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),      // 37: p2p.v1.ListContactsResponse
+	(*AddContactRequest)(nil),         // 38: p2p.v1.AddContactRequest
+	(*AddContactResponse)(nil),        // 39: p2p.v1.AddContactResponse
+	(*AnswerContactRequest)(nil),      // 40: p2p.v1.AnswerContactRequest
+	(*AnswerContactResponse)(nil),     // 41: p2p.v1.AnswerContactResponse
+	(*RemoveContactRequest)(nil),      // 42: p2p.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),     // 43: p2p.v1.RemoveContactResponse
+	(*VerifyContactRequest)(nil),      // 44: p2p.v1.VerifyContactRequest
+	(*VerifyContactResponse)(nil),     // 45: p2p.v1.VerifyContactResponse
+	(*InviteRequest)(nil),             // 46: p2p.v1.InviteRequest
+	(*InviteResponse)(nil),            // 47: p2p.v1.InviteResponse
+	(*RevokeLinksRequest)(nil),        // 48: p2p.v1.RevokeLinksRequest
+	(*RevokeLinksResponse)(nil),       // 49: p2p.v1.RevokeLinksResponse
+	(*Member)(nil),                    // 50: p2p.v1.Member
+	(*Conversation)(nil),              // 51: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 52: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 53: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 54: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 55: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 56: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 57: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 58: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 59: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 60: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 61: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 62: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 63: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 64: p2p.v1.Reaction
+	(*File)(nil),                      // 65: p2p.v1.File
+	(*Message)(nil),                   // 66: p2p.v1.Message
+	(*Change)(nil),                    // 67: p2p.v1.Change
+	(*Notice)(nil),                    // 68: p2p.v1.Notice
+	(*SendRequest)(nil),               // 69: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 70: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 71: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 72: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 73: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 74: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 75: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 76: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 77: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 78: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 79: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 80: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 81: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 82: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 83: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 84: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 85: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 86: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 87: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 88: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 89: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 90: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 91: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 92: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 93: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 94: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 95: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 96: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 97: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 98: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 99: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 100: p2p.v1.Event
+	(*Hello)(nil),                     // 101: p2p.v1.Hello
+	(*Typing)(nil),                    // 102: p2p.v1.Typing
+	(*Alert)(nil),                     // 103: p2p.v1.Alert
+	nil,                               // 104: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	102, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
-	11,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
-	12,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
+	104, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	12,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
+	13,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
 	0,   // 4: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	14,  // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
-	14,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	14,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	11,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
-	29,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	15,  // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	15,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	15,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	12,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
+	30,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
 	3,   // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
 	0,   // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
 	1,   // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	29,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	11,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	34,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	34,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	30,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	12,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	35,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	35,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
 	5,   // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	34,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	34,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	35,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	35,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
 	2,   // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
 	0,   // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
 	1,   // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	65,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	49,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	66,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	50,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
 	2,   // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	11,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	50,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	50,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	50,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	12,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	51,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	51,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	51,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
 	6,   // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
 	2,   // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	50,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	50,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	63,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	64,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
-	66,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	51,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	51,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	64,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	65,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
+	68,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
 	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	87,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	7,   // 39: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,   // 40: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	65,  // 41: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	65,  // 42: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	65,  // 43: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	65,  // 44: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	65,  // 45: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	65,  // 46: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	64,  // 47: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	8,   // 48: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	11,  // 49: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	65,  // 50: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	90,  // 51: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
-	9,   // 52: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	87,  // 53: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	87,  // 54: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	99,  // 55: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	65,  // 56: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	34,  // 57: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	50,  // 58: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	100, // 59: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	87,  // 60: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	12,  // 61: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	101, // 62: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	65,  // 63: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	14,  // 64: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	10,  // 65: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	11,  // 66: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	13,  // 67: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	15,  // 68: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	17,  // 69: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	19,  // 70: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	21,  // 71: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	23,  // 72: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	25,  // 73: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	27,  // 74: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	30,  // 75: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	32,  // 76: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	35,  // 77: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	37,  // 78: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	39,  // 79: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	41,  // 80: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	43,  // 81: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	45,  // 82: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	47,  // 83: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	51,  // 84: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	53,  // 85: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	55,  // 86: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	57,  // 87: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	59,  // 88: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	61,  // 89: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	67,  // 90: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	69,  // 91: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	71,  // 92: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	73,  // 93: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	75,  // 94: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	77,  // 95: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	79,  // 96: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	81,  // 97: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	83,  // 98: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	85,  // 99: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	88,  // 100: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	91,  // 101: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	93,  // 102: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	95,  // 103: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	97,  // 104: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	14,  // 105: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	16,  // 106: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	18,  // 107: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	20,  // 108: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	22,  // 109: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	24,  // 110: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	26,  // 111: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	28,  // 112: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	31,  // 113: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	33,  // 114: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	36,  // 115: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	38,  // 116: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	40,  // 117: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	42,  // 118: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	44,  // 119: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	46,  // 120: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	48,  // 121: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	52,  // 122: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	54,  // 123: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	56,  // 124: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	58,  // 125: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	60,  // 126: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	62,  // 127: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	68,  // 128: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	70,  // 129: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	72,  // 130: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	74,  // 131: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	76,  // 132: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	78,  // 133: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	80,  // 134: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	82,  // 135: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	84,  // 136: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	86,  // 137: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	89,  // 138: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	92,  // 139: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	94,  // 140: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	96,  // 141: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	98,  // 142: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	105, // [105:143] is the sub-list for method output_type
-	67,  // [67:105] is the sub-list for method input_type
-	67,  // [67:67] is the sub-list for extension type_name
-	67,  // [67:67] is the sub-list for extension extendee
-	0,   // [0:67] is the sub-list for field type_name
+	89,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	67,  // 39: p2p.v1.Message.change:type_name -> p2p.v1.Change
+	7,   // 40: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
+	8,   // 41: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,   // 42: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	66,  // 43: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	66,  // 44: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	66,  // 45: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	66,  // 46: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	66,  // 47: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	66,  // 48: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	65,  // 49: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	9,   // 50: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	12,  // 51: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	66,  // 52: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	92,  // 53: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	10,  // 54: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	89,  // 55: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	89,  // 56: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	101, // 57: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	66,  // 58: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	35,  // 59: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	51,  // 60: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	102, // 61: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	89,  // 62: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	13,  // 63: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	103, // 64: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	66,  // 65: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	15,  // 66: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	11,  // 67: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12,  // 68: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	14,  // 69: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	16,  // 70: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	18,  // 71: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	20,  // 72: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	22,  // 73: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	24,  // 74: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	26,  // 75: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	28,  // 76: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	31,  // 77: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	33,  // 78: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	36,  // 79: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	38,  // 80: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	40,  // 81: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	42,  // 82: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	44,  // 83: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	46,  // 84: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	48,  // 85: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	52,  // 86: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	54,  // 87: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	56,  // 88: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	58,  // 89: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	60,  // 90: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	62,  // 91: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	69,  // 92: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	71,  // 93: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	73,  // 94: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	75,  // 95: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	77,  // 96: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	79,  // 97: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	81,  // 98: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	83,  // 99: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	85,  // 100: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	87,  // 101: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	90,  // 102: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	93,  // 103: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	95,  // 104: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	97,  // 105: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	99,  // 106: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	15,  // 107: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	17,  // 108: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	19,  // 109: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	21,  // 110: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	23,  // 111: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	25,  // 112: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	27,  // 113: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	29,  // 114: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	32,  // 115: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	34,  // 116: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	37,  // 117: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	39,  // 118: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	41,  // 119: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	43,  // 120: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	45,  // 121: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	47,  // 122: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	49,  // 123: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	53,  // 124: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	55,  // 125: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	57,  // 126: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	59,  // 127: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	61,  // 128: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	63,  // 129: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	70,  // 130: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	72,  // 131: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	74,  // 132: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	76,  // 133: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	78,  // 134: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	80,  // 135: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	82,  // 136: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	84,  // 137: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	86,  // 138: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	88,  // 139: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	91,  // 140: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	94,  // 141: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	96,  // 142: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	98,  // 143: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	100, // 144: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	107, // [107:145] is the sub-list for method output_type
+	69,  // [69:107] is the sub-list for method input_type
+	69,  // [69:69] is the sub-list for extension type_name
+	69,  // [69:69] is the sub-list for extension extendee
+	0,   // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -7072,7 +7237,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -7088,8 +7253,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
-			NumEnums:      11,
-			NumMessages:   92,
+			NumEnums:      12,
+			NumMessages:   93,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

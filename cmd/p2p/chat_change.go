@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// printChange writes what was done to a message that may have been printed long ago: which one it is, and for an edit what it
+// says now, so that nobody who reads line by line goes on believing the first version.
+func (a *app) printChange(m *p2pv1.Message, now time.Time) error {
+	style := a.outStyle()
+	_, err := fmt.Fprintf(a.out, "%s %s %s\n", style.Dim(clock(m.Change.Written, now)), style.Dim("—"), a.change(m, now))
+	return err
+}
+
+// change says what was done to a message.
+func (a *app) change(m *p2pv1.Message, now time.Time) string {
+	c := m.Change
+	who := safe(c.Name)
+	if c.Mine {
+		who = a.text.Say("notice.you")
+	}
+	switch c.Kind {
+	case p2pv1.Change_KIND_EDITED:
+		return a.text.Say("change.edited", who, clock(m.Written, now), a.indented(m))
+	case p2pv1.Change_KIND_DELETED:
+		return a.text.Say("change.deleted", who, a.author(m), clock(m.Written, now))
+	case p2pv1.Change_KIND_TOOK_BACK:
+		return a.text.Say("change.took_back", who, safe(c.Emoji), a.author(m), clock(m.Written, now), a.indented(m))
+	}
+	return a.text.Say("change.reacted", who, safe(c.Emoji), a.author(m), clock(m.Written, now), a.indented(m))
+}
