@@ -83,7 +83,7 @@ func (r *rig) items(n int) []Item {
 				r.t.Fatalf("ended after %d of %d items: %v", len(all), n, b.Err)
 			}
 			b.Recycle()
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			r.t.Fatalf("%d of %d items came", len(all), n)
 		}
 	}
@@ -99,7 +99,7 @@ func (r *rig) end() error {
 			if b.Err != nil {
 				return b.Err
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			r.t.Fatal("the link did not end")
 		}
 	}

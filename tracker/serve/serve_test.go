@@ -72,7 +72,7 @@ func announceUDP(t *testing.T, addr netip.AddrPort, port uint16) []netip.AddrPor
 	}
 	defer conn.Close()
 	exchange := func(packet []byte) []byte {
-		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Write(packet); err != nil {

@@ -88,7 +88,7 @@ func (c *client) send(packet []byte) {
 
 func (c *client) receive() []byte {
 	c.t.Helper()
-	if err := c.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		c.t.Fatal(err)
 	}
 	n, err := c.conn.Read(c.buf[:])

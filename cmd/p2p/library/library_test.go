@@ -115,7 +115,7 @@ func (s *shelf) open(o library.Options) {
 // await waits until the library stands as wanted.
 func (s *shelf) await(what string, done func(library.Status) bool) {
 	s.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for !done(s.lib.Status()) || !s.isReady() {
