@@ -215,7 +215,7 @@ func (a *app) transferEnd(t *p2pv1.Transfer) error {
 	a.display.Clear()
 	switch t.State {
 	case p2pv1.Transfer_STATE_FAILED:
-		return a.fail(exitOther, "transfer.has_failed", api.ExplainProblem(a.text, t.Problem))
+		return a.fail(reasonCode(t.Problem, exitOther), "transfer.has_failed", api.ExplainProblem(a.text, t.Problem))
 	case p2pv1.Transfer_STATE_CANCELLED:
 		return a.fail(exitOther, "transfer.was_cancelled")
 	case p2pv1.Transfer_STATE_GONE:

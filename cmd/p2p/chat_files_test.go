@@ -160,8 +160,22 @@ func TestNoPathIsPrintedAtWhichThereIsNothing(t *testing.T) {
 		return in(p2pv1.Transfer_STATE_WAITING, 0), nil
 	}
 	_, errs := p2pWith(t, exitOther, []string{"chat", "accept", "m7", "--wait"}, env)
-	if !strings.Contains(errs, "not offered any more") {
+	if !strings.Contains(errs, "was cancelled") {
 		t.Errorf("it says %q", errs)
+	}
+}
+
+func TestADownloadThatFailsHasTheExitCodeOfWhatWasWrong(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	for why, want := range map[string]int{api.DiskFull: exitDiskFull, api.NotPermitted: exitIO, api.NotAsOffered: exitOther} {
+		f.accepts = func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error) {
+			x := in(p2pv1.Transfer_STATE_FAILED, 4)
+			x.Problem = api.Problem(why)
+			return x, nil
+		}
+		_, errs := p2pWith(t, want, []string{"chat", "accept", "m7", "--wait"}, env)
+		oneLineSays(t, errs, "the download has failed")
 	}
 }
 

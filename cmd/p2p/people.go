@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/units"
 )
 
@@ -149,13 +150,18 @@ func (a *app) nodeFailure(ctx context.Context, err error) error {
 	case !known:
 		code = exitOther
 	}
-	switch api.ReasonOf(err).GetKey() {
+	return &failure{code: reasonCode(api.ReasonOf(err), code), text: api.Explain(a.text, err), err: err}
+}
+
+// reasonCode returns the exit code of a reason that has one of its own, else code.
+func reasonCode(r *p2pv1.Reason, code int) int {
+	switch r.GetKey() {
 	case api.DiskFull:
-		code = exitDiskFull
+		return exitDiskFull
 	case api.NotPermitted:
-		code = exitIO
+		return exitIO
 	}
-	return &failure{code: code, text: api.Explain(a.text, err), err: err}
+	return code
 }
 
 // startCode returns the exit code of the node that did not come up, where it says what was wrong: its history has a passphrase,

@@ -38,7 +38,8 @@ type transfer struct {
 	deal
 	state     p2pv1.Transfer_State
 	problem   *p2pv1.Reason
-	done      int64 // while it is hashed or checked
+	checked   int64 // while it is: bytes that were looked at, found or not
+	have      int64 // bytes that were right when it was shared last
 	info      []byte
 	store     *store.Store
 	swarm     *peer.Swarm
@@ -268,12 +269,15 @@ func (x *exchange) list() (all []*p2pv1.Transfer) {
 func (t *transfer) view() *p2pv1.Transfer {
 	v := &p2pv1.Transfer{
 		InfoHash: t.Hash.String(), Message: textID(t.Message), Conversation: textID(t.Room), State: t.state, Path: t.Path, Problem: t.problem,
-		Done: t.done, EtaSeconds: -1,
+		Done: t.have, EtaSeconds: -1,
 		File: &p2pv1.File{Name: safeName(t.Name), Size: t.Size, Files: t.Files, InfoHash: t.Hash.String(), Folder: t.Folder},
 	}
 	if t.swarm == nil {
-		if t.state == p2pv1.Transfer_STATE_WAITING {
+		switch t.state {
+		case p2pv1.Transfer_STATE_WAITING:
 			v.Problem = t.waitsFor()
+		case p2pv1.Transfer_STATE_CHECKING:
+			v.Done = t.checked
 		}
 		return v
 	}

@@ -1,10 +1,69 @@
 package people
 
 import (
+	"syscall"
 	"testing"
 
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/torrentfile"
+	"p2p/torrentfile/infohash"
 )
+
+// Else a terminal shows for ever that it is hashed. What was offered before is told though nothing about it is new.
+func TestWhatBecameOfWhatWasHashedIsTold(t *testing.T) {
+	n := &Node{}
+	x := newExchange(n)
+	l := n.hub.listen(false)
+	defer n.hub.leave(l)
+	c := &conversation{}
+	h := infohash.T{1}
+	shared := newTransfer(deal{Hash: h, Path: "/home/me/src3", Mine: true}, nil)
+	shared.state = p2pv1.Transfer_STATE_SHARING
+	x.all[h] = shared
+	x.tell()
+	<-l.events
+	for _, test := range []struct {
+		meta *torrentfile.Metainfo
+		want p2pv1.Transfer_State
+		hash string
+	}{
+		{nil, p2pv1.Transfer_STATE_CANCELLED, ""},
+		{&torrentfile.Metainfo{InfoHash: infohash.T{2}}, p2pv1.Transfer_STATE_CANCELLED, ""}, // its message could not be written
+		{&torrentfile.Metainfo{InfoHash: h}, p2pv1.Transfer_STATE_SHARING, h.String()},
+	} {
+		x.hashed(c, test.meta, "/home/me/src3")
+		if len(l.events) != 1 {
+			t.Fatalf("%d events", len(l.events))
+		}
+		if got := (<-l.events).GetTransfer(); got.State != test.want || got.InfoHash != test.hash || got.Path != "/home/me/src3" {
+			t.Errorf("it tells %v", got)
+		}
+	}
+}
+
+// What was looked through is not what is there.
+func TestWhatHasFailedSaysHowMuchOfItIsThere(t *testing.T) {
+	x := newExchange(&Node{})
+	tr := newTransfer(deal{Size: 300}, nil)
+	tr.state, tr.checked = p2pv1.Transfer_STATE_CHECKING, 300
+	if got := tr.view().Done; got != 300 {
+		t.Errorf("while it is checked, %d", got)
+	}
+	tr.have = 4
+	x.node.log = zap.NewNop()
+	x.fail(tr, syscall.ENOSPC)
+	if got := tr.view(); got.Done != 4 || got.State != p2pv1.Transfer_STATE_FAILED || got.Problem.GetKey() != api.DiskFull {
+		t.Errorf("it says %v", got)
+	}
+	tr.Fetched = true
+	x.fail(tr, errVanished)
+	if got := tr.view(); got.Done != 0 || got.State != p2pv1.Transfer_STATE_GONE {
+		t.Errorf("of what is gone it says %v", got)
+	}
+}
 
 // Else a terminal shows for ever how fast the last byte went.
 func TestARateThatFallsIsToldThoughNothingElseChanges(t *testing.T) {

@@ -40,7 +40,10 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if err != nil {
 		return nil, unfit(err, path, false)
 	}
-	meta, out, err := n.files.hash(ctx, c, path)
+	meta, out, said, err := n.files.hash(ctx, c, path)
+	if said {
+		defer func() { n.files.hashed(c, meta, path) }()
+	}
 	if err != nil {
 		return nil, unfit(err, path, st.IsDir())
 	}
@@ -129,25 +132,38 @@ func (n *Node) shoutLeftOut(path string, l leftOut) {
 	n.shout(p2pv1.Alert_KIND_LEFT_OUT, identity.Key{}, path, api.Problem(api.LeftOut, "path", path, "what", what, "count", strconv.Itoa(l.count)))
 }
 
-// hash makes the torrent of a file or folder, and tells programs how far it is.
-func (x *exchange) hash(ctx context.Context, c *conversation, path string) (meta *torrentfile.Metainfo, out leftOut, err error) {
+// hash makes the torrent of a file or folder, and tells programs how far it is. It returns whether it has told them anything: then
+// they wait for what becomes of it.
+func (x *exchange) hash(ctx context.Context, c *conversation, path string) (meta *torrentfile.Metainfo, out leftOut, said bool, err error) {
 	last := time.Now()
-	tell := func(done, total int64) {
-		x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
-			Conversation: textID(c.id), State: p2pv1.Transfer_STATE_HASHING, Path: path, Done: done, EtaSeconds: -1,
-			File: &p2pv1.File{Name: filepath.Base(path), Size: total},
-		}}})
-	}
 	meta, err = torrentfile.Create(ctx, path, torrentfile.CreateOptions{
 		Private: true, NoDate: true,
 		Source:   textID(c.id), // one and the same file offered in two rooms is two torrents
 		LeaveOut: out.add,
 		Progress: func(done, total int64) {
 			if now := time.Now(); now.Sub(last) >= time.Second {
-				last = now
-				tell(done, total)
+				last, said = now, true
+				x.tellHashing(c, path, p2pv1.Transfer_STATE_HASHING, done, total)
 			}
 		},
 	})
-	return meta, out, err
+	return meta, out, said, err
+}
+
+// hashed tells programs what became of what was hashed at path: the transfer, or that there is none.
+func (x *exchange) hashed(c *conversation, meta *torrentfile.Metainfo, path string) {
+	if meta != nil {
+		if t := x.of(meta.InfoHash); t != nil {
+			x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t}})
+			return
+		}
+	}
+	x.tellHashing(c, path, p2pv1.Transfer_STATE_CANCELLED, 0, 0)
+}
+
+func (x *exchange) tellHashing(c *conversation, path string, s p2pv1.Transfer_State, done, total int64) {
+	x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
+		Conversation: textID(c.id), State: s, Path: path, Done: done, EtaSeconds: -1,
+		File: &p2pv1.File{Name: safeName(filepath.Base(path)), Size: total},
+	}}})
 }

@@ -56,6 +56,9 @@ func (x *exchange) halt(ctx context.Context, t *transfer) {
 func (x *exchange) shut(ctx context.Context, t *transfer) {
 	x.mu.Lock()
 	s, open := t.swarm, t.store
+	if s != nil {
+		t.have = s.Stats().BytesDone
+	}
 	t.swarm, t.store = nil, nil
 	x.mu.Unlock()
 	var err error
@@ -79,7 +82,7 @@ func (x *exchange) fail(t *transfer, err error) {
 	problem := problemOf(err)
 	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problem, nil
 	if t.Fetched && notThere(err) {
-		t.state, t.done = p2pv1.Transfer_STATE_GONE, 0
+		t.state, t.have = p2pv1.Transfer_STATE_GONE, 0
 	}
 	lost := t.lost()
 	x.mu.Unlock()
@@ -112,7 +115,7 @@ func (x *exchange) run(ctx context.Context, t *transfer) error {
 		}
 		x.shut(ctx, t)
 		x.mu.Lock()
-		t.state, t.fresh, t.done = p2pv1.Transfer_STATE_CHECKING, false, 0
+		t.state, t.fresh, t.checked = p2pv1.Transfer_STATE_CHECKING, false, 0
 		x.mu.Unlock()
 	}
 }
@@ -153,7 +156,7 @@ func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, piece
 	}
 	have, err := s.Resume(ctx, func(done int64) {
 		x.mu.Lock()
-		t.done = done
+		t.checked = done
 		x.mu.Unlock()
 	})
 	switch {

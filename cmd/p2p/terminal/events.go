@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -56,6 +57,9 @@ func (s *session) hello(h *p2pv1.Hello) {
 	s.ask(&p2pv1.ListContactsRequest{})
 	s.ask(&p2pv1.ListConversationsRequest{})
 	s.ask(&p2pv1.ListTransfersRequest{})
+	maps.DeleteFunc(s.transfers, func(_ string, t *p2pv1.Transfer) bool { // it goes on telling of that, if it lives
+		return t.GetState() == p2pv1.Transfer_STATE_HASHING
+	})
 	for _, c := range s.conversations {
 		c.loading = false
 		if !h.GetResumed() && c.loaded { // there may be a hole behind what is known
@@ -266,7 +270,7 @@ func (s *session) types(c *conversation, account string) {
 func (s *session) transfer(t *p2pv1.Transfer) {
 	before := s.transfers[t.GetInfoHash()]
 	s.moves(t)
-	if before.GetState() == t.GetState() {
+	if t.GetInfoHash() == "" || before.GetState() == t.GetState() {
 		return
 	}
 	name := clean(t.GetFile().GetName())
@@ -282,6 +286,14 @@ func (s *session) transfer(t *p2pv1.Transfer) {
 
 // moves takes in how far a transfer is.
 func (s *session) moves(t *p2pv1.Transfer) {
+	if t.GetState() == p2pv1.Transfer_STATE_HASHING {
+		s.transfers[hashing(t)] = t
+		return
+	}
+	delete(s.transfers, hashing(t))
+	if t.GetInfoHash() == "" {
+		return // nothing became of it
+	}
 	s.transfers[t.GetInfoHash()] = t
 	if c := s.conversations[t.GetConversation()]; c != nil {
 		if it := c.byID[t.GetMessage()]; it != nil {
@@ -289,6 +301,9 @@ func (s *session) moves(t *p2pv1.Transfer) {
 		}
 	}
 }
+
+// hashing is the key of what is hashed at the path of t: until that is done it has no other.
+func hashing(t *p2pv1.Transfer) string { return "hashing " + t.GetConversation() + " " + t.GetPath() }
 
 func (s *session) directory(d *p2pv1.Directory) {
 	if before := s.me.GetDirectory().GetConnected(); before != d.GetConnected() && d.GetUrl() != "" {

@@ -171,6 +171,32 @@ func TestWhereATransferStandsIsShownAfterTheNodeWasAway(t *testing.T) {
 	st.shows("87%", "1 source\n")
 }
 
+// A shell may offer a folder while the terminal is open: what is hashed is not shown as hashed for ever, whatever becomes of it.
+func TestWhatIsHashedIsShownUntilSomethingBecameOfIt(t *testing.T) {
+	st := usual(t)
+	tell := func(state p2pv1.Transfer_State, hash string, done int64) {
+		f := &p2pv1.File{Name: "src3", Size: 1000, InfoHash: hash, Folder: hash != ""}
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
+			InfoHash: hash, Conversation: "c-anna", Path: "/home/me/src3", State: state, Done: done, File: f,
+		}}})
+	}
+	files := func() *stage { return st.keys("esc", "'/files", "enter") }
+	for name, end := range map[string]func(){
+		"shared":    func() { tell(p2pv1.Transfer_STATE_SHARING, "bb", 1000) },
+		"cancelled": func() { tell(p2pv1.Transfer_STATE_CANCELLED, "", 0) },
+		"lost":      func() { st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.s.me}}}) },
+	} {
+		tell(p2pv1.Transfer_STATE_HASHING, "", 600)
+		tell(p2pv1.Transfer_STATE_HASHING, "", 900)
+		files().shows("src3", "90% read")
+		st.keys("esc", "'/cancel src3", "enter")
+		end()
+		if files(); strings.Contains(st.text(), "90%") {
+			t.Errorf("%s: it shows\n%s", name, st.text())
+		}
+	}
+}
+
 func TestWhoHasLoggedOutIsToldSoAndNotThatTheDirectoryIsAway(t *testing.T) {
 	st := usual(t)
 	tell := func(d *p2pv1.Directory) {

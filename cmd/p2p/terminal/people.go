@@ -195,7 +195,10 @@ func (s *session) get(name string) {
 func (s *session) cancel(name string) {
 	var found *p2pv1.Transfer
 	for _, t := range s.transfers {
-		runs := t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_WAITING || t.GetState() == p2pv1.Transfer_STATE_HASHING
+		runs := t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_WAITING
+		if t.GetMessage() == "" {
+			continue // what is hashed is offered by no message yet
+		}
 		if name == "" && runs || name != "" && strings.EqualFold(t.GetFile().GetName(), name) {
 			if found == nil || t.GetMessage() > found.GetMessage() {
 				found = t
