@@ -3,7 +3,6 @@ package people
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,6 +13,7 @@ import (
 	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/offer"
+	"p2p/peer/ext/pex"
 	"p2p/peer/ext/presence"
 	"p2p/peer/identity"
 	"p2p/torrentfile/infohash"
@@ -58,7 +58,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	})
 	swarm, err := n.node.Gather(peer.Room{
 		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,
-		Extensions: []ext.Extension{c.talk.Extension(), c.near, c.offers},
+		Extensions: []ext.Extension{c.talk.Extension(), c.near, c.offers, pex.Extension{Among: c.trusts}},
 	})
 	if err != nil {
 		c.talk.Close()
@@ -170,6 +170,9 @@ func (c *conversation) sees(s presence.Seen) {
 	if card := s.State.Card; !card.IsZero() {
 		n.introduced(card)
 	}
+	if s.Listen.IsValid() && !n.faces.meeting(at) {
+		n.clerk.do(func(context.Context) { n.alsoAt(c, s) })
+	}
 	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), rtt: s.RTT}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
@@ -236,22 +239,6 @@ func (n *Node) every() (all []*conversation) {
 	return all
 }
 
-// reachAt tells the swarms of all rooms that somebody is in where he may be.
-func (n *Node) reachAt(account identity.Key, addrs []netip.AddrPort) {
-	if len(addrs) == 0 {
-		return
-	}
-	for _, c := range n.every() {
-		if c.talk.Role(account) != room.Nobody || !c.talk.Known() && n.expects(c.id, account) {
-			c.swarm.Expect(addrs)
-		}
-	}
-	if n.mu.Lock(); n.own != nil && account == n.self.accountKey() {
-		n.own.swarm.Expect(addrs)
-	}
-	n.mu.Unlock()
-}
-
 // join makes this device write its Join as soon as the account is a member.
 func (c *conversation) join(ctx context.Context) {
 	n := c.node
@@ -262,16 +249,6 @@ func (c *conversation) join(ctx context.Context) {
 	if err := c.talk.Join(ctx, me.certificate); err != nil && !errors.Is(err, chat.ErrClosed) {
 		n.log.Warn("cannot join a room", zap.Stringer("room", c.id), zap.Error(err))
 	}
-}
-
-// addrs returns where the members listen who are connected.
-func (c *conversation) addrs() (all []netip.AddrPort) {
-	for _, seen := range c.near.Present() {
-		if seen.Listen.IsValid() && len(all) < maxAddrs {
-			all = append(all, seen.Listen)
-		}
-	}
-	return all
 }
 
 // mayInvite reports whether somebody may add members.

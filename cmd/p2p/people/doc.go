@@ -7,6 +7,7 @@
 //	manner          what the person has said about being there
 //	book            contacts, conversations and invites, as the account's devices agree on them
 //	conversation    one room: its chat.Talk, its swarm (peer.Gathering), its files
+//	ways            how members of a room find each other without a tracker
 //	door            where strangers ring, and the bells that this person rings
 //	attendance      the session with the directory; compare looks contacts up there
 //	hub             what is told to programs that listen

@@ -90,6 +90,14 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	return renamed || first || !before.like(f.look(g.account))
 }
 
+// meeting reports whether a connection has said whose it is.
+func (f *faces) meeting(at contactPoint) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, here := f.near[at]
+	return here
+}
+
 // measured notes how long a round trip takes, and reports whether the account seems nearer or farther than before.
 func (f *faces) measured(at contactPoint, rtt time.Duration) bool {
 	f.mu.Lock()

@@ -96,6 +96,7 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	}
 	n.mu.Unlock()
 	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
+	n.convene(c)
 	c.join(ctx)
 	return nil
 }
@@ -110,6 +111,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 	if change.Recount {
 		n.disown(ctx, c)
 		c.swarm.Review()
+		n.convene(c)
 		n.files.review(c.id)
 		n.settle(ctx, c)
 	}

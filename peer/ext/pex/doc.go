@@ -13,6 +13,12 @@
 // Nothing is told on a private torrent, nor while nobody knows whether it is one;
 // there the extension does not exist, and is not named in the handshake.
 //
+// # Among people
+//
+// In a room not all who are connected are members: some are let in to show that they are. With Among the members alone
+// take part, and are not bound to one message a minute: who has come is told of the others at once, and they of
+// him within seconds, since the one who knows them all may be gone in a moment.
+//
 // # What is believed
 //
 // "Data exchanged via PEX messages should be considered untrusted and

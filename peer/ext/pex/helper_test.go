@@ -31,11 +31,14 @@ type rig struct {
 func newRig(t *testing.T) *rig { return rigOf(t, ext.Torrent{Info: []byte("d4:name1:xe")}) }
 
 // rigOf is newRig for a torrent of another kind.
-func rigOf(t *testing.T, o ext.Torrent) *rig {
+func rigOf(t *testing.T, o ext.Torrent) *rig { return rigWith(t, pex.Extension{}, o) }
+
+// rigWith is rigOf for another Extension than the zero one.
+func rigWith(t *testing.T, e pex.Extension, o ext.Torrent) *rig {
 	r := &rig{t: t, now: noon, handlers: map[*exttest.Peer]ext.Handler{}}
 	o.Listen, o.Peers = netip.MustParseAddrPort("198.51.100.1:6881"), exttest.Peers(&r.peers)
 	o.AddPeers = func(a []netip.AddrPort) { r.added = append(r.added, a...) }
-	r.instance = pex.Extension{}.Open(o)
+	r.instance = e.Open(o)
 	return r
 }
 

@@ -8,26 +8,32 @@ import (
 	"time"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 	"p2p/piece"
 )
 
-// When a peer is told something.
-const (
-	// firstAfter is how long a new peer waits for its first message. Most of
-	// whom we dial have answered by then.
-	firstAfter = 2 * time.Second
-	// tellEvery is the pause after a message. BEP 11: "Clients must batch
-	// updates to send no more than 1 PEX message per minute."
-	tellEvery = time.Minute
-	// lookAgain is the pause when there was nothing to tell.
-	lookAgain = 5 * time.Second
+// lookAgain is the pause when there was nothing to tell.
+const lookAgain = 5 * time.Second
+
+// pace is when a peer is told something, and how often it may tell. The limits leave room for clients that send a
+// second too early, or twice at the start.
+type pace struct {
+	firstAfter    time.Duration // of connecting
+	tellEvery     time.Duration // is the pause after a message
+	messagesBurst int
+	messagesEvery time.Duration
+}
+
+var (
+	// crowdPace is that of a swarm. Most of whom we dial have answered when the first message goes out. BEP 11: "Clients
+	// must batch updates to send no more than 1 PEX message per minute."
+	crowdPace = pace{firstAfter: 2 * time.Second, tellEvery: time.Minute, messagesBurst: 4, messagesEvery: 45 * time.Second}
+	// memberPace is among people, who wait for each other; and who introduces them may be gone in a moment.
+	memberPace = pace{tellEvery: 5 * time.Second, messagesBurst: 8, messagesEvery: 4 * time.Second}
 )
 
-// What a peer may tell. The first limits leave room for clients that send a
-// second too early, or twice at the start.
+// What a peer may tell.
 const (
-	messagesBurst  = 4
-	messagesEvery  = 45 * time.Second
 	addressesBurst = 100
 	addressesEvery = time.Minute / 50
 	// systemPorts are of services that are no peers: what is aimed at them is
@@ -40,7 +46,20 @@ const (
 var errFlood = errors.New("far more than one peer exchange message a minute")
 
 // Extension is ut_pex. The zero value is ready to use.
-type Extension struct{}
+type Extension struct {
+	// Among, if not nil, makes it an exchange among those devices that it says yes to, inside TLS: nobody else is told, nobody is told
+	// of anybody else, and nobody else is believed. It is asked each time, on the goroutine that owns the torrent, and
+	// must not block.
+	Among func(device identity.Key) bool
+}
+
+// Secure implements ext.Guarded: plain peers do not hear of what is among devices.
+func (e Extension) Secure() bool { return e.Among != nil }
+
+// includes reports whether a peer takes part.
+func (e Extension) includes(p ext.Peer) bool {
+	return e.Among == nil || !p.Device().IsZero() && e.Among(p.Device())
+}
 
 // Name implements ext.Extension.
 func (Extension) Name() string { return "ut_pex" }
@@ -49,16 +68,22 @@ func (Extension) Name() string { return "ut_pex" }
 // BEP 27 has clients "ONLY initiate connections to peers returned from the
 // private tracker", and "exchanging peer information with the intruder would
 // provide the intruder with a full complement of peers".
-func (Extension) Open(t ext.Torrent) ext.Instance {
+func (e Extension) Open(t ext.Torrent) ext.Instance {
 	if t.Private {
 		return nil
 	}
-	return &exchange{torrent: t}
+	x := &exchange{ext: e, torrent: t, pace: crowdPace}
+	if e.Among != nil {
+		x.pace = memberPace
+	}
+	return x
 }
 
 // exchange is peer exchange on one torrent.
 type exchange struct {
+	ext     Extension
 	torrent ext.Torrent
+	pace    pace
 	lines   []*line // in the order in which they came
 	around  []neighbour
 }
@@ -82,8 +107,8 @@ type line struct {
 // Attach implements ext.Instance.
 func (x *exchange) Attach(now time.Time, p ext.Peer) ext.Handler {
 	l := &line{
-		exchange: x, peer: p, next: now.Add(firstAfter), told: make(map[netip.AddrPort]bool),
-		messages:  ext.Allowance{Most: messagesBurst, Every: messagesEvery},
+		exchange: x, peer: p, next: now.Add(x.pace.firstAfter), told: make(map[netip.AddrPort]bool),
+		messages:  ext.Allowance{Most: x.pace.messagesBurst, Every: x.pace.messagesEvery},
 		addresses: ext.Allowance{Most: addressesBurst, Every: addressesEvery},
 	}
 	x.lines = append(x.lines, l)
@@ -105,7 +130,7 @@ func (x *exchange) Tick(now time.Time) {
 	}
 	looked := false
 	for _, l := range x.lines {
-		if now.Before(l.next) {
+		if now.Before(l.next) || !x.ext.includes(l.peer) {
 			continue
 		}
 		if !looked {
@@ -121,7 +146,7 @@ func (x *exchange) look() {
 	x.around = x.around[:0]
 	for p := range x.torrent.Peers() {
 		home := p.Listen()
-		if !home.IsValid() || home.Port() == 0 {
+		if !home.IsValid() || home.Port() == 0 || !x.ext.includes(p) {
 			continue
 		}
 		n := neighbour{p.Key(), contact{addr: netip.AddrPortFrom(home.Addr().Unmap(), home.Port())}}
@@ -143,7 +168,7 @@ func (l *line) tell(now time.Time) {
 	if len(added)+len(dropped) == 0 || !l.peer.Send(ext.Bulk, compose(added, dropped)) {
 		return
 	}
-	l.next = now.Add(tellEvery)
+	l.next = now.Add(l.exchange.pace.tellEvery)
 	for _, c := range added {
 		l.told[c.addr] = true
 	}
@@ -179,7 +204,7 @@ func (l *line) Handle(now time.Time, payload []byte) error {
 		return errFlood
 	}
 	listed, err := parse(payload)
-	if err != nil {
+	if err != nil || !l.exchange.ext.includes(l.peer) {
 		return err
 	}
 	if good := l.believe(now, listed); len(good) > 0 {

@@ -1,0 +1,92 @@
+package people
+
+import (
+	"net/netip"
+
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/presence"
+	"p2p/peer/identity"
+)
+
+// A tracker may be away, may have forgotten who is in a room, or may never have been there. So members tell each other who
+// else is connected (pex.Extension.Among), and a device that is met in one room is called in the others that both are in.
+// Nobody learns of anybody by that who is not in the same room: a device is called where it is known to listen, and
+// hears which room is meant when it has proven who it is.
+
+// reachAt tells the swarms of all rooms that somebody is in where he may be.
+func (n *Node) reachAt(account identity.Key, addrs []netip.AddrPort) {
+	if len(addrs) == 0 {
+		return
+	}
+	for _, c := range n.all() {
+		if c.looksFor(account) {
+			c.swarm.Expect(addrs)
+		}
+	}
+}
+
+// alsoAt has a device that was met in one room called in the others: once for each time that it is met, so that
+// it is called no more often than it comes.
+func (n *Node) alsoAt(met *conversation, s presence.Seen) {
+	for _, c := range n.all() {
+		if c != met && c.looksFor(s.Account) && !c.meets(s.Device) {
+			c.swarm.Expect([]netip.AddrPort{s.Listen})
+		}
+	}
+}
+
+// convene notes in the swarm of a room where those listen who belong there and are connected in others alone. Who could not
+// be reached there is not called for it before his time.
+func (n *Node) convene(c *conversation) {
+	var addrs []netip.AddrPort
+	for _, o := range n.all() {
+		for _, s := range o.near.Present() {
+			if o != c && s.Listen.IsValid() && c.looksFor(s.Account) && !c.meets(s.Device) {
+				addrs = append(addrs, s.Listen)
+			}
+		}
+	}
+	c.swarm.AddPeers(addrs, false)
+}
+
+// all returns all open conversations.
+func (n *Node) all() []*conversation {
+	all := n.every()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.own != nil {
+		all = append(all, n.own)
+	}
+	return all
+}
+
+// looksFor reports whether somebody is to be met here: a member, or who is expected where nobody has told yet who is one.
+func (c *conversation) looksFor(account identity.Key) bool {
+	switch {
+	case c.own:
+		return account == c.node.accountOf()
+	case !c.talk.Known():
+		return c.node.expects(c.id, account)
+	}
+	return c.talk.Role(account) != room.Nobody
+}
+
+// meets reports whether a device is connected here.
+func (c *conversation) meets(device identity.Key) bool {
+	for _, s := range c.near.Present() {
+		if s.Device == device {
+			return true
+		}
+	}
+	return false
+}
+
+// addrs returns where the members listen who are connected.
+func (c *conversation) addrs() (all []netip.AddrPort) {
+	for _, s := range c.near.Present() {
+		if s.Listen.IsValid() && len(all) < maxAddrs {
+			all = append(all, s.Listen)
+		}
+	}
+	return all
+}

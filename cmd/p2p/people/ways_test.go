@@ -1,0 +1,69 @@
+package people_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// withoutTracker returns alice, and bob and carol, who are contacts of hers alone. They have nothing but each other's addresses.
+func withoutTracker(t *testing.T) (alice, bob, carol *person) {
+	t.Helper()
+	for i, p := range []**person{&alice, &bob, &carol} {
+		name := []string{"alice", "bob", "carol"}[i]
+		*p = open(t, filepath.Join(t.TempDir(), name))
+		(*p).name(name)
+	}
+	befriend(t, alice, bob, "alice", "bob")
+	befriend(t, alice, carol, "alice", "carol")
+	return alice, bob, carol
+}
+
+// reaches reports whether somebody is connected with how many others in a room.
+func (p *person) reaches(where string, others int) func() bool {
+	return func() bool {
+		for _, m := range p.conversation(where).Members {
+			if m.Path != p2pv1.Path_PATH_UNSPECIFIED {
+				others--
+			}
+		}
+		return others == 0
+	}
+}
+
+func TestWithoutATrackerWhoIsInvitedGetsInByTheConnectionThatThereIs(t *testing.T) {
+	alice, bob, _ := withoutTracker(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+}
+
+func TestMembersOfARoomIntroduceMembersToEachOther(t *testing.T) {
+	alice, bob, carol := withoutTracker(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	for _, p := range []*person{bob, carol} {
+		eventually(t, "the guests are in the room", func() bool { return slices.Contains(p.rooms(), "garden") })
+	}
+	eventually(t, "bob and carol are connected", func() bool { return bob.reaches("garden", 2)() && carol.reaches("garden", 2)() })
+	alice.close()
+	bob.say("garden", "can you hear me?")
+	eventually(t, "carol has it from bob", carol.has("garden", "can you hear me?"))
+}
+
+// Bob and carol, who have each other, were never in the room at the same time, and alice, who knows both, is gone.
+func TestAConnectionInOneRoomOpensTheOthersThatBothAreIn(t *testing.T) {
+	alice, bob, carol := withoutTracker(t)
+	befriend(t, carol, bob, "carol", "bob")
+	atCarols, atBobs := carol.dir, bob.dir
+	carol.close()
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	bob.close()
+	carol = open(t, atCarols)
+	eventually(t, "carol is in the room", func() bool { return slices.Contains(carol.rooms(), "garden") })
+	alice.close()
+	bob = open(t, atBobs)
+	bob.say("garden", "can you hear me?")
+	eventually(t, "carol has it from bob", carol.has("garden", "can you hear me?"))
+}
