@@ -77,7 +77,7 @@ func (a *app) get(ctx context.Context, target string, f getFlags) error {
 	}
 	x := &transfer{app: a, verb: "get", t: t, target: target, every: time.Duration(f.interval), broken: abort}
 	x.files = func() (*store.Store, error) {
-		return store.Open(f.out, &t.Info, store.Options{
+		return a.openStore(ctx, "get", f.out, &t.Info, store.Options{
 			Wanted: wanted, StateDir: a.usableStateDir(), Overwrite: f.overwrite, InfoHash: t.InfoHash,
 		})
 	}

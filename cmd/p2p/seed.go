@@ -98,7 +98,7 @@ func (a *app) seedTorrent(cmd *cobra.Command, target string, listen netip.AddrPo
 	}
 	x := &transfer{app: a, verb: "seed", t: t, target: target, every: time.Duration(f.interval), broken: abort}
 	x.files = func() (*store.Store, error) {
-		return store.Open(f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.usableStateDir(), InfoHash: t.InfoHash})
+		return a.openStore(ctx, "seed", f.out, &t.Info, store.Options{ReadOnly: true, StateDir: a.usableStateDir(), InfoHash: t.InfoHash})
 	}
 	if x.store, err = x.files(); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (a *app) seedPath(ctx context.Context, path string, listen netip.AddrPort, 
 func (x *transfer) seedMade(ctx context.Context, f seedFlags, peers []netip.AddrPort) (err error) {
 	m := x.t.Metainfo
 	x.files = func() (*store.Store, error) {
-		return store.Open("", &m.Info, store.Options{ReadOnly: true, Root: x.path, InfoHash: m.InfoHash})
+		return x.app.openStore(ctx, "seed", "", &m.Info, store.Options{ReadOnly: true, Root: x.path, InfoHash: m.InfoHash})
 	}
 	if x.store, err = x.files(); err != nil {
 		return err

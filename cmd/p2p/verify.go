@@ -69,7 +69,7 @@ func (a *app) verifyCommand() *cobra.Command {
 func (a *app) verify(ctx context.Context, t loaded, dir string) error {
 	ctx, release, _ := a.interruptible(ctx)
 	defer release()
-	s, err := store.Open(dir, &t.Info, store.Options{ReadOnly: true, InfoHash: t.InfoHash})
+	s, err := a.openStore(ctx, "verify", dir, &t.Info, store.Options{ReadOnly: true, InfoHash: t.InfoHash})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ const checkpointEvery = 10 * time.Second
 
 // lastSave is how long the Loop keeps what it has when it is to end. What it does not
 // get done then is hashed, and gets its name, in the next run.
-const lastSave = 500 * time.Millisecond
+const lastSave = 250 * time.Millisecond
 
 // keeper is what the Loop remembers of checkpoints. They sync files, which
 // takes time, so they are made on a goroutine of their own, one at a time.

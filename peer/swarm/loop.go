@@ -192,7 +192,7 @@ func (l *Loop) AddPeers(addrs []netip.AddrPort, keep bool) {
 
 // Run owns the Core until ctx ends; then it closes all connections, waits for
 // everything that it started, and makes what is verified safe on disk, as far as that
-// is done in half a second. The error is that of the last checkpoint. It ends by itself when the torrent fails,
+// is done in a quarter of a second. The error is that of the last checkpoint. It ends by itself when the torrent fails,
 // or when Options.Rest says so.
 func (l *Loop) Run(ctx context.Context) error {
 	if l.core.Queue().Done() {

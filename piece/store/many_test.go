@@ -129,6 +129,23 @@ func TestNamedCountsTheWantedFilesThatHaveTheirNames(t *testing.T) {
 	is(4)
 }
 
+func TestToLookForFilesCanBeStopped(t *testing.T) {
+	c := many(400)
+	var told []int
+	o := store.Options{Look: func(files int) error {
+		told = append(told, files)
+		return nil
+	}}
+	c.open(t, t.TempDir(), o)
+	if !slices.Equal(told, []int{0, 100, 200, 300}) {
+		t.Errorf("told of %v files", told)
+	}
+	o.Look = func(int) error { return context.Canceled }
+	if _, err := store.Open(t.TempDir(), c.info, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // stoppedAt makes the sync with this number end a context.
 func stoppedAt(s *store.Store, n int) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

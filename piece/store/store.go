@@ -38,6 +38,9 @@ type Options struct {
 	Root string
 	// Overwrite allows an existing file that differs to be repaired in place.
 	Overwrite bool
+	// Look, if not nil, is told by Open now and then how many files it has looked at. An
+	// error of it ends Open, which wraps it. It must not block.
+	Look func(files int) error
 	// InfoHash names the torrent in the parts file and in the record. The zero
 	// value takes a digest of the torrent's description instead.
 	InfoHash infohash.T
@@ -128,7 +131,7 @@ func open(dir string, info *torrentfile.Info, o Options, now func() time.Time) (
 		return nil, errors.Join(err, s.Close())
 	}
 	s.adoptOriginals(o.Root)
-	if err := s.survey(); err != nil {
+	if err := s.survey(o.Look); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -9,10 +9,19 @@ import (
 	"time"
 )
 
+// lookEvery is after how many files Options.Look is told of them: on a cold disk that is
+// some tenths of a second.
+const lookEvery = 100
+
 // survey finds out in which form each file is on disk.
-func (s *Store) survey() error {
+func (s *Store) survey(tell func(files int) error) error {
 	now := s.now()
 	for i := range s.files {
+		if tell != nil && i%lookEvery == 0 {
+			if err := tell(i); err != nil {
+				return err
+			}
+		}
 		f := &s.files[i]
 		if f.pad {
 			continue

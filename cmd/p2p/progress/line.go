@@ -79,9 +79,9 @@ func (y Style) parts(s Snapshot) [fields]field {
 			short := units.FormatDuration(left, Words(t))
 			p[timeField] = field{t.Say("progress.eta", short), short, ""}
 		}
-	case Finishing:
-		short := fmt.Sprintf("%d/%d", s.FilesDone, s.Files)
-		p[stateField] = field{t.Count("progress.finishing", s.Files, s.FilesDone), short}
+	case Looking, Finishing:
+		key := map[State]string{Looking: "progress.looking", Finishing: "progress.finishing"}[s.State]
+		p[stateField] = field{t.Count(key, s.Files, s.FilesDone), fmt.Sprintf("%d/%d", s.FilesDone, s.Files)}
 	case Seeding:
 		p[stateField] = field{t.Say("progress.seeding"), ""}
 		p[sizeField] = field{t.Say("progress.ratio", s.Ratio()), ""}
@@ -204,8 +204,8 @@ func (y Style) Plain(s Snapshot, now time.Time) string {
 		}
 		fmt.Fprintf(&b, " seeding ratio=%.2f up=%s peers=%d", s.Ratio(), packed(s.Up)+"/s", s.Peers)
 		return b.String() + plainLimits(s)
-	case Finishing:
-		fmt.Fprintf(&b, " finishing files=%d/%d", s.FilesDone, s.Files)
+	case Looking, Finishing:
+		fmt.Fprintf(&b, " %s files=%d/%d", s.State, s.FilesDone, s.Files)
 		return b.String()
 	case Downloading:
 		fmt.Fprintf(&b, " %.1f%%", math.Floor(s.Fraction()*1000)/10)

@@ -41,6 +41,7 @@ var moments = []struct {
 	{"checking", progress.Snapshot{
 		Verb: "get", Name: "data.bin", State: progress.Checking, Done: 14617149440, Total: 35651584000, Elapsed: 7 * time.Second,
 	}},
+	{"looking", progress.Snapshot{Verb: "verify", Name: "照片", State: progress.Looking, FilesDone: 25000, Files: 100000}},
 	{"finishing", progress.Snapshot{
 		Verb: "get", Name: "照片", State: progress.Finishing, Done: 1 << 30, Total: 1 << 30, FilesDone: 61234, Files: 100000, Elapsed: time.Second,
 	}},
@@ -126,7 +127,7 @@ func TestALineNeverFillsTheTerminal(t *testing.T) {
 	names := []string{"", "a", "数", "数据集-第一批-训练用.bin", "e\u0301e\u0301e\u0301", "👩\u200d👩\u200d👧", strings.Repeat("长", 100), "\xff\xfe", "ｶﾀｶﾅ"}
 	for range 5000 {
 		s := progress.Snapshot{
-			Name: names[rng.IntN(len(names))], State: progress.State(rng.IntN(6)),
+			Name: names[rng.IntN(len(names))], State: progress.State(rng.IntN(7)),
 			Done: rng.Int64() >> rng.IntN(63), Total: rng.Int64() >> rng.IntN(63), Down: rng.Int64() >> rng.IntN(63), Up: rng.Int64() >> rng.IntN(63),
 			Uploaded: rng.Int64() >> rng.IntN(63), Peers: rng.IntN(2000), Seeds: rng.IntN(2000), Receiving: rng.IntN(2000),
 			Elapsed: time.Duration(rng.Int64() >> rng.IntN(63)),

@@ -11,7 +11,8 @@ type State uint8
 
 // The states, in the order in which a transfer passes through them.
 const (
-	Hashing     State = iota // making a torrent: reading and hashing
+	Looking     State = iota // for the files of a torrent, before any is read
+	Hashing                  // making a torrent: reading and hashing
 	Checking                 // comparing files with a torrent
 	Downloading              // fetching missing pieces
 	Finishing                // making safe what is fetched, and giving the files their names
@@ -22,6 +23,8 @@ const (
 // String returns the state's name in plain lines and in JSON.
 func (s State) String() string {
 	switch s {
+	case Looking:
+		return "looking"
 	case Hashing:
 		return "hashing"
 	case Checking:
@@ -51,7 +54,7 @@ type Snapshot struct {
 
 	Peers, Seeds, Receiving int // connected; seeds among them; those that we send to
 
-	FilesDone, Files int // while it is Finishing: those that have their names, and all
+	FilesDone, Files int // while it is Looking or Finishing: those that it is done with, and all
 
 	Elapsed time.Duration // since the state began
 
@@ -77,7 +80,7 @@ func (s Snapshot) Fraction() float64 {
 
 // stage returns how much of the state at hand is done, 0 to 1.
 func (s Snapshot) stage() float64 {
-	if s.State != Finishing {
+	if s.State != Finishing && s.State != Looking {
 		return s.Fraction()
 	}
 	return float64(s.FilesDone) / float64(max(s.Files, 1))
