@@ -29,7 +29,7 @@ func (a *app) chatCommand() *cobra.Command {
 		Use: "chat [NAME|ROOM]", Short: a.text.Say("chat.short"), Long: a.text.Say("chat.long"), Example: a.text.Say("chat.examples"),
 	}, &p,
 		a.chatSendCommand(&p), a.chatLogCommand(&p), a.chatListenCommand(&p), a.chatWhoCommand(&p), a.chatSearchCommand(&p),
-		a.chatExportCommand(&p), a.chatFilesCommand(&p), a.chatAcceptCommand(&p))
+		a.chatExportCommand(&p), a.chatFilesCommand(&p), a.chatAcceptCommand(&p), a.chatCancelCommand(&p))
 	cmd.Args = a.these("NAME|ROOM", 0, 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.chat(cmd, &p, f, slices.Concat(args, []string{""})[0])

@@ -165,6 +165,27 @@ func TestNoPathIsPrintedAtWhichThereIsNothing(t *testing.T) {
 	}
 }
 
+func TestADownloadCanBeCancelledByAScript(t *testing.T) {
+	f := newFakePerson()
+	f.transfers = []*p2pv1.Transfer{{Message: "m7", State: p2pv1.Transfer_STATE_CANCELLED, Path: "/d/a.bin", File: &p2pv1.File{Name: "a\x1b.bin"}}}
+	env, _ := withPerson(t, f)
+	for lang, want := range map[string][]string{"en": {"neither fetched nor shared", "nothing of it"}, "zh": {"不再下载或分享", "没有在下载"}} {
+		for i, message := range []string{"m7", "m8"} {
+			out, errs := p2pWith(t, exitDone, []string{"chat", "cancel", message}, env, withEnv("P2P_LANG", lang))
+			if oneLineSays(t, errs, want[i]); out != "" || strings.Contains(errs, "\x1b") {
+				t.Errorf("it prints %q and says %q", out, errs)
+			}
+		}
+	}
+	if r, ok := f.last().(*p2pv1.CancelRequest); !ok || r.Message != "m8" {
+		t.Errorf("it asks %v", f.last())
+	}
+	out, errs := p2pWith(t, exitDone, []string{"chat", "cancel", "m7", "-j"}, env)
+	if o := object(t, out); o["message_type"] != "cancelled" || o["transfer"].(map[string]any)["state"] != "cancelled" || errs != "" {
+		t.Errorf("with -j: %s, %s", out, errs)
+	}
+}
+
 func TestADownloadThatFailsHasTheExitCodeOfWhatWasWrong(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)

@@ -27,11 +27,12 @@ var (
 	contacts = names{ask: contactNames}
 	rooms    = names{ask: roomNames}
 	devices  = names{ask: deviceNames}
+	files    = names{ask: fileMessages}
 )
 
 // argumentNames are what arguments can be, by the words that stand for them in Use.
 var argumentNames = map[string][]names{
-	"WHO": {contacts}, "WHERE": {contacts, rooms}, "NAME|ROOM": {contacts, rooms}, "ROOM": {rooms}, "DEVICE": {devices},
+	"WHO": {contacts}, "WHERE": {contacts, rooms}, "NAME|ROOM": {contacts, rooms}, "ROOM": {rooms}, "DEVICE": {devices}, "MESSAGE": {files},
 	"ROLE": {fixed("owner", "moderator", "member")},
 }
 
@@ -125,6 +126,19 @@ func deviceNames(ctx context.Context, c *api.Client) (all []string, err error) {
 	if err == nil {
 		for _, d := range r.Msg.Devices {
 			all = append(all, d.Label)
+		}
+	}
+	return all, err
+}
+
+// fileMessages returns the messages that offer what may be accepted, or cancelled.
+func fileMessages(ctx context.Context, c *api.Client) (all []string, err error) {
+	r, err := c.ListTransfers(ctx, request(&p2pv1.ListTransfersRequest{Offers: true}))
+	if err == nil {
+		for _, t := range r.Msg.Transfers {
+			if t.State != p2pv1.Transfer_STATE_CANCELLED {
+				all = append(all, t.Message)
+			}
 		}
 	}
 	return all, err

@@ -430,11 +430,14 @@ func TestChatWithNobodySendsNothing(t *testing.T) {
 }
 
 func TestTheShellCompletesNamesOfPeopleAndRooms(t *testing.T) {
-	env, node := withPerson(t, newFakePerson())
+	f := newFakePerson()
+	f.transfers = []*p2pv1.Transfer{{Message: "5f3c", State: p2pv1.Transfer_STATE_WAITING}}
+	env, node := withPerson(t, f)
 	for _, c := range []struct {
 		words []string
 		want  string
 	}{
+		{[]string{"chat", "cancel", "5"}, "5f3c"}, {[]string{"chat", "accept", ""}, "5f3c"},
 		{[]string{"chat", "send", ""}, "bob lab"}, {[]string{"chat", "l"}, "lab"}, {[]string{"room", "members", "l"}, "lab"}, {[]string{"contact", "verify", "b"}, "bob"},
 		{[]string{"room", "role", "lab", "bob", "mo"}, "moderator"}, {[]string{"chat", "send", "bob", ""}, ""}, {[]string{"chat", "--scheme", "c"}, "contrast"},
 		{[]string{"chat", "search", "tea", "--in", "l"}, "lab"},

@@ -205,6 +205,16 @@ func (f *fakePerson) Accept(_ context.Context, r *connect.Request[p2pv1.AcceptRe
 	return answer(&p2pv1.AcceptResponse{Transfer: t(p2pv1.Transfer_STATE_WAITING, 0)})
 }
 
+func (f *fakePerson) Cancel(_ context.Context, r *connect.Request[p2pv1.CancelRequest]) (*connect.Response[p2pv1.CancelResponse], error) {
+	f.note(r.Msg)
+	for _, t := range f.transfers {
+		if t.Message == r.Msg.Message {
+			return answer(&p2pv1.CancelResponse{Transfer: t})
+		}
+	}
+	return answer(&p2pv1.CancelResponse{})
+}
+
 func (f *fakePerson) ListTransfers(_ context.Context, r *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
 	f.note(r.Msg)
 	return answer(&p2pv1.ListTransfersResponse{Transfers: f.transfers})

@@ -197,7 +197,9 @@ func TestWhatIsOfferedAndWasNotAcceptedIsListedForWhoWantsToSeeIt(t *testing.T) 
 	if messages, states := list(bob, true); !slices.Equal(messages, []string{first, second}) || states[0] != p2pv1.Transfer_STATE_DONE {
 		t.Errorf("there are %v, %v", messages, states)
 	}
-	ask(t, alice.Cancel, &p2pv1.CancelRequest{Message: second})
+	if got := ask(t, alice.Cancel, &p2pv1.CancelRequest{Message: second}).Transfer; got.GetState() != p2pv1.Transfer_STATE_CANCELLED || got.GetPath() == "" {
+		t.Errorf("it is told to be %v", got)
+	}
 	alice.close()
 	alice = open(t, alice.dir)
 	if messages, _ := list(alice, true); !slices.Equal(messages, []string{first}) {

@@ -240,7 +240,7 @@ func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelReques
 		n.log.Warn("a file was not ended well", zap.Error(err))
 		return nil, failure(err)
 	}
-	return connect.NewResponse(&p2pv1.CancelResponse{}), nil
+	return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.of(h)}), nil
 }
 
 // ListTransfers implements p2pv1connect.PeopleHandler.

@@ -1980,6 +1980,7 @@ type Contact struct {
 	AskedAt       int64                  `protobuf:"varint,15,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
 	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"`                               // why nothing has come of a request yet
 	PresenceText  string                 `protobuf:"bytes,17,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what he says of being away
+	Arrived       bool                   `protobuf:"varint,19,opt,name=arrived,proto3" json:"arrived,omitempty"`                              // of ASKED: a device of his has the request
 	LinkUsedBy    string                 `protobuf:"bytes,18,opt,name=link_used_by,json=linkUsedBy,proto3" json:"link_used_by,omitempty"`     // of ASKS: he comes with a link of this person that had let in somebody else, whose name this is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2125,6 +2126,13 @@ func (x *Contact) GetPresenceText() string {
 		return x.PresenceText
 	}
 	return ""
+}
+
+func (x *Contact) GetArrived() bool {
+	if x != nil {
+		return x.Arrived
+	}
+	return false
 }
 
 func (x *Contact) GetLinkUsedBy() string {
@@ -5811,6 +5819,7 @@ func (x *CancelRequest) GetMessage() string {
 
 type CancelResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transfer      *Transfer              `protobuf:"bytes,1,opt,name=transfer,proto3" json:"transfer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5843,6 +5852,13 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *CancelResponse) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
 }
 
 type ListTransfersRequest struct {
@@ -6490,7 +6506,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\xc7\x04\n" +
+	"\x14RevokeDeviceResponse\"\xe1\x04\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -6510,7 +6526,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x0e \x03(\v2\x0e.p2p.v1.DeviceR\adevices\x12\x19\n" +
 	"\basked_at\x18\x0f \x01(\x03R\aaskedAt\x12(\n" +
 	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12#\n" +
-	"\rpresence_text\x18\x11 \x01(\tR\fpresenceText\x12 \n" +
+	"\rpresence_text\x18\x11 \x01(\tR\fpresenceText\x12\x18\n" +
+	"\aarrived\x18\x13 \x01(\bR\aarrived\x12 \n" +
 	"\flink_used_by\x18\x12 \x01(\tR\n" +
 	"linkUsedByJ\x04\b\r\x10\x0e\"\x15\n" +
 	"\x13ListContactsRequest\"C\n" +
@@ -6828,8 +6845,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x0eAcceptResponse\x12,\n" +
 	"\btransfer\x18\x01 \x01(\v2\x10.p2p.v1.TransferR\btransfer\")\n" +
 	"\rCancelRequest\x12\x18\n" +
-	"\amessage\x18\x01 \x01(\tR\amessage\"\x10\n" +
-	"\x0eCancelResponse\".\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\">\n" +
+	"\x0eCancelResponse\x12,\n" +
+	"\btransfer\x18\x01 \x01(\v2\x10.p2p.v1.TransferR\btransfer\".\n" +
 	"\x14ListTransfersRequest\x12\x16\n" +
 	"\x06offers\x18\x01 \x01(\bR\x06offers\"G\n" +
 	"\x15ListTransfersResponse\x12.\n" +
@@ -7134,100 +7152,101 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	92,  // 53: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
 	10,  // 54: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
 	89,  // 55: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	89,  // 56: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	101, // 57: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	66,  // 58: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	35,  // 59: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	51,  // 60: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	102, // 61: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	89,  // 62: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	13,  // 63: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	103, // 64: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	66,  // 65: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	15,  // 66: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	11,  // 67: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12,  // 68: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	14,  // 69: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	16,  // 70: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	18,  // 71: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	20,  // 72: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	22,  // 73: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	24,  // 74: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	26,  // 75: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	28,  // 76: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	31,  // 77: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	33,  // 78: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	36,  // 79: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	38,  // 80: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	40,  // 81: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	42,  // 82: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	44,  // 83: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	46,  // 84: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	48,  // 85: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	52,  // 86: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	54,  // 87: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	56,  // 88: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	58,  // 89: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	60,  // 90: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	62,  // 91: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	69,  // 92: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	71,  // 93: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	73,  // 94: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	75,  // 95: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	77,  // 96: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	79,  // 97: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	81,  // 98: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	83,  // 99: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	85,  // 100: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	87,  // 101: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	90,  // 102: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	93,  // 103: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	95,  // 104: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	97,  // 105: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	99,  // 106: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	15,  // 107: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	17,  // 108: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	19,  // 109: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	21,  // 110: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	23,  // 111: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	25,  // 112: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	27,  // 113: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	29,  // 114: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	32,  // 115: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	34,  // 116: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	37,  // 117: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	39,  // 118: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	41,  // 119: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	43,  // 120: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	45,  // 121: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	47,  // 122: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	49,  // 123: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	53,  // 124: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	55,  // 125: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	57,  // 126: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	59,  // 127: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	61,  // 128: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	63,  // 129: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	70,  // 130: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	72,  // 131: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	74,  // 132: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	76,  // 133: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	78,  // 134: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	80,  // 135: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	82,  // 136: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	84,  // 137: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	86,  // 138: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	88,  // 139: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	91,  // 140: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	94,  // 141: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	96,  // 142: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	98,  // 143: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	100, // 144: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	107, // [107:145] is the sub-list for method output_type
-	69,  // [69:107] is the sub-list for method input_type
-	69,  // [69:69] is the sub-list for extension type_name
-	69,  // [69:69] is the sub-list for extension extendee
-	0,   // [0:69] is the sub-list for field type_name
+	89,  // 56: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
+	89,  // 57: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	101, // 58: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	66,  // 59: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	35,  // 60: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	51,  // 61: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	102, // 62: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	89,  // 63: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	13,  // 64: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	103, // 65: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	66,  // 66: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	15,  // 67: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	11,  // 68: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12,  // 69: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	14,  // 70: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	16,  // 71: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	18,  // 72: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	20,  // 73: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	22,  // 74: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	24,  // 75: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	26,  // 76: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	28,  // 77: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	31,  // 78: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	33,  // 79: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	36,  // 80: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	38,  // 81: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	40,  // 82: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	42,  // 83: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	44,  // 84: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	46,  // 85: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	48,  // 86: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	52,  // 87: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	54,  // 88: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	56,  // 89: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	58,  // 90: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	60,  // 91: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	62,  // 92: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	69,  // 93: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	71,  // 94: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	73,  // 95: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	75,  // 96: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	77,  // 97: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	79,  // 98: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	81,  // 99: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	83,  // 100: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	85,  // 101: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	87,  // 102: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	90,  // 103: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	93,  // 104: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	95,  // 105: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	97,  // 106: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	99,  // 107: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	15,  // 108: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	17,  // 109: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	19,  // 110: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	21,  // 111: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	23,  // 112: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	25,  // 113: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	27,  // 114: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	29,  // 115: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	32,  // 116: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	34,  // 117: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	37,  // 118: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	39,  // 119: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	41,  // 120: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	43,  // 121: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	45,  // 122: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	47,  // 123: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	49,  // 124: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	53,  // 125: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	55,  // 126: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	57,  // 127: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	59,  // 128: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	61,  // 129: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	63,  // 130: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	70,  // 131: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	72,  // 132: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	74,  // 133: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	76,  // 134: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	78,  // 135: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	80,  // 136: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	82,  // 137: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	84,  // 138: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	86,  // 139: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	88,  // 140: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	91,  // 141: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	94,  // 142: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	96,  // 143: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	98,  // 144: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	100, // 145: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	108, // [108:146] is the sub-list for method output_type
+	70,  // [70:108] is the sub-list for method input_type
+	70,  // [70:70] is the sub-list for extension type_name
+	70,  // [70:70] is the sub-list for extension extendee
+	0,   // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }

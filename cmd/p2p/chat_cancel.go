@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+func (a *app) chatCancelCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel MESSAGE", Short: a.text.Say("chat.cancel.short"), Long: a.text.Say("chat.cancel.long"),
+		Example: "p2p chat cancel 5f3c...\np2p chat files -j | jq -r 'select(.state==\"waiting\").message' | xargs -n 1 p2p chat cancel",
+		Args:    a.one("MESSAGE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.Cancel(ctx, request(&p2pv1.CancelRequest{Message: args[0]}))
+				if err != nil {
+					return err
+				}
+				return a.printCancelled(r.Msg)
+			})
+		},
+	}
+}
+
+// printCancelled says what became of a transfer: that there was none is what was wanted, too.
+func (a *app) printCancelled(r *p2pv1.CancelResponse) error {
+	if a.globals.json {
+		return a.emitMessage("cancelled", r)
+	}
+	if t := r.Transfer; t != nil {
+		a.say("chat.cancelled", safe(t.File.GetName()), safe(t.Path))
+	} else {
+		a.say("chat.cancel.nothing")
+	}
+	return nil
+}
