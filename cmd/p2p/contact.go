@@ -262,24 +262,19 @@ func (a *app) printVerified(r *p2pv1.VerifyContactResponse) error {
 }
 
 func (a *app) contactInviteCommand(p *profileFlags) *cobra.Command {
-	var qr, revoke bool
-	valid := units.Duration(7 * 24 * time.Hour)
+	var revoke bool
+	f := inviteFlags{valid: weekValid}
 	cmd := &cobra.Command{
 		Use: "invite", Short: a.text.Say("contact.invite.short"), Long: a.text.Say("contact.invite.long"),
-		Example: "p2p contact invite\np2p contact invite --qr --for 1h\np2p contact invite --revoke", Args: a.none,
+		Example: "p2p contact invite\np2p contact invite --qr --tracker http://tracker.example:6969\np2p contact invite --for 1h\np2p contact invite --revoke", Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if revoke {
-				return a.revokeContactLinks(cmd, p, qr || cmd.Flags().Changed("for"))
+				return a.revokeContactLinks(cmd, p, f.qr || len(f.trackers) > 0 || cmd.Flags().Changed("for"))
 			}
-			if err := a.validity(valid); err != nil {
-				return err
-			}
-			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				return a.invite(ctx, c, "", valid, qr)
-			})
+			return a.invite(cmd, p, "", f)
 		},
 	}
-	a.inviteFlags(cmd, &valid, &qr)
+	a.inviteFlags(cmd, &f)
 	cmd.Flags().BoolVar(&revoke, "revoke", false, a.text.Say("contact.invite.revoke"))
 	return cmd
 }
@@ -306,7 +301,16 @@ func (a *app) revokeContactLinks(cmd *cobra.Command, p *profileFlags, more bool)
 const (
 	minValid = time.Minute
 	maxValid = 366 * 24 * time.Hour
+
+	weekValid = units.Duration(7 * 24 * time.Hour)
 )
+
+// inviteFlags say what a link is to be like.
+type inviteFlags struct {
+	valid    units.Duration
+	qr       bool
+	trackers []string
+}
 
 // validity refuses a link that is dead before somebody can use it, or good for so long that nobody remembers it.
 func (a *app) validity(valid units.Duration) error {
@@ -316,29 +320,49 @@ func (a *app) validity(valid units.Duration) error {
 	return nil
 }
 
-func (a *app) inviteFlags(cmd *cobra.Command, valid *units.Duration, qr *bool) {
-	cmd.Flags().Var(valid, "for", a.text.Say("invite.for"))
-	cmd.Flags().BoolVar(qr, "qr", false, a.text.Say("invite.qr"))
+func (a *app) inviteFlags(cmd *cobra.Command, f *inviteFlags) {
+	cmd.Flags().Var(&f.valid, "for", a.text.Say("invite.for"))
+	cmd.Flags().BoolVar(&f.qr, "qr", false, a.text.Say("invite.qr"))
+	cmd.Flags().StringArrayVar(&f.trackers, "tracker", nil, a.text.Say("invite.tracker"))
 }
 
 // invite prints a link to this person, or into a room.
-func (a *app) invite(ctx context.Context, c *api.Client, where string, valid units.Duration, qr bool) error {
-	r, err := c.Invite(ctx, request(&p2pv1.InviteRequest{Where: where, ValidMillis: time.Duration(valid).Milliseconds()}))
-	if err != nil {
+func (a *app) invite(cmd *cobra.Command, p *profileFlags, where string, f inviteFlags) error {
+	if err := a.validity(f.valid); err != nil {
 		return err
 	}
-	if a.globals.json {
-		return a.emitMessage("invite", r.Msg)
+	for _, url := range f.trackers {
+		if !trackerOrNone(url, f.trackers) {
+			return a.usage("usage.url", url)
+		}
 	}
-	shown := r.Msg.Link + "\n"
+	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+		r, err := c.Invite(ctx, request(&p2pv1.InviteRequest{Where: where, ValidMillis: time.Duration(f.valid).Milliseconds(), Trackers: f.trackers}))
+		if err != nil {
+			return err
+		}
+		return a.printInvite(ctx, c, r.Msg, f.qr)
+	})
+}
+
+// printInvite prints a link, and says how long it is good and how far it leads.
+func (a *app) printInvite(ctx context.Context, c *api.Client, m *p2pv1.InviteResponse, qr bool) error {
+	if a.globals.json {
+		return a.emitMessage("invite", m)
+	}
+	shown := m.Link + "\n"
 	if qr {
-		shown += "\n" + r.Msg.Qr + "\n"
+		shown += "\n" + m.Qr + "\n"
 	}
 	if _, err := a.out.Write([]byte(shown)); err != nil {
 		return err
 	}
-	a.say("invite.until", clock(r.Msg.Until, time.Now()))
-	if len(c.Node.Trackers) == 0 {
+	a.say("invite.until", clock(m.Until, time.Now()))
+	me, err := c.Whoami(ctx, request(&p2pv1.WhoamiRequest{}))
+	if err != nil {
+		return err
+	}
+	if len(me.Msg.Trackers) == 0 {
 		a.say("chat.invite.untracked")
 	}
 	return nil

@@ -139,7 +139,11 @@ func (a *app) messageText(m *p2pv1.Message) string {
 	if f := m.File; f != nil {
 		said = strings.TrimSpace(a.fileText(f) + "\n" + said)
 	}
-	if m.ReplyTo != "" {
+	switch {
+	case m.ReplyTo == "":
+	case m.ReplyText == "": // deleted, or not shared with this person
+		said = a.text.Say("message.reply_gone") + "\n" + said
+	default:
 		said = a.text.Say("message.reply", safe(m.ReplyName), safe(m.ReplyText)) + "\n" + said
 	}
 	return said

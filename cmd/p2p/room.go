@@ -195,18 +195,12 @@ func (a *app) changeMember(cmd *cobra.Command, p *profileFlags, change *p2pv1.Ch
 }
 
 func (a *app) roomLinkCommand(p *profileFlags) *cobra.Command {
-	var qr bool
-	valid := units.Duration(7 * 24 * time.Hour)
+	f := inviteFlags{valid: weekValid}
 	cmd := &cobra.Command{
 		Use: "link ROOM", Short: a.text.Say("room.link.short"), Example: "p2p room link lab --for 1d\np2p room link lab --qr", Args: a.one("ROOM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.validity(valid); err != nil {
-				return err
-			}
-			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error { return a.invite(ctx, c, args[0], valid, qr) })
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.invite(cmd, p, args[0], f) },
 	}
-	a.inviteFlags(cmd, &valid, &qr)
+	a.inviteFlags(cmd, &f)
 	return cmd
 }
 

@@ -197,10 +197,13 @@ func (a *app) serveOptions(f serveFlags) (doors api.Options, o people.Options, e
 		Dir: doors.Profile, Trackers: f.trackers, Directory: f.directory, Label: f.label, Version: version, Log: a.log,
 		DownLimit: int64(f.down), UpLimit: int64(f.up),
 	}
-	for _, url := range append(f.trackers, f.directory) {
-		if url != "" && !announceable(url) {
+	for _, url := range f.trackers {
+		if !trackerOrNone(url, f.trackers) {
 			return doors, o, a.usage("usage.url", url)
 		}
+	}
+	if f.directory != "" && !announceable(f.directory) {
+		return doors, o, a.usage("usage.url", f.directory)
 	}
 	if f.listen != "" {
 		if o.Listen, err = a.parseListen(f.listen); err != nil {
@@ -223,6 +226,11 @@ func (a *app) serveOptions(f serveFlags) (doors api.Options, o people.Options, e
 		o.Passphrase = []byte(secret)
 	}
 	return doors, o, nil
+}
+
+// trackerOrNone reports whether url may be one of the trackers of a person, of whom "none" alone is said of none.
+func trackerOrNone(url string, all []string) bool {
+	return announceable(url) || url == "none" && len(all) == 1 && all[0] == url
 }
 
 // announceable reports whether a tracker can be asked under url.

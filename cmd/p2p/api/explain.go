@@ -46,6 +46,7 @@ var explained = map[string]struct {
 	MailboxFull:        {"reason.mailbox_full", []string{"who"}},
 	TooMany:            {"reason.too_many", nil},
 	BadLink:            {"reason.bad_link", []string{"problem"}},
+	BadTracker:         {"reason.bad_tracker", []string{"tracker"}},
 	BadValidity:        {"reason.bad_validity", []string{"days"}},
 	LinkExpired:        {"reason.link_expired", nil},
 	LinkRevoked:        {"reason.link_revoked", nil},

@@ -50,6 +50,7 @@ const (
 	MailboxFull    = "mailbox_full"    // too many requests wait for him; this one is kept and sent again: who
 	TooMany        = "too_many"        // requests of this account are on their way; this one is kept and sent again
 	BadLink        = "bad_link"        // problem
+	BadTracker     = "bad_tracker"     // tracker
 	BadValidity    = "bad_validity"    // of a link that is asked for: days, the most
 
 	// Why a link does not lead into a room, besides RoomFull and Removed; in Conversation.reason.

@@ -32,7 +32,8 @@ type Options struct {
 	Dir string
 	// Listen is the address for peers; zero = all of this machine's, on the port of last time.
 	Listen netip.AddrPort
-	// Trackers are the announce URLs under which this person is found; none = that of the directory.
+	// Trackers are the URLs of those under which this person is found. They are kept in the profile for the Nodes after this one;
+	// none = those that are kept, or else that of the directory; "none" alone takes back those that are kept.
 	Trackers []string
 	// Directory is the URL of the directory for who registers or logs in without naming one.
 	Directory string
@@ -91,6 +92,7 @@ type Node struct {
 	anew     int // how often something was taken out of unread, to be counted anew
 
 	directory, label string   // that programs have named last, for who registers or logs in
+	chosen           []string // trackers, see nameTrackers
 	announced        []string // announces as they were when the node began
 }
 
@@ -118,7 +120,11 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.group.Go(func() { n.clerk.run(n.ctx) })
 	n.group.Go(func() { n.beat(n.ctx) })
-	if err := n.wake(ctx); err != nil {
+	err = n.nameTrackers(ctx, o.Trackers)
+	if err == nil {
+		err = n.wake(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open profile: %w", err), n.Close(ctx))
 	}
 	return n, nil

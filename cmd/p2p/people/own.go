@@ -102,8 +102,8 @@ func (n *Node) trackers() []string {
 // announces is trackers for who holds mu.
 func (n *Node) announces() []string {
 	switch {
-	case len(n.opt.Trackers) > 0:
-		return n.opt.Trackers
+	case len(n.chosen) > 0:
+		return n.chosen
 	case n.self != nil && n.self.directory != "":
 		return []string{announceOf(n.self.directory)}
 	case n.directory != "":

@@ -294,6 +294,9 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 	if r.Msg.ValidMillis < 0 || r.Msg.ValidMillis > maxInviteFor.Milliseconds() {
 		return nil, fail(invalid, api.BadValidity, "days", strconv.Itoa(int(maxInviteFor.Hours()/24)))
 	}
+	if err := n.findUnder(ctx, r.Msg.Trackers); err != nil {
+		return nil, failure(err)
+	}
 	if err := n.ensure(ctx); err != nil {
 		return nil, failure(err)
 	}

@@ -73,6 +73,8 @@ func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
 	out.waitFor(t, "Bo: psst\n    over here")
 	n.add("c-anna", "anna", "indeed", n.now(), func(m *p2pv1.Message) { m.ReplyTo, m.ReplyName, m.ReplyText = "x", "mia", "hello from a pipe" })
 	out.waitFor(t, "Anna: (to mia: hello from a pipe) indeed")
+	n.add("c-anna", "anna", "so what", n.now(), func(m *p2pv1.Message) { m.ReplyTo = "gone" })
+	out.waitFor(t, "Anna: (to a message that is not there) so what")
 	n.changed("c-bo", 1, "Bo", p2pv1.Change_KIND_EDITED, func(m *p2pv1.Message) { m.Text = "here\nand there" })
 	out.waitFor(t, "Bo: Bo edited the message of ")
 	out.waitFor(t, ": here\n    and there")

@@ -268,7 +268,11 @@ func (s *session) sentence(m *p2pv1.Message, where bool) line {
 		return append(l, span{s.noticeText(m), style{role: faint}})
 	}
 	l = append(l, span{clean(s.nameIn(m)) + ": ", style{role: nameRole(m.GetAccount()), bold: true}})
-	if m.GetReplyTo() != "" {
+	switch {
+	case m.GetReplyTo() == "":
+	case m.GetReplyText() == "": // deleted, or not shared with this person
+		l = append(l, span{s.say.Say("chat.plain.reply_gone") + " ", style{role: faint}})
+	default:
 		l = append(l, span{s.say.Say("chat.plain.reply", clean(m.GetReplyName()), preview(m.GetReplyText())) + " ", style{role: faint}})
 	}
 	return append(l, span{s.textOf(m), style{}})

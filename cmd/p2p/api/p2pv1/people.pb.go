@@ -2659,10 +2659,13 @@ func (x *VerifyContactResponse) GetNewSafetyNumber() string {
 
 // A link to this person makes the first who uses it a contact; whoever comes with it after him is asked about. One into a room
 // lets in all who use it.
+// valid_millis: at most 366 days, 0: a week; where: a link into that room; empty: to this person; trackers: those under which this
+// person is found from now on, by URL, kept in the profile; "none" alone takes them back; empty: as before.
 type InviteRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ValidMillis   int64                  `protobuf:"varint,1,opt,name=valid_millis,json=validMillis,proto3" json:"valid_millis,omitempty"`
 	Where         string                 `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
+	Trackers      []string               `protobuf:"bytes,3,rep,name=trackers,proto3" json:"trackers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2709,6 +2712,13 @@ func (x *InviteRequest) GetWhere() string {
 		return x.Where
 	}
 	return ""
+}
+
+func (x *InviteRequest) GetTrackers() []string {
+	if x != nil {
+		return x.Trackers
+	}
+	return nil
 }
 
 type InviteResponse struct {
@@ -6564,10 +6574,11 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rsafety_number\x18\x01 \x01(\tR\fsafetyNumber\x12\x1a\n" +
 	"\bverified\x18\x02 \x01(\bR\bverified\x12)\n" +
 	"\acontact\x18\x03 \x01(\v2\x0f.p2p.v1.ContactR\acontact\x12*\n" +
-	"\x11new_safety_number\x18\x04 \x01(\tR\x0fnewSafetyNumber\"H\n" +
+	"\x11new_safety_number\x18\x04 \x01(\tR\x0fnewSafetyNumber\"d\n" +
 	"\rInviteRequest\x12!\n" +
 	"\fvalid_millis\x18\x01 \x01(\x03R\vvalidMillis\x12\x14\n" +
-	"\x05where\x18\x02 \x01(\tR\x05where\"J\n" +
+	"\x05where\x18\x02 \x01(\tR\x05where\x12\x1a\n" +
+	"\btrackers\x18\x03 \x03(\tR\btrackers\"J\n" +
 	"\x0eInviteResponse\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x0e\n" +

@@ -1,0 +1,60 @@
+package people_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/identity"
+)
+
+// linkOf returns what a link of p says; trackers are those that it is to be found under from now on.
+func (p *person) linkOf(trackers ...string) identity.Link {
+	p.t.Helper()
+	l, err := identity.ParseLink(ask(p.t, p.Invite, &p2pv1.InviteRequest{Trackers: trackers}).Link)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return l
+}
+
+func TestWhoHasNoAccountIsFoundThroughTheTrackerThatHeNamedOnce(t *testing.T) {
+	tracker := startTracker(t)
+	dir := t.TempDir()
+	alice, bob := open(t, filepath.Join(dir, "alice")), open(t, filepath.Join(dir, "bob"))
+	if l := alice.linkOf(); len(l.Trackers) != 0 {
+		t.Fatalf("nobody has named a tracker, and the link leads to %v", l.Trackers)
+	}
+	l := alice.linkOf(strings.TrimSuffix(tracker, "/announce")) // she runs already
+	if !slices.Equal(l.Trackers, []string{tracker}) {
+		t.Fatalf("the link leads to %v", l.Trackers)
+	}
+	l.Addrs = nil // she has moved, and only the tracker knows where to
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: l.String(), Name: "alice"})
+	eventually(t, "both have each other", func() bool {
+		return bob.contact("alice").State == p2pv1.ContactState_CONTACT_STATE_FRIEND
+	})
+	alice.close()
+	alice = open(t, filepath.Join(dir, "alice"))
+	if l := alice.linkOf(); !slices.Equal(l.Trackers, []string{tracker}) {
+		t.Errorf("the next node makes a link that leads to %v", l.Trackers)
+	}
+	if l := alice.linkOf("none"); len(l.Trackers) != 0 {
+		t.Errorf("she took it back, and the link leads to %v", l.Trackers)
+	}
+	alice.close()
+	alice = open(t, filepath.Join(dir, "alice"))
+	if l := alice.linkOf(); len(l.Trackers) != 0 {
+		t.Errorf("she took it back, and the next node makes a link that leads to %v", l.Trackers)
+	}
+	_, err := alice.Invite(context.Background(), connect.NewRequest(&p2pv1.InviteRequest{Trackers: []string{"file:///etc/passwd"}}))
+	if api.ReasonOf(err).GetKey() != api.BadTracker {
+		t.Errorf("a tracker that is none: %v", err)
+	}
+}
