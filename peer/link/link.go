@@ -133,15 +133,6 @@ func (l *Link) Forget(b piece.Block) { l.expected.forget(b) }
 // Serve queues a block, behind all messages.
 func (l *Link) Serve(b piece.Block) { l.outbox.serve(b) }
 
-// Stuck returns for how long the write that is under way has waited for the socket, 0 if there is none: how long ago
-// the other end, or the line to it, took the last of what it was sent.
-func (l *Link) Stuck() time.Duration {
-	if began := l.writing.Load(); began > 0 {
-		return time.Since(l.begin) - time.Duration(began)
-	}
-	return 0
-}
-
 // partWait is how long the other end may take to read our last words.
 const partWait = 3 * time.Second
 

@@ -111,6 +111,13 @@ func (c *Conn) Write(b []byte) (int, error) {
 	}
 }
 
+// Taken returns how many of the bytes that were written have arrived, read or not.
+func (c *Conn) Taken() int64 {
+	c.host.net.mu.Lock()
+	defer c.host.net.mu.Unlock()
+	return c.out.arrived
+}
+
 // writeFault returns why nothing can be written now, or nil.
 func (c *Conn) writeFault() error {
 	switch {

@@ -18,6 +18,7 @@ type pipe struct {
 	landing time.Time // when the last of them arrives
 	down    flow
 	unread  [][]byte // what dst can read
+	arrived int64    // bytes, read or not
 	ended   bool     // the end of the stream has arrived
 
 	grant *grant // the credit that is on its way back, if any
@@ -101,6 +102,7 @@ func (p *pipe) deliver(s segment) {
 		p.ended = true
 	default:
 		p.unread = append(p.unread, s.bytes)
+		p.arrived += int64(len(s.bytes))
 	}
 	p.dst.readable.Broadcast()
 }

@@ -26,14 +26,14 @@ const (
 	// least turnMin, and until turnBytes were sent, but not longer than
 	// turnMax (libtorrent: 20 pieces and a minute). Who has taken nothing for
 	// turnIdle, because it asks for nothing, has had its turn; who does not read
-	// what is sent has had it after turnUnused.
+	// what is sent has had it after drainWithin.
 	turnMin   = 30 * time.Second
 	turnMax   = 2 * time.Minute
 	turnBytes = 16 << 20
 	turnIdle  = 5 * time.Second
 	// An unchoke costs nothing: blocks do, as fast as the peer takes them. Who asks
-	// for nothing, or lets what was written to it lie in its socket, therefore does
-	// not count against the slots after silentAfter, and another is let in besides.
+	// for nothing therefore does not count against the slots after silentAfter, nor
+	// does who lets what was written to it lie (drain), and another is let in besides.
 	// Who has not asked once turnUnused after it was unchoked, which is enough for a
 	// round trip of more than a second, has wasted its turn.
 	silentAfter = 500 * time.Millisecond
@@ -58,7 +58,7 @@ type candidate struct {
 	turn     time.Time // when it was last unchoked
 	rest     time.Time // when it was last choked, or connected
 	turnSent int64     // bytes sent to it since turn
-	wasted   int       // turns without a request, one after the other
+	wasted   int       // turns that it made nothing of, one after the other
 	wasting  bool      // it is unchoked, and has not asked for turnUnused
 	spent    bool      // it is unchoked, and has taken nothing for long
 }

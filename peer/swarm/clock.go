@@ -111,7 +111,7 @@ func (c *Core) dial(now time.Time) {
 // waiter reports whether m wants a slot and could make use of it. A peer that has yet to take
 // what was sent to it in its last turn could not.
 func (m *member) waiter() bool {
-	return m.PeerInterested() && !m.PeerHas().Full() && !(m.AmChoking() && m.blocked)
+	return m.PeerInterested() && !m.PeerHas().Full() && !(m.AmChoking() && m.drain.blocked)
 }
 
 // candidates returns those who want a slot and that choose accepts.
@@ -199,13 +199,13 @@ func (m *member) wasting(now time.Time) bool {
 
 // silent reports whether a peer that is unchoked takes nothing just now, and it is not us who are slow.
 func (m *member) silent(now time.Time) bool {
-	return (m.blocked || !m.Wants()) && now.Sub(m.took) >= silentAfter
+	return m.drain.blocked || !m.Wants() && now.Sub(m.took) >= silentAfter
 }
 
 // takers returns how many peers have asked for more than they have, and take it.
 func (c *Core) takers() (n int) {
 	for _, m := range c.order {
-		if !m.AmChoking() && m.waiter() && m.Wants() && !m.blocked {
+		if !m.AmChoking() && m.waiter() && m.Wants() && !m.drain.blocked {
 			n++
 		}
 	}
@@ -214,11 +214,7 @@ func (c *Core) takers() (n int) {
 
 // spent reports whether a peer that is unchoked has been silent for so long that its turn is over.
 func (m *member) spent(now time.Time) bool {
-	grace := turnIdle
-	if m.blocked {
-		grace = turnUnused
-	}
-	return !m.AmChoking() && m.silent(now) && now.Sub(m.took) >= grace
+	return !m.AmChoking() && (m.drain.spent || !m.Wants() && now.Sub(m.took) >= turnIdle)
 }
 
 // tried reports whether m was unchoked a moment ago and may still make use of it.
@@ -232,10 +228,11 @@ func (c *Core) unchoke(now time.Time, m *member, yes bool) {
 		return
 	case yes:
 		m.turn, m.turnFrom, m.took = now, m.Up().Total(), now
+		m.drain.begin(now)
 	default:
 		m.rest = now
 		switch {
-		case m.wasting(now):
+		case m.wasting(now), m.drain.spent:
 			m.wasted++
 		case !m.unused():
 			m.wasted = 0

@@ -226,15 +226,16 @@ func (c *Core) Unasked(now time.Time, key piece.PeerKey, n int) {
 // Sent says that the writer has sent blocks of n bytes in all to a peer.
 func (c *Core) Sent(now time.Time, key piece.PeerKey, blocks, n int) {
 	if m := c.peers[key]; m != nil {
-		m.took, m.blocked = now, false
+		m.took = now
 		c.do(m, m.Sent(now, blocks, n, c.events[:0]))
 	}
 }
 
-// Blocked says whether the socket of a peer has taken nothing for a while of what the writer has for it.
-func (c *Core) Blocked(key piece.PeerKey, yes bool) {
+// Feel says since when the writer of a peer has waited for its socket, zero = it does not, and how many bytes
+// the peer has taken since its connection began, -1 = the system does not tell. It belongs before each Tick.
+func (c *Core) Feel(now time.Time, key piece.PeerKey, since time.Time, taken int64) {
 	if m := c.peers[key]; m != nil {
-		m.blocked = yes
+		m.drain.feel(now, since, taken)
 	}
 }
 

@@ -19,8 +19,17 @@ type booth struct {
 	*desk
 	guests map[piece.PeerKey]*guest
 	order  []*guest
+	turns  []turn // that are over
+	line   int    // bytes in a step, of those who have sockets
+	blind  bool   // the system does not tell what sockets take
 	began  time.Time
 	first  int // in turn, who is served first
+}
+
+// turn is one that is over.
+type turn struct {
+	of   *guest
+	took time.Duration
 }
 
 type guest struct {
@@ -31,6 +40,7 @@ type guest struct {
 	deaf     bool      // it never reads
 	room     int       // blocks that its socket still takes then
 	moved    time.Time // when it took something last, or had nothing to take
+	socket   *socket   // what is sent to it goes through; nil = straight to it
 	turn     int       // requests in this turn
 	open     time.Time // when requests of its turn begin to arrive; zero = it is choked
 	asked    int       // requests without an answer
@@ -92,6 +102,7 @@ func (b *booth) does(do func(now time.Time)) {
 		case e.Event.Kind == session.Send && e.Event.Msg.ID == wire.Unchoke:
 			g.open, g.before, g.turn = b.now.Add(g.rtt), g.got, 0
 		case e.Event.Kind == session.Send && e.Event.Msg.ID == wire.Choke:
+			b.turns = append(b.turns, turn{g, b.now.Sub(g.open) + g.rtt})
 			g.open, g.asked = time.Time{}, g.writing
 			g.choked++
 			if g.got == g.before {
@@ -107,6 +118,7 @@ func (b *booth) runs(d time.Duration) {
 	for end := b.now.Add(d); b.now.Before(end); {
 		b.now = b.now.Add(boothStep)
 		b.does(b.askAll)
+		b.drip()
 		for left := boothLine; left > 0; {
 			before := left
 			b.does(func(now time.Time) { left = b.serveAll(now, left) })
@@ -140,7 +152,7 @@ func (b *booth) askAll(now time.Time) {
 func (b *booth) serveAll(now time.Time, left int) int {
 	var busy []*guest
 	for _, g := range b.order {
-		if g.writing > 0 && (!g.deaf || g.room > 0) {
+		if g.writing > 0 && g.socket == nil && (!g.deaf || g.room > 0) {
 			busy = append(busy, g)
 		}
 	}
@@ -165,10 +177,17 @@ func (b *booth) serveAll(now time.Time, left int) int {
 // feel tells the Core whose sockets are full, as the Loop does.
 func (b *booth) feel() {
 	for _, g := range b.order {
-		if g.writing == 0 {
-			g.moved = b.now
+		since, taken := g.moved, int64(g.got*piece.BlockSize)
+		switch {
+		case g.socket != nil:
+			since, taken = g.socket.since, int64(g.socket.taken)
+		case g.writing == 0:
+			g.moved, since = b.now, time.Time{}
 		}
-		b.Blocked(g.key, b.now.Sub(g.moved) >= 500*time.Millisecond)
+		if b.blind {
+			taken = -1
+		}
+		b.Feel(b.now, g.key, since, taken)
 	}
 }
 

@@ -24,10 +24,10 @@ type member struct {
 	total    int64     // bytes of blocks both ways until then
 	turn     time.Time // when it was last unchoked
 	took     time.Time // when a block last went to it, or it was last unchoked
-	blocked  bool      // its socket takes nothing
+	drain    drain     // how its socket empties
 	rest     time.Time // when it was last choked, or connected
 	turnFrom int64     // bytes sent to it before turn
-	wasted   int       // turns without a request, one after the other
+	wasted   int       // turns that it made nothing of, one after the other
 	given    int64     // bytes that it sent in the last rounds of the choker, older ones counting less
 	counted  int64     // bytes that it sent until the last round
 }

@@ -221,7 +221,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.mail.run(links, now)
 			l.round(now)
 		case now := <-tick.C:
-			l.feel()
+			l.feel(now)
 			l.core.Tick(now)
 			l.ext.Tick(now)
 			l.round(now)
@@ -283,10 +283,14 @@ func (l *Loop) take(now time.Time, b *link.Batch) {
 	b.Recycle()
 }
 
-// feel tells the Core whose sockets take nothing.
-func (l *Loop) feel() {
+// feel tells the Core whose sockets are full, and what leaves them.
+func (l *Loop) feel(now time.Time) {
 	for key, m := range l.links {
-		l.core.Blocked(key, m.Stuck() >= silentAfter)
+		since, taken := m.Waits(), int64(-1)
+		if !since.IsZero() && now.Sub(since) >= silentAfter {
+			taken = m.Taken()
+		}
+		l.core.Feel(now, key, since, taken)
 	}
 }
 

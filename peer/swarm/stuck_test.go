@@ -27,16 +27,19 @@ func TestPeersThatAskAndNeverReadTakeNothingFromOneThatDoes(t *testing.T) {
 		first, later  int // deaf ones before and after it
 		ahead, within time.Duration
 		share         float64
+		blind         bool // the system does not tell what a socket takes
 	}{
-		{"50 have been there, and ask for all", 0, 50, 0, time.Minute, time.Second, 0.98},
-		{"50 came just before it", 0, 50, 0, 0, 5 * time.Second, 0.98},
-		{"195 came just before it", 0, 195, 0, 0, 30 * time.Second, 0.98},
-		{"50 come after it", 0, 0, 50, 0, time.Second, 0.9},
-		{"50 came just before it, and ask once in a turn", 1, 50, 0, 0, 8 * time.Second, 0.98},
-		{"50 have been there, and ask once in a turn", 1, 50, 0, 20 * time.Minute, time.Second, 0.98},
+		{"50 have been there, and ask for all", 0, 50, 0, time.Minute, time.Second, 0.98, false},
+		{"50 came just before it", 0, 50, 0, 0, 15 * time.Second, 0.98, false},
+		{"195 came just before it", 0, 195, 0, 0, time.Minute, 0.98, false},
+		{"50 came just before it, and nobody tells", 0, 50, 0, 0, 40 * time.Second, 0.9, true},
+		{"50 come after it", 0, 0, 50, 0, time.Second, 0.9, false},
+		{"50 came just before it, and ask once in a turn", 1, 50, 0, 0, 8 * time.Second, 0.98, false},
+		{"50 have been there, and ask once in a turn", 1, 50, 0, 20 * time.Minute, time.Second, 0.98, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBooth(t)
+			b.blind = c.blind
 			b.deafen(c.first, c.most)
 			b.runs(c.ahead)
 			g := b.enter(1, true, 50*time.Millisecond)[0]
