@@ -219,7 +219,8 @@ func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
 		}
 		v.reads[id] = reads
 	}
-	delivered, others := c.talk.Delivered(&e.Event), c.others()
+	delivered := c.talk.Delivered(&e.Event)
+	others := slices.DeleteFunc(c.others(), func(k identity.Key) bool { return !c.talk.Given(k, &e.Event) })
 	for _, k := range others {
 		mark, has := reads[k]
 		read := has && !mark.Position().Less(e.Position())

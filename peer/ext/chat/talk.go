@@ -61,6 +61,7 @@ type Talk struct {
 	view     atomic.Pointer[view]
 	peers    atomic.Pointer[[]PeerState]
 	stored   deliveries
+	given    given
 	mail     mailbox
 
 	// For the goroutine alone.

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -15,6 +16,8 @@ type view struct {
 	devices  map[identity.Key][]identity.Key // of accounts
 	ended    map[identity.Key]bool           // devices that have no business here
 	options  room.Options
+	since    map[identity.Key]history.Position // when the members came
+	least    int                               // how many lines before that they got for sure, negative for all
 }
 
 // refresh makes the view anew. It is called by the goroutine of the Talk after a commit.
@@ -23,10 +26,14 @@ func (t *Talk) refresh() {
 	v := &view{
 		members: r.Members(), roles: map[identity.Key]room.Role{}, former: map[identity.Key]identity.Key{}, accounts: r.Joined(),
 		devices: map[identity.Key][]identity.Key{}, ended: map[identity.Key]bool{}, options: r.Options(),
+		since: map[identity.Key]history.Position{}, least: r.LeastHistory(),
 	}
 	v.known = len(v.accounts) > 0
 	for _, p := range v.members {
 		v.roles[p.Account] = p.Role
+		if since, ok := r.Since(p.Account); ok {
+			v.since[p.Account] = since.Position()
+		}
 	}
 	for _, account := range r.Former() {
 		by, _ := r.Removal(account)

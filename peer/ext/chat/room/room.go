@@ -383,6 +383,9 @@ func (r *Room) Members() []Person {
 // Options returns what the room is like now.
 func (r *Room) Options() Options { return r.stateOf(r.current).options }
 
+// LeastHistory returns the least that Options.History ever was: so much every joiner got, whoever gave it to him.
+func (r *Room) LeastHistory() int { return r.stateOf(r.current).least }
+
 // Role returns what an account may do now.
 func (r *Room) Role(account identity.Key) Role { return r.stateOf(r.current).members[account] }
 

@@ -40,13 +40,14 @@ type removal struct {
 // state is what a set of acts comes to.
 type state struct {
 	options  Options
+	least    int // of options.History, at all times
 	members  map[identity.Key]Role
 	entered  []identity.Key // the members, who has been here longest first
 	removals []removal
 }
 
 func (s *state) clone() *state {
-	return &state{s.options, maps.Clone(s.members), slices.Clone(s.entered), slices.Clone(s.removals)}
+	return &state{s.options, s.least, maps.Clone(s.members), slices.Clone(s.entered), slices.Clone(s.removals)}
 }
 
 // lastOwner reports whether an account is the only owner of all.
@@ -100,7 +101,7 @@ func (s *state) may(account identity.Key, c *Change, accounts map[identity.Key]i
 // apply makes the change of a, if its author may.
 func (s *state) apply(a *act, r *Room) {
 	if a.event.Kind == Create {
-		s.options = a.birth.Options
+		s.options, s.least = a.birth.Options, a.birth.Options.History
 		s.members[a.account] = Owner
 		s.entered = append(s.entered, a.account)
 		return
@@ -127,6 +128,9 @@ func (s *state) apply(a *act, r *Room) {
 		s.members[c.Account] = c.Role
 	case SetRoom:
 		s.options = c.Options
+		if n := c.Options.History; n >= 0 && (s.least < 0 || n < s.least) {
+			s.least = n
+		}
 	case Revoke:
 		device := c.Cuts[0].Device
 		s.removals = append(s.removals, removal{account: r.accounts[device], device: device, cuts: cutsOf(c.Cuts), by: a.number})
