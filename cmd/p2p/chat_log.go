@@ -54,6 +54,11 @@ func (l *chatLog) run(ctx context.Context, where string, count int, follow bool)
 		if err != nil {
 			return err
 		}
+		if len(messages) < count {
+			if err := l.older(ctx, where); err != nil {
+				return err
+			}
+		}
 		return l.print(messages...)
 	}
 	r, err := l.client.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
@@ -98,6 +103,23 @@ func (l *chatLog) run(ctx context.Context, where string, count int, follow bool)
 		}
 	}
 	return stream.Err()
+}
+
+// older says where to read on when all of a conversation is printed, and this person has spoken with the same one before.
+func (l *chatLog) older(ctx context.Context, where string) error {
+	if l.app.globals.json {
+		return nil
+	}
+	r, err := l.client.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
+	if err != nil {
+		return err
+	}
+	for _, c := range r.Msg.Conversations {
+		if c.Older != "" {
+			l.app.say("chat.log.older", safe(c.Name), c.Older)
+		}
+	}
+	return nil
 }
 
 // last returns the last messages of a conversation, in order.

@@ -60,6 +60,7 @@ var explained = map[string]struct {
 	RoomFull:           {"reason.room_full", []string{"limit"}},
 	Removed:            {"reason.removed", nil},
 	RemovedBy:          {"reason.removed_by", []string{"who"}},
+	RemovedYou:         {"reason.removed_you", []string{"who"}},
 	BadRoomName:        {"reason.bad_room_name", []string{"limit"}},
 	BadRoomLimit:       {"reason.bad_room_limit", []string{"limit"}},
 	BadRoomHistory:     {"reason.bad_room_history", []string{"limit"}},

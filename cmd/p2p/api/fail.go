@@ -67,6 +67,7 @@ const (
 	RoomFull           = "room_full"            // limit
 	Removed            = "removed"              // this person, from a room
 	RemovedBy          = "removed_by"           // the same: who
+	RemovedYou         = "removed_you"          // a contact has removed this person: who
 	BadRoomName        = "bad_room_name"        // limit (bytes)
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
 	BadRoomHistory     = "bad_room_history"     // limit: the most that it may be

@@ -105,6 +105,57 @@ func TestBothListsForgetWhoWasRemoved(t *testing.T) {
 	}
 }
 
+func TestWhoWasRemovedIsToldAndWritesToNobody(t *testing.T) {
+	alice, bob := two(t)
+	said := alice.say("bob", "hello")
+	eventually(t, "bob has it", bob.has("alice", "hello"))
+	events := alice.listens()
+	ask(t, bob.RemoveContact, &p2pv1.RemoveContactRequest{Who: "alice"})
+	eventually(t, "alice is told", func() bool { return len(events(p2pv1.Alert_KIND_REMOVED)) == 1 })
+	if a := events(p2pv1.Alert_KIND_REMOVED)[0]; a.Reason.GetKey() != api.RemovedYou || a.Reason.With["who"] != "bob" {
+		t.Errorf("she is told %v", a)
+	}
+	if c := alice.conversation("bob"); c.Reason.GetKey() != api.RemovedYou {
+		t.Errorf("the conversation is %v", c)
+	}
+	if c := bob.conversation("alice"); c.Reason != nil {
+		t.Errorf("to him it is %v", c)
+	}
+	_, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "are you there?"}))
+	if alice.reason(err) != api.RemovedYou {
+		t.Errorf("she writes: %v", err)
+	}
+	_, err = alice.React(t.Context(), connect.NewRequest(&p2pv1.ReactRequest{Message: said.Id, Emoji: "?"}))
+	if alice.reason(err) != api.RemovedYou {
+		t.Errorf("she reacts: %v", err)
+	}
+	_, err = bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "alice", Text: "never mind"}))
+	if bob.reason(err) != api.NotContact {
+		t.Errorf("he writes: %v", err)
+	}
+	old := alice.contact("bob").Conversation
+	befriend(t, bob, alice, "bob", "alice")
+	for _, p := range []*person{alice, bob} {
+		other := map[*person]string{alice: "bob", bob: "alice"}[p]
+		if c := p.conversation(other); c.Older != old || c.Reason != nil {
+			t.Errorf("when they are contacts again, the conversation with %s is %v; before it was %s", other, c, old)
+		}
+	}
+}
+
+func TestWhoWasAwayWhenHeWasRemovedIsToldByANodeThatHasBegunAnew(t *testing.T) {
+	alice, bob := two(t)
+	aliceDir, bobDir, trackers := alice.dir, bob.dir, alice.conversationTrackers()
+	alice.close()
+	ask(t, bob.RemoveContact, &p2pv1.RemoveContactRequest{Who: "alice"})
+	bob.close()
+	bob = open(t, bobDir, trackers...)
+	alice = open(t, aliceDir, trackers...)
+	eventually(t, "alice knows", func() bool { return alice.contact("bob").State == removed })
+	left := func() *p2pv1.Conversation { return bob.conversation("alice") }
+	eventually(t, "bob needs not tell her again", func() bool { return len(left().Members) == 0 })
+}
+
 func TestContactsAndConversationsOutliveTheProcess(t *testing.T) {
 	alice, bob := two(t)
 	bob.say("alice", "one")

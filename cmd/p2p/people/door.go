@@ -227,6 +227,14 @@ func (c *conversation) out(account identity.Key) *p2pv1.Reason {
 	}
 }
 
+// deserted says that the other one of two has gone, whom nothing reaches any more; nil if he has not, or this person has too.
+func (n *Node) deserted(c *conversation, p place) *p2pv1.Reason {
+	if p.With.IsZero() || p.Left || !c.talk.Removed(p.With) {
+		return nil
+	}
+	return api.Problem(api.RemovedYou, "who", n.nameOf(p.With))
+}
+
 // isFull refuses the one too many.
 func (c *conversation) isFull() knock.Answer {
 	return knock.Answer{Verdict: knock.Refused, Why: knock.Full, Limit: c.talk.Options().Limit}

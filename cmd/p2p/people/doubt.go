@@ -32,6 +32,9 @@ func (n *Node) inDoubt(account identity.Key) bool {
 // maySay returns an error for what this person says in a conversation where somebody's key is in doubt; in a room, if it is not
 // to go there despite him.
 func (n *Node) maySay(c *conversation, p place, despite []string) error {
+	if reason := n.deserted(c, p); reason != nil {
+		return api.Refused(reason)
+	}
 	if !p.With.IsZero() {
 		return n.undoubted(p.With)
 	}

@@ -33,6 +33,7 @@ func (n *Node) fit(ctx context.Context) error {
 	}
 	n.mu.Unlock()
 	for _, c := range over {
+		err = errors.Join(err, n.parted(ctx, c))
 		c.close(ctx)
 	}
 	err = errors.Join(err, n.fitDoors(ctx))
@@ -50,12 +51,12 @@ func (n *Node) refit(ctx context.Context) error {
 	return n.fit(ctx)
 }
 
-// wanted returns the places whose rooms are to be open and are not.
+// wanted returns the places whose rooms are to be open and are not: one that was left is, too, until somebody else knows that.
 func (n *Node) wanted() (all []*place) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range n.book.places {
-		if !p.Room.IsZero() && n.open[p.Room] == nil && !p.Left && !n.book.blocked(p.With) {
+		if !p.Room.IsZero() && n.open[p.Room] == nil && (!p.Left || p.Farewell != (farewell{})) && !n.book.blocked(p.With) {
 			all = append(all, p)
 		}
 	}
@@ -74,6 +75,17 @@ func (n *Node) finished(p *place, c *conversation) bool {
 		return true
 	}
 	return len(c.talk.Delivered(p.Farewell.event())) > 0
+}
+
+// parted remembers that others know that this person has left a room: it need not be opened for that again.
+func (n *Node) parted(ctx context.Context, c *conversation) error {
+	now := n.place(c.id)
+	if now == nil || !now.Left || now.Farewell == (farewell{}) || n.isBlocked(now.With) {
+		return nil
+	}
+	p := *now
+	p.Farewell = farewell{}
+	return n.write(ctx, record{Place: &p})
 }
 
 // enter opens the room of a place.
@@ -166,6 +178,7 @@ func (n *Node) settle(ctx context.Context, c *conversation) {
 		n.alert(p2pv1.Alert_KIND_ANSWERED, p.With, "")
 	case k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && c.talk.Removed(p.With):
 		k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+		n.shout(p2pv1.Alert_KIND_REMOVED, p.With, "", n.deserted(c, *p))
 	default:
 		return
 	}

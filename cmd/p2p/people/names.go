@@ -229,7 +229,7 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 	case self.loggedOut:
 		return nil, p, fail(failed, api.LoggedOut)
 	case c == nil:
-		return nil, p, fail(failed, api.NotMember, "where", s)
+		return nil, p, n.outside(p, s)
 	}
 	me := self.accountKey()
 	if reason := c.out(me); c.talk.Removed(me) && p.With.IsZero() && reason != nil {
@@ -237,9 +237,17 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 	}
 	// Joined and Role may be behind what the Talk has stored a moment ago, and programs have seen; Join is not.
 	if !c.talk.Joined() && c.talk.Join(ctx, self.certificate) != nil {
-		return nil, p, fail(failed, api.NotMember, "where", s)
+		return nil, p, n.outside(p, s)
 	}
 	return c, p, nil
+}
+
+// outside says that this person is not in a place that a program calls s.
+func (n *Node) outside(p place, s string) error {
+	if !p.With.IsZero() {
+		return fail(failed, api.NotContact, "who", n.nameOf(p.With))
+	}
+	return fail(failed, api.NotMember, "where", s)
 }
 
 // opened returns the conversation of a place, nil if it is not open. What is being opened is stored, and so seen by programs,

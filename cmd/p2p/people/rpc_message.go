@@ -97,10 +97,14 @@ func (n *Node) answerable(ctx context.Context, s string) (history.Entry, *conver
 	if err != nil {
 		return e, nil, err
 	}
-	if p := n.place(c.id); p != nil {
-		err = n.undoubted(p.With)
+	p := n.place(c.id)
+	if p == nil {
+		return e, c, nil
 	}
-	return e, c, err
+	if reason := n.deserted(c, *p); reason != nil {
+		return e, c, api.Refused(reason)
+	}
+	return e, c, n.undoubted(p.With)
 }
 
 // The start of an id that is looked for has shortID digits at the least, as with git. Lines of the own room, which nobody

@@ -15,7 +15,7 @@ import (
 func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 	out := &p2pv1.Conversation{
 		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: v.nameOfPlace(p), Left: p.Left, Draft: v.draft(p.Room), Active: p.Since,
-		Reason: p.Refused.view(),
+		Reason: p.Refused.view(), Older: v.older(p),
 	}
 	if p.Room.IsZero() {
 		if out.Id = p.Swarm; !p.Left {
@@ -29,6 +29,25 @@ func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 	return out, v.last(out, p.Room)
 }
 
+// older returns the conversation with the same person before this one, empty for none.
+func (v *viewer) older(p place) string {
+	if p.With.IsZero() {
+		return ""
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var found *place
+	for _, q := range v.book.places {
+		if q.With == p.With && q.Since < p.Since && (found == nil || q.Since > found.Since) {
+			found = q
+		}
+	}
+	if found == nil {
+		return ""
+	}
+	return textID(found.Room)
+}
+
 // inside fills in who is in a room, and what it is like.
 func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 	if !c.talk.Known() {
@@ -40,6 +59,9 @@ func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 	out.Role = p2pv1.Role(c.talk.Role(v.me))
 	if c.talk.Removed(v.me) && !p.Left { // else the person has put up with it
 		out.Left, out.Reason = true, c.out(v.me)
+	}
+	if reason := v.deserted(c, p); reason != nil {
+		out.Reason = reason
 	}
 	for _, person := range c.talk.Members() {
 		out.Members = append(out.Members, v.member(c, person))

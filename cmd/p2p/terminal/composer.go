@@ -238,6 +238,8 @@ func (s *session) mayBeSaid(conv *conversation, text string) (despite []string, 
 		s.complain("chat.error.nowhere")
 	case conv.GetLeft():
 		s.complain("chat.error.left")
+	case conv.GetReason() != nil:
+		s.tell(s.whyLeft(conv.Conversation), true)
 	case len(text) > maxMessage:
 		s.complain("chat.error.long", len(text), maxMessage)
 	case !utf8.ValidString(text):

@@ -90,6 +90,9 @@ func (s *session) seen(c *conversation, height int) []visible {
 		lines := s.lines(c, i)
 		add(lines[:max(len(lines)-skip, 0)], i)
 		skip = 0
+		if i == 0 && c.GetOlder() != "" && !c.moreBefore {
+			add([]line{plainly(s.say.Say("chat.older", shortID(c.GetOlder())), style{role: faint})}, -1)
+		}
 	}
 	return reversed(up)
 }

@@ -16,7 +16,11 @@ func (s *session) headerLine(width int) line {
 	}
 	left := line{{" ", style{role: bar}}}
 	if contact := s.contacts[c.GetWith()]; c.GetDirect() {
-		left = append(left, presenceMark(contact.GetPresence()), span{" " + s.title(c), style{role: bar, bold: true}}, span{"  " + s.contactState(contact), style{role: bar}})
+		state := span{"  " + s.contactState(contact), style{role: bar}}
+		if c.GetReason() != nil { // that he is no contact any more was his will
+			state = span{"  " + s.whyLeft(c.Conversation), style{role: bar, bold: true}}
+		}
+		left = append(left, presenceMark(contact.GetPresence()), span{" " + s.title(c), style{role: bar, bold: true}}, state)
 		if p := s.problem(contact.GetProblem()); p != "" {
 			left = append(left, span{"  " + p, style{role: bar, italic: true}})
 		}

@@ -63,6 +63,9 @@ func shortKey(key string) string {
 	return clean(key[:min(len(key), 8)])
 }
 
+// shortID returns as much of an id as names a conversation.
+func shortID(id string) string { return id[:min(len(id), 12)] }
+
 // title returns what a conversation is called.
 func (s *session) title(c *conversation) string {
 	if c.GetDirect() {

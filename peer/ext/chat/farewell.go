@@ -56,9 +56,27 @@ func (t *Talk) farewell(now time.Time, l *link, b []byte) error {
 		return nil
 	}
 	lacks, _ := t.store.Room.Farewell(l.whose(), l.has, maxFarewell)
-	l.say(room.Batches(lacks, t.withoutWords))
+	l.say(t.heardOf(l.whose(), room.Batches(lacks, t.withoutWords)))
 	t.part(l, errStranger)
 	return nil
+}
+
+// heardOf has messages say how far the logs of a former member are here: he may have left, and wait for somebody to know that.
+func (t *Talk) heardOf(account identity.Key, messages []room.Message) []room.Message {
+	marks := map[identity.Key]room.Mark{}
+	for _, device := range t.Devices(account) {
+		if mark := t.store.Room.Mark(device); mark.Seq > 0 {
+			marks[device] = mark
+		}
+	}
+	switch last := len(messages) - 1; {
+	case len(marks) == 0:
+	case last < 0:
+		messages = []room.Message{{Marks: marks}}
+	default:
+		messages[last].Marks = marks
+	}
+	return messages
 }
 
 // withoutWords is the room.Bodies for who is to learn how the room stands, and nothing that was said.

@@ -179,6 +179,31 @@ func TestWhoIsRemovedLearnsThatAndNothingMore(t *testing.T) {
 	})
 }
 
+// Carl hears of it and tells ann; she never had a word with bob since.
+func TestWhoHasLeftHearsWhoKnowsThat(t *testing.T) {
+	bubble(t, func(w *world) {
+		ann, bob, carl := w.person("ann"), w.person("bob"), w.person("carl")
+		ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		ann.invite(carl)
+		w.connect(ann, carl)
+		w.connect(bob, carl)
+		w.settle()
+		w.cut(ann, bob)
+		farewell, err := bob.talk.Change(context.Background(), room.Change{Op: room.Remove, Account: bob.account.Key()})
+		w.must(err)
+		w.settle()
+		if known := bob.talk.Delivered(&farewell); !known[carl.account.Key()] || known[ann.account.Key()] {
+			t.Errorf("when carl has parted with him, bob believes that %v know", known)
+		}
+		w.connect(ann, bob)
+		w.settle()
+		if known := bob.talk.Delivered(&farewell); !known[ann.account.Key()] {
+			t.Errorf("when ann has, %v know", known)
+		}
+	})
+}
+
 // Bob was away when ann removed him, and she is away when he comes back: carl tells him, as the signed history has it.
 func TestWhoWasRemovedWhileHeWasAwayIsToldByWhoeverIsThere(t *testing.T) {
 	bubble(t, func(w *world) {

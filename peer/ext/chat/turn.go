@@ -96,6 +96,9 @@ func (t *Talk) hear(n *turn) {
 		}
 		n.more = n.more || more && !l.ended
 		if over && !more {
+			if l.session != nil { // who parts with one who has gone says last that he knows it
+				t.note(l)
+			}
 			t.part(l, nil)
 			t.told.Left = append(t.told.Left, l.state)
 			l.gone, left = true, true

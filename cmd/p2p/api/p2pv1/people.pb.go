@@ -2981,7 +2981,8 @@ type Conversation struct {
 	Typing        []string               `protobuf:"bytes,16,rep,name=typing,proto3" json:"typing,omitempty"`   // accounts
 	Waiting       string                 `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"` // why a room that was joined by link is not there yet, for people
 	Late          int32                  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`      // messages that were inserted before ones already read
-	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`   // of left, unless it was this person's own will: such as "room_full" or "link_expired"
+	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`   // of left, unless it was this person's own will: such as "room_full" or "link_expired"; of two, that the other has gone
+	Older         string                 `protobuf:"bytes,22,opt,name=older,proto3" json:"older,omitempty"`     // id of the conversation with the same person before this one: they were contacts, and are again
 	Gone          bool                   `protobuf:"varint,21,opt,name=gone,proto3" json:"gone,omitempty"`      // there is nothing to read, and it is listed no more
 	Became        string                 `protobuf:"bytes,20,opt,name=became,proto3" json:"became,omitempty"`   // id under which it goes on: a room that was joined by link has one of its own once this person is in
 	unknownFields protoimpl.UnknownFields
@@ -3149,6 +3150,13 @@ func (x *Conversation) GetReason() *Reason {
 		return x.Reason
 	}
 	return nil
+}
+
+func (x *Conversation) GetOlder() string {
+	if x != nil {
+		return x.Older
+	}
+	return ""
 }
 
 func (x *Conversation) GetGone() bool {
@@ -6595,7 +6603,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\n" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
 	"\x02me\x18\a \x01(\bR\x02me\x12\x19\n" +
-	"\bin_doubt\x18\b \x01(\bR\ainDoubt\"\xa3\x04\n" +
+	"\bin_doubt\x18\b \x01(\bR\ainDoubt\"\xb9\x04\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -6616,7 +6624,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x06typing\x18\x10 \x03(\tR\x06typing\x12\x18\n" +
 	"\awaiting\x18\x11 \x01(\tR\awaiting\x12\x12\n" +
 	"\x04late\x18\x12 \x01(\x05R\x04late\x12&\n" +
-	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\x12\n" +
+	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\x14\n" +
+	"\x05older\x18\x16 \x01(\tR\x05older\x12\x12\n" +
 	"\x04gone\x18\x15 \x01(\bR\x04gone\x12\x16\n" +
 	"\x06became\x18\x14 \x01(\tR\x06became\"0\n" +
 	"\x18ListConversationsRequest\x12\x14\n" +
