@@ -88,7 +88,9 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 		p2pv1.ContactState_CONTACT_STATE_REMOVED: "contact.removed",
 	}
 	var words []string
-	if key := said[c.State]; key != "" {
+	if key := said[c.State]; c.Arrived {
+		words = append(words, a.text.Say("contact.arrived"))
+	} else if key != "" {
 		words = append(words, a.text.Say(key))
 	}
 	switch {
@@ -154,13 +156,25 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 	if !r.Msg.Delivered && stream != nil {
 		waits(r.Msg.Contact)
 	}
-	for !r.Msg.Delivered && stream != nil && stream.Receive() {
-		if k := stream.Msg().GetContact(); k.GetAccount() == r.Msg.Contact.GetAccount() && k.GetState() > p2pv1.ContactState_CONTACT_STATE_ASKED {
-			r.Msg.Contact, r.Msg.Delivered = k, true
+	for decided := r.Msg.Delivered; !decided && stream != nil && stream.Receive(); {
+		k := stream.Msg().GetContact()
+		if k.GetAccount() != r.Msg.Contact.GetAccount() {
+			continue
 		}
+		decided = k.GetState() > p2pv1.ContactState_CONTACT_STATE_ASKED
+		if !decided && !k.GetArrived() {
+			continue
+		}
+		if !r.Msg.Delivered {
+			defer time.AfterFunc(linkTime, cancel).Stop()
+		}
+		r.Msg.Contact, r.Msg.Delivered = k, true
 	}
 	return r.Msg, ctx.Err()
 }
+
+// linkTime is how long is waited, once a request has arrived, for a node that decides by itself, because the link is good.
+const linkTime = time.Second
 
 // sayItWaits says whom a command waits for, and how long: to somebody at a terminal, who sees nothing happen meanwhile.
 func (a *app) sayItWaits(key, name string, wait units.Duration) {

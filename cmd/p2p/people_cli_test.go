@@ -325,6 +325,27 @@ func TestWhoIsFoundByTheWayAndAnswersCountsAsReached(t *testing.T) {
 	oneLineSays(t, errs, "has reached Bob")
 }
 
+// A link that was used, or revoked, leads to him too; but he is asked.
+func TestARequestThatHasArrivedCountsAsReachedThoughNobodyHasAnswered(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	told := func(arrived bool) *p2pv1.Event {
+		return &p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{
+			Account: "key of bob", State: p2pv1.ContactState_CONTACT_STATE_ASKED, Name: "Bob", Arrived: arrived,
+		}}}
+	}
+	f.events <- told(false)
+	f.events <- told(true)
+	out, errs := p2pWith(t, exitDone, []string{"contact", "add", "bob", "--wait", "1m", "-j"}, env)
+	if o := object(t, out); o["delivered"] != true || o["contact"].(map[string]any)["arrived"] != true {
+		t.Errorf("%s%s", out, errs)
+	}
+	a := &app{text: text.English()}
+	if said := a.contactState(told(true).GetContact()); !strings.Contains(said, "has the request") {
+		t.Errorf("the list says %q", said)
+	}
+}
+
 func TestContactsAreShownWithoutTricks(t *testing.T) {
 	env, _ := withPerson(t, newFakePerson())
 	out, _ := p2pWith(t, exitDone, []string{"contact", "list"}, env)

@@ -40,6 +40,7 @@ type contact struct {
 	Before    p2pv1.ContactState `json:"before,omitempty"`  // State when he was blocked
 	Note      string             `json:"note,omitempty"`    // what he, or the account, wrote with the request
 	Asked     int64              `json:"asked,omitempty"`   // milliseconds
+	Arrived   bool               `json:"arrived,omitempty"` // a device of his has said that it has the request
 	Late      identity.Key       `json:"late,omitzero"`     // who had used the link of the account with which he asks
 	Reach     reach              `json:"reach,omitzero"`
 }

@@ -327,6 +327,12 @@ func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	if c := n.conversation(k.Room); c != nil && v.Listen.IsValid() {
 		c.swarm.Expect(append(a.Addrs, v.Listen))
 	}
+	if !k.Arrived && a.Verdict != knock.Busy {
+		k.Arrived = true
+		if err := n.write(ctx, record{Contact: &k}); err != nil && ctx.Err() == nil {
+			n.log.Warn("it is not kept that a request has arrived", zap.Error(err))
+		}
+	}
 	n.tellContact(v.Account)
 }
 

@@ -30,6 +30,10 @@ func TestALinkLetsInTheFirstWhoUsesItAndTheOthersAsk(t *testing.T) {
 	if c := alice.contact("carol"); c.LinkUsedBy != "bob" || c.Note != "from the market" {
 		t.Errorf("she sees %v", c)
 	}
+	eventually(t, "carol knows that alice has the request", func() bool { return carol.contact("alice").Arrived })
+	if r := ask(t, carol.AddContact, &p2pv1.AddContactRequest{Who: link}); !r.Delivered || !r.Contact.Arrived {
+		t.Errorf("who asks again is told %v", r)
+	}
 	if c := alice.contact("bob"); c.LinkUsedBy != "" || c.State != friend {
 		t.Errorf("bob is %v", c)
 	}
@@ -71,6 +75,7 @@ func TestLinksToAPersonAreRevoked(t *testing.T) {
 	eventually(t, "that into a room is good", func() bool { return len(alice.conversation("garden").Members) == 2 })
 	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link})
 	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	eventually(t, "bob knows that", func() bool { return bob.contact("alice").Arrived })
 }
 
 func TestALinkIsGoodForAYearAtMost(t *testing.T) {

@@ -56,7 +56,7 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 		return nil, n.named(err, k.Name)
 	}
 	now, _ := n.contact(k.Account)
-	return connect.NewResponse(&p2pv1.AddContactResponse{Contact: n.viewer(ctx).contactView(now), Delivered: online}), nil
+	return connect.NewResponse(&p2pv1.AddContactResponse{Contact: n.viewer(ctx).contactView(now), Delivered: online || now.Arrived}), nil
 }
 
 // whom returns who is meant by a name at the directory or a link, as a contact to be.
@@ -129,7 +129,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	n.asking.Lock()
 	defer n.asking.Unlock()
 	if now, known := n.contact(k.Account); known { // he may have asked a moment ago
-		k.State, k.Room = now.State, now.Room
+		k.State, k.Room, k.Arrived = now.State, now.Room, now.Arrived
 	}
 	var err error
 	switch k.State {
@@ -150,6 +150,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
 			return k, err
 		}
+		k.Arrived = false
 	}
 	k.State, k.Asked = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli()
 	if err := n.write(ctx, record{Contact: &k}); err != nil {

@@ -167,6 +167,7 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKS {
 		c.LinkUsedBy = v.nameOf(k.Late)
 	}
+	c.Arrived = k.State == p2pv1.ContactState_CONTACT_STATE_ASKED && k.Arrived
 	if k.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {
 		c.Presence = p2pv1.Presence_PRESENCE_UNSPECIFIED // only contacts see presence
 		c.Problem = v.problem(k)
