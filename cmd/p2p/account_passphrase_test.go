@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"p2p/cmd/p2p/people"
 	"p2p/peer/ext/chat/history"
 )
 
@@ -141,5 +143,65 @@ func TestThePassphraseOfAProfileInUseOrOfNoneIsNotChanged(t *testing.T) {
 	oneLineSays(t, errs, none, "p2p serve --passphrase-file")
 	if _, err := os.Stat(none); err == nil {
 		t.Error("it is made")
+	}
+}
+
+// A node that a command starts gets the passphrase from the file that the caller names, from his folder, or from his terminal.
+func TestACommandThatStartsTheNodeTellsItThePassphrase(t *testing.T) {
+	reincarnate(t)
+	dir, err := os.MkdirTemp("", "p2p") // the path of a socket has a hundred bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	withHistory(t, dir, "sesame", func(*history.Archive) error { return nil })
+	t.Chdir(folder(t, map[string]string{"pass": "sesame\n", "wrong": "x\n"}))
+	types := func(word string) setting {
+		return func(sh *shell) {
+			sh.secret = func(prompt string) (string, error) {
+				if !strings.Contains(prompt, "of the history") {
+					t.Errorf("it asks %q", prompt)
+				}
+				return word, nil
+			}
+		}
+	}
+	for _, c := range []struct {
+		code int
+		args []string
+		set  setting
+	}{
+		{exitRefused, nil, withEnv()},
+		{exitRefused, []string{"--passphrase-file", "wrong"}, types("sesame")},
+		{exitRefused, nil, types("x")},
+		{exitUsage, []string{"--passphrase-file", "-"}, types("sesame")},
+		{exitDone, []string{"--passphrase-file", "pass"}, withEnv()},
+		{exitDone, nil, withEnv("P2P_PASSPHRASE_FILE", "pass")},
+		{exitDone, nil, types("sesame")},
+	} {
+		_, errs := p2pWith(t, c.code, append([]string{"contact", "list", "--profile", dir, "--linger", "1m"}, c.args...), c.set)
+		switch c.code {
+		case exitRefused:
+			if !strings.Contains(errs, "--passphrase-file FILE") {
+				t.Errorf("%q: it says %s", c.args, errs)
+			}
+		case exitDone:
+			p2p(t, exitDone, "serve", "--stop", "--profile", dir)
+			awaitNobody(t, dir)
+		}
+	}
+}
+
+// awaitNobody waits until the node of a profile has ended.
+func awaitNobody(t *testing.T, dir string) {
+	t.Helper()
+	for late := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		encrypted, err := people.Encrypted(dir)
+		if err == nil && encrypted {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatal(err)
+		}
 	}
 }

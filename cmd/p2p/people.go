@@ -17,20 +17,24 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/people"
 	"p2p/cmd/p2p/units"
 )
 
 // profileFlags say which node a command asks, and how it is started.
 type profileFlags struct {
-	profile string
-	linger  units.Duration
-	asked   bool // for that time, and not only by default
+	profile    string
+	linger     units.Duration
+	asked      bool // for that time, and not only by default
+	passphrase string
+	typed      []byte // the passphrase, at the terminal
 }
 
 func (a *app) profileFlags(flags *pflag.FlagSet, p *profileFlags) {
 	p.linger = units.Duration(30 * time.Minute)
 	flags.StringVar(&p.profile, "profile", "", a.text.Say("people.profile"))
 	flags.Var(&p.linger, "linger", a.text.Say("people.linger"))
+	flags.StringVar(&p.passphrase, "passphrase-file", "", a.text.Say("people.passphrase_file"))
 }
 
 // grouped makes cmd the parent of commands that ask the node.
@@ -86,18 +90,57 @@ func (a *app) attach(ctx context.Context, p *profileFlags) (*api.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	return api.Attach(ctx, profile, append([]string{self}, a.serveArgs(profile, p)...))
+	args, err := a.serveArgs(profile, p)
+	if err != nil {
+		return nil, err
+	}
+	return api.Attach(ctx, profile, append([]string{self}, args...), p.typed)
+}
+
+// attachAsking is attach for who may be at a terminal: a history that has a passphrase is one more reason for a node not to
+// come up, and nobody should have to leave it in a file. What was typed is kept for a node that dies meanwhile.
+func (a *app) attachAsking(ctx context.Context, p *profileFlags) (*api.Client, error) {
+	c, err := a.attach(ctx, p)
+	e, ok := errors.AsType[*api.StartError](err)
+	if !ok || startCode(e) != exitRefused || p.passphrase != "" || a.secret == nil {
+		return c, err
+	}
+	profile, wrong := a.profileDir(p.profile)
+	if wrong != nil {
+		return nil, wrong
+	}
+	if encrypted, e := people.Encrypted(profile); e != nil || !encrypted {
+		return nil, err
+	}
+	typed, err := a.askSecret(a.text.Say("serve.passphrase"), false)
+	if err != nil {
+		return nil, err
+	}
+	p.typed = []byte(typed + "\n")
+	return a.attach(ctx, p)
 }
 
 // serveArgs returns the arguments of the node that a command starts: of several that say the same the last counts.
-func (a *app) serveArgs(profile string, p *profileFlags) []string {
+func (a *app) serveArgs(profile string, p *profileFlags) ([]string, error) {
 	linger := "--linger=" + p.linger.String()
 	args := []string{"serve", "--profile", profile, linger, "--lang", a.text.Lang(), "--log-level", "info", "--json=false"}
 	args = append(args, keptFlags(profile)...)
 	if p.asked {
 		args = append(args, linger)
 	}
-	return args
+	switch {
+	case p.typed != nil:
+		args = append(args, "--passphrase-file=-")
+	case p.passphrase == "-": // what stdin has is said, not a secret
+		return nil, a.usage("usage.passphrase_input")
+	case p.passphrase != "":
+		file, err := filepath.Abs(p.passphrase) // the node is in another folder
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--passphrase-file="+file)
+	}
+	return args, nil
 }
 
 // withNode runs do with the node of the profile, which it starts if there is none.
@@ -110,7 +153,7 @@ func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.
 	p.asked = cmd.Flags().Changed("linger")
 	ctx, release, _ := a.interruptible(cmd.Context())
 	defer release()
-	c, err := a.attach(ctx, p)
+	c, err := a.attachAsking(ctx, p)
 	if err != nil {
 		return a.nodeFailure(ctx, err)
 	}

@@ -104,7 +104,11 @@ func TestANodeThatIsStartedAgainLivesAsLongAsTheOneBeforeUnlessSomebodySays(t *t
 		if err := keepFlags(dir, c.kept); err != nil {
 			t.Fatal(err)
 		}
-		serve, flags, err := a.rootCommand().Find(a.serveArgs(dir, &c.p))
+		args, err := a.serveArgs(dir, &c.p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve, flags, err := a.rootCommand().Find(args)
 		if err != nil {
 			t.Fatal(err)
 		}

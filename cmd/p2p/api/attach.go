@@ -33,9 +33,9 @@ func (e *StartError) Unwrap() error { return e.Err }
 var errSlow = errors.New("no answer in time")
 
 // Attach returns a client of the node of a profile. If none runs it starts one: command is a program and its
-// arguments, which becomes a process of its own that outlives this one, writing to a log in the profile.
+// arguments, which becomes a process of its own that outlives this one, with input on its stdin, writing to a log in the profile.
 // Two that attach at once start one. Errors: *StartError, those of Dial but ErrNoNode.
-func Attach(ctx context.Context, profile string, command []string) (*Client, error) {
+func Attach(ctx context.Context, profile string, command []string, input []byte) (*Client, error) {
 	if c, err := Dial(ctx, profile); !errors.Is(err, ErrNoNode) {
 		return c, err
 	}
@@ -50,11 +50,11 @@ func Attach(ctx context.Context, profile string, command []string) (*Client, err
 	if c, err := Dial(ctx, profile); !errors.Is(err, ErrNoNode) { // somebody was faster
 		return c, err
 	}
-	return start(ctx, profile, command)
+	return start(ctx, profile, command, input)
 }
 
 // start runs command and waits until it answers.
-func start(ctx context.Context, profile string, command []string) (*Client, error) {
+func start(ctx context.Context, profile string, command []string, input []byte) (*Client, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startWait, errSlow)
 	defer cancel()
 	log, err := openLog(LogPath(profile))
@@ -67,7 +67,7 @@ func start(ctx context.Context, profile string, command []string) (*Client, erro
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = profile, log, log
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = profile, bytes.NewReader(input), log, log
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the node: %w", err)

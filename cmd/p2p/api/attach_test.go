@@ -94,7 +94,7 @@ func TestTheFirstWhoNeedsTheNodeStartsItAndOthersFindIt(t *testing.T) {
 	var wg sync.WaitGroup
 	for range many {
 		wg.Go(func() {
-			c, err := api.Attach(t.Context(), dir, node(dir, "well"))
+			c, err := api.Attach(t.Context(), dir, node(dir, "well"), nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -120,7 +120,7 @@ func TestANodeThatIsStartedByHandMeanwhileIsAsked(t *testing.T) {
 	os.Rename(api.SocketPath(dir), api.SocketPath(dir)+"-later")
 	attached := make(chan error, 1)
 	go func() {
-		c, err := api.Attach(t.Context(), dir, node(dir, "is late"))
+		c, err := api.Attach(t.Context(), dir, node(dir, "is late"), nil)
 		if err == nil {
 			c.Close()
 		}
@@ -147,23 +147,23 @@ func TestANodeThatIsStartedByHandMeanwhileIsAsked(t *testing.T) {
 
 func TestANodeThatDiesAtItsStartSaysWhy(t *testing.T) {
 	dir := profile(t)
-	_, err := api.Attach(t.Context(), dir, node(dir, "dies"))
+	_, err := api.Attach(t.Context(), dir, node(dir, "dies"), nil)
 	e, ok := errors.AsType[*api.StartError](err)
 	if !ok || e.Log != api.LogPath(dir) || !strings.Contains(e.Tail, "locked by a passphrase") || strings.Count(e.Tail, "\n") != 1 {
 		t.Fatalf("%#v", err)
 	}
-	_, err = api.Attach(t.Context(), dir, node(dir, "dies"))
+	_, err = api.Attach(t.Context(), dir, node(dir, "dies"), nil)
 	if e, ok := errors.AsType[*api.StartError](err); !ok || strings.Count(e.Tail, "locked") != 1 {
 		t.Errorf("the second time it shows what the first one wrote: %v", err)
 	}
-	if _, err := api.Attach(t.Context(), dir, []string{filepath.Join(dir, "missing")}); err == nil || errors.As(err, &e) {
+	if _, err := api.Attach(t.Context(), dir, []string{filepath.Join(dir, "missing")}, nil); err == nil || errors.As(err, &e) {
 		t.Errorf("no such program: %v", err)
 	}
 }
 
 func TestANodeThatHangsUpIsGivenTimeToSayWhy(t *testing.T) {
 	dir := profile(t)
-	_, err := api.Attach(t.Context(), dir, node(dir, "hangs up"))
+	_, err := api.Attach(t.Context(), dir, node(dir, "hangs up"), nil)
 	if e, ok := errors.AsType[*api.StartError](err); !ok || !strings.HasSuffix(e.Tail, "it cannot be opened") {
 		t.Errorf("%#v", err)
 	}
@@ -174,7 +174,7 @@ func TestTheLogOfNodesDoesNotGrowForEver(t *testing.T) {
 	if err := os.WriteFile(api.LogPath(dir), make([]byte, 5<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.Attach(t.Context(), dir, node(dir, "dies")); err == nil {
+	if _, err := api.Attach(t.Context(), dir, node(dir, "dies"), nil); err == nil {
 		t.Fatal("it lives")
 	}
 	if info, err := os.Stat(api.LogPath(dir)); err != nil || info.Size() > 1000 {
@@ -186,7 +186,7 @@ func TestANodeThatWasKilledIsStartedAgain(t *testing.T) {
 	dir := profile(t)
 	endNodes(t, dir)
 	for n := 1; n <= 2; n++ {
-		c, err := api.Attach(t.Context(), dir, node(dir, "well"))
+		c, err := api.Attach(t.Context(), dir, node(dir, "well"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
