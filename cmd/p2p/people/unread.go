@@ -53,14 +53,25 @@ func (v *viewer) countUnread(id room.ID) (u unread, err error) {
 	if u.count, u.upto, err = v.archive.Unread(v.ctx, id); err != nil || u.count == 0 {
 		return u, err
 	}
-	all, err := v.archive.After(v.ctx, id, u.mark, history.MaxUnread)
-	for i := range all {
-		if e := &all[i]; e.N <= u.upto && v.fromOthers(e) {
-			u.newer++
-			u.mention(v, e)
+	return u, v.findNewer(id, &u)
+}
+
+// findNewer looks through the lines after the mark, the last first: what was withheld is far back, and may be much.
+func (v *viewer) findNewer(id room.ID, u *unread) error {
+	for before := history.End; u.newer < u.count; {
+		all, err := v.archive.Before(v.ctx, id, before, history.MaxUnread)
+		for i := range all {
+			if e := &all[i]; u.newer < u.count && e.N <= u.upto && u.mark.Less(e.Position()) && v.fromOthers(e) {
+				u.newer++
+				u.mention(v, e)
+			}
 		}
+		if err != nil || len(all) < history.MaxUnread || !u.mark.Less(all[0].Position()) {
+			return err
+		}
+		before = all[0].Position()
 	}
-	return u, err
+	return nil
 }
 
 // goOn adds what has arrived since.
@@ -86,9 +97,9 @@ func (v *viewer) goOn(id room.ID, u *unread) error {
 	}
 }
 
-// fromOthers reports whether a line is one that others have written.
+// fromOthers reports whether a line is one that others have written, and can be read.
 func (v *viewer) fromOthers(e *history.Entry) bool {
-	return e.Account != v.me && e.Event.Kind >= room.Content
+	return e.Account != v.me && e.Event.Kind >= room.Content && e.Body != nil
 }
 
 func (u *unread) mention(v *viewer, e *history.Entry) {

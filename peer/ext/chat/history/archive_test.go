@@ -309,6 +309,11 @@ func TestUnreadIsWhatOthersWroteAfterTheMarkOrLate(t *testing.T) {
 			t.Errorf("the same mark is news: %v", err)
 		}
 		unread(0, "after looking again")
+		taken := ben.say("taken back")
+		k.take(bare(ben.say("withheld")), taken)
+		unread(1, "after one that is withheld")
+		k.take(ben.write(room.Delete, taken.event.ID[:]))
+		unread(0, "after the other was taken back")
 		k.MarkReadOrFail(t, ben, one.event.ID)
 		reads, err := k.Reads(ctx, id)
 		if must(t, err); len(reads) != 2 || reads[ben.account.Key()].Event.ID != one.event.ID || reads[ann.account.Key()].Event.ID != last.event.ID {
