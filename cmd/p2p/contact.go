@@ -102,6 +102,9 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if c.ChangedKey != "" {
 		words = append(words, a.text.Say("contact.changed_key"))
 	}
+	if c.Differs {
+		words = append(words, a.text.Say("contact.differs"))
+	}
 	if known := c.DirectoryName; known != "" && !strings.EqualFold(known, c.Name) && c.ChangedKey == "" {
 		words = append(words, a.text.Say("contact.known_as", known))
 	}
@@ -268,6 +271,9 @@ func (a *app) printVerified(r *p2pv1.VerifyContactResponse) error {
 		said = a.text.Say("contact.is_verified", safe(r.Contact.GetName()))
 	}
 	rows := [][2]string{{a.text.Say("contact.safety_number"), r.SafetyNumber}}
+	if r.Contact.GetDiffers() {
+		said, _ = api.ExplainReason(a.text, api.Problem(api.NumberDiffers, "who", safe(r.Contact.GetName())))
+	}
 	if r.NewSafetyNumber != "" {
 		said = a.text.Say("contact.doubted", safe(r.Contact.GetName()))
 		rows = append(rows, [2]string{a.text.Say("contact.new_safety_number"), r.NewSafetyNumber})

@@ -39,6 +39,8 @@ var explained = map[string]struct {
 	NotAsked:           {"reason.not_asked", []string{"who"}},
 	Blocked:            {"reason.blocked", []string{"who"}},
 	KeyChanged:         {"reason.key_changed", []string{"who"}},
+	NumberDiffers:      {"reason.number_differs", []string{"who"}},
+	NotBlocked:         {"reason.not_blocked", []string{"who"}},
 	MemberInDoubt:      {"reason.member_in_doubt", []string{"who"}},
 	NoOtherKey:         {"reason.no_other_key", []string{"who"}},
 	Renamed:            {"reason.renamed", []string{"who", "was", "now"}},

@@ -43,6 +43,8 @@ const (
 	NotContact     = "not_contact"     // he is none, or not yet: who
 	Blocked        = "blocked"         // by this person: who
 	KeyChanged     = "key_changed"     // his name has another key at the directory now: who
+	NumberDiffers  = "number_differs"  // this person has found that his safety number is another one there: who
+	NotBlocked     = "not_blocked"     // he is not: who
 	MemberInDoubt  = "member_in_doubt" // somebody in the room whose name has another key at the directory now, and whom despite does not name: who
 	NoOtherKey     = "no_other_key"    // the directory names none for him: who
 	Renamed        = "renamed"         // a contact, at the directory: who, was, now

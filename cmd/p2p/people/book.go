@@ -33,6 +33,7 @@ type contact struct {
 	State     p2pv1.ContactState `json:"state"`
 	Room      room.ID            `json:"room"` // of the two
 	Verified  bool               `json:"verified,omitempty"`
+	Differs   bool               `json:"differs,omitempty"` // the person has found that the other one sees another safety number
 	Named     int64              `json:"named,omitempty"`   // milliseconds of the card by which he got that name
 	Changed   identity.Key       `json:"changed,omitzero"`  // what the directory names for his name now, and the person has not decided on
 	Other     identity.Key       `json:"other,omitzero"`    // the same, and the person knows that this is somebody else

@@ -185,6 +185,47 @@ func TestTwoWhoAskEachOtherAtOnceMeet(t *testing.T) {
 	}
 }
 
+func TestNothingIsSentToWhoseSafetyNumberDiffersUntilItIsTheSame(t *testing.T) {
+	alice, bob := two(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return len(bob.rooms()) == 1 })
+	r := ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Differ: true})
+	if r.Verified || !r.Contact.Differs || !alice.contact("bob").Differs {
+		t.Errorf("she is told %v", r)
+	}
+	tries := func(where string) string {
+		_, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: where, Text: "for whom?"}))
+		return alice.reason(err)
+	}
+	if got := tries("bob"); got != api.NumberDiffers {
+		t.Errorf("to him: %s", got)
+	}
+	if got := tries("lab"); got != api.MemberInDoubt {
+		t.Errorf("to the room: %s", got)
+	}
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	if c := alice.contact("bob"); !c.Verified || c.Differs || tries("bob") != "" || tries("lab") != "" {
+		t.Errorf("it is the same, and he is %v", c)
+	}
+}
+
+func TestWhoIsNoContactIsNotRemovedNorUnblocked(t *testing.T) {
+	alice, bob := two(t)
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	_, err := alice.AnswerContact(t.Context(), connect.NewRequest(&p2pv1.AnswerContactRequest{Who: "bob", Answer: p2pv1.AnswerContactRequest_ANSWER_UNBLOCK}))
+	if alice.reason(err) != api.NotBlocked {
+		t.Errorf("he is unblocked: %v", err)
+	}
+	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
+	if _, err := alice.RemoveContact(t.Context(), connect.NewRequest(&p2pv1.RemoveContactRequest{Who: "bob"})); alice.reason(err) != api.NotContact {
+		t.Errorf("he is removed twice: %v", err)
+	}
+	befriend(t, alice, bob, "alice", "bob")
+	if alice.contact("bob").Verified {
+		t.Error("who is a contact again is verified")
+	}
+}
+
 func TestSafetyNumbersAreTheSameOnBothSides(t *testing.T) {
 	alice, bob := two(t)
 	a := ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob"}).SafetyNumber

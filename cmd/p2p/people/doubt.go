@@ -16,17 +16,20 @@ import (
 
 // undoubted returns an error for a conversation of two whose other side is in doubt: nothing is to go there.
 func (n *Node) undoubted(with identity.Key) error {
-	if k, known := n.contact(with); known && !k.Changed.IsZero() {
+	switch k, _ := n.contact(with); {
+	case !k.Changed.IsZero():
 		return fail(failed, api.KeyChanged, "who", k.Name)
+	case k.Differs:
+		return fail(failed, api.NumberDiffers, "who", k.Name)
 	}
 	return nil
 }
 
-// inDoubt reports whether somebody is a contact whose key is in doubt, or was one and has another key now: rooms have him
+// inDoubt reports whether somebody is a contact whose key is in doubt, as the directory or the person has found, or was one and has another key now: rooms have him
 // until somebody removes him there.
 func (n *Node) inDoubt(account identity.Key) bool {
 	k, known := n.contact(account)
-	return known && (!k.Changed.IsZero() || !k.Replaced.IsZero() && !k.watched())
+	return known && (!k.Changed.IsZero() || k.Differs || !k.Replaced.IsZero() && !k.watched())
 }
 
 // maySay returns an error for what this person says in a conversation where somebody's key is in doubt; in a room, if it is not

@@ -223,7 +223,9 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		if k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED {
 			k.State, k.Before = n.unblocked(k), p2pv1.ContactState_CONTACT_STATE_UNSPECIFIED
 			err = n.rewritten(ctx, k)
+			break
 		}
+		err = fail(failed, api.NotBlocked, "who", k.Name)
 	default:
 		return nil, fail(invalid, api.Invalid, "what", "answer")
 	}
@@ -275,12 +277,16 @@ func (n *Node) RemoveContact(ctx context.Context, r *connect.Request[p2pv1.Remov
 	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKS {
 		return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.refuse(ctx, k))
 	}
-	if p := n.place(k.Room); p != nil && !p.Left {
+	p := n.place(k.Room)
+	switch here := p != nil && !p.Left; {
+	case here:
 		if err := n.depart(ctx, *p); err != nil {
 			return nil, failure(err)
 		}
+	case k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED:
+		return nil, fail(failed, api.NotContact, "who", k.Name)
 	}
-	k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	k.State, k.Verified = p2pv1.ContactState_CONTACT_STATE_REMOVED, false
 	return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.rewritten(ctx, k))
 }
 

@@ -46,13 +46,13 @@ func (n *Node) decide(ctx context.Context, r *p2pv1.VerifyContactRequest) (conta
 	case r.NewKey:
 		return n.replace(ctx, k)
 	case r.Same:
-		k.Verified, k.Replaced = true, identity.Key{}
+		k.Verified, k.Differs, k.Replaced = true, false, identity.Key{}
 		if !k.Changed.IsZero() { // the two have made sure which key is his: the other is another's
 			k.Changed, k.Other = identity.Key{}, k.Changed
 		}
 		err = n.rewritten(ctx, k)
 	case r.Differ:
-		k.Verified = false
+		k.Verified, k.Differs = false, true
 		err = n.rewritten(ctx, k)
 	}
 	return k, err

@@ -161,7 +161,7 @@ func (v *viewer) conversations() ([]*p2pv1.Conversation, error) {
 func (v *viewer) contactView(k contact) *p2pv1.Contact {
 	s := v.faces.of(k.Account)
 	c := &p2pv1.Contact{
-		Account: textKey(k.Account), Name: k.Name, DirectoryName: k.Directory, State: k.State, Verified: k.Verified && k.Changed.IsZero(), ChangedKey: textKey(k.Changed),
+		Account: textKey(k.Account), Name: k.Name, DirectoryName: k.Directory, State: k.State, Verified: k.Verified && k.Changed.IsZero(), Differs: k.Differs, ChangedKey: textKey(k.Changed),
 		Note: k.Note, Conversation: textID(k.Room), AskedAt: k.Asked,
 	}
 	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKS {

@@ -244,7 +244,7 @@ func (s *session) mayBeSaid(conv *conversation, text string) (despite []string, 
 		s.complain("chat.error.long", len(text), maxMessage)
 	case !utf8.ValidString(text):
 		s.complain("chat.error.encoding")
-	case conv.GetDirect() && s.contacts[conv.GetWith()].GetChangedKey() != "":
+	case conv.GetDirect() && (s.contacts[conv.GetWith()].GetChangedKey() != "" || s.contacts[conv.GetWith()].GetDiffers()):
 		s.complain("chat.error.doubted", s.title(conv))
 	case s.doubted(conv):
 		s.complain("chat.error.alert")

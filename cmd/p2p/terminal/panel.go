@@ -186,6 +186,8 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.changed"))
 	}
 	switch {
+	case c.GetDiffers():
+		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.differs"))
 	case c.GetVerified():
 		words = s.say.Say("chat.pair", words, s.say.Say("chat.state.verified"))
 	case c.GetState() == p2pv1.ContactState_CONTACT_STATE_FRIEND: // whose key it is was said by a directory, or by who had a link
@@ -201,6 +203,9 @@ func (s *session) showSafety(v *p2pv1.VerifyContactResponse) {
 	state, r := "chat.verify.open", away
 	if v.GetVerified() {
 		state, r = "chat.verify.done", online
+	}
+	if c.GetDiffers() {
+		state, r = "chat.verify.differs", failure
 	}
 	p := &panel{title: s.say.Say("chat.verify.title", name)}
 	p.lines = append(p.lines, plainly(clean(v.GetSafetyNumber()), style{bold: true}), nil)

@@ -22,6 +22,18 @@ func TestWhoWasRemovedByAContactSeesThatAndSendsNothing(t *testing.T) {
 	}
 }
 
+func TestNothingGoesToWhoseSafetyNumberDiffers(t *testing.T) {
+	st := newStage(t, text.English(), 120, 30)
+	c := proto.CloneOf(st.s.contacts[st.s.current.GetWith()])
+	c.Differs = true
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: c}}).shows("ANOTHER NUMBER")
+	st.did = nil
+	st.keys("'for whom?", "enter").shows("nothing is sent")
+	if got := asked[*p2pv1.SendRequest](st); len(got) > 0 {
+		t.Errorf("sent %v", got)
+	}
+}
+
 func TestAConversationNamesTheOneBefore(t *testing.T) {
 	st := newStage(t, text.English(), 120, 60)
 	c := proto.CloneOf(st.s.current.Conversation)

@@ -274,7 +274,7 @@ func (s *session) rowLine(r listed, width int) line {
 		default:
 			name.role, right = offline, plainly("…", style{role: faint})
 		}
-		if r.contact.GetChangedKey() != "" {
+		if r.contact.GetChangedKey() != "" || r.contact.GetDiffers() {
 			left = line{{" !", style{role: failure, bold: true}}}
 		}
 	} else {

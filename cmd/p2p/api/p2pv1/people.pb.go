@@ -1981,6 +1981,7 @@ type Contact struct {
 	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"`                               // why nothing has come of a request yet
 	PresenceText  string                 `protobuf:"bytes,17,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what he says of being away
 	Arrived       bool                   `protobuf:"varint,19,opt,name=arrived,proto3" json:"arrived,omitempty"`                              // of ASKED: a device of his has the request
+	Differs       bool                   `protobuf:"varint,20,opt,name=differs,proto3" json:"differs,omitempty"`                              // this person has found that his safety number is another one: nothing is sent until VerifyContact says same
 	LinkUsedBy    string                 `protobuf:"bytes,18,opt,name=link_used_by,json=linkUsedBy,proto3" json:"link_used_by,omitempty"`     // of ASKS: he comes with a link of this person that had let in somebody else, whose name this is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2131,6 +2132,13 @@ func (x *Contact) GetPresenceText() string {
 func (x *Contact) GetArrived() bool {
 	if x != nil {
 		return x.Arrived
+	}
+	return false
+}
+
+func (x *Contact) GetDiffers() bool {
+	if x != nil {
+		return x.Differs
 	}
 	return false
 }
@@ -2397,6 +2405,7 @@ func (x *AnswerContactRequest) GetName() string {
 type AnswerContactResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Contact       *Contact               `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	SharedRooms   []string               `protobuf:"bytes,2,rep,name=shared_rooms,json=sharedRooms,proto3" json:"shared_rooms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2434,6 +2443,13 @@ func (*AnswerContactResponse) Descriptor() ([]byte, []int) {
 func (x *AnswerContactResponse) GetContact() *Contact {
 	if x != nil {
 		return x.Contact
+	}
+	return nil
+}
+
+func (x *AnswerContactResponse) GetSharedRooms() []string {
+	if x != nil {
+		return x.SharedRooms
 	}
 	return nil
 }
@@ -2518,7 +2534,8 @@ func (*RemoveContactResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
 }
 
-// Same: the number is the same on both sides; of two keys the one that is known here is his. New key: it is the new
+// Same: the number is the same on both sides; of two keys the one that is known here is his. Differ: it is not, so that somebody
+// stands between the two, and nothing is sent to him. New key: it is the new
 // number that is the same; the contact with the old key ends, and the new one is asked to be a contact. Without any
 // of them it is only shown.
 type VerifyContactRequest struct {
@@ -2870,7 +2887,7 @@ type Member struct {
 	Path          Path                   `protobuf:"varint,5,opt,name=path,proto3,enum=p2p.v1.Path" json:"path,omitempty"`
 	RttMicros     int64                  `protobuf:"varint,6,opt,name=rtt_micros,json=rttMicros,proto3" json:"rtt_micros,omitempty"`
 	Me            bool                   `protobuf:"varint,7,opt,name=me,proto3" json:"me,omitempty"`
-	InDoubt       bool                   `protobuf:"varint,8,opt,name=in_doubt,json=inDoubt,proto3" json:"in_doubt,omitempty"` // a contact whose name has another key at the directory: see Contact.changed_key, and despite
+	InDoubt       bool                   `protobuf:"varint,8,opt,name=in_doubt,json=inDoubt,proto3" json:"in_doubt,omitempty"` // a contact whose key is in doubt: see Contact.changed_key and differs, and despite
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6524,7 +6541,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\xe1\x04\n" +
+	"\x14RevokeDeviceResponse\"\xfb\x04\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -6545,7 +6562,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\basked_at\x18\x0f \x01(\x03R\aaskedAt\x12(\n" +
 	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12#\n" +
 	"\rpresence_text\x18\x11 \x01(\tR\fpresenceText\x12\x18\n" +
-	"\aarrived\x18\x13 \x01(\bR\aarrived\x12 \n" +
+	"\aarrived\x18\x13 \x01(\bR\aarrived\x12\x18\n" +
+	"\adiffers\x18\x14 \x01(\bR\adiffers\x12 \n" +
 	"\flink_used_by\x18\x12 \x01(\tR\n" +
 	"linkUsedByJ\x04\b\r\x10\x0e\"\x15\n" +
 	"\x13ListContactsRequest\"C\n" +
@@ -6567,9 +6585,10 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rANSWER_ACCEPT\x10\x01\x12\x11\n" +
 	"\rANSWER_REFUSE\x10\x02\x12\x10\n" +
 	"\fANSWER_BLOCK\x10\x03\x12\x12\n" +
-	"\x0eANSWER_UNBLOCK\x10\x04\"B\n" +
+	"\x0eANSWER_UNBLOCK\x10\x04\"e\n" +
 	"\x15AnswerContactResponse\x12)\n" +
-	"\acontact\x18\x01 \x01(\v2\x0f.p2p.v1.ContactR\acontact\"(\n" +
+	"\acontact\x18\x01 \x01(\v2\x0f.p2p.v1.ContactR\acontact\x12!\n" +
+	"\fshared_rooms\x18\x02 \x03(\tR\vsharedRooms\"(\n" +
 	"\x14RemoveContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\"\x17\n" +
 	"\x15RemoveContactResponse\"m\n" +
