@@ -7,6 +7,8 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/progress"
+	"p2p/cmd/p2p/text"
 	"p2p/cmd/p2p/units"
 )
 
@@ -46,10 +48,16 @@ func (a *app) printTransfers(all []*p2pv1.Transfer) error {
 		if note == "" && t.DownRate+t.UpRate > 0 {
 			note = units.FormatRates(t.DownRate, t.UpRate)
 		}
-		rows = append(rows, []string{t.File.GetName(), units.FormatOf(t.Done, t.File.GetSize()), a.transferState(t.State), note, t.Message})
+		rows = append(rows, []string{progress.Shorten(text.Printable(t.File.GetName()), fileNameShown), units.FormatOf(t.Done, t.File.GetSize()), a.transferState(t.State), note, t.Message[:min(len(t.Message), messageShown)]})
 	}
-	return a.printTable(rows)
+	return a.printList("transfer.none", rows, nil)
 }
+
+// The widest that the table of files shows: one long name would leave no line of it whole.
+const (
+	fileNameShown = 32 // cells
+	messageShown  = 12 // digits of an id, of which accept needs only the first that no other has
+)
 
 // transferState returns the state of a transfer for people.
 func (a *app) transferState(s p2pv1.Transfer_State) string {

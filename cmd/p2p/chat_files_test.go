@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/progress"
 )
 
 func TestWhatAFolderIsOfferedWithoutIsSaid(t *testing.T) {
@@ -83,6 +84,46 @@ func TestOffersAreListedWithTheIdThatAcceptNeeds(t *testing.T) {
 	out, _ = p2pWith(t, exitDone, []string{"chat", "files", "-j"}, env)
 	if all := objects(t, out); len(all) != 1 || all[0]["state"] != "offered" || all[0]["message"] != "m7" {
 		t.Errorf("with -j: %s", out)
+	}
+}
+
+func TestOneLongNameLeavesTheTableOfFilesItsWidth(t *testing.T) {
+	f := newFakePerson()
+	for _, name := range []string{strings.Repeat("x", 150) + ".tar", strings.Repeat("数", 60) + ".txt"} {
+		f.transfers = append(f.transfers, &p2pv1.Transfer{
+			Message: strings.Repeat("5f3c", 16), State: p2pv1.Transfer_STATE_OFFERED, File: &p2pv1.File{Name: name, Size: 10 << 30},
+		})
+	}
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"chat", "files"}, env)
+	for line := range strings.Lines(out) {
+		if w := progress.Width(strings.TrimSpace(line)); w > 80 {
+			t.Errorf("%d cells: %s", w, line)
+		}
+	}
+	if !strings.Contains(out, "xxx.tar") || !strings.Contains(out, "数.txt") || !strings.Contains(out, "5f3c5f3c5f3c") {
+		t.Errorf("it prints\n%s", out)
+	}
+}
+
+func TestWhereThereIsNothingThatIsSaidAndProgramsReadNothing(t *testing.T) {
+	f := newFakePerson()
+	f.lonely, f.rooms = true, []*p2pv1.Conversation{}
+	env, _ := withPerson(t, f)
+	for _, test := range []struct{ args, en, zh string }{
+		{"contact list", "no contacts yet", "还没有联系人"}, {"chat who", "no contacts yet", "还没有联系人"}, {"room list", "no rooms yet", "还没有房间"},
+		{"chat files", "no file is offered", "没有提供"}, {"chat search tea", "nothing was found", "未找到"}, {"chat log lab", "no messages yet", "还没有消息"},
+	} {
+		for lang, want := range map[string]string{"en": test.en, "zh": test.zh} {
+			args := strings.Fields(test.args)
+			out, errs := p2pWith(t, exitDone, args, env, withEnv("P2P_LANG", lang))
+			if oneLineSays(t, errs, want); out != "" {
+				t.Errorf("%s prints %q", test.args, out)
+			}
+			if out, errs := p2pWith(t, exitDone, append(args, "-j"), env, withEnv("P2P_LANG", lang)); out+errs != "" {
+				t.Errorf("%s -j: %q, %q", test.args, out, errs)
+			}
+		}
 	}
 }
 

@@ -59,6 +59,9 @@ func (l *chatLog) run(ctx context.Context, where string, count int, follow bool)
 				return err
 			}
 		}
+		if len(messages) == 0 && count > 0 {
+			l.app.say("chat.log.none")
+		}
 		return l.print(messages...)
 	}
 	r, err := l.client.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
@@ -207,6 +210,9 @@ func (l *chatLog) search(ctx context.Context, query, where string, count int) er
 		if before = r.Msg.Next; before == 0 {
 			break
 		}
+	}
+	if len(all) == 0 {
+		l.app.say("chat.search.none")
 	}
 	slices.Reverse(all)
 	return l.print(all...)

@@ -64,7 +64,7 @@ func (a *app) printContacts(contacts []*p2pv1.Contact) error {
 		}
 		rows = append(rows, []string{c.Name, a.contactPresence(c), a.path(c.Path, c.RttMicros), a.contactState(c)})
 	}
-	return a.printPainted(rows, func(row, column int, s string) string {
+	return a.printList("contact.none", rows, func(row, column int, s string) string {
 		if row > 0 && column < 2 {
 			return a.paintPresence(contacts[row-1].Presence, s)
 		}

@@ -32,6 +32,7 @@ type fakePerson struct {
 	messages  []*p2pv1.Message
 	joined    *p2pv1.Conversation   // the room behind a link, once an event tells of it
 	rooms     []*p2pv1.Conversation // that there are, instead of the lab
+	lonely    bool                  // without contacts
 	untold    *p2pv1.Reason         // what the directory does not hear of a logout for
 	saved     string                // where what is accepted goes
 	transfers []*p2pv1.Transfer
@@ -100,6 +101,9 @@ func (f *fakePerson) AddContact(_ context.Context, r *connect.Request[p2pv1.AddC
 }
 
 func (f *fakePerson) ListContacts(context.Context, *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error) {
+	if f.lonely {
+		return answer(&p2pv1.ListContactsResponse{})
+	}
 	seen := time.Date(2020, 5, 4, 3, 2, 1, 0, time.Local).UnixMilli()
 	return answer(&p2pv1.ListContactsResponse{Contacts: []*p2pv1.Contact{
 		{Name: "mallory\x1b[2J", State: p2pv1.ContactState_CONTACT_STATE_ASKS, Note: "hi\nroot: ok"},
@@ -167,6 +171,10 @@ func (f *fakePerson) ListMessages(_ context.Context, r *connect.Request[p2pv1.Li
 	}
 	from := max(0, end-int(r.Msg.Limit))
 	return answer(&p2pv1.ListMessagesResponse{Messages: f.messages[from:end], MoreBefore: from > 0})
+}
+
+func (f *fakePerson) Search(context.Context, *connect.Request[p2pv1.SearchRequest]) (*connect.Response[p2pv1.SearchResponse], error) {
+	return answer(&p2pv1.SearchResponse{})
 }
 
 func (f *fakePerson) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {

@@ -71,7 +71,7 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 			r.Name, members, a.role(r.Role), strconv.Itoa(int(r.Unread)), clock(r.Active, time.Now()), r.Id[:min(len(r.Id), shownID)], note,
 		})
 	}
-	return a.printTable(rows)
+	return a.printList("room.none", rows, nil)
 }
 
 // shownID is how many characters of an id a table shows: enough to name a room by.

@@ -93,6 +93,15 @@ func (a *app) listBans(ctx context.Context, path string) error {
 // -j it writes nothing: the objects were printed.
 func (a *app) printTable(rows [][]string) error { return a.printPainted(rows, nil) }
 
+// printList is printPainted for what may be empty: then it says none, the key of a message, and prints no bare head.
+func (a *app) printList(none string, rows [][]string, paint func(row, column int, s string) string) error {
+	if len(rows) == 1 {
+		a.say(none)
+		return nil
+	}
+	return a.printPainted(rows, paint)
+}
+
 // printPainted is printTable with colour: paint returns a cell with it, by the places of row and column.
 func (a *app) printPainted(rows [][]string, paint func(row, column int, s string) string) error {
 	if a.globals.json {
