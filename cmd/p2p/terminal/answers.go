@@ -59,6 +59,8 @@ func (s *session) peopleAnswer(a answer) {
 		} else {
 			s.word("chat.contact.waits", got.GetContact().GetName())
 		}
+	case *p2pv1.LeaveRoomResponse, *p2pv1.RemoveContactResponse:
+		s.done(a.ask)
 	case *p2pv1.AnswerContactResponse:
 		s.contact(got.GetContact())
 	case *p2pv1.CreateRoomResponse:

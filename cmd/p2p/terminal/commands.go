@@ -104,9 +104,14 @@ func (s *session) command(text string) {
 	name, args, _ := strings.Cut(strings.TrimPrefix(text, "/"), " ")
 	args = strings.TrimSpace(args)
 	c := commandNamed(strings.ToLower(name))
+	if c == nil || c.name != s.unsure.name {
+		s.unsure = meantTwice{} // something else was wanted meanwhile
+	}
 	switch {
 	case name == "" || c == nil:
 		s.complain("chat.error.command", name)
+	case isGrave(c) && !strings.EqualFold(c.name, name):
+		s.complain("chat.error.whole", c.name)
 	case len(strings.Fields(args)) < c.min:
 		s.complain("chat.error.usage", s.usage(c))
 	default:

@@ -172,6 +172,9 @@ func (s *session) submit() {
 	c := &s.composer
 	text := strings.TrimSpace(c.editor.text())
 	c.completion = completion{}
+	if s.rests { // whatever it is that he wants, he is there
+		s.do(wake{})
+	}
 	switch {
 	case c.mode == searching:
 		c.leaveMode()

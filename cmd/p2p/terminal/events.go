@@ -47,7 +47,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 	if was := s.me.GetAccount(); was != "" && was != h.GetMe().GetAccount() {
 		s.forget()
 	}
-	s.linked, s.starting, s.lostErr = true, false, nil
+	s.linked, s.starting, s.rests, s.lostErr = true, false, false, nil
 	s.me = h.GetMe()
 	if known := s.seal != nil; len(h.GetSeal()) > 0 {
 		if s.seal = h.GetSeal(); !known {
@@ -150,6 +150,8 @@ func (s *session) contact(c *p2pv1.Contact) {
 			case p2pv1.ContactState_CONTACT_STATE_ASKS, p2pv1.ContactState_CONTACT_STATE_REMOVED:
 				s.word("chat.contact.now", c.GetName())
 			}
+		case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+			s.word("chat.done.block", c.GetName())
 		case p2pv1.ContactState_CONTACT_STATE_REFUSED:
 			s.word("chat.contact.refused", c.GetName())
 		}

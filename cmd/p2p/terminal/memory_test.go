@@ -41,7 +41,7 @@ func (st *stage) kept(path string) (string, remembered) {
 func TestWhatIsTypedWhileTheNodeIsAwayIsSealedAndOpenedWithItsKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "terminal.json")
 	st := usual(t)
-	st.in(sealedHello(st, 7), lost{errors.New("gone"), time.Second})
+	st.in(sealedHello(st, 7), lost{err: errors.New("gone"), in: time.Second})
 	st.keys("'/colour light", "enter", "'/mute", "enter", "'a secret plan", "enter", "'half a secret").in(pause{"c-anna", "half a secret"})
 	file, r := st.kept(path)
 	if strings.Contains(file, "secret") || strings.Contains(file, "c-anna") || !strings.Contains(file, "light") {

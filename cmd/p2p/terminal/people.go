@@ -47,7 +47,11 @@ func answering(a p2pv1.AnswerContactRequest_Answer) func(*session, string) {
 				return
 			}
 		}
-		s.ask(&p2pv1.AnswerContactRequest{Who: s.account(who), Answer: a})
+		account := s.account(who)
+		if a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && !s.sure("block", account, s.nameFor(account)) {
+			return
+		}
+		s.ask(&p2pv1.AnswerContactRequest{Who: account, Answer: a})
 	}
 }
 
@@ -60,7 +64,11 @@ func (s *session) account(name string) string {
 	return strings.TrimPrefix(name, "@")
 }
 
-func (s *session) remove(name string) { s.ask(&p2pv1.RemoveContactRequest{Who: s.account(name)}) }
+func (s *session) remove(name string) {
+	if account := s.account(name); s.sure("remove", account, s.nameFor(account)) {
+		s.ask(&p2pv1.RemoveContactRequest{Who: account})
+	}
+}
 
 func (s *session) verify(args string) {
 	words := strings.Fields(args)
@@ -143,7 +151,7 @@ func (s *session) renameRoom(name string) {
 }
 
 func (s *session) leaveRoom(string) {
-	if c := s.room(); c != nil {
+	if c := s.room(); c != nil && s.sure("leave", c.GetId(), s.title(c)) {
 		s.ask(&p2pv1.LeaveRoomRequest{Where: c.GetId()})
 	}
 }

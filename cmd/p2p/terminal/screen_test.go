@@ -160,7 +160,7 @@ func TestScreensLookAsTheyDid(t *testing.T) {
 			st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: account("anna"), Name: "Anna", Text: "The directory names another one."}}})
 		}},
 		{"away", text.English(), 80, 24, func(st *stage) {
-			st.in(lost{os.ErrClosed, 3 * time.Second}).keys("'a message that waits", "enter")
+			st.in(lost{err: os.ErrClosed, in: 3 * time.Second}).keys("'a message that waits", "enter")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,7 +27,9 @@ type session struct {
 	wanted        string // id of the conversation to open when it is known
 	linked        bool   // the node answers
 	lostErr       error
-	starting      bool // another node is being started
+	starting      bool       // another node is being started
+	rests         bool       // it was stopped, or does not come up, and is started when the person needs it
+	unsure        meantTwice // what is done when it is said once more
 	retryAt       time.Time
 	missed        bool              // the person was told that the directory is not reached
 	alerts        []*p2pv1.Alert    // not acknowledged yet, oldest first
@@ -208,9 +210,16 @@ func (s *session) tell(what string, failed bool) {
 
 // lose notes that the node does not answer.
 func (s *session) lose(l lost) {
-	if s.linked || s.lostErr == nil {
+	switch {
+	case l.rests && !s.rests:
+		s.told = append(s.told, plainly(s.say.Say("chat.link.stopped"), style{role: failure}))
+	case !l.rests && (s.linked || s.lostErr == nil):
 		s.told = append(s.told, plainly(s.say.Say("chat.link.lost"), style{role: failure}))
 	}
+	if s.flash.text == s.say.Say("chat.link.back") { // not any more
+		s.flash.text = ""
+	}
+	s.rests = l.rests
 	if e, ok := errors.AsType[*api.StartError](l.err); ok {
 		s.tell(api.Explain(s.say, e), true)
 	}
@@ -226,7 +235,7 @@ func (s *session) restarting() {
 	if s.linked || !s.starting {
 		s.told = append(s.told, plainly(s.say.Say("chat.link.starting"), style{role: failure}))
 	}
-	s.linked, s.starting, s.lostErr, s.retryAt = false, true, errEnded, s.now
+	s.linked, s.starting, s.rests, s.lostErr, s.retryAt = false, true, false, errEnded, s.now
 	s.startTicking()
 }
 

@@ -108,7 +108,7 @@ func TestEveryConversationKeepsWhatWasBeingWritten(t *testing.T) {
 
 func TestAMessageSurvivesThatTheNodeIsAway(t *testing.T) {
 	st := usual(t)
-	st.in(lost{errors.New("gone"), time.Second}).keys("'first", "enter", "'second", "enter")
+	st.in(lost{err: errors.New("gone"), in: time.Second}).keys("'first", "enter", "'second", "enter")
 	if len(asked[*p2pv1.SendRequest](st)) != 0 {
 		t.Error("something was sent to a node that is away")
 	}
@@ -138,7 +138,7 @@ func TestANodeThatIsStartedAgainIsSaidAndWhatIsTypedWaitsForIt(t *testing.T) {
 	if !has[wake](st) || len(asked[*p2pv1.SendRequest](st)) != 0 {
 		t.Error("nobody is told that the person needs the node, or it is asked before it is there")
 	}
-	st.in(lost{&api.StartError{Log: "/x/node.log", Tail: "wrong passphrase", Err: errors.New("exit status 24")}, time.Second})
+	st.in(lost{err: &api.StartError{Log: "/x/node.log", Tail: "wrong passphrase", Err: errors.New("exit status 24")}, in: time.Second})
 	st.shows("does not start: wrong", "passphrase [log: /x/node.log]", "next try in 1s")
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}}).shows("the node answers again", "hello ✓")
 }
@@ -166,7 +166,7 @@ func TestAMessageWhoseAnswerWasLostIsLookedForBeforeItIsSentAgain(t *testing.T) 
 		if committed {
 			st.node.add("c-anna", "mia", "once", at, nil)
 		}
-		st.in(lost{errors.New("gone"), time.Second}, answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, errors.New("broken pipe"))})
+		st.in(lost{err: errors.New("gone"), in: time.Second}, answer{request{ask: q}, nil, connect.NewError(connect.CodeUnavailable, errors.New("broken pipe"))})
 		st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}}, retry{"c-anna"})
 		sent := asked[*p2pv1.SendRequest](st)
 		if committed && len(sent) > 0 || !committed && (len(sent) != 1 || sent[0].Key != "k1") {
@@ -407,6 +407,8 @@ func TestCommandsAskTheNode(t *testing.T) {
 	}
 	st.s.openNamed("field")
 	st.keys("'/kick bo", "enter", "'/role 陈晓 moderator", "enter", "'/bring Anna", "enter", "'/title new", "enter", "'/leave", "enter")
+	st.now = st.now.Add(twice)
+	st.keys("'/leave", "enter")
 	for _, c := range []struct {
 		what string
 		ok   bool
@@ -601,7 +603,7 @@ func TestTheMouseChoosesAndScrolls(t *testing.T) {
 // The node is away and the program is killed: the next one has what was typed, and sends it once.
 func TestNothingTypedIsLostWhenNodeAndProgramAreGone(t *testing.T) {
 	st := usual(t)
-	st.in(lost{errors.New("gone"), time.Second}).keys("'said in vain", "enter", "'half a", "esc")
+	st.in(lost{err: errors.New("gone"), in: time.Second}).keys("'said in vain", "enter", "'half a", "esc")
 	st.in(pause{"c-anna", "half a"})
 	var file remembered
 	for _, e := range st.did {
@@ -670,5 +672,67 @@ func TestAMessageCountsOnceWhicheverIsToldFirst(t *testing.T) {
 		if n := st.s.conversations["c-bo"].GetUnread(); n != 1 {
 			t.Errorf("with the %s first %d are unread", first, n)
 		}
+	}
+}
+
+func TestANodeThatWasStoppedIsStartedByEnter(t *testing.T) {
+	st := usual(t)
+	st.in(lost{errors.New("gone"), time.Second, false}, &p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true}}})
+	st.shows("the node answers again")
+	st.in(lost{errors.New("stopping"), time.Second, true}).shows("the node is stopped; Enter starts it")
+	if strings.Contains(st.text(), "answers again") {
+		t.Error("it answers, and is stopped")
+	}
+	if st.keys("'h"); has[wake](st) {
+		t.Error("it is started by what may become anything")
+	}
+	if st.keys("backspace", "enter"); !has[wake](st) {
+		t.Error("Enter does not start it")
+	}
+}
+
+// What cannot be undone is not done by an abbreviation, nor at once, nor because something else was answered with yes.
+func TestWhatCannotBeUndoneIsAskedOnceMoreAndSaid(t *testing.T) {
+	for _, c := range []struct {
+		open, short, line, asks string
+		done                    func(*stage) int
+		answer                  proto.Message
+		says                    string
+	}{
+		{"r-field", "/le", "/leave", "leaves field trip", func(st *stage) int { return len(asked[*p2pv1.LeaveRoomRequest](st)) }, &p2pv1.LeaveRoomResponse{}, "you have left field trip"},
+		{"c-bo", "/remo Anna", "/remove Anna", "removes Anna", func(st *stage) int { return len(asked[*p2pv1.RemoveContactRequest](st)) }, &p2pv1.RemoveContactResponse{}, "Anna is no contact"},
+		{"c-bo", "/blo Anna", "/block Anna", "blocks Anna", func(st *stage) int { return len(asked[*p2pv1.AnswerContactRequest](st)) }, &p2pv1.AnswerContactResponse{
+			Contact: &p2pv1.Contact{Account: account("anna"), Name: "Anna", State: p2pv1.ContactState_CONTACT_STATE_BLOCKED},
+		}, "Anna is blocked"},
+	} {
+		st := newStage(t, text.English(), 200, 24)
+		st.s.open(st.s.conversations[c.open])
+		type_ := func(line string) { st.keys("'"+line, "enter") }
+		type_(c.short)
+		st.shows("write the whole word")
+		type_(c.line)
+		st.shows(c.asks)
+		type_(c.line) // by a key that was held down
+		if c.done(st) > 0 {
+			t.Fatalf("%s is done though it was said twice at once", c.line)
+		}
+		st.now = st.now.Add(twice)
+		type_("/who")
+		type_(c.line)
+		if c.done(st) > 0 {
+			t.Fatalf("%s is done though something else came between", c.line)
+		}
+		st.now = st.now.Add(twice)
+		type_(c.line)
+		if c.done(st) != 1 {
+			t.Fatalf("%s is not done though it was said twice", c.line)
+		}
+		var q proto.Message
+		for _, e := range st.did {
+			if r, ok := e.(request); ok {
+				q = r.ask
+			}
+		}
+		st.in(answer{request{ask: q}, c.answer, nil}).shows(c.says)
 	}
 }

@@ -130,6 +130,8 @@ func (s *session) statusLine(width int) line {
 	switch {
 	case !s.linked && s.starting:
 		part(s.say.Say("chat.status.starting"), shout)
+	case !s.linked && s.rests:
+		part(s.say.Say("chat.status.stopped"), shout)
 	case !s.linked && s.lostErr != nil:
 		part(s.say.Say("chat.status.no_node", s.until(s.retryAt.UnixMilli())), shout)
 	case !s.linked:

@@ -25,8 +25,9 @@ const starts = 3
 
 // lost says that the node does not answer, and when it is asked again.
 type lost struct {
-	err error
-	in  time.Duration
+	err   error
+	in    time.Duration
+	rests bool // nobody starts one until it is wanted
 }
 
 // revival says that the node is gone, and that another one is being started.
@@ -61,7 +62,7 @@ func follow(ctx context.Context, w *way, tell func(any)) {
 		}
 		pause := wait/2 + rand.N(wait) // many terminals of one node do not come back at one moment
 		if err != nil {
-			tell(lost{err, pause})
+			tell(lost{err, pause, rests && w.attach != nil})
 		}
 		wait = min(2*wait, lastWait)
 		select {
