@@ -216,6 +216,9 @@ func (a *app) answerCommand(p *profileFlags, word string, answer p2pv1.AnswerCon
 				if err != nil {
 					return err
 				}
+				if rooms := r.Msg.SharedRooms; len(rooms) > 0 {
+					a.say("contact.block.shared", safe(r.Msg.Contact.GetName()), safe(strings.Join(rooms, ", ")))
+				}
 				return a.emitMessage("contact", r.Msg.Contact)
 			})
 		},

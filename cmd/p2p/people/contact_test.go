@@ -90,6 +90,30 @@ func TestWhoIsBlockedNoticesNothingAndSeesNothing(t *testing.T) {
 	}
 }
 
+func TestWhoIsBlockedSeesNobodyInASharedRoomEitherAndThatItIsSharedIsSaid(t *testing.T) {
+	alice, bob, carol := three(t)
+	alice.say("bob", "before")
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	eventually(t, "all are in the room", func() bool { return len(bob.rooms()) == 1 && len(carol.rooms()) == 1 })
+	online := func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_ONLINE }
+	eventually(t, "bob sees alice", online)
+	r := ask(t, alice.AnswerContact, &p2pv1.AnswerContactRequest{Who: "bob", Answer: p2pv1.AnswerContactRequest_ANSWER_BLOCK})
+	if len(r.SharedRooms) != 1 || r.SharedRooms[0] != "garden" {
+		t.Errorf("alice is told of %v", r.SharedRooms)
+	}
+	eventually(t, "bob sees her no more", func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_OFFLINE })
+	bob.say("garden", "roses")
+	eventually(t, "carol passes on what he says there", alice.has("garden", "roses"))
+	if online() {
+		t.Error("bob sees her in the room")
+	}
+	if got := alice.texts("bob"); len(got) != 1 || got[0] != "before" {
+		t.Errorf("what was said before is %q", got)
+	}
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
+	eventually(t, "bob sees her again", online)
+}
+
 func TestBothListsForgetWhoWasRemoved(t *testing.T) {
 	alice, bob := two(t)
 	eventually(t, "they are connected", func() bool { return alice.contact("bob").Path != p2pv1.Path_PATH_UNSPECIFIED })

@@ -122,7 +122,7 @@ func (c *conversation) belongs(account identity.Key) bool {
 		return false
 	case account == me:
 		return true
-	case c.own:
+	case c.own, c.node.isBlocked(account): // who is blocked is not met in rooms either; what he says there others pass on
 		return false
 	case !c.talk.Known():
 		return c.node.expects(c.id, account)

@@ -155,6 +155,9 @@ func (n *Node) ownChanged(ctx context.Context, c *conversation, change chat.Chan
 	if err := n.refit(ctx); err != nil {
 		n.log.Warn("cannot follow the account's other devices", zap.Error(err))
 	}
+	for _, c := range n.every() {
+		c.swarm.Review() // somebody may be blocked now
+	}
 	n.tellContacts()
 	n.tellConversations()
 }

@@ -202,6 +202,20 @@ func (n *Node) nameOfPlace(p place) string {
 	return cmp.Or(p.Name, n.nameOf(p.Host))
 }
 
+// readable is where for what is only read: also what was said with somebody who is blocked now.
+func (n *Node) readable(s string) (place, error) {
+	p, err := n.where(s)
+	if api.ReasonOf(err).GetKey() != api.Blocked {
+		return p, err
+	}
+	if k, e := n.who(s); e == nil {
+		if was := n.place(k.Room); was != nil {
+			return *was, nil
+		}
+	}
+	return p, err
+}
+
 // nowhere says why there is no conversation of a name: with whom it would be is known.
 func (n *Node) nowhere(s string) error {
 	k, err := n.who(s)

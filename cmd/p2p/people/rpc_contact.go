@@ -233,7 +233,13 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		return nil, failure(err)
 	}
 	now, _ := n.contact(k.Account)
-	return connect.NewResponse(&p2pv1.AnswerContactResponse{Contact: n.viewer(ctx).contactView(now)}), nil
+	out := &p2pv1.AnswerContactResponse{Contact: n.viewer(ctx).contactView(now)}
+	if now.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED {
+		for _, c := range n.shared(k.Account) {
+			out.SharedRooms = append(out.SharedRooms, c.talk.Options().Name)
+		}
+	}
+	return connect.NewResponse(out), nil
 }
 
 // unblocked returns what somebody is who was blocked: what he was before, so that a request of his is there again.
@@ -263,7 +269,22 @@ func (n *Node) rewritten(ctx context.Context, k contact) error {
 		return err
 	}
 	n.tellDoubt(k.Account)
-	return n.refit(ctx)
+	err := n.refit(ctx)
+	for _, c := range n.shared(k.Account) { // who is blocked now is to go
+		c.swarm.Review()
+	}
+	return err
+}
+
+// shared returns the rooms that this person is in with somebody.
+func (n *Node) shared(account identity.Key) (all []*conversation) {
+	for _, c := range n.every() {
+		p := n.place(c.id)
+		if p != nil && p.With.IsZero() && c.talk.Joined() && c.talk.Role(account) != room.Nobody {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // RemoveContact implements p2pv1connect.PeopleHandler.

@@ -228,7 +228,7 @@ const (
 
 // ListMessages implements p2pv1connect.PeopleHandler.
 func (n *Node) ListMessages(ctx context.Context, r *connect.Request[p2pv1.ListMessagesRequest]) (*connect.Response[p2pv1.ListMessagesResponse], error) {
-	p, err := n.where(r.Msg.Where)
+	p, err := n.readable(r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +301,7 @@ func (n *Node) Search(ctx context.Context, r *connect.Request[p2pv1.SearchReques
 		q.Limit = defaultPage
 	}
 	if r.Msg.Where != "" {
-		p, err := n.where(r.Msg.Where)
+		p, err := n.readable(r.Msg.Where)
 		if err != nil {
 			return nil, err
 		}
@@ -414,7 +414,7 @@ func (n *Node) Export(ctx context.Context, r *connect.Request[p2pv1.ExportReques
 	var p place
 	var err error
 	if r.Msg.Where != "" || r.Msg.Messages {
-		if p, err = n.where(r.Msg.Where); err != nil {
+		if p, err = n.readable(r.Msg.Where); err != nil {
 			return err
 		}
 	}

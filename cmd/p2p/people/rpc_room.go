@@ -24,7 +24,7 @@ func (n *Node) ListConversations(ctx context.Context, r *connect.Request[p2pv1.L
 		all, err := v.conversations()
 		return connect.NewResponse(&p2pv1.ListConversationsResponse{Conversations: all}), failure(err)
 	}
-	p, err := n.where(r.Msg.Where)
+	p, err := n.readable(r.Msg.Where)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"strings"
+
 	"errors"
 
 	"connectrpc.com/connect"
@@ -63,6 +65,9 @@ func (s *session) peopleAnswer(a answer) {
 		s.done(a.ask)
 	case *p2pv1.AnswerContactResponse:
 		s.contact(got.GetContact())
+		if rooms := got.GetSharedRooms(); len(rooms) > 0 {
+			s.word("contact.block.shared", clean(got.GetContact().GetName()), clean(strings.Join(rooms, ", ")))
+		}
 	case *p2pv1.CreateRoomResponse:
 		s.opened(got.GetConversation())
 	case *p2pv1.JoinRoomResponse:
