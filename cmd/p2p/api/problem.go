@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
@@ -71,4 +72,20 @@ func Problem(key string, with ...string) *p2pv1.Reason {
 		r.With[with[i]] = strings.ToValidUTF8(with[i+1], "\uFFFD") // else protobuf could not carry it
 	}
 	return r
+}
+
+// leftOutNamed is how much of what was left out a reason names.
+const leftOutNamed = 3
+
+// LeftOutOf is the reason LeftOut: of the folder at path count things are not offered, of which some are known.
+func LeftOutOf(path string, known []*p2pv1.LeftOut, count int) *p2pv1.Reason {
+	var names []string
+	for _, o := range known[:min(leftOutNamed, len(known))] {
+		names = append(names, o.GetPath())
+	}
+	what := strings.Join(names, ", ")
+	if count > len(names) {
+		what += ", …"
+	}
+	return Problem(LeftOut, "path", path, "what", what, "count", strconv.Itoa(count))
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -121,15 +120,7 @@ func (n *Node) shoutLeftOut(path string, l leftOut) {
 	if l.count == 0 {
 		return
 	}
-	var names []string
-	for _, o := range l.first[:min(3, len(l.first))] {
-		names = append(names, o.Path)
-	}
-	what := strings.Join(names, ", ")
-	if l.count > len(names) {
-		what += ", …"
-	}
-	n.shout(p2pv1.Alert_KIND_LEFT_OUT, identity.Key{}, path, api.Problem(api.LeftOut, "path", path, "what", what, "count", strconv.Itoa(l.count)))
+	n.shout(p2pv1.Alert_KIND_LEFT_OUT, identity.Key{}, path, api.LeftOutOf(path, l.first, l.count))
 }
 
 // hash makes the torrent of a file or folder, and tells programs how far it is. It returns whether it has told them anything: then

@@ -42,6 +42,7 @@ func (s *session) answer(a answer) {
 		s.message(got.GetMessage())
 	case *p2pv1.OfferResponse:
 		s.message(got.GetMessage())
+		s.leftOut(a.ask.(*p2pv1.OfferRequest).GetPath(), got)
 	case *p2pv1.SearchResponse:
 		s.found(a, got)
 	case *p2pv1.AcceptResponse:

@@ -334,6 +334,9 @@ func (s *session) alert(a *p2pv1.Alert) {
 	switch a.GetKind() {
 	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
 		return
+	case p2pv1.Alert_KIND_LEFT_OUT: // a shell that offers a folder has told it; who does so here has to take note, see leftOut
+		s.tell(s.alertText(a), false)
+		return
 	case p2pv1.Alert_KIND_DISK_AGAIN:
 		s.alerts = slices.DeleteFunc(s.alerts, func(o *p2pv1.Alert) bool { return o.GetKind() == p2pv1.Alert_KIND_DISK_FULL })
 		s.word("chat.disk.again")
@@ -372,6 +375,13 @@ func (s *session) suspect(c *p2pv1.Contact) {
 		if !slices.ContainsFunc(s.alerts, is) {
 			s.alert(&p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: c.GetAccount(), Name: c.GetName(), Text: shortKey(key)})
 		}
+	}
+}
+
+// leftOut has what others do not get of a folder that was offered here stand there until somebody has taken note.
+func (s *session) leftOut(path string, got *p2pv1.OfferResponse) {
+	if count := int(got.GetLeftOutCount()); count > 0 {
+		s.alerts = append(s.alerts, &p2pv1.Alert{Kind: p2pv1.Alert_KIND_LEFT_OUT, Reason: api.LeftOutOf(path, got.GetLeftOut(), count)})
 	}
 }
 

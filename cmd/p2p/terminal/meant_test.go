@@ -287,6 +287,21 @@ func TestAKeyThatChangedIsShoutedOnce(t *testing.T) {
 	}
 }
 
+// What a shell has offered, it has told the person of: that is no warning to take note of in an open terminal.
+func TestOnlyWhatWasLeftOutOfAnOfferMadeHereHasToBeTakenNoteOf(t *testing.T) {
+	st := usual(t)
+	out := []*p2pv1.LeftOut{{Path: "best\x1b", Kind: p2pv1.LeftOut_KIND_LINK}}
+	tell := &p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_LEFT_OUT, Reason: api.LeftOutOf("/home/me/trip", out, 1)}}}
+	if st.in(tell, tell).shows("trip is offered without", "best"); len(st.s.alerts) != 0 {
+		t.Errorf("there are %d warnings", len(st.s.alerts))
+	}
+	m := st.s.current.lastItem().Message
+	st.in(answer{request: request{ask: &p2pv1.OfferRequest{Path: "/home/me/trip"}}, got: &p2pv1.OfferResponse{Message: m, LeftOut: out, LeftOutCount: 1}})
+	if st.shows("‼", "1 warning"); len(st.s.alerts) != 1 {
+		t.Errorf("there are %d warnings", len(st.s.alerts))
+	}
+}
+
 func TestThatTheDiskWasFullGoesAwayWithTheRoom(t *testing.T) {
 	st := usual(t)
 	tell := func(kind p2pv1.Alert_Kind) {
