@@ -19,9 +19,18 @@ import (
 
 // Register implements p2pv1connect.PeopleHandler.
 func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRequest]) (*connect.Response[p2pv1.RegisterResponse], error) {
-	if err := n.note(r.Msg.Directory, r.Msg.DeviceLabel); err != nil {
+	before, err := n.note(r.Msg.Directory, r.Msg.DeviceLabel)
+	if err != nil {
 		return nil, err
 	}
+	a, err := n.register(ctx, r)
+	if err != nil && !ruled(err) {
+		n.unname(ctx, before)
+	}
+	return a, err
+}
+
+func (n *Node) register(ctx context.Context, r *connect.Request[p2pv1.RegisterRequest]) (*connect.Response[p2pv1.RegisterResponse], error) {
 	url, err := n.directoryURL()
 	if err != nil {
 		return nil, err
@@ -59,9 +68,18 @@ func (n *Node) Register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 
 // Login implements p2pv1connect.PeopleHandler.
 func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
-	if err := n.note(r.Msg.Directory, r.Msg.DeviceLabel); err != nil {
+	before, err := n.note(r.Msg.Directory, r.Msg.DeviceLabel)
+	if err != nil {
 		return nil, err
 	}
+	a, err := n.login(ctx, r)
+	if err != nil && !ruled(err) {
+		n.unname(ctx, before)
+	}
+	return a, err
+}
+
+func (n *Node) login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
 	url, err := n.directoryURL()
 	if err != nil {
 		return nil, err
@@ -95,23 +113,47 @@ func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 	return connect.NewResponse(&p2pv1.LoginResponse{Me: n.whoami()}), nil
 }
 
-// note remembers what a program has named: of the directory the last one counts, for the first may have been mistyped. What is
-// no address at all is not remembered.
-func (n *Node) note(url, label string) error {
+// note remembers what a program has named, and returns the directory that was named before: unname goes back to it, for this one
+// may be mistyped. What is no address at all is not remembered.
+func (n *Node) note(url, label string) (before string, err error) {
 	if url != "" {
 		if _, err := directory.New(directory.Options{URL: url, Log: n.log}); err != nil {
-			return namedAt(url, err, "")
+			return "", namedAt(url, err, "")
 		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	before = n.directory
 	if url != "" {
 		n.directory = url
 	}
 	if label != "" {
 		n.label = label
 	}
-	return nil
+	return before, nil
+}
+
+// ruled reports whether a directory has answered, which is one then: that a name is taken there, or a password wrong, is no reason
+// to name it once more.
+func ruled(err error) bool {
+	switch api.ReasonOf(err).GetKey() {
+	case api.NameTaken, api.NoSuchPerson, api.WrongPassword, api.WeakPassword:
+		return true
+	}
+	return false
+}
+
+// unname goes back to the directory that was named before one at which nobody has got an account: this person would announce
+// himself there, and the next command ask there.
+func (n *Node) unname(ctx context.Context, before string) {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	n.mu.Lock()
+	n.directory = before
+	n.mu.Unlock()
+	if err := n.beFound(ctx); err != nil {
+		n.log.Warn("while going back to the directory of before", zap.Error(err))
+	}
 }
 
 // directoryURL returns the directory that was named last, else that of the account, else that of the options. That of the account

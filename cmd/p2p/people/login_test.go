@@ -48,6 +48,22 @@ func TestAFailedRegistrationLeavesTheProfileFreeForAnotherAccount(t *testing.T) 
 	}
 }
 
+func TestADirectoryAtWhichNobodyGotAnAccountIsNotThatOfTheProfile(t *testing.T) {
+	p := open(t, filepath.Join(t.TempDir(), "laptop"))
+	if err := p.register(&p2pv1.RegisterRequest{Name: "alice", Password: password, Directory: "http://127.0.0.1:1"}); err == nil {
+		t.Fatal("nobody is there, and she has an account")
+	}
+	if err := p.register(&p2pv1.RegisterRequest{Name: "alice", Password: password}); p.reason(err) != api.NoDirectory {
+		t.Errorf("the next command: %v", err)
+	}
+	if _, err := p.Login(t.Context(), connect.NewRequest(&p2pv1.LoginRequest{Name: "alice", Password: password, Directory: "http://127.0.0.1:1"})); err == nil {
+		t.Fatal("nobody is there, and she is logged in")
+	}
+	if me := p.me(); len(me.Trackers) != 0 {
+		t.Errorf("she is to be found under %v", me.Trackers)
+	}
+}
+
 func TestAnAccountGetsAnotherPassword(t *testing.T) {
 	w := newTown(t)
 	alice := w.settle("alice")

@@ -77,6 +77,11 @@ func (n *Node) findUnder(ctx context.Context, trackers []string) error {
 	if err := n.keepTrackers(trackers); err != nil {
 		return err
 	}
+	return n.beFound(ctx)
+}
+
+// beFound has what runs announced under the trackers of now. The caller holds changing.
+func (n *Node) beFound(ctx context.Context) error {
 	n.mu.Lock()
 	s, runs := n.self, n.node != nil
 	moved := runs && !slices.Equal(n.announced, n.announces())
