@@ -130,6 +130,8 @@ func (a *app) messageText(m *p2pv1.Message) string {
 			author = a.text.Say("notice.you")
 		}
 		return a.notice(author, m.Notice)
+	case m.Deleted && m.DeletedBy != "":
+		return a.text.Say("message.deleted_by", safe(m.DeletedBy))
 	case m.Deleted:
 		return a.text.Say("message.deleted")
 	case m.Withheld:
@@ -176,6 +178,9 @@ func (a *app) messageMarks(m *p2pv1.Message) string {
 // notice returns what an author did to a conversation. The sentences fit who reads it and others alike.
 func (a *app) notice(author string, n *p2pv1.Notice) string {
 	whom := safe(n.Name)
+	if n.Me {
+		whom = a.text.Say("notice.you")
+	}
 	switch n.Kind {
 	case p2pv1.Notice_KIND_CREATED:
 		return a.text.Say("notice.created", author, safe(n.Text))

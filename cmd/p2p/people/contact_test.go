@@ -272,6 +272,10 @@ func TestANodeOfNobodySaysWhatToDo(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	_, err := nobody.ListMessages(t.Context(), connect.NewRequest(&p2pv1.ListMessagesRequest{Where: "x"}))
+	if nobody.reason(err) != api.NoSuchConversation {
+		t.Errorf("to read: %v", err)
+	}
 	if me := ask(t, nobody.Whoami, &p2pv1.WhoamiRequest{}); me.LoggedIn || me.Account != "" {
 		t.Errorf("nobody is %v", me)
 	}

@@ -253,4 +253,8 @@ func TestARevokedDeviceIsOut(t *testing.T) {
 	_, _ = phone.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "send money"}))
 	alice.say("bob", "never mind")
 	eventually(t, "bob has what alice said, and nothing else", bob.has("alice", "found a phone", "it was stolen", "never mind"))
+	eventually(t, "the thief is told that the device is none any more", func() bool {
+		_, err := phone.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "send money"}))
+		return phone.reason(err) == api.RevokedHere
+	})
 }

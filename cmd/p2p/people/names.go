@@ -3,11 +3,13 @@ package people
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -205,7 +207,11 @@ func (n *Node) nameOfPlace(p place) string {
 // readable is where for what is only read: also what was said with somebody who is blocked now.
 func (n *Node) readable(s string) (place, error) {
 	p, err := n.where(s)
-	if api.ReasonOf(err).GetKey() != api.Blocked {
+	switch api.ReasonOf(err).GetKey() {
+	case api.NoAccount: // there is nobody yet, nor does anybody have to log in
+		return p, fail(missing, api.NoSuchConversation, "where", s)
+	case api.Blocked:
+	default:
 		return p, err
 	}
 	if k, e := n.who(s); e == nil {
@@ -242,6 +248,8 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 	switch {
 	case self.loggedOut:
 		return nil, p, fail(failed, api.LoggedOut)
+	case n.outlawed(self):
+		return nil, p, fail(denied, api.RevokedHere)
 	case c == nil:
 		return nil, p, n.outside(p, s)
 	}
@@ -254,6 +262,22 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 		return nil, p, n.outside(p, s)
 	}
 	return c, p, nil
+}
+
+// unwritten turns an error of a write into that of a call. Of whom the Talk does not let write any more, though he could a moment
+// ago, it says why: Join waits until all that the Talk has heard can be seen.
+func (n *Node) unwritten(ctx context.Context, c *conversation, err error) error {
+	self, e := n.me()
+	if e != nil || !errors.Is(err, chat.ErrNotAllowed) {
+		return stored(err)
+	}
+	if e := c.talk.Join(ctx, self.certificate); e != nil && !errors.Is(e, chat.ErrNotAllowed) {
+		return stored(e)
+	}
+	if reason := c.out(self.accountKey()); reason != nil && c.talk.Removed(self.accountKey()) {
+		return api.Refused(reason)
+	}
+	return stored(err)
 }
 
 // outside says that this person is not in a place that a program calls s.

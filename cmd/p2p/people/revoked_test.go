@@ -34,6 +34,11 @@ func TestADeviceThatWasRevokedBeforeItWasMetIsOut(t *testing.T) {
 	if _, err := phone.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: "bob"})); phone.reason(err) != api.RevokedHere {
 		t.Errorf("a device that was revoked asks for a contact: %v", err)
 	}
+	for _, c := range ask(t, phone.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations {
+		if _, err := phone.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: c.Id, Text: "hello"})); phone.reason(err) != api.RevokedHere {
+			t.Errorf("it writes to %s: %v", c.Name, err)
+		}
+	}
 	if err := phone.login("alice"); phone.reason(err) != api.RevokedHere {
 		t.Errorf("it logs in again: %v", err)
 	}

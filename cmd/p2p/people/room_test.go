@@ -281,12 +281,41 @@ func TestWhoWasThrownOutWhileHeWasAwayIsToldWhenHeComesBack(t *testing.T) {
 	if _, err := bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "garden", Text: "?"})); bob.reason(err) != api.RemovedBy {
 		t.Errorf("bob writes: %v", err)
 	}
+	if m := bob.messages("garden"); !m[len(m)-1].Notice.GetMe() || m[len(m)-1].Notice.Kind != p2pv1.Notice_KIND_REMOVED {
+		t.Errorf("the last that bob sees is %v", m[len(m)-1])
+	}
 	if c := carol.contact("bob"); c.Account != "" {
 		t.Errorf("carol has %v", c)
 	}
 	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "garden"})
 	if c := bob.conversation("garden"); !c.Left || c.Reason != nil {
 		t.Errorf("after he has put up with it he sees %v", c)
+	}
+}
+
+func TestWhoHasDeletedAMessageOfAnotherIsSaid(t *testing.T) {
+	alice, bob, _ := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	weeds := bob.say("garden", "weeds!").Id
+	own := bob.say("garden", "sorry").Id
+	eventually(t, "alice has it", alice.has("garden", "weeds!", "sorry"))
+	ask(t, alice.Delete, &p2pv1.DeleteRequest{Message: weeds})
+	ask(t, bob.Delete, &p2pv1.DeleteRequest{Message: own})
+	by := func(id string) (who string, gone bool) {
+		for _, m := range bob.messages("garden") {
+			if m.Id == id {
+				return m.DeletedBy, m.Deleted
+			}
+		}
+		return "", false
+	}
+	eventually(t, "bob knows", func() bool { _, gone := by(weeds); return gone })
+	if who, _ := by(weeds); who != "alice" {
+		t.Errorf("it was %q", who)
+	}
+	if who, gone := by(own); who != "" || !gone {
+		t.Errorf("his own was deleted by %q, %v", who, gone)
 	}
 }
 

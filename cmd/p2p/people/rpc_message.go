@@ -46,7 +46,7 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 	e, err := c.talk.Write(ctx, body.KindText, t.AppendTo(nil))
 	if err != nil {
 		n.sent.undo(r.Msg.Key)
-		return nil, stored(err)
+		return nil, n.unwritten(ctx, c, err)
 	}
 	n.sent.done(r.Msg.Key, e.ID)
 	m, err := n.viewEvent(ctx, e.ID)
@@ -181,7 +181,7 @@ func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) 
 	}
 	edit := body.Edit{Target: e.Event.ID, New: body.Text{Text: r.Msg.Text, ReplyTo: was.ReplyTo, Mentions: n.mentioned(c, r.Msg.Text)}}
 	if _, err := c.talk.Write(ctx, body.KindEdit, edit.AppendTo(nil)); err != nil {
-		return nil, stored(err)
+		return nil, n.unwritten(ctx, c, err)
 	}
 	m, err := n.viewEvent(ctx, e.Event.ID)
 	return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
@@ -214,7 +214,7 @@ func (n *Node) React(ctx context.Context, r *connect.Request[p2pv1.ReactRequest]
 	}
 	a := body.Reaction{Target: e.Event.ID, Emoji: r.Msg.Emoji, Back: r.Msg.TakeBack}
 	if _, err := c.talk.Write(ctx, body.KindReaction, a.AppendTo(nil)); err != nil {
-		return nil, stored(err)
+		return nil, n.unwritten(ctx, c, err)
 	}
 	m, err := n.viewEvent(ctx, e.Event.ID)
 	return connect.NewResponse(&p2pv1.ReactResponse{Message: m}), err

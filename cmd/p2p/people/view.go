@@ -52,6 +52,9 @@ func (v *viewer) message(e *history.Entry) (*p2pv1.Message, error) {
 	if e.Body != nil {
 		v.say(m, e)
 	}
+	if m.Deleted {
+		return m, v.deleter(m, e)
+	}
 	if err := v.about(m, e); err != nil {
 		return nil, err
 	}
@@ -124,7 +127,7 @@ func fileOf(f body.File) *p2pv1.File {
 // notice tells what was done to the room.
 func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
 	about := func(kind p2pv1.Notice_Kind, k identity.Key) *p2pv1.Notice {
-		return &p2pv1.Notice{Kind: kind, Account: textKey(k), Name: v.nameOf(k)}
+		return &p2pv1.Notice{Kind: kind, Account: textKey(k), Name: v.nameOf(k), Me: k == v.me}
 	}
 	switch e.Event.Kind {
 	case room.Create:
@@ -160,6 +163,25 @@ func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
 		return n
 	}
 	return about(p2pv1.Notice_KIND_DEVICE_REVOKED, e.Account)
+}
+
+// deleter fills in who has deleted a message that is not his.
+func (v *viewer) deleter(m *p2pv1.Message, e *history.Entry) error {
+	all, err := v.archive.About(v.ctx, e.Event.ID)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		switch a := &all[i]; {
+		case a.Event.Kind != room.Delete:
+		case a.Account == e.Account:
+			m.DeletedBy = ""
+			return nil
+		case m.DeletedBy == "":
+			m.DeletedBy = v.nameOf(a.Account)
+		}
+	}
+	return nil
 }
 
 // about fills in what others, and the author, have added to a message since.

@@ -118,7 +118,7 @@ func (s *session) body(it *item, w layout) []line {
 	}
 	switch {
 	case it.GetDeleted():
-		lines = append(lines, plainly(s.say.Say("chat.deleted"), style{role: faint, italic: true}))
+		lines = append(lines, plainly(s.deleted(it.Message), style{role: faint, italic: true}))
 	case it.GetWithheld():
 		lines = append(lines, plainly(s.say.Say("chat.withheld"), style{role: faint, italic: true}).wrap(inner, w.m)...)
 	default:

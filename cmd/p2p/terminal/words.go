@@ -85,7 +85,7 @@ func (s *session) textOf(m *p2pv1.Message) string {
 	case m.GetNotice() != nil:
 		return s.noticeText(m)
 	case m.GetDeleted():
-		return s.say.Say("chat.deleted")
+		return s.deleted(m)
 	case m.GetWithheld():
 		return s.say.Say("chat.withheld")
 	case m.GetFile() != nil:
@@ -96,6 +96,14 @@ func (s *session) textOf(m *p2pv1.Message) string {
 		return what
 	}
 	return cleanLines(m.GetText())
+}
+
+// deleted says that a message was, and who has done it where that was not its author.
+func (s *session) deleted(m *p2pv1.Message) string {
+	if by := clean(m.GetDeletedBy()); by != "" {
+		return s.say.Say("chat.deleted_by", by)
+	}
+	return s.say.Say("chat.deleted")
 }
 
 // flat returns a text on one line.
@@ -130,7 +138,7 @@ func (s *session) noticeText(m *p2pv1.Message) string {
 	case p2pv1.Notice_KIND_DEVICE_JOINED:
 		return s.say.Say("chat.notice.device", whom, clean(n.GetText()))
 	case p2pv1.Notice_KIND_DEVICE_REVOKED:
-		return s.say.Say("chat.notice.revoked", whom, clean(n.GetText()))
+		return s.say.Say("chat.notice.revoked", whom)
 	}
 	return clean(n.GetText())
 }

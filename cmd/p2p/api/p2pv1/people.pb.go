@@ -3964,8 +3964,9 @@ type Message struct {
 	ReadBy        []string               `protobuf:"bytes,24,rep,name=read_by,json=readBy,proto3" json:"read_by,omitempty"`
 	Lamport       uint64                 `protobuf:"varint,25,opt,name=lamport,proto3" json:"lamport,omitempty"` // order: (lamport, device)
 	MentionsMe    bool                   `protobuf:"varint,26,opt,name=mentions_me,json=mentionsMe,proto3" json:"mentions_me,omitempty"`
-	Transfer      *Transfer              `protobuf:"bytes,27,opt,name=transfer,proto3" json:"transfer,omitempty"` // of file, if there is one here
-	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"`     // of an event alone: what was just done to this message, for which it is told again
+	Transfer      *Transfer              `protobuf:"bytes,27,opt,name=transfer,proto3" json:"transfer,omitempty"`                    // of file, if there is one here
+	DeletedBy     string                 `protobuf:"bytes,29,opt,name=deleted_by,json=deletedBy,proto3" json:"deleted_by,omitempty"` // name of who has deleted it, where that is not its author
+	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"`                        // of an event alone: what was just done to this message, for which it is told again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4189,6 +4190,13 @@ func (x *Message) GetTransfer() *Transfer {
 	return nil
 }
 
+func (x *Message) GetDeletedBy() string {
+	if x != nil {
+		return x.DeletedBy
+	}
+	return ""
+}
+
 func (x *Message) GetChange() *Change {
 	if x != nil {
 		return x.Change
@@ -4286,6 +4294,7 @@ type Notice struct {
 	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"` // whom it is about
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"`
+	Me            bool                   `protobuf:"varint,6,opt,name=me,proto3" json:"me,omitempty"`    // it is about this person
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"` // such as the room's new name, or that of the room into which somebody was invited
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4347,6 +4356,13 @@ func (x *Notice) GetRole() Role {
 		return x.Role
 	}
 	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Notice) GetMe() bool {
+	if x != nil {
+		return x.Me
+	}
+	return false
 }
 
 func (x *Notice) GetText() string {
@@ -6701,7 +6717,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
 	"\x05files\x18\x03 \x01(\x05R\x05files\x12\x1b\n" +
 	"\tinfo_hash\x18\x04 \x01(\tR\binfoHash\x12\x16\n" +
-	"\x06folder\x18\x05 \x01(\bR\x06folder\"\xc3\x06\n" +
+	"\x06folder\x18\x05 \x01(\bR\x06folder\"\xe2\x06\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\fconversation\x18\x02 \x01(\tR\fconversation\x12\x16\n" +
@@ -6733,7 +6749,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\alamport\x18\x19 \x01(\x04R\alamport\x12\x1f\n" +
 	"\vmentions_me\x18\x1a \x01(\bR\n" +
 	"mentionsMe\x12,\n" +
-	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\x12&\n" +
+	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\x12\x1d\n" +
+	"\n" +
+	"deleted_by\x18\x1d \x01(\tR\tdeletedBy\x12&\n" +
 	"\x06change\x18\x1c \x01(\v2\x0e.p2p.v1.ChangeR\x06change\"\x8a\x02\n" +
 	"\x06Change\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Change.KindR\x04kind\x12\x18\n" +
@@ -6747,12 +6765,13 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\vKIND_EDITED\x10\x01\x12\x10\n" +
 	"\fKIND_DELETED\x10\x02\x12\x10\n" +
 	"\fKIND_REACTED\x10\x03\x12\x12\n" +
-	"\x0eKIND_TOOK_BACK\x10\x04\"\xec\x02\n" +
+	"\x0eKIND_TOOK_BACK\x10\x04\"\xfc\x02\n" +
 	"\x06Notice\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Notice.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12 \n" +
-	"\x04role\x18\x04 \x01(\x0e2\f.p2p.v1.RoleR\x04role\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\x0e2\f.p2p.v1.RoleR\x04role\x12\x0e\n" +
+	"\x02me\x18\x06 \x01(\bR\x02me\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\"\xd4\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
