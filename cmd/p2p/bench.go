@@ -37,7 +37,7 @@ func (a *app) benchCommand() *cobra.Command {
 		Example: "p2p bench swarm\np2p bench compare\np2p bench hash\np2p bench tracker\np2p bench chat",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return a.usage("usage.unknown_command", args[0])
+				return a.usage("usage.unknown_command", args[0], cmd.CommandPath())
 			}
 			return cmd.Help()
 		},

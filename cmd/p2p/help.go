@@ -202,7 +202,7 @@ func (a *app) describeHelp(root *cobra.Command) {
 func (a *app) helpOn(cmd *cobra.Command, args []string) error {
 	about, rest, err := cmd.Root().Find(args)
 	if err != nil || len(rest) > 0 {
-		return a.usage("usage.unknown_command", strings.Join(args, " "))
+		return a.usage("usage.unknown_command", strings.Join(args, " "), "p2p")
 	}
 	return about.Help()
 }

@@ -42,7 +42,7 @@ func (a *app) grouped(cmd *cobra.Command, p *profileFlags, subs ...*cobra.Comman
 	for _, sub := range subs {
 		a.profileFlags(sub.Flags(), p)
 	}
-	cmd.Args, cmd.RunE = a.none, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.Args, cmd.RunE = a.subcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(subs...)
 	return cmd
 }

@@ -394,6 +394,15 @@ func TestOnlyWhatIsGivenOfARoomIsChanged(t *testing.T) {
 	oneLineSays(t, errs, "ROOM WHO", "got 1")
 }
 
+func TestTheHelpOfRoomsSaysWhatHappens(t *testing.T) {
+	help, _ := p2p(t, exitDone, "room", "set", "--help")
+	if strings.Contains(help, "default all") || strings.Contains(help, "default 50") || strings.Contains(help, "INT32") {
+		t.Errorf("what is not given is not changed, and it says:\n%s", help)
+	}
+	_, errs := p2p(t, exitUsage, "account", "foo")
+	oneLineSays(t, errs, "no command", "p2p account --help")
+}
+
 func TestWhoJoinsByALinkIsInOrHearsWhyNot(t *testing.T) {
 	join := func(code int, r *p2pv1.Conversation, flags ...string) (out, errs string) {
 		f := newFakePerson()

@@ -109,8 +109,11 @@ type roomFlags struct {
 	open    bool
 }
 
+// usualLimit is the limit of a room for which none is given.
+const usualLimit = 50
+
 func (a *app) roomFlags(cmd *cobra.Command, f *roomFlags) {
-	cmd.Flags().Int32Var(&f.limit, "limit", 50, a.text.Say("room.limit"))
+	cmd.Flags().Int32Var(&f.limit, "limit", usualLimit, a.text.Say("room.limit"))
 	cmd.Flags().Var(&f.history, "history", a.text.Say("room.history"))
 	cmd.Flags().BoolVar(&f.open, "open", false, a.text.Say("room.open"))
 }
@@ -121,6 +124,9 @@ func (a *app) roomCreateCommand(p *profileFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: a.text.Say("room.create.short"), Example: "p2p room create lab --invite bob --invite carol --limit 10", Args: a.one("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.limit == 0 { // which is the usual one to the node
+				f.limit = -1
+			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				r, err := c.CreateRoom(ctx, request(&p2pv1.CreateRoomRequest{
 					Name: args[0], Limit: f.limit, History: int32(f.history), Open: f.open, Invite: invite,
@@ -385,6 +391,9 @@ func (a *app) roomSetCommand(p *profileFlags) *cobra.Command {
 		},
 	}
 	a.roomFlags(cmd, &f)
+	for _, unchanged := range []string{"limit", "history"} { // without them
+		cmd.Flags().Lookup(unchanged).DefValue = ""
+	}
 	cmd.Flags().StringVar(&name, "name", "", a.text.Say("room.set.name"))
 	cmd.Flags().BoolVar(&revoke, "revoke-links", false, a.text.Say("room.set.revoke_links"))
 	return cmd

@@ -19,15 +19,7 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: a.setUp,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				return a.usage("usage.unknown_command_near", args[0], near[0])
-			}
-			return a.usage("usage.unknown_command", args[0])
-		},
+		Args:              a.subcommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if showVersion {
 				return a.printVersion()
@@ -105,6 +97,17 @@ func (a *app) none(cmd *cobra.Command, args []string) error {
 		return a.usage("usage.no_args", args[0], cmd.CommandPath())
 	}
 	return nil
+}
+
+// subcommand says that there is no command of that name, and which one may be meant.
+func (a *app) subcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return a.usage("usage.unknown_command_near", args[0], near[0])
+	}
+	return a.usage("usage.unknown_command", args[0], cmd.CommandPath())
 }
 
 // completeTorrents makes shells complete the names of torrents.

@@ -158,3 +158,20 @@ func TestPlainJSONIsAllThatAProgramNeeds(t *testing.T) {
 		t.Errorf("%s (%v)", body.String(), err)
 	}
 }
+
+func TestAFieldThatIsMisspeltIsSaid(t *testing.T) {
+	dir := profile(t)
+	s, _ := serve(t, api.Options{Profile: dir, Address: loopback}, newFake())
+	h, url := through(t, dir, s)["socket"](false)
+	for _, kind := range []string{"application/json", "application/json; charset=utf-8"} {
+		answer, err := h.Post(url+p2pv1connect.PeopleWhoamiProcedure, kind, strings.NewReader(`{"conversation":"lab"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		var body bytes.Buffer
+		if _, err := body.ReadFrom(answer.Body); err != nil || answer.StatusCode != 400 || !strings.Contains(body.String(), "conversation") {
+			t.Errorf("%s: %s %s (%v)", kind, answer.Status, body.String(), err)
+		}
+	}
+}

@@ -195,7 +195,7 @@ func (s *Server) handler(ctx context.Context, node p2pv1connect.PeopleHandler) h
 		connect.WithRecover(s.recovered),
 	)
 	mux := http.NewServeMux()
-	mux.Handle(p2pv1connect.NewPeopleHandler(node, options))
+	mux.Handle(p2pv1connect.NewPeopleHandler(node, options, connect.WithCodec(strictNames[0]), connect.WithCodec(strictNames[1])))
 	reflector := grpcreflect.NewStaticReflector(p2pv1connect.PeopleName)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, options))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options)) // what grpcurl and others still ask

@@ -103,6 +103,7 @@ func commandNamed(name string) *command {
 func (s *session) command(text string) {
 	name, args, _ := strings.Cut(strings.TrimPrefix(text, "/"), " ")
 	args = strings.TrimSpace(args)
+	s.flash.text = "" // what was wrong with the last one
 	c := commandNamed(strings.ToLower(name))
 	if c == nil || c.name != s.unsure.name {
 		s.unsure = meantTwice{} // something else was wanted meanwhile

@@ -3,6 +3,7 @@ package terminal
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"p2p/cmd/p2p/api/p2pv1"
 )
@@ -178,6 +179,9 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 	words := s.presenceIn(c.GetPresence(), c.GetPresenceText())
 	if c.GetPresence() <= p2pv1.Presence_PRESENCE_OFFLINE && c.GetLastSeen() != 0 {
 		words = s.say.Say("chat.state.last_seen", s.ago(c.GetLastSeen()))
+		if s.now.Sub(s.ms(c.GetLastSeen())) < time.Minute {
+			words = s.say.Say("chat.state.seen_now")
+		}
 	}
 	if path := s.pathWord(c.GetPath(), c.GetRttMicros()); path != "" {
 		words = s.say.Say("chat.pair", words, path)

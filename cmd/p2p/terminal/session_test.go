@@ -736,3 +736,17 @@ func TestWhatCannotBeUndoneIsAskedOnceMoreAndSaid(t *testing.T) {
 		st.in(answer{request{ask: q}, c.answer, nil}).shows(c.says)
 	}
 }
+
+func TestAComplaintGoesWithTheNextCommand(t *testing.T) {
+	st := usual(t).keys("'/nonsense", "enter").shows("no command /nonsense").keys("'/mute", "enter")
+	if strings.Contains(st.text(), "nonsense") {
+		t.Errorf("it stays:\n%s", st.text())
+	}
+}
+
+func TestWhoWasThereJustNowIsNotSeenNowAgo(t *testing.T) {
+	st := usual(t)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{
+		Account: account("anna"), Name: "Anna", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Conversation: "c-anna", LastSeen: at.Add(-time.Second).UnixMilli(),
+	}}}).shows("offline, seen just now")
+}
