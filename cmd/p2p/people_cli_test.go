@@ -508,7 +508,7 @@ func TestARoomWithSomebodyInDoubtIsToldAndHeIsNamedToSendAllTheSame(t *testing.T
 	}
 	f.sayNot = api.Fail(connect.CodeFailedPrecondition, api.MemberInDoubt, "who", "bob")
 	_, errs := p2pWith(t, exitOther, []string{"chat", "send", "lab", "hello"}, env)
-	oneLineSays(t, errs, "ANOTHER KEY for bob", "contact verify", "--despite")
+	oneLineSays(t, errs, "the KEY of bob", "IN DOUBT", "contact verify", "--despite")
 	_, errs = p2pWith(t, exitOther, []string{"chat", "send", "lab", "hello", "-j"}, env)
 	if e := object(t, errs); e["reason"] != "member_in_doubt" || e["with"].(map[string]any)["who"] != "bob" || e["code"] != float64(exitOther) {
 		t.Errorf("it says %s", errs)

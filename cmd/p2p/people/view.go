@@ -165,8 +165,10 @@ func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
 	return about(p2pv1.Notice_KIND_DEVICE_REVOKED, e.Account)
 }
 
-// deleter fills in who has deleted a message that is not his.
+// deleter fills in who has deleted a message that is not his. Who has no right to it can say so too, in vain: he is not named for what a
+// moderator has done. Nobody is, if that moderator is none any more.
 func (v *viewer) deleter(m *p2pv1.Message, e *history.Entry) error {
+	c := v.conversation(e.Event.In())
 	all, err := v.archive.About(v.ctx, e.Event.ID)
 	if err != nil {
 		return err
@@ -177,7 +179,7 @@ func (v *viewer) deleter(m *p2pv1.Message, e *history.Entry) error {
 		case a.Account == e.Account:
 			m.DeletedBy = ""
 			return nil
-		case m.DeletedBy == "":
+		case m.DeletedBy == "" && c != nil && c.talk.Role(a.Account) >= room.Moderator:
 			m.DeletedBy = v.nameOf(a.Account)
 		}
 	}
