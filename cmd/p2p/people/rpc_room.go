@@ -179,28 +179,37 @@ func (n *Node) JoinRoom(ctx context.Context, r *connect.Request[p2pv1.JoinRoomRe
 	if err := n.notMe(l.Account); err != nil {
 		return nil, err
 	}
+	p, err := n.follows(ctx, l)
+	if err != nil {
+		return nil, failure(err)
+	}
+	c, err := n.viewer(ctx).conversationView(p)
+	return connect.NewResponse(&p2pv1.JoinRoomResponse{Conversation: c}), failure(err)
+}
+
+// follows begins to ask for entry by a link, where this person is not in the room. It holds changing: else what is just being written
+// of a room that he has left (parted) would come after it, and undo it.
+func (n *Node) follows(ctx context.Context, l identity.Link) (place, error) {
+	n.changing.Lock()
+	defer n.changing.Unlock()
 	n.mu.Lock()
 	have := n.book.places[l.Room.String()]
 	n.mu.Unlock()
-	if have == nil || have.Left {
-		p := place{
-			Swarm: l.Room.String(), Host: l.Account, Trackers: l.Trackers, Since: time.Now().UnixMilli(),
-			Join: &reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token},
-		}
-		if plain(l.RoomName, room.MaxName) {
-			p.Name = l.RoomName
-		}
-		n.faces.called(l.Account, l.Name)
-		if err := n.write(ctx, record{Place: &p}); err != nil {
-			return nil, failure(err)
-		}
-		if err := n.refit(ctx); err != nil {
-			return nil, failure(err)
-		}
-		have = &p
+	if have != nil && !have.Left {
+		return *have, nil
 	}
-	c, err := n.viewer(ctx).conversationView(*have)
-	return connect.NewResponse(&p2pv1.JoinRoomResponse{Conversation: c}), failure(err)
+	p := place{
+		Swarm: l.Room.String(), Host: l.Account, Trackers: l.Trackers, Since: time.Now().UnixMilli(),
+		Join: &reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token},
+	}
+	if plain(l.RoomName, room.MaxName) {
+		p.Name = l.RoomName
+	}
+	n.faces.called(l.Account, l.Name)
+	if err := n.write(ctx, record{Place: &p}); err != nil {
+		return place{}, err
+	}
+	return p, n.fit(ctx)
 }
 
 func swarmFrom(s string) infohash.T {
