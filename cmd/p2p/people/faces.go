@@ -29,6 +29,7 @@ type faces struct {
 type face struct {
 	Name string `json:"name,omitempty"`
 	Seen int64  `json:"seen,omitempty"` // milliseconds
+	Told int64  `json:"told,omitempty"` // when he told the name, in milliseconds
 }
 
 // contactPoint is a connection: a device in a room.
@@ -83,9 +84,9 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	f.near[at] = g
 	k := f.kept[g.account]
 	renamed := name != "" && k.Name != name
-	if renamed {
-		k.Name = name
-		f.kept[g.account], f.news = k, true
+	if name != "" {
+		k.Name, k.Told = name, time.Now().UnixMilli()
+		f.kept[g.account], f.news = k, f.news || renamed
 	}
 	return renamed || first || !before.like(f.look(g.account))
 }
@@ -198,6 +199,20 @@ func (f *faces) called(account identity.Key, name string) {
 		k.Name = name
 		f.kept[account], f.news = k, true
 	}
+}
+
+// signs notes how somebody has called himself in a room at a time, in milliseconds, and reports whether that is news: what he has told
+// since counts, and no clock makes a name last.
+func (f *faces) signs(account identity.Key, name string, at int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := f.kept[account]
+	if k.Name != "" && at <= k.Told || k.Name == name {
+		return false
+	}
+	k.Name, k.Told = name, min(at, time.Now().UnixMilli())
+	f.kept[account], f.news = k, true
+	return true
 }
 
 // addrs returns where the directory has seen somebody.

@@ -110,6 +110,7 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
 	n.convene(c)
 	c.join(ctx)
+	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })
 	return nil
 }
 
@@ -133,6 +134,10 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.tellTyping(c, t)
 	}
 	n.follow(ctx, c, change.Added)
+	n.signed(ctx, change.Added)
+	if n.enters(change.Added) {
+		n.sign(ctx, c)
+	}
 	n.tellFilled(ctx, change.Filled)
 	n.recountUnread(c, &change)
 	n.tellRoom(c.id, len(change.Delivered) > 0 || len(change.Read) > 0)
@@ -375,6 +380,9 @@ func (n *Node) appear() {
 	n.mu.Unlock()
 	for _, c := range near {
 		c.near.Changed()
+	}
+	if changed {
+		n.clerk.do(n.signAll)
 	}
 	if changed && attended != nil {
 		attended.show(now)

@@ -95,6 +95,7 @@ func (n *Node) SetPresence(ctx context.Context, r *connect.Request[p2pv1.SetPres
 		if err := n.write(ctx, record{Name: name}); err != nil {
 			return nil, failure(err)
 		}
+		n.signAll(ctx)
 	}
 	if r.Msg.Presence != nil {
 		if err := n.behave(*r.Msg.Presence, r.Msg.Text); err != nil {

@@ -146,3 +146,19 @@ func FuzzBodies(f *testing.F) {
 		}
 	})
 }
+
+func TestANameIsOneLineThatIsSafeToShow(t *testing.T) {
+	for _, bad := range []string{"", "two\nlines", "\x1b[2J", "a\u202eb", strings.Repeat("x", body.MaxName+1), "\xff"} {
+		if name, err := body.ParseName([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %q", bad, name)
+		}
+		if b := body.Name(bad); len(b) > 0 {
+			if _, err := body.ParseName(b); err != nil {
+				t.Errorf("of %q it makes %q, which cannot be read", bad, b)
+			}
+		}
+	}
+	if name, err := body.ParseName(body.Name("小明 👋")); name != "小明 👋" || err != nil {
+		t.Errorf("read %q, %v", name, err)
+	}
+}

@@ -19,15 +19,14 @@ func (a *Archive) Belong(account, device identity.Key) {
 // owner is whose an archive is.
 type owner struct{ account, device identity.Key }
 
-// OfKind returns all events of one kind of a room that count, in order. It is for rooms with few of
-// them: what programs tell each other, and not people.
+// OfKind returns all events of one kind for programs, 48 or above, that count in a room, in order.
 func (a *Archive) OfKind(ctx context.Context, id room.ID, kind room.Kind) ([]Entry, error) {
 	number, err := a.roomNumber(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
-	all, err := a.entries(ctx, "SELECT "+entryColumns+` FROM devices d JOIN events e INDEXED BY logs ON e.author = d.n LEFT JOIN bodies b ON b.event = e.n
-		WHERE d.room = ? AND e.kind = ? AND e.counts ORDER BY e.lamport, d.device`, number, int64(kind))
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e INDEXED BY hidden"+entryTables+
+		"WHERE e.room = ? AND e.kind >= 48 AND e.kind = ? AND e.counts ORDER BY e.lamport, d.device", number, int64(kind))
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
