@@ -42,7 +42,7 @@ type sign struct {
 // signs of the kinds, the more particular ones first. A system call has no sign of
 // its own: who made it says what it was for.
 var signs = []sign{
-	{prefix: "crypto/", kind: Hash},
+	{prefix: "crypto/", kind: Hash}, {prefix: "p2p/piece/sha1x2.", kind: Hash},
 	{prefix: "runtime.gcBgMarkWorker", kind: Collect}, {prefix: "runtime.gcStart", kind: Collect}, {prefix: "runtime.gcAssist", kind: Collect},
 	{prefix: "runtime.bgsweep", kind: Collect}, {prefix: "runtime.bgscavenge", kind: Collect}, {prefix: "runtime.mallocgc", kind: Collect},
 	{prefix: "runtime.newobject", kind: Collect}, {prefix: "runtime.makeslice", kind: Collect}, {prefix: "runtime.growslice", kind: Collect},

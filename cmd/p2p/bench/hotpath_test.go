@@ -41,6 +41,8 @@ func profileOf(t *testing.T, kind string, stacks ...string) *bytes.Buffer {
 func TestASampleIsOfTheKindOfItsInnermostSign(t *testing.T) {
 	for stack, want := range map[string]bench.Kind{
 		"crypto/sha1.blockAVX2 < crypto/sha1.(*digest).Write < p2p/piece/store.(*Line).hash":                                      bench.Hash,
+		"p2p/piece/sha1x2.blocks < p2p/piece/sha1x2.Write < p2p/piece/store.(*worker).hash":                                       bench.Hash,
+		"internal/runtime/syscall/linux.Syscall6 < os.(*File).ReadAt < p2p/piece/store.(*Store).ReadAt < p2p/piece/sha1x2.part":   bench.ReadFile,
 		"internal/runtime/syscall/linux.Syscall6 < syscall.pwrite < os.(*File).WriteAt < p2p/piece/store.(*Store).writeFile":      bench.WriteFile,
 		"internal/runtime/syscall/linux.Syscall6 < os.(*File).ReadAt < p2p/piece/store.(*Store).ReadAt < p2p/peer/link.(*writer)": bench.ReadFile,
 		"internal/runtime/syscall/linux.Syscall6 < syscall.RawSyscall6 < p2p/peer/link.(*rawSource).try":                          bench.Receive,
