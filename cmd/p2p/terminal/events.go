@@ -353,7 +353,11 @@ func (s *session) alert(a *p2pv1.Alert) {
 		}
 		s.alerts = slices.Delete(s.alerts, at, at+1) // it says no more than this one
 	}
-	s.alerts = append(s.alerts, a)
+	if a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED { // whatever else is shown first could hide it
+		s.alerts = slices.Insert(s.alerts, 0, a)
+	} else {
+		s.alerts = append(s.alerts, a)
+	}
 	s.told = append(s.told, plainly(what, style{role: failure}))
 	s.do(ring{s.say.Say("chat.title"), what})
 }
@@ -411,7 +415,7 @@ func (s *session) alertText(a *p2pv1.Alert) string {
 	return s.say.Say("chat.alert.other", what)
 }
 
-// acknowledge takes the oldest alert away.
+// acknowledge takes away the alert that is shown.
 func (s *session) acknowledge() {
 	if len(s.alerts) == 0 {
 		s.word("chat.alert.none")

@@ -286,6 +286,13 @@ func TestAKeyThatChangedStopsSendingUntilItWasSeen(t *testing.T) {
 	}
 }
 
+func TestThatAKeyHasChangedStandsBeforeWarningsThatAreOlder(t *testing.T) {
+	st := usual(t)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: 3_600_000}}})
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_KEY_CHANGED, Account: account("anna"), Name: "Anna", Text: "another"}}})
+	st.shows("THE KEY OF Anna HAS CHANGED", "2 warnings")
+}
+
 // Also when the node found it out while no program was open.
 func TestWhoseKeyIsInDoubtIsShownUntilThePersonHasDecided(t *testing.T) {
 	st := usual(t)
