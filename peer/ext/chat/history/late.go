@@ -39,17 +39,22 @@ func (l *Log) Lacking(from room.Position, n int) (all []room.Meta) {
 	if !l.bare {
 		return nil
 	}
-	l.fail(l.archive.read.rows(context.Background(), "SELECT "+metaColumns+` FROM events e INDEXED BY lacking JOIN devices d ON d.n = e.author
+	return l.found("SELECT "+metaColumns+` FROM events e INDEXED BY lacking JOIN devices d ON d.n = e.author
 		WHERE e.room = ?1 AND e.lacks AND e.lamport >= ?2 AND (e.lamport > ?2 OR d.device >= ?3) ORDER BY e.lamport, d.device LIMIT 0+?4`,
-		[]any{l.n, int64(from.Lamport), from.Device[:], n}, func(scan func(...any) error) error {
-			var s stored
-			if err := scan(s.fields()...); err != nil {
-				return err
-			}
-			m, err := l.metaOf(&s)
-			all = append(all, m)
+		l.n, int64(from.Lamport), from.Device[:], n)
+}
+
+// found returns what a query for metaColumns has found. An error is kept, and Commit returns it.
+func (l *Log) found(query string, args ...any) (all []room.Meta) {
+	l.fail(l.archive.read.rows(context.Background(), query, args, func(scan func(...any) error) error {
+		var s stored
+		if err := scan(s.fields()...); err != nil {
 			return err
-		}))
+		}
+		m, err := l.metaOf(&s)
+		all = append(all, m)
+		return err
+	}))
 	return all
 }
 

@@ -35,18 +35,8 @@ func (a *Archive) OfKind(ctx context.Context, id room.ID, kind room.Kind) ([]Ent
 
 // Hidden returns the events of one kind for programs, 48 or above, whether they count or not, by arrival. An error is kept, and
 // Commit returns it.
-func (l *Log) Hidden(kind room.Kind) (all []room.Meta) {
-	l.fail(l.archive.read.rows(context.Background(), "SELECT "+metaColumns+" FROM events e INDEXED BY hidden WHERE e.room = ? AND e.kind >= 48 AND e.kind = ? ORDER BY e.n",
-		[]any{l.n, int64(kind)}, func(scan func(...any) error) error {
-			var s stored
-			if err := scan(s.fields()...); err != nil {
-				return err
-			}
-			m, err := l.metaOf(&s)
-			all = append(all, m)
-			return err
-		}))
-	return all
+func (l *Log) Hidden(kind room.Kind) []room.Meta {
+	return l.found("SELECT "+metaColumns+" FROM events e INDEXED BY hidden WHERE e.room = ? AND e.kind >= 48 AND e.kind = ? ORDER BY e.n", l.n, int64(kind))
 }
 
 // Newest returns the up to n lines of one kind, of all rooms, that count, were not deleted and arrived last, the last first. It is
