@@ -125,6 +125,10 @@ func (s *session) page(a answer, got *p2pv1.ListMessagesResponse) {
 		s.settled(c, n, got)
 		return
 	}
+	if n, ok := a.note.(resuming); ok {
+		s.looked(c, n, got.GetMessages())
+		return
+	}
 	c.loading = false
 	switch {
 	case q.GetBefore() != "":
@@ -160,12 +164,18 @@ func (s *session) refused(a answer) {
 			s.settled(c, n, nil)
 			return
 		}
+		if n, ok := a.note.(resuming); ok {
+			if c != nil && !unreachable(a.err) { // otherwise it is asked again when the node is back
+				s.looked(c, n, nil)
+			}
+			return
+		}
 		if c != nil {
 			c.loading = false
 		}
 	case *p2pv1.SaveDraftRequest:
 		if c := s.conversations[q.GetWhere()]; c != nil {
-			c.savedDraft = "" // it is saved again at the next pause, and when the node is back
+			c.saved.draft = "" // it is saved again at the next pause, and when the node is back
 			s.rescue()
 		}
 		return

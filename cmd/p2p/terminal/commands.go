@@ -286,7 +286,7 @@ func (s *session) mute(string) {
 		s.muted[c.GetId()] = true
 		s.word("chat.mute.on", s.title(c))
 	}
-	s.do(s.memory())
+	s.keep()
 }
 
 func being(p p2pv1.Presence) func(*session, string) {
@@ -305,5 +305,5 @@ func (s *session) setColour(name string) {
 		return
 	}
 	s.scheme = c
-	s.do(s.memory())
+	s.keep()
 }

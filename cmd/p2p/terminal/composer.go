@@ -98,11 +98,11 @@ func (s *session) edited() {
 	if c == nil || s.composer.mode > editing {
 		return
 	}
-	if c.draft == c.savedDraft {
+	if c.wording == c.saved {
 		c.unsavedSince = s.now
 	}
 	s.keepDraft()
-	now := pause{c.GetId(), c.draft}
+	now := pause{c.GetId(), c.wording}
 	if s.in(pauseTime, now); s.now.Sub(c.unsavedSince) >= saveEvery {
 		s.saveDraft(now)
 	}
@@ -125,38 +125,43 @@ func (s *session) stopTyping() {
 
 // keepDraft notes what is being written in the current conversation.
 func (s *session) keepDraft() {
-	if s.current != nil {
-		s.current.draft = s.composer.draft()
+	c := s.current
+	if c == nil {
+		return
+	}
+	c.draft = s.composer.draft()
+	if b := s.composer.begun(); b != (begun{}) || !c.resuming {
+		c.begun, c.resuming = b, false
 	}
 }
 
-// draft returns what is being written. That of an edit comes back as a new text if it comes to no end, behind what was
-// being written before it.
+// draft returns the text that is being written, for an edit what was being written before it.
 func (c *composer) draft() string {
-	switch text := c.editor.text(); {
-	case c.mode <= replying:
-		return text
-	case c.mode != editing || text == c.was || text == "":
-		return c.aside
-	case c.aside == "":
-		return text
-	default:
-		return c.aside + "\n" + text
+	if c.mode <= replying {
+		return c.editor.text()
 	}
+	return c.aside
 }
 
 // saveDraft saves a draft that has not changed since its pause began.
 func (s *session) saveDraft(p pause) {
 	c := s.conversations[p.conversation]
-	if c == nil || c.draft != p.text || c.savedDraft == p.text {
+	if c == nil || c.wording != p.wording || c.saved == p.wording {
 		return
 	}
 	if !s.linked {
+		c.saved.begun = c.begun
 		s.rescue()
 		return
 	}
-	c.savedDraft = p.text
-	s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: p.text})
+	was := c.saved
+	c.saved = c.wording
+	if c.draft != was.draft {
+		s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: c.draft})
+	}
+	if c.begun != was.begun {
+		s.keep()
+	}
 }
 
 // paste inserts what was pasted, with its lines.
@@ -224,7 +229,8 @@ func (s *session) send(text string) {
 	c.remember(c.editor.text())
 	c.editor.set("")
 	c.leaveMode()
-	conv.draft, conv.unreadFrom, conv.lastTyping = "", "", time.Time{} // that it was sent ends the typing
+	s.keepDraft()
+	conv.unreadFrom, conv.lastTyping = "", time.Time{} // that it was sent ends the typing
 	conv.pending = append(conv.pending, out)
 	s.toEnd()
 	s.sendPending(conv)
@@ -309,7 +315,7 @@ func (s *session) sent(q *p2pv1.SendRequest, m *p2pv1.Message) {
 		c.pending = c.pending[1:]
 	}
 	if len(c.pending) == 0 {
-		s.saveDraft(pause{c.GetId(), c.draft})
+		s.saveDraft(pause{c.GetId(), c.wording})
 		s.rescuedAll()
 	}
 	s.sendPending(c)
@@ -329,15 +335,15 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 		return
 	}
 	s.refusals++
-	back := c.pending[0].text
+	c.draft = joined(c.pending[0].text, c.draft)
 	c.pending = c.pending[1:]
-	if c.draft != "" {
-		back += "\n" + c.draft
-	}
-	c.draft = back
-	if c == s.current {
+	switch {
+	case c != s.current:
+	case s.composer.mode > replying: // it comes back when that has ended
+		s.composer.aside = c.draft
+	default:
 		s.composer.leaveMode()
-		s.composer.editor.set(back)
+		s.composer.editor.set(c.draft)
 	}
 	s.tell(s.say.Say("chat.error.unsent", s.reason(err)), true)
 	s.sendPending(c)

@@ -27,11 +27,19 @@ type conversation struct {
 	unreadFrom            string               // the message above which the unread line stands
 	scroll                scroll
 
-	draft, savedDraft string
-	unsavedSince      time.Time // since when they differ
-	lastTyping        time.Time
-	despite           map[string]bool // members in doubt who are to get what is said all the same
-	withheld          held
+	wording                // what is being written
+	saved        wording   // as it was saved last
+	unsavedSince time.Time // since when they differ
+	resuming     bool      // what was begun waits for its message
+	lastTyping   time.Time
+	despite      map[string]bool // members in doubt who are to get what is said all the same
+	withheld     held
+}
+
+// wording is what is being written in a conversation: a text, and an edit, or what the text replies to.
+type wording struct {
+	draft string
+	begun begun
 }
 
 // item is a message with its lines as they were last drawn.
@@ -59,7 +67,7 @@ func (o *outgoing) sending() bool { return !o.began.IsZero() }
 func newConversation(c *p2pv1.Conversation) *conversation {
 	return &conversation{
 		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{}, told: map[int64]bool{}, despite: map[string]bool{},
-		draft: c.GetDraft(), savedDraft: c.GetDraft(), scroll: scroll{follow: true},
+		wording: wording{draft: c.GetDraft()}, saved: wording{draft: c.GetDraft()}, scroll: scroll{follow: true},
 	}
 }
 
@@ -183,6 +191,7 @@ func (s *session) open(c *conversation) {
 	} else {
 		c.markUnread(c.GetUnread())
 	}
+	s.resume()
 	s.markRead()
 }
 
@@ -192,7 +201,7 @@ func (s *session) close() {
 		return
 	}
 	s.keepDraft()
-	s.saveDraft(pause{s.current.GetId(), s.current.draft})
+	s.saveDraft(pause{s.current.GetId(), s.current.wording})
 	s.stopTyping()
 	s.current.unreadFrom = ""
 	s.current.scroll = scroll{follow: !s.current.moreAfter, at: max(len(s.current.items)-1, 0)}

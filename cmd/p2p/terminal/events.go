@@ -69,8 +69,11 @@ func (s *session) hello(h *p2pv1.Hello) {
 				s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
 			}
 		}
-		s.saveDraft(pause{c.GetId(), c.draft})
+		s.saveDraft(pause{c.GetId(), c.wording})
 		s.sendPending(c)
+	}
+	if c := s.current; c != nil && c.resuming {
+		s.resume()
 	}
 	s.startTicking()
 }

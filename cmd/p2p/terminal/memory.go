@@ -31,9 +31,11 @@ type private struct {
 	// What was typed while the node was away, by conversation: nothing else holds it until the node is back.
 	Drafts map[string]string `json:"drafts,omitempty"`
 	Unsent map[string][]kept `json:"unsent,omitempty"`
+
+	Begun map[string]begun `json:"begun,omitempty"` // edits and replies under way, by conversation
 }
 
-func (p *private) empty() bool { return len(p.Muted)+len(p.Drafts)+len(p.Unsent) == 0 }
+func (p *private) empty() bool { return len(p.Muted)+len(p.Drafts)+len(p.Unsent)+len(p.Begun) == 0 }
 
 // sealPurpose is bound to what is sealed.
 var sealPurpose = []byte("p2p terminal 1\x00")
@@ -90,10 +92,13 @@ func (s *session) memory() remembered {
 			r.Colour = name
 		}
 	}
-	r.Drafts, r.Unsent = maps.Clone(s.before.Drafts), maps.Clone(s.before.Unsent)
+	r.Drafts, r.Unsent, r.Begun = maps.Clone(s.before.Drafts), maps.Clone(s.before.Unsent), maps.Clone(s.before.Begun)
 	for id, c := range s.conversations {
-		if c.draft != c.savedDraft {
+		if c.draft != c.saved.draft {
 			put(&r.Drafts, id, c.draft)
+		}
+		if c.begun != (begun{}) {
+			put(&r.Begun, id, c.begun)
 		}
 		for _, p := range c.pending {
 			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo, p.after, p.doubt || p.sending()}))
@@ -109,20 +114,24 @@ func put[V any](m *map[string]V, key string, value V) {
 	(*m)[key] = value
 }
 
+// keep writes the file.
+func (s *session) keep() {
+	m := s.memory()
+	s.rescued = len(m.Drafts)+len(m.Unsent) > 0
+	s.do(m)
+}
+
 // rescue keeps what was typed while the node is away.
 func (s *session) rescue() {
 	if !s.linked {
-		s.rescued = true
-		s.do(s.memory())
+		s.keep()
 	}
 }
 
 // rescuedAll forgets what was kept when the node has it all.
 func (s *session) rescuedAll() {
 	if s.rescued && s.linked {
-		m := s.memory()
-		s.rescued = len(m.Drafts)+len(m.Unsent) > 0
-		s.do(m)
+		s.keep()
 	}
 }
 
@@ -139,7 +148,16 @@ func (s *session) restore(c *conversation) {
 		c.pending = append(c.pending, outgoing{key: k.Key, text: k.Text, replyTo: k.ReplyTo, after: k.After, doubt: k.Doubt})
 	}
 	delete(s.before.Unsent, c.GetId())
-	s.saveDraft(pause{c.GetId(), c.draft})
+	if b, ok := s.before.Begun[c.GetId()]; ok {
+		delete(s.before.Begun, c.GetId())
+		if c.begun == (begun{}) {
+			c.begun, c.saved.begun = b, b
+		}
+		if c == s.current {
+			s.resume()
+		}
+	}
+	s.saveDraft(pause{c.GetId(), c.wording})
 }
 
 func (s *session) recall(r remembered) {
@@ -156,12 +174,12 @@ func (s *session) unseal() {
 	if s.seal == nil {
 		return
 	}
-	bare := s.before.Sealed == nil && (len(s.muted) > 0 || s.rescued)
+	bare := s.before.Sealed == nil && (len(s.muted)+len(s.before.Begun) > 0 || s.rescued)
 	p, _ := s.before.open(s.seal) // what cannot be opened belonged to a history that is no more
 	s.before.Sealed = nil
 	s.remind(p)
 	if bare {
-		s.do(s.memory())
+		s.keep()
 	}
 }
 
@@ -175,6 +193,9 @@ func (s *session) remind(p private) {
 	}
 	for id, unsent := range p.Unsent {
 		put(&s.before.Unsent, id, unsent)
+	}
+	for id, b := range p.Begun {
+		put(&s.before.Begun, id, b)
 	}
 	s.rescued = s.rescued || len(p.Drafts)+len(p.Unsent) > 0
 	for _, c := range s.conversations {
@@ -237,6 +258,9 @@ func (p *private) add(later private) {
 	}
 	for id, unsent := range later.Unsent {
 		put(&p.Unsent, id, append(p.Unsent[id], unsent...))
+	}
+	for id, b := range later.Begun {
+		put(&p.Begun, id, b)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestWhatIsTypedWhileTheNodeIsAwayIsSealedAndOpenedWithItsKey(t *testing.T) 
 	path := filepath.Join(t.TempDir(), "terminal.json")
 	st := usual(t)
 	st.in(sealedHello(st, 7), lost{err: errors.New("gone"), in: time.Second})
-	st.keys("'/colour light", "enter", "'/mute", "enter", "'a secret plan", "enter", "'half a secret").in(pause{"c-anna", "half a secret"})
+	st.keys("'/colour light", "enter", "'/mute", "enter", "'a secret plan", "enter", "'half a secret").in(pause{"c-anna", wording{draft: "half a secret"}})
 	file, r := st.kept(path)
 	if strings.Contains(file, "secret") || strings.Contains(file, "c-anna") || !strings.Contains(file, "light") {
 		t.Errorf("in the file is %s", file)

@@ -31,7 +31,7 @@ func runPlain(ctx context.Context, o Options) error {
 	defer workers.Wait()
 	defer cancel()
 	p := &plain{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), inputs: make(chan any, 64), theme: newTheme(None)}
-	p.session.width = 1 << 16 // lines are wrapped by whoever shows them
+	p.session.plain, p.session.width = true, 1<<16 // lines are wrapped by whoever shows them
 	lines := make(chan string)
 	workers.Go(func() { follow(ctx, p.way, p.send) })
 	go readLines(ctx, o.In, lines) // not waited for: nothing ends a read of a terminal

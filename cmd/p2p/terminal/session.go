@@ -46,6 +46,7 @@ type session struct {
 	refusals int // of texts that could not be sent
 
 	clipboard bool       // there may be one
+	plain     bool       // lines are typed whole
 	scheme    Colour     // asked for by the person, Auto: none
 	before    remembered // of an earlier session, for conversations that are not known yet
 	rescued   bool       // the file holds something that the node does not
@@ -101,11 +102,14 @@ type (
 	click   struct{ x, y int }
 	wheel   struct{ x, y, by int } // lines, up is negative
 	metric  struct{ m measure }
-	pause   struct{ conversation, text string } // the person may have stopped writing
-	tick    struct{}                            // redraw: something counts down
-	expire  struct{ conversation, account string }
-	fade    struct{ serial int }
-	typed   struct{ line string } // a whole line, in plain mode
+	pause   struct { // the person may have stopped writing
+		conversation string
+		wording
+	}
+	tick   struct{} // redraw: something counts down
+	expire struct{ conversation, account string }
+	fade   struct{ serial int }
+	typed  struct{ line string } // a whole line, in plain mode
 )
 
 func newSession(o Options, key func() string) *session {

@@ -79,24 +79,6 @@ func TestADraftIsSavedWhileSomebodyWritesWithoutAPause(t *testing.T) {
 	}
 }
 
-// The text of an edit that comes to no end is what is being written, behind what was before it.
-func TestTheTextOfAnEditIsSavedToo(t *testing.T) {
-	for before, want := range map[string]string{"": "mine, but better", "a thought": "a thought\nmine, but better"} {
-		st := usual(t).keys("'mine", "enter")
-		if before != "" {
-			st.keys("'" + before)
-		}
-		it := st.s.current.lastItem()
-		st.s.editIt(it)
-		if st.keys("', but better"); st.s.current.draft != want {
-			t.Errorf("the draft is %q, want %q", st.s.current.draft, want)
-		}
-		if st.keys("esc"); st.s.current.draft != before {
-			t.Errorf("after the edit it is %q, want %q", st.s.current.draft, before)
-		}
-	}
-}
-
 func TestEveryConversationKeepsWhatWasBeingWritten(t *testing.T) {
 	st := usual(t).keys("'to Anna", "alt+down")
 	if got := st.s.composer.editor.text(); got != "" {
@@ -611,7 +593,7 @@ func TestTheMouseChoosesAndScrolls(t *testing.T) {
 func TestNothingTypedIsLostWhenNodeAndProgramAreGone(t *testing.T) {
 	st := usual(t)
 	st.in(lost{err: errors.New("gone"), in: time.Second}).keys("'said in vain", "enter", "'half a", "esc")
-	st.in(pause{"c-anna", "half a"})
+	st.in(pause{"c-anna", wording{draft: "half a"}})
 	var file remembered
 	for _, e := range st.did {
 		if r, ok := e.(remembered); ok {
