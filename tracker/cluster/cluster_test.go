@@ -165,32 +165,20 @@ func TestANodeThatJoinsLateKnowsWhatIsNotInTheLedgerYet(t *testing.T) {
 
 func TestNodesThatLostTheirServerCatchUp(t *testing.T) {
 	t.Parallel()
-	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir()}
+	dir := t.TempDir()
+	gate := newGate(t)
 	run := func() *server.Server {
-		s, err := server.NewServer(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Start()
-		if !s.ReadyForConnections(patience) {
-			t.Fatal("the NATS server does not start")
-		}
+		s := startNATS(t, dir)
+		gate.lead(s.Addr().String())
 		return s
 	}
 	s := run()
-	var err error
-	if _, port := s.Addr().Network(), s.Addr().String(); port != "" {
-		ap, perr := netip.ParseAddrPort(port)
-		err, o.Port = perr, int(ap.Port())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	nodes := threeOver(t, s.ClientURL(), nil)
+	nodes := threeOver(t, "nats://"+gate.addr(), nil)
 	announce(t, nodes[0], leech(0, time.Now()))
 	awaitEqual(t, nodes[:]...)
 	gone := leech(0, time.Now())
 
+	gate.lead("")
 	s.Shutdown()
 	s.WaitForShutdown()
 	eventually(t, "the nodes notice", func() bool { return nodes[0].Ready() != nil })
@@ -200,8 +188,7 @@ func TestNodesThatLostTheirServerCatchUp(t *testing.T) {
 		announce(t, nodes[i%3], leech(i, time.Now()))
 	}
 	eventually(t, "what cannot be sent is dropped", func() bool { return nodes[0].Counters().DeltasDropped.Load() > 0 })
-	s = run()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	run()
 	awaitReady(t, nodes[:])
 	eventually(t, "everybody is known, and who left has left", func() bool { return len(content(t, nodes[1])) == 99 })
 	awaitEqual(t, nodes[:]...)

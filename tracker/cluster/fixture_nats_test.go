@@ -2,6 +2,9 @@ package cluster_test
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -13,8 +16,14 @@ import (
 // natsServer starts a NATS server as an operator would run one, and returns its URL.
 func natsServer(t *testing.T) string {
 	t.Helper()
+	return startNATS(t, t.TempDir()).ClientURL()
+}
+
+// startNATS starts a NATS server that keeps its data in dir and ends with the test.
+func startNATS(t *testing.T, dir string) *server.Server {
+	t.Helper()
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: dir,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +33,62 @@ func natsServer(t *testing.T) string {
 	if !s.ReadyForConnections(patience) {
 		t.Fatal("the NATS server does not start")
 	}
-	return s.ClientURL()
+	return s
+}
+
+// gate is an address that stays while what is behind it ends and starts anew: a port that is given back may be
+// another's by then.
+type gate struct {
+	l  net.Listener
+	to atomic.Value // string: where connections lead; "" = nowhere
+}
+
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{l: l}
+	g.lead("")
+	var all sync.WaitGroup
+	t.Cleanup(all.Wait)
+	t.Cleanup(func() { l.Close() })
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { g.pass(c) })
+		}
+	})
+	return g
+}
+
+func (g *gate) addr() string   { return g.l.Addr().String() }
+func (g *gate) lead(to string) { g.to.Store(to) }
+
+// pass carries a connection until one of its ends closes it.
+func (g *gate) pass(c net.Conn) {
+	defer c.Close()
+	to := g.to.Load().(string)
+	if to == "" {
+		return
+	}
+	s, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	var up sync.WaitGroup
+	up.Go(func() {
+		io.Copy(s, c)
+		s.Close()
+	})
+	io.Copy(c, s)
+	c.Close()
+	up.Wait()
 }
 
 var names atomic.Int32

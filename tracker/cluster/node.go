@@ -312,7 +312,7 @@ func (n *Node) receive(ctx context.Context, b []byte) {
 		n.missed()
 	}
 	n.counters.BatchesIn.Add(1)
-	n.applyAll(ctx, h.incarnation(), rest, live)
+	n.applyAll(ctx, h.incarnation(), rest, told{})
 }
 
 // meet takes in a hello.

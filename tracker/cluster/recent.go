@@ -119,12 +119,18 @@ func (r *recent) local(print uint64, w word, every time.Duration) bool {
 
 // foreign notes what another node says, and reports whether it is to be
 // believed: nothing is known that is newer by more than slack seconds.
-func (r *recent) foreign(print uint64, w word, slack uint64) bool {
+func (r *recent) foreign(print uint64, w word, slack int64) bool {
 	bits := w.bits()
 	at, old, known := r.place(print, bits&timeMask)
-	if newer := (old - bits) & timeMask; known && newer > slack && newer < timeMask/2 {
+	if known && newer(old, bits) > slack {
 		return false
 	}
 	at.Store(print&tagBits | bits)
 	return true
+}
+
+// newer returns by how many seconds a is newer than b, both in a ring of a year.
+func newer(a, b uint64) int64 {
+	const unused = 64 - seconds
+	return int64((a-b)<<unused) >> unused
 }

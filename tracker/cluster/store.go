@@ -118,27 +118,37 @@ func (s *Store) pass(a tracker.Announce, identity uint32, completion uint32) {
 	s.outbox.add(d)
 }
 
-// told is how a delta was come by.
-type told bool
+// told is how a delta was come by: as it happened, or out of another node's registry.
+type told struct {
+	asked time.Time // when that node was asked for it; zero: as it happened
+}
 
-const (
-	live     told = false // as it happened
-	fromSync told = true  // out of another node's registry
-)
+// lookedUp reports whether d has no order among what was told: it says that a peer was there when
+// the registry was asked. That a peer has left has one.
+func (how told) lookedUp(d delta) bool { return !how.asked.IsZero() && !d.stopped }
 
-// slack returns by how many seconds newer that which is known must be to be kept.
-// Ages are whole seconds: what happened within one counts in the order in which it
+// at returns when d happened, by the clock of this node. An age was counted before it was on its way, which makes what
+// it says younger: a peer that left in the second in which it had announced would be there again.
+func (how told) at(d delta, now time.Time) time.Time {
+	if how.lookedUp(d) {
+		now = how.asked
+	}
+	return now.Add(-time.Duration(d.age) * time.Second)
+}
+
+// slack returns by how many seconds newer that which is known must be to be kept, and -1 says that it is kept too when
+// it is as old. Ages are whole seconds: what happened within one counts in the order in which it
 // is told. What is looked up in a registry has no order.
-func (d delta) slack(how told) uint64 {
-	if how == fromSync && !d.stopped {
-		return 0
+func (how told) slack(d delta) int64 {
+	if how.lookedUp(d) {
+		return -1
 	}
 	return 1
 }
 
 // apply applies what another node says.
 func (s *Store) apply(ctx context.Context, d delta, from incarnation, now time.Time, how told) {
-	at := now.Add(-time.Duration(d.age) * time.Second)
+	at := how.at(d, now)
 	print := s.recent.fingerprint(d.hash, d.peer)
 	if d.completion != 0 && s.completions != nil {
 		s.completions.hear(retold{completion{from, d.completion}, finisher{d.hash, d.peer}, false}, now)
@@ -146,7 +156,7 @@ func (s *Store) apply(ctx context.Context, d delta, from incarnation, now time.T
 		lock.Lock()
 		defer lock.Unlock()
 	}
-	if !s.recent.foreign(print, word{at: at, seed: d.seed, gone: d.stopped}, d.slack(how)) {
+	if !s.recent.foreign(print, word{at: at, seed: d.seed, gone: d.stopped}, how.slack(d)) {
 		s.counters.DeltasStale.Add(1)
 		return
 	}

@@ -203,10 +203,11 @@ func (n *Node) ask(ctx context.Context, j job, now time.Time) (peers int, err er
 	for part := uint32(0); ; {
 		h := header{kindSyncRequest, n.id, n.boot, n.seq.Load()}
 		request := syncRequest{within, part}.append(h.append(nil))
+		asked := told{n.opts.Now()}
 		if err := n.nc.PublishRequest(n.syncSubject(j.node), inbox, request); err != nil {
 			return peers, err
 		}
-		count, next, err := n.hearAnswer(ctx, j, sub)
+		count, next, err := n.hearAnswer(ctx, j, asked, sub)
 		if peers += count; err != nil {
 			return peers, fmt.Errorf("ask for part %d: %w", part, err)
 		}
@@ -226,7 +227,7 @@ var errAnswer = errors.New("the answer does not fit the question")
 
 // hearAnswer takes in an answer, and returns of how many peers it was and how
 // it ended.
-func (n *Node) hearAnswer(ctx context.Context, j job, sub *nats.Subscription) (peers int, end syncPart, err error) {
+func (n *Node) hearAnswer(ctx context.Context, j job, how told, sub *nats.Subscription) (peers int, end syncPart, err error) {
 	for piece := uint32(0); ; piece++ {
 		wait, cancel := context.WithTimeout(ctx, pieceTimeout)
 		m, err := sub.NextMsgWithContext(wait)
@@ -241,7 +242,7 @@ func (n *Node) hearAnswer(ctx context.Context, j job, sub *nats.Subscription) (p
 			n.counters.Ignored.Add(1)
 			return peers, syncPart{}, errAnswer
 		}
-		if peers += n.applyAll(ctx, h.incarnation(), deltas, fromSync); p.last {
+		if peers += n.applyAll(ctx, h.incarnation(), deltas, how); p.last {
 			return peers, p, nil
 		}
 	}

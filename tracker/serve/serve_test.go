@@ -3,6 +3,7 @@ package serve_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -149,20 +150,19 @@ func TestAPortThatIsTakenIsAnError(t *testing.T) {
 }
 
 func TestClosingAServerThatNeverRanFreesItsPort(t *testing.T) {
-	s, err := serve.Listen("127.0.0.1:0", serve.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := serve.Listen(s.Addr().String(), serve.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again.Close(); err != nil {
-		t.Fatal(err)
-	}
+	onFreed(t, "127.0.0.1:0", func(port uint16) error {
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		for range 2 {
+			s, err := serve.Listen(addr, serve.Options{})
+			if err != nil {
+				return err
+			}
+			if err := s.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func TestALocalAnnounceNeedsNoSocket(t *testing.T) {

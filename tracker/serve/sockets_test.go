@@ -73,24 +73,45 @@ func needIPv6(t *testing.T) {
 	l.Close()
 }
 
+// onFreed calls bind with a port that was free for serve.Bind a moment ago. Whoever else is on this machine may take it
+// first, so that it fails only if it does with one port after the other: one that is not given back never is.
+func onFreed(t *testing.T, addr string, bind func(port uint16) error) {
+	t.Helper()
+	var err error
+	for range 5 {
+		free, bound := serve.Bind(2, addr)
+		if bound != nil {
+			t.Fatal(bound)
+		}
+		port := free.HTTP[0].Addr().(*net.TCPAddr).AddrPort().Port()
+		if err := free.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err = bind(port); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // However every address of the machine is asked for, both families are served
 // on one port.
 func TestEveryAddressMeansBothFamilies(t *testing.T) {
 	needIPv6(t)
-	free, err := serve.Bind(1, ":0") // a port that is free everywhere
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.HTTP[0].Addr().(*net.TCPAddr).AddrPort().Port()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	v4, v6 := netip.AddrPortFrom(netip.IPv4Unspecified(), port), netip.AddrPortFrom(netip.IPv6Unspecified(), port)
-	for _, addrs := range [][]string{{fmt.Sprintf(":%d", port)}, {v6.String()}, {v4.String(), v6.String()}} {
-		sockets, err := serve.Bind(2, addrs...)
-		if err != nil {
-			t.Fatalf("%v: %v", addrs, err)
-		}
+	for _, hosts := range [][]string{{""}, {"[::]"}, {"0.0.0.0", "[::]"}} {
+		var sockets serve.Sockets
+		var port uint16
+		var addrs []string
+		onFreed(t, ":0", func(freed uint16) (err error) { // free everywhere
+			port, addrs = freed, nil
+			for _, host := range hosts {
+				addrs = append(addrs, fmt.Sprintf("%s:%d", host, port))
+			}
+			sockets, err = serve.Bind(2, addrs...)
+			return err
+		})
 		_, stop := run(t, sockets)
 		for _, host := range []string{"127.0.0.1", "::1"} {
 			at := netip.AddrPortFrom(netip.MustParseAddr(host), port)
@@ -109,24 +130,17 @@ func TestAnAddressThatFailsLeavesNoSocketBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	free, err := serve.Bind(2, "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := free.HTTP[0].Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := serve.Bind(2, at, taken.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Fatalf("%v", err)
-	}
-	again, err := serve.Bind(2, at)
-	if err != nil {
-		t.Fatalf("the first address is still taken: %v", err)
-	}
-	if err := again.Close(); err != nil {
-		t.Error(err)
-	}
+	onFreed(t, "127.0.0.1:0", func(port uint16) error {
+		at := fmt.Sprintf("127.0.0.1:%d", port)
+		if _, err := serve.Bind(2, at, taken.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatalf("%v", err)
+		}
+		again, err := serve.Bind(2, at)
+		if err != nil {
+			return fmt.Errorf("the first address is still taken: %w", err)
+		}
+		return again.Close()
+	})
 }
 
 // Some NATs give every packet another port, so that it reaches another loop.
