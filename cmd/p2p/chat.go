@@ -96,7 +96,7 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 		}
 		err := terminal.Run(ctx, o)
 		if e, ok := errors.AsType[*terminal.UnsentError](err); ok {
-			return a.fail(exitOther, "chat.unsent", a.text.Count("count.lines", e.Lines))
+			return a.fail(exitUnfinished, "chat.unsent", a.text.Count("count.lines", e.Lines))
 		}
 		return err
 	})

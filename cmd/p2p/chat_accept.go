@@ -217,7 +217,7 @@ func (a *app) transferEnd(t *p2pv1.Transfer) error {
 	case p2pv1.Transfer_STATE_FAILED:
 		return a.fail(reasonCode(t.Problem, exitOther), "transfer.has_failed", api.ExplainProblem(a.text, t.Problem))
 	case p2pv1.Transfer_STATE_CANCELLED:
-		return a.fail(exitOther, "transfer.was_cancelled")
+		return a.fail(exitUnfinished, "transfer.was_cancelled")
 	case p2pv1.Transfer_STATE_GONE:
 		return a.fail(exitNotFound, "transfer.is_gone", safe(t.Path), api.ExplainProblem(a.text, t.Problem))
 	}

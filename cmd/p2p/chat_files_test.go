@@ -200,7 +200,7 @@ func TestNoPathIsPrintedAtWhichThereIsNothing(t *testing.T) {
 		f.events <- tells(in(p2pv1.Transfer_STATE_CANCELLED, 5))
 		return in(p2pv1.Transfer_STATE_WAITING, 0), nil
 	}
-	_, errs := p2pWith(t, exitOther, []string{"chat", "accept", "m7", "--wait"}, env)
+	_, errs := p2pWith(t, exitUnfinished, []string{"chat", "accept", "m7", "--wait"}, env)
 	if !strings.Contains(errs, "was cancelled") {
 		t.Errorf("it says %q", errs)
 	}
@@ -230,7 +230,7 @@ func TestADownloadCanBeCancelledByAScript(t *testing.T) {
 func TestADownloadThatFailsHasTheExitCodeOfWhatWasWrong(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)
-	for why, want := range map[string]int{api.DiskFull: exitDiskFull, api.NotPermitted: exitIO, api.NotAsOffered: exitOther} {
+	for why, want := range map[string]int{api.DiskFull: exitDiskFull, api.NotPermitted: exitIO, api.NotAsOffered: exitMismatch, api.Other: exitOther} {
 		f.accepts = func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error) {
 			x := in(p2pv1.Transfer_STATE_FAILED, 4)
 			x.Problem = api.Problem(why)

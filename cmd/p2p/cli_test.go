@@ -72,15 +72,6 @@ func TestEveryCauseHasItsExitCode(t *testing.T) {
 // errno is a system error that no row of the table knows.
 func errno(text string) error { return errors.New(text) }
 
-func TestEveryExitCodeIsExplained(t *testing.T) {
-	out, _ := p2p(t, exitDone, "help", "exitcodes")
-	for _, cause := range causes {
-		if !strings.Contains(out, fmt.Sprintf("\n  %3d  ", cause.code)) {
-			t.Errorf("help exitcodes does not explain %d", cause.code)
-		}
-	}
-}
-
 // allCommands calls f for every command that can be run, by its words.
 func allCommands(t *testing.T, f func(words []string, cmd *cobra.Command)) {
 	t.Helper()

@@ -39,6 +39,9 @@ const (
 	exitMismatch   = 32
 	exitPortBusy   = 41
 	exitWaiting    = 42
+	exitFirst      = 43
+	exitFull       = 44
+	exitDoubt      = 45
 	exitSignal     = 128 // plus the number of the signal: 130, 143
 	exitPipe       = exitSignal + 13
 )

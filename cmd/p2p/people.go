@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"p2p/cmd/p2p/api"
-	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/people"
 	"p2p/cmd/p2p/units"
 )
@@ -162,58 +160,6 @@ func (a *app) withNode(cmd *cobra.Command, p *profileFlags, do func(ctx context.
 		a.say("serve.version", c.Node.Version, version)
 	}
 	return a.nodeFailure(ctx, do(ctx, c))
-}
-
-// exitOf gives the codes of calls that fail their exit codes.
-var exitOf = map[connect.Code]int{
-	connect.CodeNotFound: exitNotFound, connect.CodeAlreadyExists: exitExists, connect.CodeUnavailable: exitNetwork,
-	connect.CodePermissionDenied: exitRefused, connect.CodeUnauthenticated: exitRefused,
-	connect.CodeInvalidArgument: exitUsage, connect.CodeDeadlineExceeded: exitUnfinished,
-}
-
-// nodeFailure says what an error of a call, or of getting to the node, means.
-func (a *app) nodeFailure(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if e, ok := errors.AsType[*api.StartError](err); ok {
-		return &failure{code: startCode(e), text: api.Explain(a.text, e), err: e}
-	}
-	e, ok := errors.AsType[*connect.Error](err)
-	if !ok {
-		return stopCause(ctx, err)
-	}
-	if e.Code() == connect.CodeCanceled && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	code, known := exitOf[e.Code()]
-	switch {
-	case api.Gone(err):
-		code = exitNetwork
-	case !known:
-		code = exitOther
-	}
-	return &failure{code: reasonCode(api.ReasonOf(err), code), text: api.Explain(a.text, err), err: err}
-}
-
-// reasonCode returns the exit code of a reason that has one of its own, else code.
-func reasonCode(r *p2pv1.Reason, code int) int {
-	switch r.GetKey() {
-	case api.DiskFull:
-		return exitDiskFull
-	case api.NotPermitted:
-		return exitIO
-	}
-	return code
-}
-
-// startCode returns the exit code of the node that did not come up, where it says what was wrong: its history has a passphrase,
-// the disk is full. What was wrong with a command line is not, since nobody has written that one.
-func startCode(e *api.StartError) int {
-	if ended, ok := errors.AsType[*exec.ExitError](e); ok && ended.ExitCode() > exitUsage && ended.ExitCode() < exitSignal {
-		return ended.ExitCode()
-	}
-	return exitOther
 }
 
 // request is connect.NewRequest, whose name says little and would be everywhere.

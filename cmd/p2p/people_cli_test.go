@@ -414,13 +414,16 @@ func TestWhoJoinsByALinkIsInOrHearsWhyNot(t *testing.T) {
 	}
 	_, errs := join(exitWaiting, nil, "--wait", "1s")
 	oneLineSays(t, errs, "asked alice to let you in")
-	for reason, want := range map[*p2pv1.Reason]string{
-		{Key: api.RoomFull, With: map[string]string{"limit": "12"}}: "the room is full: its limit is 12",
-		{Key: api.LinkExpired}: "this link has expired; ask for a new one",
-		{Key: api.LinkRevoked}: "was taken back",
+	for reason, want := range map[*p2pv1.Reason]struct {
+		code int
+		says string
+	}{
+		{Key: api.RoomFull, With: map[string]string{"limit": "12"}}: {exitFull, "the room is full: its limit is 12"},
+		{Key: api.LinkExpired}: {exitRefused, "this link has expired; ask for a new one"},
+		{Key: api.LinkRevoked}: {exitRefused, "was taken back"},
 	} {
-		_, errs := join(exitOther, &p2pv1.Conversation{Id: "behind the link", Left: true, Reason: reason})
-		oneLineSays(t, errs, want)
+		_, errs := join(want.code, &p2pv1.Conversation{Id: "behind the link", Left: true, Reason: reason})
+		oneLineSays(t, errs, want.says)
 	}
 	out, _ := join(exitDone, &p2pv1.Conversation{Id: "the room", Name: "lab"}, "-j")
 	if m := object(t, out); m["name"] != "lab" {
@@ -507,10 +510,10 @@ func TestARoomWithSomebodyInDoubtIsToldAndHeIsNamedToSendAllTheSame(t *testing.T
 		t.Errorf("room members -j:\n%s", out)
 	}
 	f.sayNot = api.Fail(connect.CodeFailedPrecondition, api.MemberInDoubt, "who", "bob")
-	_, errs := p2pWith(t, exitOther, []string{"chat", "send", "lab", "hello"}, env)
+	_, errs := p2pWith(t, exitDoubt, []string{"chat", "send", "lab", "hello"}, env)
 	oneLineSays(t, errs, "the KEY of bob", "IN DOUBT", "contact verify", "--despite")
-	_, errs = p2pWith(t, exitOther, []string{"chat", "send", "lab", "hello", "-j"}, env)
-	if e := object(t, errs); e["reason"] != "member_in_doubt" || e["with"].(map[string]any)["who"] != "bob" || e["code"] != float64(exitOther) {
+	_, errs = p2pWith(t, exitDoubt, []string{"chat", "send", "lab", "hello", "-j"}, env)
+	if e := object(t, errs); e["reason"] != "member_in_doubt" || e["with"].(map[string]any)["who"] != "bob" || e["code"] != float64(exitDoubt) {
 		t.Errorf("it says %s", errs)
 	}
 	f.sayNot = nil
