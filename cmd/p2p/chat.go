@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -30,11 +31,16 @@ func (a *app) chatCommand() *cobra.Command {
 	}, &p,
 		a.chatSendCommand(&p), a.chatLogCommand(&p), a.chatListenCommand(&p), a.chatWhoCommand(&p), a.chatSearchCommand(&p),
 		a.chatExportCommand(&p), a.chatFilesCommand(&p), a.chatAcceptCommand(&p), a.chatCancelCommand(&p))
-	cmd.Args = a.these("NAME|ROOM", 0, 1)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return a.subcommand(cmd, args)
+		}
+		return nil
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.chat(cmd, &p, f, slices.Concat(args, []string{""})[0])
 	}
-	a.profileFlags(cmd.Flags(), &p)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = false })
 	cmd.Flags().BoolVar(&f.plain, "plain", false, a.text.Say("chat.plain"))
 	cmd.Flags().StringVar(&f.scheme, "scheme", "auto", a.text.Say("chat.scheme"))
 	cmd.Flags().BoolVar(&f.quiet, "no-bell", false, a.text.Say("chat.no_bell"))
@@ -69,6 +75,10 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 		if where != "" { // the node says whom it means, as it does for chat send: what is typed must not go to somebody else
 			r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
+			if api.ReasonOf(err).GetKey() == api.NoSuchConversation {
+				err = a.nodeFailure(ctx, err)
+				return a.fail(exitNotFound, "chat.no_such", err, commandsOf(cmd))
+			}
 			if err != nil {
 				return err
 			}

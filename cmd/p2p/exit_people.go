@@ -40,8 +40,8 @@ func reasonCode(r *p2pv1.Reason, code int) int {
 
 // nodeFailure says what an error of a call, or of getting to the node, means.
 func (a *app) nodeFailure(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || as[*failure](err) { // which says what its call's error means
+		return err
 	}
 	if e, ok := errors.AsType[*api.StartError](err); ok {
 		return &failure{code: startCode(e), text: api.Explain(a.text, e), err: e}

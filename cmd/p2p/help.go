@@ -138,7 +138,7 @@ func (a *app) groupHeading(f *pflag.Flag) string {
 
 // listFlags writes one line for each flag. The words for their values are in
 // capitals, as in the text around them, and a default is shown where there is
-// one.
+// one; 0 is none, what it stands for is said by the text.
 func (a *app) listFlags(out io.Writer, flags *pflag.FlagSet) {
 	type row struct{ left, right string }
 	var rows []row
@@ -152,10 +152,11 @@ func (a *app) listFlags(out io.Writer, flags *pflag.FlagSet) {
 			left = "  -" + f.Shorthand + ", --" + f.Name
 		}
 		value, usage := pflag.UnquoteUsage(f)
+		value = valueWord(f, value)
 		if value != "" && f.NoOptDefVal == "" {
 			left += " " + strings.ToUpper(value)
 		}
-		if shown := f.DefValue; value != "" && shown != "" && shown != "[]" && f.NoOptDefVal == "" {
+		if shown := f.DefValue; value != "" && shown != "" && shown != "0" && shown != "[]" && f.NoOptDefVal == "" {
 			usage += a.text.Say("help.default", shown)
 		}
 		rows = append(rows, row{left, usage})
@@ -164,6 +165,21 @@ func (a *app) listFlags(out io.Writer, flags *pflag.FlagSet) {
 	for _, r := range rows {
 		fmt.Fprintf(out, "%s  %s\n", progress.Pad(r.left, width), r.right)
 	}
+}
+
+// valueWord returns the word for what a flag takes. Where its text has none there is the name of a type, which is one of a programmer.
+func valueWord(f *pflag.Flag, word string) string {
+	switch f.Value.Type() {
+	case "int", "int32", "int64", "uint", "uint32", "uint64", "float64":
+		if word == f.Value.Type() || word == "int" || word == "uint" || word == "float" {
+			return "N"
+		}
+	case "string":
+		if word == "string" {
+			return "TEXT"
+		}
+	}
+	return word
 }
 
 func indent(s string) string {

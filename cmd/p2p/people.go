@@ -40,6 +40,10 @@ func (a *app) grouped(cmd *cobra.Command, p *profileFlags, subs ...*cobra.Comman
 	for _, sub := range subs {
 		a.profileFlags(sub.Flags(), p)
 	}
+	a.profileFlags(cmd.Flags(), p) // so that a word after them that is no command is told as that
+	for _, name := range []string{"profile", "linger", "passphrase-file"} {
+		_ = cmd.Flags().MarkHidden(name) // it was defined a line ago
+	}
 	cmd.Args, cmd.RunE = a.subcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(subs...)
 	return cmd

@@ -36,6 +36,7 @@ type fakePerson struct {
 	untold    *p2pv1.Reason         // what the directory does not hear of a logout for
 	saved     string                // where what is accepted goes
 	transfers []*p2pv1.Transfer
+	devices   []*p2pv1.Device
 
 	// Nil: it is offered at once, and done soon.
 	offers  func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error)
@@ -113,6 +114,7 @@ func (f *fakePerson) ListContacts(context.Context, *connect.Request[p2pv1.ListCo
 			Name: "bob", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Presence: p2pv1.Presence_PRESENCE_ONLINE, Verified: true,
 			Path: p2pv1.Path_PATH_DIRECT, RttMicros: 12_345,
 		},
+		{Name: "eve", State: p2pv1.ContactState_CONTACT_STATE_BLOCKED},
 	}})
 }
 
@@ -221,6 +223,10 @@ func (f *fakePerson) Cancel(_ context.Context, r *connect.Request[p2pv1.CancelRe
 		}
 	}
 	return answer(&p2pv1.CancelResponse{})
+}
+
+func (f *fakePerson) ListDevices(context.Context, *connect.Request[p2pv1.ListDevicesRequest]) (*connect.Response[p2pv1.ListDevicesResponse], error) {
+	return answer(&p2pv1.ListDevicesResponse{Devices: f.devices})
 }
 
 func (f *fakePerson) ListTransfers(_ context.Context, r *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {

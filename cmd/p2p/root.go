@@ -34,6 +34,9 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetHelpFunc(a.help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 && cmd.Name() != "chat" {
+			return a.subcommand(cmd, words) // a flag of the command that was meant
+		}
 		return a.usage("usage.flag", oneLine(a.flagProblem(err)), cmd.CommandPath())
 	})
 	root.Flags().BoolVarP(&showVersion, "version", "V", false, a.text.Say("flag.version"))
@@ -107,7 +110,21 @@ func (a *app) subcommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return a.usage("usage.unknown_command_near", args[0], near[0])
 	}
-	return a.usage("usage.unknown_command", args[0], cmd.CommandPath())
+	if !cmd.HasParent() {
+		return a.usage("usage.unknown_command", args[0], cmd.CommandPath())
+	}
+	return a.usage("usage.unknown_command_of", args[0], commandsOf(cmd))
+}
+
+// commandsOf names the commands that belong to one.
+func commandsOf(cmd *cobra.Command) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // completeTorrents makes shells complete the names of torrents.

@@ -19,7 +19,7 @@ func (a *app) trackerBanCommand() *cobra.Command {
 	say := a.text.Say
 	cmd := &cobra.Command{
 		Use: "ban", Short: say("tracker.ban.short"), Long: say("tracker.ban.long"), Example: say("tracker.ban.examples"),
-		Args: a.none, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: a.subcommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var path, until, reason string
 	add := &cobra.Command{

@@ -63,7 +63,7 @@ func (a *app) trackerKeyCommand() *cobra.Command {
 	say := a.text.Say
 	cmd := &cobra.Command{
 		Use: "key", Short: say("tracker.key.short"), Long: say("tracker.key.long"), Example: say("tracker.key.examples"),
-		Args: a.none, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: a.subcommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var path, until string
 	var limits policy.KeyLimits

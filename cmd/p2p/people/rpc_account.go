@@ -145,7 +145,11 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 	}
 	var all []candidate[identity.Key]
 	for _, c := range n.known.all(s.accountKey()) {
-		all = append(all, candidate[identity.Key]{name: c.Label, id: textKey(c.Device), is: c.Device})
+		k := candidate[identity.Key]{name: c.Label, id: textKey(c.Device), is: c.Device}
+		if c.Revoked {
+			k.rank = former
+		}
+		all = append(all, k)
 	}
 	hits, exact := pick(r.Msg.Device, all)
 	switch {
