@@ -128,7 +128,13 @@ func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
 		Example: "p2p contact add bob --note 'we met at the library'\np2p contact add p2p:... --as bob", Args: a.one("NAME|LINK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				waits := func(k *p2pv1.Contact) { a.sayItWaits("contact.add.waiting", safe(k.GetName()), wait) }
+				waits := func(r *p2pv1.AddContactResponse) {
+					key := "contact.add.waiting"
+					if r.Sought {
+						key = "contact.add.seeking"
+					}
+					a.sayItWaits(key, safe(r.Contact.GetName()), wait)
+				}
 				r, err := addContact(ctx, c, &p2pv1.AddContactRequest{Who: args[0], Note: note, Name: as}, time.Duration(wait), waits)
 				if err != nil {
 					return err
@@ -145,7 +151,7 @@ func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
 
 // addContact asks somebody to be a contact. One without a name at the directory has to be found first, which the
 // node does by the way: that he answers is seen in the events of the next moments. waits is called before it waits for that.
-func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest, wait time.Duration, waits func(*p2pv1.Contact)) (*p2pv1.AddContactResponse, error) {
+func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest, wait time.Duration, waits func(*p2pv1.AddContactResponse)) (*p2pv1.AddContactResponse, error) {
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	stream, err := c.Events(limit, request(&p2pv1.EventsRequest{}))
@@ -157,7 +163,7 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 		return nil, err
 	}
 	if !r.Msg.Delivered && stream != nil {
-		waits(r.Msg.Contact)
+		waits(r.Msg)
 	}
 	for decided := r.Msg.Delivered; !decided && stream != nil && stream.Receive(); {
 		k := stream.Msg().GetContact()
@@ -165,7 +171,12 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 			continue
 		}
 		decided = k.GetState() > p2pv1.ContactState_CONTACT_STATE_ASKED
-		if !decided && !k.GetArrived() {
+		switch {
+		case r.Msg.Sought:
+			if decided = isThere(k); !decided {
+				continue
+			}
+		case !decided && !k.GetArrived():
 			continue
 		}
 		if !r.Msg.Delivered {
@@ -174,6 +185,10 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 		r.Msg.Contact, r.Msg.Delivered = k, true
 	}
 	return r.Msg, ctx.Err()
+}
+
+func isThere(k *p2pv1.Contact) bool {
+	return k.GetPresence() == p2pv1.Presence_PRESENCE_ONLINE || k.GetPresence() == p2pv1.Presence_PRESENCE_AWAY
 }
 
 // linkTime is how long is waited, once a request has arrived, for a node that decides by itself, because the link is good.
@@ -192,7 +207,13 @@ func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
 		return err
 	}
 	name := safe(r.Contact.GetName())
-	if r.Delivered {
+	switch {
+	case r.Sought && r.Delivered:
+		a.say("contact.met", name)
+		return nil
+	case r.Sought:
+		return a.fail(exitWaiting, "contact.sought", name)
+	case r.Delivered:
 		a.say("contact.delivered", name)
 		if r.Contact.DirectoryName != "" && !r.Contact.Verified { // who a link names has given it himself
 			a.say("contact.trusted", name)

@@ -330,6 +330,24 @@ func TestWhoIsFoundByTheWayAndAnswersCountsAsReached(t *testing.T) {
 	oneLineSays(t, errs, "has reached Bob")
 }
 
+func TestANewLinkOfAContactTellsWhereToLookForHim(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	f.moved = true
+	told := func(p p2pv1.Presence) *p2pv1.Event {
+		return &p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{
+			Account: "key of bob", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Name: "bob", Presence: p,
+		}}}
+	}
+	f.events <- told(p2pv1.Presence_PRESENCE_OFFLINE)
+	_, errs := p2pWith(t, exitWaiting, []string{"contact", "add", "bob", "--wait", "0"}, env)
+	oneLineSays(t, errs, "a contact already", "not there", "link")
+	f.events <- told(p2pv1.Presence_PRESENCE_OFFLINE)
+	f.events <- told(p2pv1.Presence_PRESENCE_ONLINE)
+	_, errs = p2pWith(t, exitDone, []string{"contact", "add", "bob", "--wait", "1m"}, env)
+	oneLineSays(t, errs, "a contact already, and there")
+}
+
 // A link that was used, or revoked, leads to him too; but he is asked.
 func TestARequestThatHasArrivedCountsAsReachedThoughNobodyHasAnswered(t *testing.T) {
 	f := newFakePerson()

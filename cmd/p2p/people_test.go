@@ -27,7 +27,8 @@ type fakePerson struct {
 	stop      sync.Once
 	sayNot    error // the answer to a request for a contact, or to a message
 	inDoubt   bool  // bob, in the lab
-	arrives   bool  // such a request
+	arrives   bool
+	moved     bool // such a request
 	version   string
 	messages  []*p2pv1.Message
 	joined    *p2pv1.Conversation   // the room behind a link, once an event tells of it
@@ -97,6 +98,9 @@ func (f *fakePerson) AddContact(_ context.Context, r *connect.Request[p2pv1.AddC
 	f.note(r.Msg)
 	if f.sayNot != nil {
 		return nil, f.sayNot
+	}
+	if f.moved {
+		return answer(&p2pv1.AddContactResponse{Contact: &p2pv1.Contact{Account: "key of " + r.Msg.Who, Name: r.Msg.Who, State: p2pv1.ContactState_CONTACT_STATE_FRIEND}, Sought: true})
 	}
 	return answer(&p2pv1.AddContactResponse{Contact: &p2pv1.Contact{Account: "key of " + r.Msg.Who, Name: r.Msg.Who, State: p2pv1.ContactState_CONTACT_STATE_ASKED}, Delivered: f.arrives})
 }

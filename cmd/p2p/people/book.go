@@ -53,6 +53,11 @@ type reach struct {
 	Token    identity.Token   `json:"token,omitzero"` // of the link that led to him
 }
 
+// news reports whether r leads to somewhere, and was not known before.
+func (r reach) news(before reach) bool {
+	return len(r.Trackers)+len(r.Addrs) > 0 && (r.Token != before.Token || !slices.Equal(r.Trackers, before.Trackers) || !slices.Equal(r.Addrs, before.Addrs))
+}
+
 // place is a conversation that the account is in, or has left.
 type place struct {
 	Room     room.ID          `json:"room"`           // zero while only the link is known

@@ -51,12 +51,16 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 	if r.Msg.Name != "" {
 		k.Name = n.freeName(r.Msg.Name, k.Account)
 	}
+	before, _ := n.contact(k.Account)
 	online, err := n.ask(ctx, k)
 	if err != nil {
 		return nil, n.named(err, k.Name)
 	}
 	now, _ := n.contact(k.Account)
-	return connect.NewResponse(&p2pv1.AddContactResponse{Contact: n.viewer(ctx).contactView(now), Delivered: online || now.Arrived}), nil
+	sought := before.State == p2pv1.ContactState_CONTACT_STATE_FRIEND
+	return connect.NewResponse(&p2pv1.AddContactResponse{
+		Contact: n.viewer(ctx).contactView(now), Delivered: online || now.Arrived && !sought, Sought: sought,
+	}), nil
 }
 
 // whom returns who is meant by a name at the directory or a link, as a contact to be.
@@ -128,13 +132,18 @@ func (n *Node) ask(ctx context.Context, k contact) (online bool, err error) {
 func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	n.asking.Lock()
 	defer n.asking.Unlock()
-	if now, known := n.contact(k.Account); known { // he may have asked a moment ago
+	now, known := n.contact(k.Account)
+	if known { // he may have asked a moment ago
 		k.State, k.Room, k.Arrived = now.State, now.Room, now.Arrived
 	}
 	var err error
 	switch k.State {
 	case p2pv1.ContactState_CONTACT_STATE_FRIEND:
-		return k, fail(exists, api.AlreadyContact, "who", k.Name)
+		if !k.Reach.news(now.Reach) {
+			return k, fail(exists, api.AlreadyContact, "who", k.Name)
+		}
+		now.Reach, now.Name = k.Reach, k.Name
+		return now, n.seek(ctx, now)
 	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
 		return k, fail(failed, api.Blocked, "who", k.Name)
 	case p2pv1.ContactState_CONTACT_STATE_ASKS:

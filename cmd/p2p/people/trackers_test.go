@@ -58,3 +58,41 @@ func TestWhoHasNoAccountIsFoundThroughTheTrackerThatHeNamedOnce(t *testing.T) {
 		t.Errorf("a tracker that is none: %v", err)
 	}
 }
+
+// Both have moved, and the tracker that they shared is gone.
+func TestANewLinkOfAContactLeadsToHimAgain(t *testing.T) {
+	old, other := startTracker(t), startTracker(t)
+	dir := t.TempDir()
+	alice, bob := open(t, filepath.Join(dir, "alice"), old), open(t, filepath.Join(dir, "bob"), old)
+	alice.name("alice")
+	bob.name("bob")
+	befriend(t, alice, bob, "alice", "bob")
+	add := func(l identity.Link) *p2pv1.AddContactResponse {
+		return ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: l.String()})
+	}
+	there := func() bool { return bob.contact("alice").Presence == p2pv1.Presence_PRESENCE_ONLINE }
+	for _, leads := range []string{"to a tracker", "to an address"} {
+		alice.close()
+		eventually(t, "bob has lost alice", func() bool { return !there() })
+		alice = open(t, filepath.Join(dir, "alice"), "none")
+		if leads == "to a tracker" {
+			l := alice.linkOf(other)
+			l.Addrs = nil
+			if r := add(l); !r.Sought {
+				t.Errorf("the answer is %v", r)
+			}
+		} else {
+			add(alice.linkOf())
+		}
+		eventually(t, "a link that leads "+leads+" does", there)
+	}
+	_, err := bob.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: bob.linkOf().String()}))
+	if bob.reason(err) != api.Yourself {
+		t.Errorf("his own link: %v", err)
+	}
+	same := alice.linkOf().String()
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: same})
+	if _, err := bob.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: same})); bob.reason(err) != api.AlreadyContact {
+		t.Errorf("a link that says nothing new: %v", err)
+	}
+}

@@ -1,7 +1,9 @@
 package people
 
 import (
+	"context"
 	"net/netip"
+	"slices"
 
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/presence"
@@ -23,6 +25,49 @@ func (n *Node) reachAt(account identity.Key, addrs []netip.AddrPort) {
 			c.swarm.Expect(addrs)
 		}
 	}
+}
+
+// seek looks for a contact where a new link of his says that he is. Both may have moved since they last met, and the
+// tracker that they had in common may be gone: nothing else leads them to each other then.
+func (n *Node) seek(ctx context.Context, k contact) error {
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return err
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	at := n.place(k.Room)
+	if at == nil {
+		return nil
+	}
+	p := *at
+	if p.Trackers = union(k.Reach.Trackers, at.Trackers, maxTrackers); !slices.Equal(p.Trackers, at.Trackers) {
+		if err := n.write(ctx, record{Place: &p}); err != nil {
+			return err
+		}
+		n.mu.Lock()
+		c := n.open[k.Room]
+		delete(n.open, k.Room)
+		n.mu.Unlock()
+		if c != nil {
+			c.close(ctx) // fit opens it again, under those trackers
+		}
+		return n.fit(ctx)
+	}
+	if c := n.conversation(k.Room); c != nil {
+		c.swarm.Expect(k.Reach.Addrs)
+	}
+	return nil
+}
+
+// union returns what is in a and then what is in b alone, limit at most.
+func union(a, b []string, limit int) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all[:min(len(all), limit)]
 }
 
 // alsoAt has a device that was met in one room called in the others: once for each time that it is met, so that

@@ -57,11 +57,10 @@ func (s *session) peopleAnswer(a answer) {
 	switch got := a.got.(type) {
 	case *p2pv1.AddContactResponse:
 		s.contacts[got.GetContact().GetAccount()] = got.GetContact()
-		if got.GetDelivered() {
-			s.word("chat.contact.asked", got.GetContact().GetName())
-		} else {
-			s.word("chat.contact.waits", got.GetContact().GetName())
-		}
+		key := map[[2]bool]string{ // sought, delivered
+			{false, false}: "chat.contact.waits", {false, true}: "chat.contact.asked", {true, false}: "contact.sought", {true, true}: "contact.met",
+		}[[2]bool{got.GetSought(), got.GetDelivered()}]
+		s.word(key, got.GetContact().GetName())
 	case *p2pv1.LeaveRoomResponse, *p2pv1.RemoveContactResponse:
 		s.done(a.ask)
 	case *p2pv1.AnswerContactResponse:

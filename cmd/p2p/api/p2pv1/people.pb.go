@@ -2294,6 +2294,7 @@ type AddContactResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Contact       *Contact               `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
 	Delivered     bool                   `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"` // otherwise he is not online, and the request waits for him
+	Sought        bool                   `protobuf:"varint,3,opt,name=sought,proto3" json:"sought,omitempty"`       // he is a contact already, and looked for where the link says, too; delivered: he is there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2338,6 +2339,13 @@ func (x *AddContactResponse) GetContact() *Contact {
 func (x *AddContactResponse) GetDelivered() bool {
 	if x != nil {
 		return x.Delivered
+	}
+	return false
+}
+
+func (x *AddContactResponse) GetSought() bool {
+	if x != nil {
+		return x.Sought
 	}
 	return false
 }
@@ -6588,10 +6596,11 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x11AddContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"]\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"u\n" +
 	"\x12AddContactResponse\x12)\n" +
 	"\acontact\x18\x01 \x01(\v2\x0f.p2p.v1.ContactR\acontact\x12\x1c\n" +
-	"\tdelivered\x18\x02 \x01(\bR\tdelivered\"\xe7\x01\n" +
+	"\tdelivered\x18\x02 \x01(\bR\tdelivered\x12\x16\n" +
+	"\x06sought\x18\x03 \x01(\bR\x06sought\"\xe7\x01\n" +
 	"\x14AnswerContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\x12;\n" +
 	"\x06answer\x18\x02 \x01(\x0e2#.p2p.v1.AnswerContactRequest.AnswerR\x06answer\x12\x12\n" +
