@@ -39,6 +39,10 @@ type Room struct {
 	// are not, and are let in to show that they do, share a few places in which one gives way to
 	// the next. It is called as Admit is; nil = whoever is admitted is known.
 	Known func(device identity.Key) bool
+	// Missing returns how many of those who belong to the room are not among these devices: when somebody has gone through whom
+	// others may have been met, trackers are asked for those. It is called on another goroutine, and must not block. nil =
+	// nobody knows.
+	Missing func(here []identity.Key) int
 	// Doorbell is a room where strangers ring: none stays for longer than a minute, one gives
 	// way to the next, and none is told of the others.
 	Doorbell bool
@@ -65,7 +69,7 @@ type Gathering struct {
 	wg        sync.WaitGroup
 	closing   sync.Once
 
-	needed time.Time // when the trackers were last asked for peers; owned by the lobby
+	vigil vigil // owned by the lobby
 }
 
 // GatheringStats is a room at one moment.
@@ -103,7 +107,7 @@ func (n *Node) gather(r Room) (*Gathering, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	g, err := n.openGathering(ctx, o, r.Trackers, opening{cancel, door})
+	g, err := n.openGathering(ctx, o, r.Trackers, opening{cancel, door, r.Missing})
 	if err != nil {
 		cancel(err)
 		return nil, err
@@ -114,8 +118,9 @@ func (n *Node) gather(r Room) (*Gathering, error) {
 
 // opening is what a gathering begins with besides its lobby.
 type opening struct {
-	cancel context.CancelCauseFunc
-	door   *doorman
+	cancel  context.CancelCauseFunc
+	door    *doorman
+	missing func(here []identity.Key) int
 }
 
 // openGathering makes a gathering and enters it in the list of the Node. Its lobby runs, and
@@ -129,7 +134,7 @@ func (n *Node) openGathering(ctx context.Context, o swarm.LobbyOptions, trackers
 	case n.has(o.InfoHash):
 		return nil, ErrAdded
 	}
-	g := &Gathering{node: n, hash: o.InfoHash, key: n.rng.Uint32(), cancel: with.cancel, door: with.door, needed: time.Now()}
+	g := &Gathering{node: n, hash: o.InfoHash, key: n.rng.Uint32(), cancel: with.cancel, door: with.door, vigil: newVigil(time.Now(), with.missing)}
 	o.PeerID, o.Listen, o.Hello = n.id, n.addr, n.hello
 	o.Dial = func(addr netip.AddrPort) {
 		n.dialAs(ctx, g.lobby, call{hash: g.hash, addr: addr, want: g.door.wants(addr)})
@@ -172,14 +177,41 @@ func (g *Gathering) Expect(addrs []netip.AddrPort) { g.lobby.Expect(addrs) }
 // those who may not be here any more.
 func (g *Gathering) Review() { g.lobby.Review() }
 
-// watch asks the trackers for more when nobody is here. The lobby calls it.
+// Again has trackers told anew that we are here, soon: they may have forgotten. It may be called often.
+func (g *Gathering) Again() {
+	if g.announcer != nil {
+		g.announcer.Again()
+	}
+}
+
+// watch asks the trackers for those who are missed. The lobby calls it.
 func (g *Gathering) watch() {
-	now := time.Now()
-	if g.announcer == nil || now.Sub(g.needed) < needEvery || len(g.lobby.Stats().Guests) > 0 {
+	if g.announcer == nil {
 		return
 	}
-	g.needed = now
-	g.announcer.NeedPeers() // it knows how often that may be
+	var here []identity.Key
+	for _, guest := range g.lobby.Stats().Guests {
+		here = append(here, guest.Device)
+	}
+	again, need := g.vigil.look(time.Now(), here)
+	if again {
+		g.announcer.Again()
+	}
+	if need {
+		g.announcer.NeedPeers() // it knows how often that may be
+	}
+}
+
+// back has rooms announced anew to a tracker that was away: it may not know of them any more. Others wait for their time: there
+// may be thousands, whose peers tell each other of each other.
+func (n *Node) back(host string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, g := range n.gatherings {
+		if g.announcer != nil && g.announcer.Asks(host) {
+			g.announcer.Again()
+		}
+	}
 }
 
 // Snapshot implements announce.Torrent: somebody who looks for peers, and nobody can say how

@@ -45,3 +45,20 @@ func addrPort(a net.Addr) netip.AddrPort {
 	}
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
+
+// toTrackers is how trackers are reached over a Network that is not this machine's, by HTTP alone; nil over that.
+func toTrackers(o Options) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if _, ok := o.Network.(tcp); ok {
+		return nil
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		to, err := netip.ParseAddrPort(address)
+		if err == nil && network != "tcp" {
+			err = net.UnknownNetworkError(network)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return o.Network.Dial(ctx, o.Listen.Addr(), to)
+	}
+}

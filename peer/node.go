@@ -97,12 +97,14 @@ func Open(o Options) (*Node, error) {
 		opt: o, id: newPeerID(), listener: ln, addr: addrPort(ln.Addr()),
 		memory: store.NewMemory(o.Memory), line: store.NewLine(o.Workers),
 		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit), payloads: link.NewPayloads(cmp.Or(o.Memory, store.DefaultMemory) / outShare),
-		trackers: announce.New(announce.Options{Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true}),
-		log:      o.Log, stop: cancel,
+		log: o.Log, stop: cancel,
 		dialling: make(chan struct{}, maxGreeting),
 		swarms:   make(map[infohash.T]*Swarm), gatherings: make(map[infohash.T]*Gathering),
 		sleepers: make(map[infohash.T]*Sleeper), awake: make(map[*Sleeper]*awake), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
+	n.trackers = announce.New(announce.Options{
+		Local: o.Listen.Addr(), UserAgent: o.Client, Log: o.Log, AskOnWhenAlone: true, Dial: toTrackers(o), Back: n.back,
+	})
 	n.announces = n.trackers.NewScheduler()
 	n.visitor = func() { n.makeVisits(ctx) }
 	n.wg.Go(func() { n.accept(ctx) })

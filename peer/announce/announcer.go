@@ -61,6 +61,9 @@ type Announcer struct {
 	rounds   int           // so far
 	early    int           // rounds in a row that did not wait for the interval
 	alone    int           // rounds in a row in which a downloader got nobody else
+	renewal  time.Time     // of the round that Again asked for; zero when it did not
+	renewed  time.Time     // when the last such round ended
+	renewals int           // such rounds since one that waited for the interval
 	owes     bool          // a tracker has yet to hear that the download is complete
 	complete bool          // the download was complete from the start, or Completed has been called
 
@@ -83,8 +86,9 @@ const (
 	wantPeers uint32 = 1 << iota
 	completed
 	changed
+	doubted
 
-	anything = wantPeers | completed | changed
+	anything = wantPeers | completed | changed | doubted
 )
 
 // NewAnnouncer returns an Announcer of t to the trackers of announceList, which
@@ -120,6 +124,9 @@ func (a *Announcer) heed(what uint32) {
 	if told&changed != 0 {
 		a.forgive()
 	}
+	if told&doubted != 0 {
+		a.renew()
+	}
 }
 
 // NeedPeers says that the torrent could use more peers. The next announce then
@@ -135,6 +142,19 @@ func (a *Announcer) Completed() { a.signal(completed) }
 // NetworkChanged says that our addresses or routes have changed: whatever
 // failed may work now, and what trackers know about us is out of date.
 func (a *Announcer) NetworkChanged() { a.signal(changed) }
+
+// Again says that a tracker may not know of us any more, or that it may know of somebody whom we miss. The next announce
+// comes within a minute, at a moment that chance picks, and after it NeedPeers is heard as after the first. The
+// next time it comes five minutes later at the earliest, then ten, and so on up to the interval.
+func (a *Announcer) Again() { a.signal(doubted) }
+
+// Asks reports whether a tracker at host, as Options.Back names it, is one of its own.
+func (a *Announcer) Asks(host string) bool {
+	return slices.ContainsFunc(*a.published.Load(), func(t Status) bool {
+		u, err := parseURL(t.URL)
+		return err == nil && u.Host == host
+	})
+}
 
 // signal leaves a note and has it read, if there is a Scheduler yet: if not, that
 // looks for notes when the Announcer is added.

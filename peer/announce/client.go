@@ -42,6 +42,9 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolve finds the addresses of a host name. Nil asks the system.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Back is told of a tracker host that answers after it did not: it may have started anew, and have forgotten. It is
+	// called by the goroutine of an announce, and must not block; nil is not.
+	Back func(host string)
 	// Seed makes the shuffle and the jitter of every Announcer repeatable; 0
 	// draws a new one for each.
 	Seed uint64
@@ -71,6 +74,9 @@ func New(o Options) *Client {
 	o.Local = o.Local.Unmap()
 	if o.Local.IsUnspecified() {
 		o.Local = netip.Addr{}
+	}
+	if o.Back == nil {
+		o.Back = func(string) {}
 	}
 	c := &Client{o: o, log: o.Log, slots: make(chan struct{}, o.MaxConcurrent)}
 	if o.Dial == nil {

@@ -22,7 +22,7 @@
 // After an answer: at the tracker's interval, held between 1 minute and 2
 // hours. Sooner, but never before the tracker's min interval: when a
 // downloader got no other peer (15, 30, 60, 120, 240 seconds, then at the
-// interval), and when NeedPeers asks. At once: when the download completes,
+// interval), and when NeedPeers or Again asks. At once: when the download completes,
 // when the network changed.
 //
 // # How many at once

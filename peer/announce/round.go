@@ -67,9 +67,15 @@ func (a *Announcer) round(ctx context.Context) {
 	switch {
 	case a.interval == 0: // the first answer, or the first after a failure
 	case waited >= a.interval:
+		a.early, a.renewals = 0, 0
+	case a.renewing(now):
 		a.early = 0
+		a.renewals++
 	default:
 		a.early++
+	}
+	if a.renewing(now) {
+		a.renewal, a.renewed = time.Time{}, a.ended
 	}
 	a.interval = regular(*winner)
 	if downloading && others == 0 {
@@ -117,7 +123,10 @@ func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
 	if event == wire.Completed {
 		a.owes = false
 	}
-	a.client.standing.answered(t.host)
+	if a.client.standing.answered(t.host) {
+		a.client.o.Back(t.host)
+		a.signals.And(^doubted) // that one knows of this torrent now
+	}
 	t.started = true
 	t.round = a.rounds
 	t.Answered = time.Now()
@@ -171,6 +180,9 @@ func (a *Announcer) plan() {
 		wait = min(wait, early(aloneAfter, a.alone-1))
 	}
 	a.next = a.ended.Add(wait)
+	if !a.renewal.IsZero() {
+		a.next = earlier(a.next, a.renewal)
+	}
 	if held := a.tiers.earliest(a.inLastRound); !a.owes && a.next.Before(held) {
 		a.next = held
 	}
@@ -179,6 +191,20 @@ func (a *Announcer) plan() {
 
 // inLastRound reports whether t answered in the last round.
 func (a *Announcer) inLastRound(t *tracker) bool { return t.round == a.rounds }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
 
 // show puts the time of the next round in front of the user.
 func (a *Announcer) show() {
@@ -208,6 +234,28 @@ func (a *Announcer) hurry() {
 		a.next = soon
 		a.show()
 	}
+}
+
+// renew has a round come because trackers may not know what is so. One that does not answer is not asked more often for
+// it: it is told when it does.
+func (a *Announcer) renew() {
+	if a.interval == 0 || !a.renewal.IsZero() {
+		return
+	}
+	a.renewal = time.Now()
+	if !a.renewed.IsZero() {
+		a.renewal = later(a.renewal, a.renewed.Add(min(early(renewEvery, max(a.renewals-1, 0)), a.interval)))
+	}
+	a.renewal = a.renewal.Add(time.Duration(a.rng.Int64N(int64(renewWithin))))
+	if soon := later(a.renewal, a.tiers.earliest(a.inLastRound)); soon.Before(a.next) {
+		a.next = soon
+		a.show()
+	}
+}
+
+// renewing reports whether a round that begins now is the one that Again asked for.
+func (a *Announcer) renewing(now time.Time) bool {
+	return !a.renewal.IsZero() && !now.Before(a.renewal)
 }
 
 // finish notes that the download is complete and has the trackers told.

@@ -43,6 +43,11 @@ const (
 	// maxAlone is how many early announces follow each other on our own
 	// initiative; they end 8 minutes after the first answer.
 	maxAlone = 5
+	// renewWithin is the time within which those are announced anew who have all just lost the same peer, or the same tracker:
+	// they do not come at one moment.
+	renewWithin = time.Minute
+	// renewEvery is the first wait between two such announces.
+	renewEvery = 5 * time.Minute
 	// changeAfter is the least time between rounds when the network changes:
 	// a bad WLAN changes all the time.
 	changeAfter = 5 * time.Second

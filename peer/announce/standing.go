@@ -59,11 +59,13 @@ func (s *standings) failed(name string, asked, now time.Time, err error) {
 	}
 }
 
-// answered notes that name has answered, whatever it said.
-func (s *standings) answered(name string) {
+// answered notes that name has answered, whatever it said, and reports whether it did not the time before.
+func (s *standings) answered(name string) (back bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	_, back = s.of[name]
 	delete(s.of, name)
+	return back
 }
 
 // look returns how often in a row name has failed, and until when it is not to be

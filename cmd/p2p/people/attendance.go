@@ -27,6 +27,7 @@ type attendance struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
+	lost  bool          // the session was, since it last began; owned by the client's goroutine
 	first chan struct{} // closed when it is known whether the directory answers
 	once  sync.Once
 
@@ -121,9 +122,14 @@ func (a *attendance) tell(e directory.Event) {
 	switch e := e.(type) {
 	case directory.Connected:
 		a.note(true, nil, time.Time{})
+		if a.lost { // so the tracker was away too, or this device
+			a.lost = false
+			n.clerk.do(func(context.Context) { n.again() })
+		}
 		n.clerk.do(func(context.Context) { n.pin(a) })
 		n.clerk.do(n.resend)
 	case directory.Lost:
+		a.lost = true
 		a.note(false, problemOf(e.Err), e.NextTry)
 		if errors.Is(e.Err, directory.ErrNoPerson) {
 			a.estrange()

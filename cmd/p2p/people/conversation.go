@@ -57,7 +57,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 		Hear: func(device identity.Key, hash infohash.T) { n.files.hear(c.id, device, hash) },
 	})
 	swarm, err := n.node.Gather(peer.Room{
-		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts,
+		InfoHash: swarmOf(c.id), Trackers: tiers(trackers), Admit: c.admits, Known: c.trusts, Missing: c.missing,
 		Extensions: []ext.Extension{c.talk.Extension(), c.near, c.offers, pex.Extension{Among: c.trusts}},
 	})
 	if err != nil {

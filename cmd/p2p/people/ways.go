@@ -10,7 +10,8 @@ import (
 	"p2p/peer/identity"
 )
 
-// A tracker may be away, may have forgotten who is in a room, or may never have been there. So members tell each other who
+// A tracker may be away, may have forgotten who is in a room, or may never have been there. Whoever finds that it was away, or that
+// somebody is gone through whom he has met others, is announced anew (peer.Room.Missing). And members tell each other who
 // else is connected (pex.Extension.Among), and a device that is met in one room is called in the others that both are in.
 // Nobody learns of anybody by that who is not in the same room: a device is called where it is known to listen, and
 // hears which room is meant when it has proven who it is.
@@ -114,6 +115,27 @@ func (c *conversation) looksFor(account identity.Key) bool {
 		return c.node.expects(c.id, account)
 	}
 	return c.talk.Role(account) != room.Nobody
+}
+
+// missing returns how many members have none of these devices, but for whom is not met anyway. Any goroutine may call it.
+func (c *conversation) missing(here []identity.Key) (count int) {
+	met := map[identity.Key]bool{}
+	for _, device := range here {
+		met[c.owner(device)] = true
+	}
+	for _, account := range c.others() {
+		if !met[account] && c.belongs(account) {
+			count++
+		}
+	}
+	return count
+}
+
+// again has all rooms announced anew: trackers may have forgotten who is in them.
+func (n *Node) again() {
+	for _, c := range n.all() {
+		c.swarm.Again()
+	}
 }
 
 // meets reports whether a device is connected here.
