@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"errors"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -33,6 +34,10 @@ func (s *session) answer(a answer) {
 	case *p2pv1.ListMessagesResponse:
 		s.page(a, got)
 	case *p2pv1.SaveDraftResponse:
+		q := a.ask.(*p2pv1.SaveDraftRequest)
+		if c := s.conversations[q.GetWhere()]; c != nil {
+			c.held = q.GetText()
+		}
 		s.rescuedAll()
 	case *p2pv1.SendResponse:
 		s.sent(a.ask.(*p2pv1.SendRequest), got.GetMessage())
@@ -171,6 +176,9 @@ func (s *session) refused(a answer) {
 		}
 		if c != nil {
 			c.loading = false
+			if !c.loaded && unreachable(a.err) {
+				s.in(time.Second, retry{c.GetId()})
+			}
 		}
 	case *p2pv1.SaveDraftRequest:
 		if c := s.conversations[q.GetWhere()]; c != nil {

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	pauseTime   = 300 * time.Millisecond // after which a draft is saved
-	saveEvery   = 500 * time.Millisecond // after which one is saved that does not pause
+	pauseTime   = 100 * time.Millisecond // after which a draft is saved
+	saveEvery   = 200 * time.Millisecond // after which one is saved that does not pause
+	ackTime     = 300 * time.Millisecond // after which what the node was given and has not confirmed is kept here, too
 	typingEvery = 4 * time.Second        // how often the others are told that somebody writes
 	maxHistory  = 200                    // of what was typed
 	maxMessage  = 24 << 10               // bytes of a text that the node takes
@@ -157,19 +158,26 @@ func (s *session) saveDraft(p pause) {
 	was := c.saved
 	c.saved = c.wording
 	if c.draft != was.draft {
+		if was.draft == c.held {
+			c.given = s.now
+		}
 		s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: c.draft})
+		s.in(ackTime, overdue{})
 	}
 	if c.begun != was.begun {
 		s.keep()
 	}
 }
 
-// paste inserts what was pasted, with its lines.
+// paste inserts what was pasted, with its lines, and saves it: it is more than a person types again.
 func (s *session) paste(text string) {
 	s.panel = nil
 	s.composer.completion = completion{}
 	s.composer.editor.insert(cleanLines(strings.ReplaceAll(text, "\r", "\n")))
 	s.edited()
+	if c := s.current; c != nil {
+		s.saveDraft(pause{c.GetId(), c.wording})
+	}
 }
 
 // submit does what Enter does.
@@ -235,7 +243,7 @@ func (s *session) send(text string) {
 	s.toEnd()
 	s.sendPending(conv)
 	s.rescue()
-	if !s.linked {
+	if s.in(ackTime, overdue{}); !s.linked {
 		s.do(wake{})
 	}
 }
@@ -373,11 +381,12 @@ func (s *session) settled(c *conversation, n settle, got *p2pv1.ListMessagesResp
 	s.sendPending(c)
 }
 
-// retry is an input: the first message that waits is sent again.
+// retry is an input: the first message that waits is sent again, and what is shown is asked for if it never came.
 type retry struct{ conversation string }
 
 func (s *session) retry(r retry) {
 	if c := s.conversations[r.conversation]; c != nil {
+		s.load(c)
 		s.sendPending(c)
 	}
 }

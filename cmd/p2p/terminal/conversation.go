@@ -29,6 +29,8 @@ type conversation struct {
 
 	wording                // what is being written
 	saved        wording   // as it was saved last
+	held         string    // the draft that the node has confirmed
+	given        time.Time // when it was given another one
 	unsavedSince time.Time // since when they differ
 	resuming     bool      // what was begun waits for its message
 	lastTyping   time.Time
@@ -67,7 +69,7 @@ func (o *outgoing) sending() bool { return !o.began.IsZero() }
 func newConversation(c *p2pv1.Conversation) *conversation {
 	return &conversation{
 		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{}, told: map[int64]bool{}, despite: map[string]bool{},
-		wording: wording{draft: c.GetDraft()}, saved: wording{draft: c.GetDraft()}, scroll: scroll{follow: true},
+		wording: wording{draft: c.GetDraft()}, saved: wording{draft: c.GetDraft()}, held: c.GetDraft(), scroll: scroll{follow: true},
 	}
 }
 
@@ -185,14 +187,20 @@ func (s *session) open(c *conversation) {
 	s.composer.leaveMode()
 	s.composer.editor.set(c.draft)
 	s.wanted = ""
-	if !c.loaded && !c.loading {
-		c.loading = true
-		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
-	} else {
+	if c.loaded || c.loading {
 		c.markUnread(c.GetUnread())
 	}
+	s.load(c)
 	s.resume()
 	s.markRead()
+}
+
+// load asks for the newest messages of the conversation that is shown, if they are not there.
+func (s *session) load(c *conversation) {
+	if c == s.current && s.linked && !c.loaded && !c.loading {
+		c.loading = true
+		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+	}
 }
 
 // close leaves the conversation that is shown, and keeps what was being written.

@@ -64,11 +64,8 @@ func (s *session) hello(h *p2pv1.Hello) {
 		c.loading = false
 		if !h.GetResumed() && c.loaded { // there may be a hole behind what is known
 			c.loaded = false
-			if c == s.current {
-				c.loading = true
-				s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
-			}
 		}
+		s.load(c)
 		s.saveDraft(pause{c.GetId(), c.wording})
 		s.sendPending(c)
 	}

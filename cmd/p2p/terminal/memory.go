@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -94,7 +95,7 @@ func (s *session) memory() remembered {
 	}
 	r.Drafts, r.Unsent, r.Begun = maps.Clone(s.before.Drafts), maps.Clone(s.before.Unsent), maps.Clone(s.before.Begun)
 	for id, c := range s.conversations {
-		if c.draft != c.saved.draft {
+		if c.draft != c.held {
 			put(&r.Drafts, id, c.draft)
 		}
 		if c.begun != (begun{}) {
@@ -125,6 +126,20 @@ func (s *session) keep() {
 func (s *session) rescue() {
 	if !s.linked {
 		s.keep()
+	}
+}
+
+// overdue is an input: a node that answers has confirmed by now what it was given. One that hangs, on a disk that stalls, has
+// not read it, and what was typed would be lost if this program ended first.
+type overdue struct{}
+
+func (s *session) overdue() {
+	for _, c := range s.conversations {
+		late := func(since time.Time) bool { return s.now.Sub(since) >= ackTime }
+		if c.saved.draft != c.held && late(c.given) || len(c.pending) > 0 && late(c.pending[0].began) {
+			s.keep()
+			return
+		}
 	}
 }
 

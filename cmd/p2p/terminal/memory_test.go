@@ -116,3 +116,42 @@ func TestAFileIsSealedWhenItsProfileIsEncryptedAndOpenedWhenItIsDecrypted(t *tes
 		t.Errorf("what was sealed with another key is kept: %+v", lost)
 	}
 }
+
+// A node that hangs, on a disk that stalls, takes what it is given and answers nothing.
+func TestWhatANodeThatHangsHasNotConfirmedIsKeptUntilItHas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "terminal.json")
+	st := usual(t)
+	st.hangs = true
+	st.keys("'into the void", "enter", "'and more")
+	st.in(pause{"c-anna", wording{draft: "and more"}})
+	st.in(overdue{})
+	for _, e := range st.did {
+		if r, ok := e.(remembered); ok {
+			t.Errorf("before the node had time to answer, %v is kept", r.private)
+		}
+	}
+	st.now = st.now.Add(ackTime)
+	st.in(overdue{})
+	_, r := st.kept(path)
+	if u := r.Unsent["c-anna"]; len(u) != 1 || u[0].Text != "into the void" || !u[0].Doubt || r.Drafts["c-anna"] != "and more" {
+		t.Errorf("kept are %v, %v", u, r.Drafts)
+	}
+	st.hangs = false
+	for _, q := range st.waiting {
+		st.in(callNode(t, st.node, q))
+	}
+	if _, r := st.kept(path); len(r.Unsent)+len(r.Drafts) > 0 {
+		t.Errorf("the node has it all, and kept are %v, %v", r.Unsent, r.Drafts)
+	}
+}
+
+func TestAConversationWhoseFirstPageWasNotReadIsAskedForAgain(t *testing.T) {
+	st := usual(t)
+	st.s.current.loaded, st.s.current.items = false, nil
+	st.in(answer{request: request{ask: &p2pv1.ListMessagesRequest{Where: "c-anna"}}, err: errors.New("the disk stalls")})
+	asks := len(asked[*p2pv1.ListMessagesRequest](st))
+	st.in(retry{"c-anna"})
+	if n := len(asked[*p2pv1.ListMessagesRequest](st)); n != asks+1 || !st.s.current.loaded {
+		t.Errorf("asked %d times, then %d", asks, n)
+	}
+}

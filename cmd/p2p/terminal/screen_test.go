@@ -22,7 +22,10 @@ type stage struct {
 	s    *session
 	node *fakeNode
 	now  time.Time
-	did  []effect // all but requests that the node has answered
+	did  []effect
+
+	hangs   bool // the node takes requests and answers none
+	waiting []request
 }
 
 // newStage opens the conversation with Anna.
@@ -52,6 +55,10 @@ func (st *stage) in(inputs ...any) *stage {
 				continue
 			}
 			st.did = append(st.did, r)
+			if st.hangs {
+				st.waiting = append(st.waiting, r)
+				continue
+			}
 			st.in(callNode(st.t, st.node, r))
 		}
 	}

@@ -163,6 +163,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.neverCame(in)
 	case retry:
 		s.retry(in)
+	case overdue:
+		s.overdue()
 	case fade:
 		if s.flash.serial == in.serial {
 			s.flash.text = ""

@@ -40,6 +40,9 @@ func (s *session) headerLine(width int) line {
 			left = append(left, span{"  " + s.whyLeft(c.Conversation), style{role: bar, bold: true}})
 		}
 	}
+	if unread := s.unread(c); unread > 0 && s.sideWidth() == 0 { // nothing else would say so
+		left = append(line{{fmt.Sprintf(" (%d)", unread), style{role: badge, bold: true}}}, left...)
+	}
 	return left.with(func(st *style) { st.onBar = true }).fit(width, s.m, style{role: bar})
 }
 
@@ -241,14 +244,18 @@ func (s *session) windowTitle() string {
 	if s.current != nil {
 		title = s.title(s.current) + " — " + title
 	}
-	var unread int32
-	for _, c := range s.conversations {
-		if !s.muted[c.GetId()] {
-			unread += c.GetUnread()
-		}
-	}
-	if unread > 0 {
+	if unread := s.unread(nil); unread > 0 {
 		title = fmt.Sprintf("(%d) %s", unread, title)
 	}
 	return title
+}
+
+// unread returns how many messages wait to be read in all conversations but one, and those that were muted.
+func (s *session) unread(but *conversation) (count int32) {
+	for id, c := range s.conversations {
+		if c != but && !s.muted[id] {
+			count += c.GetUnread()
+		}
+	}
+	return count
 }
