@@ -214,6 +214,8 @@ func (l *listener) alert(a *p2pv1.Alert) error {
 		return l.line("listen.disk_again")
 	case p2pv1.Alert_KIND_REMOVED, p2pv1.Alert_KIND_ANSWERED:
 		return nil
+	case p2pv1.Alert_KIND_CALLED:
+		return l.line("reason.called_otherwise", a.Reason.GetWith()["was"], a.Text)
 	case p2pv1.Alert_KIND_CLOCK:
 		return l.line("listen.alert.clock", units.FormatDuration((time.Duration(a.ByMillis)*time.Millisecond).Abs(), progress.Words(l.app.text)))
 	}

@@ -108,6 +108,9 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if known := c.DirectoryName; known != "" && !strings.EqualFold(known, c.Name) && c.ChangedKey == "" {
 		words = append(words, a.text.Say("contact.known_as", known))
 	}
+	if was := c.FormerName; was != "" {
+		words = append(words, a.text.Say("contact.former", safe(was)))
+	}
 	if text := c.PresenceText; text != "" {
 		words = append(words, a.text.Say("contact.note", safe(text)))
 	}

@@ -681,6 +681,7 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 		{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "2", Name: "garden", Left: true, Reason: api.Problem(api.RemovedBy, "who", "mallory")}}},
 		{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "3", Left: true, Reason: api.Problem(api.RoomFull, "limit", "7")}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_RENAMED, Reason: api.Problem(api.NameReassigned, "who", "bob", "was", "bob", "now", "bobby")}}},
+		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CALLED, Name: "robert", Text: "robert", Reason: api.Problem(api.CalledOtherwise, "was", "rob", "now", "robert")}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_CLOCK, ByMillis: -3600_000}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_DISK_AGAIN}}},
 		{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_NEW_DEVICE, Name: "bob", Text: "a\x1bphone"}}},
@@ -690,7 +691,7 @@ func TestPeopleReadWhatHappens(t *testing.T) {
 	got := p.out.until(t, "phone")
 	for _, want := range []string{"[lab] ", "bob: hello  (arrived late)", "[den] ", "me: [file a\uFFFD.bin, 2.0 KiB]", "bob: away",
 		"http://d.test is not reached: nothing answers at this address", "the history can be written once more", "set by 1h00m; the times", "ATTENTION: garden: mallory has removed you from the room\n",
-		"ATTENTION: the room is full: its limit is 7\n", "your contact bob goes by bobby", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
+		"ATTENTION: the room is full: its limit is 7\n", "your contact bob goes by bobby", "\nrob is called robert now\n", "ATTENTION: bob uses a new device: a\uFFFDphone"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it lacks %q:\n%s", want, got)
 		}

@@ -320,7 +320,7 @@ func (a *app) roomMembersCommand(p *profileFlags) *cobra.Command {
 					return err
 				}
 				for _, room := range r.Msg.Conversations {
-					if err := a.printMembers(room.Members); err != nil {
+					if err := a.printMembers(room.Members, room.Direct); err != nil {
 						return err
 					}
 				}
@@ -330,8 +330,15 @@ func (a *app) roomMembersCommand(p *profileFlags) *cobra.Command {
 	}
 }
 
-func (a *app) printMembers(members []*p2pv1.Member) error {
-	rows := [][]string{{a.text.Say("room.head.name"), a.text.Say("room.head.role"), a.text.Say("contact.head.presence"), a.text.Say("contact.head.path"), ""}}
+// printMembers prints who is in a room, or in a conversation of two, where nobody has a role.
+func (a *app) printMembers(members []*p2pv1.Member, direct bool) error {
+	role := func(s string) string {
+		if direct {
+			return ""
+		}
+		return s
+	}
+	rows := [][]string{{a.text.Say("room.head.name"), role(a.text.Say("room.head.role")), a.text.Say("contact.head.presence"), a.text.Say("contact.head.path"), ""}}
 	for _, m := range members {
 		if a.globals.json {
 			if err := a.emitMessage("member", m); err != nil {
@@ -343,7 +350,7 @@ func (a *app) printMembers(members []*p2pv1.Member) error {
 		if m.InDoubt {
 			doubt = a.text.Say("room.members.doubt")
 		}
-		rows = append(rows, []string{m.Name, a.role(m.Role), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros), doubt})
+		rows = append(rows, []string{m.Name, role(a.role(m.Role)), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros), doubt})
 	}
 	return a.printPainted(rows, func(row, column int, s string) string {
 		switch {

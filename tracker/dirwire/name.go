@@ -57,6 +57,18 @@ func (n Name) Same(other Name) bool { return n.folded == other.folded }
 // letters, digits, "-" and "_", at most 172 bytes.
 func (n Name) Key() string { return base64.RawURLEncoding.EncodeToString([]byte(n.skeleton)) }
 
+// Skeleton returns what texts have in common that people may take for one another: names, and what keeps none of their rules. It
+// is not for people to see; empty for what nobody sees.
+func Skeleton(s string) string {
+	s = lookAlikes.Replace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))))
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || separator(r) || !unicode.IsGraphic(r) || unicode.Is(unicode.Variation_Selector, r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
 // NameRule is one of the rules of names.
 type NameRule string
 

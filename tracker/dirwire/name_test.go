@@ -62,6 +62,19 @@ func TestNamesThatLookAlikeShareAKey(t *testing.T) {
 	}
 }
 
+func TestTextsThatLookAlikeHaveOneSkeleton(t *testing.T) {
+	for _, s := range []string{"Alice", "aIice", "al1ce", "ali\u200bce", " alice ", "a.l-i_c e", "аlісе", "ａｌｉｃｅ"} {
+		if dirwire.Skeleton(s) != dirwire.Skeleton("alice") {
+			t.Errorf("%q is told from alice", s)
+		}
+	}
+	for _, s := range []string{"alicia", "alice2", "小明", ""} {
+		if dirwire.Skeleton(s) == dirwire.Skeleton("alice") {
+			t.Errorf("%q is taken for alice", s)
+		}
+	}
+}
+
 func FuzzParseName(f *testing.F) {
 	for _, s := range []string{"alice", "Zoë", "小明", "a\u0308\u0308b", "İstanbul", "ŉa", "ﬃx", "ﷺﷺ", "ΐΰ"} {
 		f.Add(s)

@@ -45,6 +45,8 @@ var explained = map[string]struct {
 	NoOtherKey:         {"reason.no_other_key", []string{"who"}},
 	Renamed:            {"reason.renamed", []string{"who", "was", "now"}},
 	NameReassigned:     {"reason.name_reassigned", []string{"who", "was", "now"}},
+	CalledOtherwise:    {"reason.called_otherwise", []string{"was", "now"}},
+	NameOfAnother:      {"reason.name_of_another", []string{"who", "now", "like"}},
 	MailboxFull:        {"reason.mailbox_full", []string{"who"}},
 	TooMany:            {"reason.too_many", nil},
 	BadLink:            {"reason.bad_link", []string{"problem"}},

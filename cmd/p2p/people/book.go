@@ -19,16 +19,19 @@ import (
 // record is what the devices of an account tell each other in their own room: the newest state of one contact,
 // place or invite. Of two about the same one, the later in the room's order counts.
 type record struct {
-	Contact *contact `json:"contact,omitempty"`
-	Place   *place   `json:"place,omitempty"`
-	Invite  *invite  `json:"invite,omitempty"`
-	Name    *string  `json:"name,omitempty"` // how the account calls itself
+	Contact *contact  `json:"contact,omitempty"`
+	Place   *place    `json:"place,omitempty"`
+	Invite  *invite   `json:"invite,omitempty"`
+	Name    *string   `json:"name,omitempty"` // how the account calls itself
+	Told    *toldName `json:"told,omitempty"`
 }
 
 // contact is a person as the account knows him.
 type contact struct {
 	Account   identity.Key       `json:"account"`
 	Name      string             `json:"name"`                // what the account calls him
+	His       string             `json:"his,omitempty"`       // what he called himself when he got Name by that; empty: the account has given it
+	Was       string             `json:"was,omitempty"`       // Name before he called himself otherwise
 	Directory string             `json:"directory,omitempty"` // his name there
 	State     p2pv1.ContactState `json:"state"`
 	Room      room.ID            `json:"room"` // of the two
@@ -106,6 +109,8 @@ type invite struct {
 type book struct {
 	at       map[string]history.Position // where the record that counts stands, by what it is about
 	name     string
+	told     toldName
+	looks    map[string][]*contact // by the skeletons of their names; nil: to be made anew
 	contacts map[identity.Key]*contact
 	places   map[string]*place // by Swarm
 	invites  map[identity.Token]*invite
@@ -114,6 +119,9 @@ type book struct {
 func newBook() *book {
 	return &book{at: map[string]history.Position{}, contacts: map[identity.Key]*contact{}, places: map[string]*place{}, invites: map[identity.Token]*invite{}}
 }
+
+// toldSubject is what a record of how others were told that the account is called is about.
+const toldSubject = "told"
 
 // subject returns what a record is about, empty for nothing that is known.
 func (r record) subject() string {
@@ -126,6 +134,8 @@ func (r record) subject() string {
 		return "invite " + string(r.Invite.Token[:])
 	case r.Name != nil:
 		return "name"
+	case r.Told != nil:
+		return toldSubject
 	}
 	return ""
 }
@@ -140,7 +150,7 @@ func (b *book) apply(r record, at history.Position) bool {
 	b.at[about] = at
 	switch {
 	case r.Contact != nil:
-		b.contacts[r.Contact.Account] = r.Contact
+		b.contacts[r.Contact.Account], b.looks = r.Contact, nil
 	case r.Place != nil:
 		b.places[r.Place.Swarm] = r.Place
 		if r.Place.Gone {
@@ -150,6 +160,8 @@ func (b *book) apply(r record, at history.Position) bool {
 		b.invites[r.Invite.Token] = r.Invite
 	case r.Name != nil:
 		b.name = *r.Name
+	case r.Told != nil:
+		b.told = *r.Told
 	}
 	return true
 }
@@ -178,11 +190,11 @@ func (b *book) sorted() []*contact {
 	})
 }
 
-// free returns name, or if another contact has it, name with a number.
+// free returns name, or if another contact has it, or was called so, name with a number.
 func (b *book) free(name string, but identity.Key) string {
 	taken := func(s string) bool {
 		for k, c := range b.contacts {
-			if k != but && strings.EqualFold(c.Name, s) {
+			if k != but && (strings.EqualFold(c.Name, s) || strings.EqualFold(c.Was, s)) {
 				return true
 			}
 		}

@@ -236,13 +236,13 @@ func TestAContactWithAnotherNameIsNotTakenForAnotherPerson(t *testing.T) {
 	ask(t, bob.Rename, &p2pv1.RenameRequest{Name: "robert"})
 	stranger := w.open(filepath.Join(t.TempDir(), "stranger"))
 	ask(t, stranger.Register, &p2pv1.RegisterRequest{Name: "bob", Password: password})
-	eventually(t, "alice learns his new name", func() bool { return alice.contact("bob").DirectoryName == "robert" })
-	if c := alice.contact("bob"); c.ChangedKey != "" || c.Account != ask(t, bob.Whoami, &p2pv1.WhoamiRequest{}).Account {
+	eventually(t, "alice learns his new name", func() bool { return alice.contact("robert").DirectoryName == "robert" })
+	if c := alice.contact("robert"); c.ChangedKey != "" || c.Account != ask(t, bob.Whoami, &p2pv1.WhoamiRequest{}).Account {
 		t.Errorf("bob is %v", c)
 	}
 	alice.say("robert", "a new name?")
 	eventually(t, "he has it", bob.has("alice", "a new name?"))
-	if r := ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: "bob"}); r.Contact.Name != "bob-2" {
+	if r := ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: "bob"}); r.Contact.Name != "bob-2" { // bob is who she knew by that
 		t.Errorf("the stranger is %v", r.Contact)
 	}
 }
@@ -263,7 +263,7 @@ func TestAnAlarmForARenamingEndsWhenTheContactSaysSo(t *testing.T) {
 	events := alice.listens()
 	bob = w.open(bob.dir)
 	eventually(t, "the alarm ends", func() bool {
-		c := alice.contact("bob")
+		c := alice.called("bob", "robert")
 		return c.ChangedKey == "" && c.DirectoryName == "robert" && c.Verified
 	})
 	eventually(t, "alice is told", func() bool { return len(events(p2pv1.Alert_KIND_RENAMED)) > 0 })

@@ -32,6 +32,12 @@
 // A contact is a key. What the directory says of his name is compared with it (compare.go says what a directory that lies
 // can do), and a difference stops all that goes to him until the person has decided (verify.go).
 //
+// # The name of a person
+//
+// Each account writes how it calls itself into its rooms, signed and numbered (signature.go), so everybody has it from whomever he
+// meets, and takes the last. A contact is called so in the book, unless the person has given him a name (nick.go). The name at the
+// directory is another matter: compare.go.
+//
 // # The book
 //
 // The devices of an account have a room of their own, whose only member is the account. What they must agree on is

@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/directory"
+	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -29,7 +30,7 @@ type faces struct {
 type face struct {
 	Name string `json:"name,omitempty"`
 	Seen int64  `json:"seen,omitempty"` // milliseconds
-	Told int64  `json:"told,omitempty"` // when he told the name, in milliseconds
+	Turn uint64 `json:"turn,omitempty"` // of the name, as he has signed it; zero for what only connections, links and requests say
 }
 
 // contactPoint is a connection: a device in a room.
@@ -83,10 +84,10 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	}
 	f.near[at] = g
 	k := f.kept[g.account]
-	renamed := name != "" && k.Name != name
-	if name != "" {
-		k.Name, k.Told = name, time.Now().UnixMilli()
-		f.kept[g.account], f.news = k, f.news || renamed
+	renamed := k.Turn == 0 && name != "" && k.Name != name
+	if renamed {
+		k.Name = name
+		f.kept[g.account], f.news = k, true
 	}
 	return renamed || first || !before.like(f.look(g.account))
 }
@@ -191,28 +192,39 @@ func (f *faces) name(account identity.Key) string {
 	return f.kept[account].Name
 }
 
-// called notes how somebody calls himself.
+// called notes what is said of how somebody calls himself, unless he has signed a name.
 func (f *faces) called(account identity.Key, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if k := f.kept[account]; name != "" && k.Name != name {
+	if k := f.kept[account]; name != "" && k.Turn == 0 && k.Name != name {
 		k.Name = name
 		f.kept[account], f.news = k, true
 	}
 }
 
-// signs notes how somebody has called himself in a room at a time, in milliseconds, and reports whether that is news: what he has told
-// since counts, and no clock makes a name last.
-func (f *faces) signs(account identity.Key, name string, at int64) bool {
+// signs notes a name that somebody has signed in a room, and reports whether that is news: one that comes late, or again, changes
+// nothing. Two devices of his may each take a name in one turn: all take the same of these for the later.
+func (f *faces) signs(account identity.Key, n body.Name) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := f.kept[account]
-	if k.Name != "" && at <= k.Told || k.Name == name {
+	if n.Turn < k.Turn || n.Turn == k.Turn && n.Text <= k.Name {
 		return false
 	}
-	k.Name, k.Told = name, min(at, time.Now().UnixMilli())
+	differs := k.Name != n.Text
+	k.Name, k.Turn = n.Text, n.Turn
 	f.kept[account], f.news = k, true
-	return true
+	return differs
+}
+
+// signed returns the name that somebody has signed last, empty for none.
+func (f *faces) signed(account identity.Key) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k := f.kept[account]; k.Turn > 0 {
+		return k.Name
+	}
+	return ""
 }
 
 // addrs returns where the directory has seen somebody.

@@ -338,6 +338,12 @@ func (n *Node) beat(ctx context.Context) {
 			n.remember()
 			n.changing.Unlock()
 		}
+		if count%10 == 9 {
+			n.clerk.do(n.callAll)
+			if n.untold.Load() {
+				n.clerk.do(n.signAll)
+			}
+		}
 		n.appear()
 	}
 }

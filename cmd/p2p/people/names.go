@@ -112,6 +112,9 @@ func (n *Node) who(s string) (contact, error) {
 		if name := c.knownAs(); name != "" {
 			all = append(all, candidate[contact]{name: name, id: id, is: *c, rank: max(rank, elsewhere)})
 		}
+		if c.Was != "" {
+			all = append(all, candidate[contact]{name: c.Was, id: id, is: *c, rank: former})
+		}
 	}
 	n.mu.Unlock()
 	hits, exact := pick(strings.TrimPrefix(s, "@"), all)
@@ -176,13 +179,20 @@ func (n *Node) candidates(p place) []candidate[place] {
 	if p.Left {
 		c.rank = former
 	}
-	person, known := c, c
+	person := c
 	person.id = textKey(p.With)
-	known.name, known.rank = k.knownAs(), max(c.rank, elsewhere)
-	if known.name == "" {
-		return []candidate[place]{c, person}
+	all := []candidate[place]{c, person}
+	if name := k.knownAs(); name != "" {
+		known := c
+		known.name, known.rank = name, max(c.rank, elsewhere)
+		all = append(all, known)
 	}
-	return []candidate[place]{c, person, known}
+	if k.Was != "" {
+		was := c
+		was.name, was.rank = k.Was, former
+		all = append(all, was)
+	}
+	return all
 }
 
 // isOut reports whether this person was removed from a room that is open.

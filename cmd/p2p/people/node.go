@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
@@ -89,7 +91,10 @@ type Node struct {
 	stale    map[room.ID]bool              // conversations of which programs are to be told, with or without marks
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
-	anew     int // how often something was taken out of unread, to be counted anew
+	calling  map[identity.Key]*rate.Limiter // of contacts who call themselves otherwise
+	telling  *rate.Limiter                  // of how this person calls himself
+	untold   atomic.Bool                    // others are to be told that later
+	anew     int                            // how often something was taken out of unread, to be counted anew
 
 	directory, label string   // that programs have named last, for who registers or logs in
 	chosen           []string // trackers, see nameTrackers
@@ -135,6 +140,7 @@ func (n *Node) reset() {
 	n.self, n.node, n.own, n.attended, n.away, n.full = nil, nil, nil, nil, manner{}, false
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.cards = map[identity.Key]identity.Card{}
+	n.calling, n.telling = map[identity.Key]*rate.Limiter{}, rate.NewLimiter(rate.Every(heedEvery), nickBurst)
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
 	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}
 	n.known.forget()
@@ -188,6 +194,9 @@ func (n *Node) begin(ctx context.Context, s *self) error {
 			return err
 		}
 	}
+	n.mu.Lock()
+	n.book.guess(n.faces.name)
+	n.mu.Unlock()
 	if err := n.fit(ctx); err != nil {
 		return err
 	}

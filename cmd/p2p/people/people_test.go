@@ -116,6 +116,14 @@ func (p *person) contact(name string) *p2pv1.Contact {
 	return &p2pv1.Contact{}
 }
 
+// called is contact for who may be called one thing or another.
+func (p *person) called(name, other string) *p2pv1.Contact {
+	if c := p.contact(name); c.Account != "" {
+		return c
+	}
+	return p.contact(other)
+}
+
 func (p *person) say(where, text string) *p2pv1.Message {
 	p.t.Helper()
 	return ask(p.t, p.Send, &p2pv1.SendRequest{Where: where, Text: text}).Message

@@ -2,6 +2,7 @@ package people
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -79,6 +80,7 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 	n.faces.called(from, l.Name)
 	if !known || k.Name == "" {
 		k.Name = n.freeName(l.Name, from)
+		k.His = cmp.Or(l.Name, k.Name)
 	}
 	k.Account, k.Room, k.Note, k.Asked, k.Late = from, l.Room, l.Note, time.Now().UnixMilli(), late
 	k.Reach = reach{Trackers: l.Trackers, Addrs: l.Addrs}

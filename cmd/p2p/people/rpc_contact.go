@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -49,7 +50,7 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 	}
 	k.Note = r.Msg.Note
 	if r.Msg.Name != "" {
-		k.Name = n.freeName(r.Msg.Name, k.Account)
+		k.Name, k.His = n.freeName(r.Msg.Name, k.Account), ""
 	}
 	before, _ := n.contact(k.Account)
 	online, err := n.ask(ctx, k)
@@ -79,6 +80,7 @@ func (n *Node) whom(ctx context.Context, who string) (contact, error) {
 		k, _ := n.contact(l.Account)
 		if k.Name == "" {
 			k.Name = n.freeName(l.Name, l.Account)
+			k.His = cmp.Or(l.Name, k.Name)
 		}
 		k.Account, k.Reach = l.Account, reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token}
 		return k, n.notMe(k.Account)
@@ -99,7 +101,7 @@ func (n *Node) whom(ctx context.Context, who string) (contact, error) {
 	}
 	k, _ := n.contact(p.Account)
 	if k.Name == "" {
-		k.Name = n.freeName(p.Name, p.Account)
+		k.Name, k.His = n.freeName(p.Name, p.Account), p.Name
 	}
 	k.Account, k.Directory = p.Account, p.Name
 	return k, n.notMe(k.Account)
@@ -197,7 +199,9 @@ func (n *Node) found(ctx context.Context, o room.Options, p place, first func(co
 	n.open[c.id] = c
 	n.mu.Unlock()
 	p.Room, p.Swarm, p.Since = c.id, swarmOf(c.id).String(), time.Now().UnixMilli()
-	return c.id, n.write(ctx, record{Place: &p})
+	err = n.write(ctx, record{Place: &p})
+	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })
+	return c.id, err
 }
 
 // AnswerContact implements p2pv1connect.PeopleHandler.
@@ -209,7 +213,7 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		return nil, err
 	}
 	if r.Msg.Name != "" && plain(r.Msg.Name, maxNameLen) {
-		k.Name = n.freeName(r.Msg.Name, k.Account)
+		k.Name, k.His = n.freeName(r.Msg.Name, k.Account), ""
 	}
 	asks := k.State == p2pv1.ContactState_CONTACT_STATE_ASKS
 	switch r.Msg.Answer {

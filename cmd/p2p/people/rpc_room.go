@@ -69,7 +69,6 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 		return nil, failure(err)
 	}
 	c := n.conversation(id)
-	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })
 	for _, k := range guests {
 		if err := n.bring(ctx, c, k.Account); err != nil {
 			return nil, err

@@ -61,7 +61,7 @@ func (n *Node) decide(ctx context.Context, r *p2pv1.VerifyContactRequest) (conta
 // replace takes the key that the directory names for a contact now, since the person has made sure that it is his:
 // the old one is no contact any more, and the new one, which it returns, is to be asked. What was said stays where it was.
 func (n *Node) replace(ctx context.Context, old contact) (contact, error) {
-	name, known, key := old.Name, old.Directory, old.Changed
+	name, his, known, key := old.Name, old.His, old.Directory, old.Changed
 	if p := n.place(old.Room); p != nil && !p.Left {
 		if err := n.depart(ctx, *p); err != nil {
 			return old, err
@@ -74,7 +74,7 @@ func (n *Node) replace(ctx context.Context, old contact) (contact, error) {
 		return old, err
 	}
 	k, _ := n.contact(key) // he may have asked himself
-	k.Account, k.Name, k.Directory, k.Verified = key, name, known, true
+	k.Account, k.Name, k.His, k.Directory, k.Verified = key, name, his, known, true
 	if k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND {
 		return k, n.rewritten(ctx, k)
 	}

@@ -300,6 +300,9 @@ func (n *Node) nameFor(account identity.Key) string {
 		return c.Name
 	}
 	if name := n.faces.name(account); name != "" {
+		if n.passesFor(name, account) != "" { // he may be in a room for that
+			return name + " (" + account.Short() + ")"
+		}
 		return name
 	}
 	return account.Short()

@@ -162,7 +162,7 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 	s := v.faces.of(k.Account)
 	c := &p2pv1.Contact{
 		Account: textKey(k.Account), Name: k.Name, DirectoryName: k.Directory, State: k.State, Verified: k.Verified && k.Changed.IsZero(), Differs: k.Differs, ChangedKey: textKey(k.Changed),
-		Note: k.Note, Conversation: textID(k.Room), AskedAt: k.Asked,
+		Note: k.Note, Conversation: textID(k.Room), AskedAt: k.Asked, FormerName: k.Was,
 	}
 	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKS {
 		c.LinkUsedBy = v.nameOf(k.Late)

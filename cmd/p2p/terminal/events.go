@@ -334,7 +334,8 @@ func (s *session) alert(a *p2pv1.Alert) {
 	switch a.GetKind() {
 	case p2pv1.Alert_KIND_REQUEST, p2pv1.Alert_KIND_ANSWERED, p2pv1.Alert_KIND_REMOVED: // the contact, or the room, which comes too, says it
 		return
-	case p2pv1.Alert_KIND_LEFT_OUT: // a shell that offers a folder has told it; who does so here has to take note, see leftOut
+	case p2pv1.Alert_KIND_LEFT_OUT, // a shell that offers a folder has told it; who does so here has to take note, see leftOut
+		p2pv1.Alert_KIND_CALLED:
 		s.tell(s.alertText(a), false)
 		return
 	case p2pv1.Alert_KIND_DISK_AGAIN:

@@ -131,7 +131,10 @@ func (s *session) showMembers(string) {
 		p.title = s.say.Say("chat.members.title", s.title(c), len(c.GetMembers()), c.GetLimit())
 	}
 	for _, m := range c.GetMembers() {
-		l := line{presenceMark(m.GetPresence()), {" " + clean(m.GetName()), style{role: nameRole(m.GetAccount()), bold: true}}, {"  " + s.roleWord(m.GetRole()), style{role: faint}}}
+		l := line{presenceMark(m.GetPresence()), {" " + clean(m.GetName()), style{role: nameRole(m.GetAccount()), bold: true}}}
+		if !c.GetDirect() {
+			l = append(l, span{"  " + s.roleWord(m.GetRole()), style{role: faint}})
+		}
 		if m.GetMe() {
 			l = append(l, span{"  " + s.say.Say("chat.me"), style{role: faint}})
 		} else if path := s.pathWord(m.GetPath(), m.GetRttMicros()); path != "" {
@@ -154,6 +157,9 @@ func (s *session) showWho(string) {
 		}
 		c := r.contact
 		l := line{presenceMark(c.GetPresence()), {" " + clean(c.GetName()), style{bold: true}}, {"  " + s.contactState(c), style{role: faint}}}
+		if was := clean(c.GetFormerName()); was != "" {
+			l = append(l, span{"  " + s.say.Say("contact.former", was), style{role: faint}})
+		}
 		p.lines = append(p.lines, l)
 		if problem := s.problem(c.GetProblem()); problem != "" {
 			p.lines = append(p.lines, plainly("    "+problem, style{role: away}))

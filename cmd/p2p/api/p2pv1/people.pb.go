@@ -481,6 +481,7 @@ const (
 	Notice_KIND_DEVICE_REVOKED Notice_Kind = 8
 	Notice_KIND_JOINED         Notice_Kind = 9
 	Notice_KIND_INVITED        Notice_Kind = 10
+	Notice_KIND_LINKS_REVOKED  Notice_Kind = 11
 )
 
 // Enum value maps for Notice_Kind.
@@ -497,6 +498,7 @@ var (
 		8:  "KIND_DEVICE_REVOKED",
 		9:  "KIND_JOINED",
 		10: "KIND_INVITED",
+		11: "KIND_LINKS_REVOKED",
 	}
 	Notice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -510,6 +512,7 @@ var (
 		"KIND_DEVICE_REVOKED": 8,
 		"KIND_JOINED":         9,
 		"KIND_INVITED":        10,
+		"KIND_LINKS_REVOKED":  11,
 	}
 )
 
@@ -610,7 +613,7 @@ func (x Transfer_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Transfer_State.Descriptor instead.
 func (Transfer_State) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78, 0}
 }
 
 type LeftOut_Kind int32
@@ -665,7 +668,7 @@ func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeftOut_Kind.Descriptor instead.
 func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81, 0}
 }
 
 type Alert_Kind int32
@@ -684,6 +687,7 @@ const (
 	Alert_KIND_DISK_AGAIN  Alert_Kind = 10
 	Alert_KIND_LEFT_OUT    Alert_Kind = 11
 	Alert_KIND_OFFER_LOST  Alert_Kind = 12
+	Alert_KIND_CALLED      Alert_Kind = 13
 )
 
 // Enum value maps for Alert_Kind.
@@ -702,6 +706,7 @@ var (
 		10: "KIND_DISK_AGAIN",
 		11: "KIND_LEFT_OUT",
 		12: "KIND_OFFER_LOST",
+		13: "KIND_CALLED",
 	}
 	Alert_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -717,6 +722,7 @@ var (
 		"KIND_DISK_AGAIN":  10,
 		"KIND_LEFT_OUT":    11,
 		"KIND_OFFER_LOST":  12,
+		"KIND_CALLED":      13,
 	}
 )
 
@@ -744,7 +750,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -1982,6 +1988,7 @@ type Contact struct {
 	PresenceText  string                 `protobuf:"bytes,17,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what he says of being away
 	Arrived       bool                   `protobuf:"varint,19,opt,name=arrived,proto3" json:"arrived,omitempty"`                              // of ASKED: a device of his has the request
 	Differs       bool                   `protobuf:"varint,20,opt,name=differs,proto3" json:"differs,omitempty"`                              // this person has found that his safety number is another one: nothing is sent until VerifyContact says same
+	FormerName    string                 `protobuf:"bytes,21,opt,name=former_name,json=formerName,proto3" json:"former_name,omitempty"`       // what this profile called him before he called himself otherwise
 	LinkUsedBy    string                 `protobuf:"bytes,18,opt,name=link_used_by,json=linkUsedBy,proto3" json:"link_used_by,omitempty"`     // of ASKS: he comes with a link of this person that had let in somebody else, whose name this is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2141,6 +2148,13 @@ func (x *Contact) GetDiffers() bool {
 		return x.Differs
 	}
 	return false
+}
+
+func (x *Contact) GetFormerName() string {
+	if x != nil {
+		return x.FormerName
+	}
+	return ""
 }
 
 func (x *Contact) GetLinkUsedBy() string {
@@ -4302,8 +4316,10 @@ type Notice struct {
 	Account       string                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"` // whom it is about
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"`
-	Me            bool                   `protobuf:"varint,6,opt,name=me,proto3" json:"me,omitempty"`    // it is about this person
-	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"` // such as the room's new name, or that of the room into which somebody was invited
+	Me            bool                   `protobuf:"varint,6,opt,name=me,proto3" json:"me,omitempty"`        // it is about this person
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`     // such as the room's new name, or that of the room into which somebody was invited
+	Before        *RoomOptions           `protobuf:"bytes,7,opt,name=before,proto3" json:"before,omitempty"` // of CHANGED
+	After         *RoomOptions           `protobuf:"bytes,8,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4380,6 +4396,88 @@ func (x *Notice) GetText() string {
 	return ""
 }
 
+func (x *Notice) GetBefore() *RoomOptions {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Notice) GetAfter() *RoomOptions {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+type RoomOptions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Limit         int32                  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	History       int32                  `protobuf:"varint,3,opt,name=history,proto3" json:"history,omitempty"`
+	Open          bool                   `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomOptions) Reset() {
+	*x = RoomOptions{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomOptions) ProtoMessage() {}
+
+func (x *RoomOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomOptions.ProtoReflect.Descriptor instead.
+func (*RoomOptions) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *RoomOptions) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RoomOptions) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *RoomOptions) GetHistory() int32 {
+	if x != nil {
+		return x.History
+	}
+	return 0
+}
+
+func (x *RoomOptions) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
 // In a room with members in doubt nothing is sent, "member_in_doubt", unless despite names each of them, by account or name: he
 // gets it all the same. To one person alone nothing is sent in any case before VerifyContact.
 type SendRequest struct {
@@ -4395,7 +4493,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4407,7 +4505,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4420,7 +4518,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SendRequest) GetWhere() string {
@@ -4467,7 +4565,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4479,7 +4577,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4492,7 +4590,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SendResponse) GetMessage() *Message {
@@ -4513,7 +4611,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4525,7 +4623,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4538,7 +4636,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *EditRequest) GetMessage() string {
@@ -4571,7 +4669,7 @@ type EditResponse struct {
 
 func (x *EditResponse) Reset() {
 	*x = EditResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4583,7 +4681,7 @@ func (x *EditResponse) String() string {
 func (*EditResponse) ProtoMessage() {}
 
 func (x *EditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4596,7 +4694,7 @@ func (x *EditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
 func (*EditResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *EditResponse) GetMessage() *Message {
@@ -4615,7 +4713,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4627,7 +4725,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4640,7 +4738,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DeleteRequest) GetMessage() string {
@@ -4658,7 +4756,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4670,7 +4768,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4683,7 +4781,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
 }
 
 type ReactRequest struct {
@@ -4697,7 +4795,7 @@ type ReactRequest struct {
 
 func (x *ReactRequest) Reset() {
 	*x = ReactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4709,7 +4807,7 @@ func (x *ReactRequest) String() string {
 func (*ReactRequest) ProtoMessage() {}
 
 func (x *ReactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4722,7 +4820,7 @@ func (x *ReactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
 func (*ReactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ReactRequest) GetMessage() string {
@@ -4755,7 +4853,7 @@ type ReactResponse struct {
 
 func (x *ReactResponse) Reset() {
 	*x = ReactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4767,7 +4865,7 @@ func (x *ReactResponse) String() string {
 func (*ReactResponse) ProtoMessage() {}
 
 func (x *ReactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4780,7 +4878,7 @@ func (x *ReactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
 func (*ReactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ReactResponse) GetMessage() *Message {
@@ -4803,7 +4901,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4815,7 +4913,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4828,7 +4926,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ListMessagesRequest) GetWhere() string {
@@ -4877,7 +4975,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4889,7 +4987,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4902,7 +5000,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -4938,7 +5036,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4950,7 +5048,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4963,7 +5061,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -5004,7 +5102,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5016,7 +5114,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5029,7 +5127,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *SearchResponse) GetMessages() []*Message {
@@ -5056,7 +5154,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5068,7 +5166,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5081,7 +5179,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *MarkReadRequest) GetWhere() string {
@@ -5106,7 +5204,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5118,7 +5216,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5131,7 +5229,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
 }
 
 type TypingRequest struct {
@@ -5144,7 +5242,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5156,7 +5254,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5169,7 +5267,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *TypingRequest) GetWhere() string {
@@ -5194,7 +5292,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5206,7 +5304,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5219,7 +5317,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
 }
 
 type SaveDraftRequest struct {
@@ -5232,7 +5330,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5244,7 +5342,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5257,7 +5355,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *SaveDraftRequest) GetWhere() string {
@@ -5282,7 +5380,7 @@ type SaveDraftResponse struct {
 
 func (x *SaveDraftResponse) Reset() {
 	*x = SaveDraftResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5294,7 +5392,7 @@ func (x *SaveDraftResponse) String() string {
 func (*SaveDraftResponse) ProtoMessage() {}
 
 func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5307,7 +5405,7 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -5321,7 +5419,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5333,7 +5431,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5346,7 +5444,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ExportRequest) GetWhere() string {
@@ -5373,7 +5471,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5385,7 +5483,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5398,7 +5496,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ExportResponse) GetData() []byte {
@@ -5436,7 +5534,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5448,7 +5546,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5461,7 +5559,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Transfer) GetInfoHash() string {
@@ -5567,7 +5665,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5579,7 +5677,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5592,7 +5690,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *OfferRequest) GetWhere() string {
@@ -5634,7 +5732,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5646,7 +5744,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5659,7 +5757,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *OfferResponse) GetMessage() *Message {
@@ -5693,7 +5791,7 @@ type LeftOut struct {
 
 func (x *LeftOut) Reset() {
 	*x = LeftOut{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5705,7 +5803,7 @@ func (x *LeftOut) String() string {
 func (*LeftOut) ProtoMessage() {}
 
 func (x *LeftOut) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5718,7 +5816,7 @@ func (x *LeftOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
 func (*LeftOut) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *LeftOut) GetPath() string {
@@ -5746,7 +5844,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5758,7 +5856,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5771,7 +5869,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -5797,7 +5895,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5809,7 +5907,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5822,7 +5920,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -5841,7 +5939,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5853,7 +5951,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5866,7 +5964,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -5885,7 +5983,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5897,7 +5995,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5910,7 +6008,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *CancelResponse) GetTransfer() *Transfer {
@@ -5929,7 +6027,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5941,7 +6039,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5954,7 +6052,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ListTransfersRequest) GetOffers() bool {
@@ -5973,7 +6071,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5985,7 +6083,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5998,7 +6096,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -6018,7 +6116,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6030,7 +6128,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6043,7 +6141,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -6081,7 +6179,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6093,7 +6191,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6106,7 +6204,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -6274,7 +6372,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6286,7 +6384,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6299,7 +6397,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -6342,7 +6440,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6354,7 +6452,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6367,7 +6465,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Typing) GetConversation() string {
@@ -6406,14 +6504,14 @@ type Alert struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
 	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
-	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST
+	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, CALLED (a contact calls himself otherwise, which is harmless), REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6425,7 +6523,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6438,7 +6536,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6565,7 +6663,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\xfb\x04\n" +
+	"\x14RevokeDeviceResponse\"\x9c\x05\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -6587,7 +6685,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\aproblem\x18\x10 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12#\n" +
 	"\rpresence_text\x18\x11 \x01(\tR\fpresenceText\x12\x18\n" +
 	"\aarrived\x18\x13 \x01(\bR\aarrived\x12\x18\n" +
-	"\adiffers\x18\x14 \x01(\bR\adiffers\x12 \n" +
+	"\adiffers\x18\x14 \x01(\bR\adiffers\x12\x1f\n" +
+	"\vformer_name\x18\x15 \x01(\tR\n" +
+	"formerName\x12 \n" +
 	"\flink_used_by\x18\x12 \x01(\tR\n" +
 	"linkUsedByJ\x04\b\r\x10\x0e\"\x15\n" +
 	"\x13ListContactsRequest\"C\n" +
@@ -6774,14 +6874,16 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\vKIND_EDITED\x10\x01\x12\x10\n" +
 	"\fKIND_DELETED\x10\x02\x12\x10\n" +
 	"\fKIND_REACTED\x10\x03\x12\x12\n" +
-	"\x0eKIND_TOOK_BACK\x10\x04\"\xfc\x02\n" +
+	"\x0eKIND_TOOK_BACK\x10\x04\"\xec\x03\n" +
 	"\x06Notice\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Notice.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12 \n" +
 	"\x04role\x18\x04 \x01(\x0e2\f.p2p.v1.RoleR\x04role\x12\x0e\n" +
 	"\x02me\x18\x06 \x01(\bR\x02me\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04text\"\xd4\x01\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12+\n" +
+	"\x06before\x18\a \x01(\v2\x13.p2p.v1.RoomOptionsR\x06before\x12)\n" +
+	"\x05after\x18\b \x01(\v2\x13.p2p.v1.RoomOptionsR\x05after\"\xec\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0e\n" +
@@ -6795,7 +6897,13 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x13KIND_DEVICE_REVOKED\x10\b\x12\x0f\n" +
 	"\vKIND_JOINED\x10\t\x12\x10\n" +
 	"\fKIND_INVITED\x10\n" +
-	"\"~\n" +
+	"\x12\x16\n" +
+	"\x12KIND_LINKS_REVOKED\x10\v\"e\n" +
+	"\vRoomOptions\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x18\n" +
+	"\ahistory\x18\x03 \x01(\x05R\ahistory\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\bR\x04open\"~\n" +
 	"\vSendRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x19\n" +
@@ -6944,14 +7052,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xc0\x03\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xd1\x03\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
-	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\x87\x02\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\x98\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -6967,7 +7075,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x0fKIND_DISK_AGAIN\x10\n" +
 	"\x12\x11\n" +
 	"\rKIND_LEFT_OUT\x10\v\x12\x13\n" +
-	"\x0fKIND_OFFER_LOST\x10\f*b\n" +
+	"\x0fKIND_OFFER_LOST\x10\f\x12\x0f\n" +
+	"\vKIND_CALLED\x10\r*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +
@@ -7054,7 +7163,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 }
 
 var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -7125,45 +7234,46 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(*Message)(nil),                   // 66: p2p.v1.Message
 	(*Change)(nil),                    // 67: p2p.v1.Change
 	(*Notice)(nil),                    // 68: p2p.v1.Notice
-	(*SendRequest)(nil),               // 69: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 70: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 71: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 72: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 73: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 74: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 75: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 76: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 77: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 78: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 79: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 80: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 81: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 82: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 83: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 84: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 85: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 86: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 87: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 88: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 89: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 90: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 91: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 92: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 93: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 94: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 95: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 96: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 97: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 98: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 99: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 100: p2p.v1.Event
-	(*Hello)(nil),                     // 101: p2p.v1.Hello
-	(*Typing)(nil),                    // 102: p2p.v1.Typing
-	(*Alert)(nil),                     // 103: p2p.v1.Alert
-	nil,                               // 104: p2p.v1.Reason.WithEntry
+	(*RoomOptions)(nil),               // 69: p2p.v1.RoomOptions
+	(*SendRequest)(nil),               // 70: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 71: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 72: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 73: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 74: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 75: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 76: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 77: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 78: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 79: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 80: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 81: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 82: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 83: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 84: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 85: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 86: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 87: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 88: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 89: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 90: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 91: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 92: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 93: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 94: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 95: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 96: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 97: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 98: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 99: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 100: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 101: p2p.v1.Event
+	(*Hello)(nil),                     // 102: p2p.v1.Hello
+	(*Typing)(nil),                    // 103: p2p.v1.Typing
+	(*Alert)(nil),                     // 104: p2p.v1.Alert
+	nil,                               // 105: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	104, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	105, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
 	12,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
 	13,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
@@ -7201,119 +7311,121 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	65,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
 	68,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
 	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	89,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	90,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
 	67,  // 39: p2p.v1.Message.change:type_name -> p2p.v1.Change
 	7,   // 40: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
 	8,   // 41: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
 	2,   // 42: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	66,  // 43: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	66,  // 44: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	66,  // 45: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	66,  // 46: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	66,  // 47: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	66,  // 48: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	65,  // 49: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	9,   // 50: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	12,  // 51: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	66,  // 52: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	92,  // 53: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
-	10,  // 54: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	89,  // 55: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	89,  // 56: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
-	89,  // 57: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	101, // 58: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	66,  // 59: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	35,  // 60: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	51,  // 61: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	102, // 62: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	89,  // 63: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	13,  // 64: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	103, // 65: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	66,  // 66: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	15,  // 67: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	11,  // 68: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12,  // 69: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	14,  // 70: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	16,  // 71: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	18,  // 72: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	20,  // 73: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	22,  // 74: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	24,  // 75: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	26,  // 76: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	28,  // 77: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	31,  // 78: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	33,  // 79: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	36,  // 80: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	38,  // 81: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	40,  // 82: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	42,  // 83: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	44,  // 84: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	46,  // 85: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	48,  // 86: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	52,  // 87: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	54,  // 88: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	56,  // 89: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	58,  // 90: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	60,  // 91: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	62,  // 92: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	69,  // 93: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	71,  // 94: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	73,  // 95: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	75,  // 96: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	77,  // 97: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	79,  // 98: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	81,  // 99: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	83,  // 100: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	85,  // 101: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	87,  // 102: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	90,  // 103: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	93,  // 104: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	95,  // 105: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	97,  // 106: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	99,  // 107: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	15,  // 108: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	17,  // 109: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	19,  // 110: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	21,  // 111: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	23,  // 112: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	25,  // 113: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	27,  // 114: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	29,  // 115: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	32,  // 116: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	34,  // 117: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	37,  // 118: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	39,  // 119: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	41,  // 120: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	43,  // 121: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	45,  // 122: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	47,  // 123: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	49,  // 124: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	53,  // 125: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	55,  // 126: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	57,  // 127: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	59,  // 128: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	61,  // 129: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	63,  // 130: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	70,  // 131: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	72,  // 132: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	74,  // 133: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	76,  // 134: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	78,  // 135: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	80,  // 136: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	82,  // 137: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	84,  // 138: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	86,  // 139: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	88,  // 140: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	91,  // 141: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	94,  // 142: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	96,  // 143: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	98,  // 144: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	100, // 145: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	108, // [108:146] is the sub-list for method output_type
-	70,  // [70:108] is the sub-list for method input_type
-	70,  // [70:70] is the sub-list for extension type_name
-	70,  // [70:70] is the sub-list for extension extendee
-	0,   // [0:70] is the sub-list for field type_name
+	69,  // 43: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
+	69,  // 44: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
+	66,  // 45: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	66,  // 46: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	66,  // 47: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	66,  // 48: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	66,  // 49: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	66,  // 50: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	65,  // 51: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	9,   // 52: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	12,  // 53: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	66,  // 54: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	93,  // 55: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	10,  // 56: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	90,  // 57: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	90,  // 58: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
+	90,  // 59: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	102, // 60: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	66,  // 61: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	35,  // 62: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	51,  // 63: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	103, // 64: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	90,  // 65: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	13,  // 66: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	104, // 67: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	66,  // 68: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	15,  // 69: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	11,  // 70: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12,  // 71: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	14,  // 72: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	16,  // 73: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	18,  // 74: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	20,  // 75: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	22,  // 76: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	24,  // 77: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	26,  // 78: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	28,  // 79: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	31,  // 80: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	33,  // 81: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	36,  // 82: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	38,  // 83: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	40,  // 84: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	42,  // 85: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	44,  // 86: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	46,  // 87: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	48,  // 88: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	52,  // 89: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	54,  // 90: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	56,  // 91: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	58,  // 92: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	60,  // 93: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	62,  // 94: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	70,  // 95: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	72,  // 96: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	74,  // 97: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	76,  // 98: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	78,  // 99: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	80,  // 100: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	82,  // 101: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	84,  // 102: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	86,  // 103: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	88,  // 104: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	91,  // 105: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	94,  // 106: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	96,  // 107: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	98,  // 108: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	100, // 109: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	15,  // 110: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	17,  // 111: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	19,  // 112: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	21,  // 113: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	23,  // 114: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	25,  // 115: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	27,  // 116: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	29,  // 117: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	32,  // 118: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	34,  // 119: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	37,  // 120: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	39,  // 121: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	41,  // 122: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	43,  // 123: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	45,  // 124: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	47,  // 125: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	49,  // 126: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	53,  // 127: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	55,  // 128: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	57,  // 129: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	59,  // 130: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	61,  // 131: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	63,  // 132: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	71,  // 133: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	73,  // 134: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	75,  // 135: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	77,  // 136: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	79,  // 137: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	81,  // 138: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	83,  // 139: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	85,  // 140: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	87,  // 141: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	89,  // 142: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	92,  // 143: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	95,  // 144: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	97,  // 145: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	99,  // 146: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	101, // 147: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	110, // [110:148] is the sub-list for method output_type
+	72,  // [72:110] is the sub-list for method input_type
+	72,  // [72:72] is the sub-list for extension type_name
+	72,  // [72:72] is the sub-list for extension extendee
+	0,   // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -7323,7 +7435,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -7340,7 +7452,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
 			NumEnums:      12,
-			NumMessages:   93,
+			NumMessages:   94,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ func full() map[room.Kind]interface{ AppendTo([]byte) []byte } {
 		body.KindEdit:       &body.Edit{Target: room.ID{4}, New: text},
 		body.KindReaction:   &body.Reaction{Target: room.ID{5}, Emoji: "👍", Back: true},
 		body.KindInvitation: &body.Invitation{Room: room.ID{8}, Name: "room", Trackers: []string{"https://a/announce", "udp://b:1"}},
+		body.KindName:       &body.Name{Text: "小明 👋", Turn: 1 << 40},
 	}
 }
 
@@ -45,6 +46,9 @@ func parse(kind room.Kind, b []byte) (any, error) {
 		return &v, err
 	case body.KindInvitation:
 		v, err := body.ParseInvitation(b)
+		return &v, err
+	case body.KindName:
+		v, err := body.ParseName(b)
 		return &v, err
 	}
 	return nil, nil
@@ -149,16 +153,19 @@ func FuzzBodies(f *testing.F) {
 
 func TestANameIsOneLineThatIsSafeToShow(t *testing.T) {
 	for _, bad := range []string{"", "two\nlines", "\x1b[2J", "a\u202eb", strings.Repeat("x", body.MaxName+1), "\xff"} {
-		if name, err := body.ParseName([]byte(bad)); err == nil {
-			t.Errorf("%q is read as %q", bad, name)
+		n := body.Name{Text: bad, Turn: 1}
+		if name, err := body.ParseName(n.AppendTo(nil)); err == nil {
+			t.Errorf("%q is read as %v", bad, name)
 		}
-		if b := body.Name(bad); len(b) > 0 {
-			if _, err := body.ParseName(b); err != nil {
-				t.Errorf("of %q it makes %q, which cannot be read", bad, b)
+		if n = body.NameOf(bad, 1); n.Text != "" {
+			if _, err := body.ParseName(n.AppendTo(nil)); err != nil {
+				t.Errorf("of %q it makes %q, which cannot be read", bad, n.Text)
 			}
 		}
 	}
-	if name, err := body.ParseName(body.Name("小明 👋")); name != "小明 👋" || err != nil {
-		t.Errorf("read %q, %v", name, err)
+	for _, bad := range [][]byte{nil, []byte("alice"), []byte("\na"), (&body.Name{Text: "alice"}).AppendTo(nil)} {
+		if name, err := body.ParseName(bad); err == nil {
+			t.Errorf("%q is read as %v", bad, name)
+		}
 	}
 }

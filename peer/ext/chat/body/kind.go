@@ -3,7 +3,6 @@ package body
 import (
 	"errors"
 
-	"p2p/peer/ext"
 	"p2p/peer/ext/chat/room"
 )
 
@@ -31,21 +30,8 @@ const KindRevocation room.Kind = 49
 // Revocation returns the body of a KindRevocation.
 func Revocation() []byte { return []byte{0} }
 
-// KindName is how its author calls himself, for those who have never met him: a label that proves nothing, like the one that
-// presence tells. The last one of an account counts. Members get it whatever the room gives of its history.
+// KindName is how its author calls himself, a Name. Members get it whatever the room gives of its history.
 const KindName room.Kind = 50
-
-// Name returns the body of a KindName, empty for what cannot be one.
-func Name(name string) []byte { return []byte(ext.Line(name, MaxName)) }
-
-// ParseName reads the body of a KindName.
-func ParseName(b []byte) (string, error) {
-	name := string(b)
-	if name == "" || ext.Line(name, MaxName) != name {
-		return "", ErrMalformed
-	}
-	return name, nil
-}
 
 // Where the ranges of kinds begin.
 const (

@@ -1,0 +1,68 @@
+package people_test
+
+import (
+	"slices"
+	"testing"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// Alice is away when bob takes another name, and he is gone when she comes: carol, who is in a room with both, has it for her.
+func TestANickReachesAContactWhoIsAwayThroughAnyMember(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	for _, p := range []*person{bob, carol} {
+		eventually(t, "the guests are in the room", func() bool { return slices.Contains(p.rooms(), "garden") })
+	}
+	eventually(t, "they know each other", func() bool {
+		return slices.Equal(carol.memberNames("garden"), []string{"alice", "bob", "carol"}) && slices.Equal(bob.memberNames("garden"), []string{"alice", "bob", "carol"})
+	})
+	dir, trackers := alice.dir, alice.conversationTrackers()
+	alice.close()
+	bob.name("robert")
+	eventually(t, "carol sees it", func() bool { return slices.Contains(carol.memberNames("garden"), "robert") })
+	bob.close()
+	again := open(t, dir, trackers...)
+	eventually(t, "he is called so", func() bool { return again.contact("robert").Account != "" })
+	if k := again.contact("robert"); k.FormerName != "bob" || again.means("bob") != k.Conversation {
+		t.Errorf("he is %v", k)
+	}
+	if got := again.contact("bob"); got.Account != "" {
+		t.Errorf("there is still %v", got)
+	}
+}
+
+func TestANickIsToldToContactsButForWhoHasGivenANameOfHisOwn(t *testing.T) {
+	alice, bob := two(t)
+	told := alice.listens()
+	alice.name("alicia")
+	bob.name("robert")
+	eventually(t, "alice has it", func() bool { return alice.contact("robert").State == p2pv1.ContactState_CONTACT_STATE_FRIEND })
+	eventually(t, "and is told", func() bool { return len(told(p2pv1.Alert_KIND_CALLED)) == 1 })
+	if a := told(p2pv1.Alert_KIND_CALLED)[0]; a.Name != "robert" || a.Reason.GetKey() != api.CalledOtherwise || a.Reason.With["was"] != "bob" {
+		t.Errorf("she is told %v", a)
+	}
+	alice.say("robert", "to the new name")
+	eventually(t, "bob has that, from whom he calls alice", bob.has("alice", "to the new name"))
+	if k := bob.contact("alice"); k.FormerName != "" {
+		t.Errorf("whom he has named himself is %v", k)
+	}
+}
+
+func TestNobodyTakesTheNameOfAContactByANick(t *testing.T) {
+	alice, _, carol := three(t)
+	told := alice.listens()
+	carol.name("B0b")
+	eventually(t, "alice is warned", func() bool { return len(told(p2pv1.Alert_KIND_RENAMED)) == 1 })
+	if a := told(p2pv1.Alert_KIND_RENAMED)[0]; a.Name != "carol" || a.Reason.GetKey() != api.NameOfAnother || a.Reason.With["like"] != "bob" || a.Reason.With["now"] != "B0b" {
+		t.Errorf("she is told %v", a)
+	}
+	if k := alice.contact("carol"); k.State != p2pv1.ContactState_CONTACT_STATE_FRIEND || k.FormerName != "" {
+		t.Errorf("carol is %v", k)
+	}
+	carol.name("alice")
+	eventually(t, "nor her own", func() bool { return len(told(p2pv1.Alert_KIND_RENAMED)) == 2 })
+	carol.name("caroline")
+	eventually(t, "another she may have", func() bool { return alice.contact("caroline").Account != "" })
+}
