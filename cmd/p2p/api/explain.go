@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"slices"
 
@@ -9,6 +10,8 @@ import (
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
+	"p2p/peer/identity"
+	"p2p/torrentfile/infohash"
 	"p2p/tracker/dirwire"
 )
 
@@ -163,9 +166,23 @@ func explain(c *text.Catalogue, key string, with map[string]string) (string, boo
 				said = deeper
 			}
 		}
+		if name == "where" || name == "who" {
+			said = shortened(said)
+		}
 		args[i] = cmp.Or(said, "…")
 	}
 	return c.Say(e.message, args...), true
+}
+
+// shortened returns the start of what is a whole id or key: a program may have put it where the person wrote a name.
+func shortened(s string) string {
+	if k, err := identity.ParseKey(s); err == nil {
+		return k.Short()
+	}
+	if _, err := hex.DecodeString(s); err == nil && len(s) >= 2*infohash.Size {
+		return s[:12]
+	}
+	return s
 }
 
 // ExplainProblem is ExplainReason, and "" for none; of one that is not known it says the key.

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,39 +129,6 @@ func TestNamesOfFilesAreSafe(t *testing.T) {
 	} {
 		if got := safeName(name); got != want || got != filepath.Base(got) {
 			t.Errorf("%q is saved as %q, want %q", name, got, want)
-		}
-	}
-}
-
-func TestWhatANameMeans(t *testing.T) {
-	is := func(name, id string, n int, r rank) candidate[int] {
-		return candidate[int]{name: name, id: id, is: n, rank: r}
-	}
-	all := []candidate[int]{
-		is("Ann", "abcdef11", 1, own), is("Anna", "abcdef22", 2, own), is("bob", "cafe0033", 3, own), is("bob", "cafe0033", 3, own),
-		is("eve", "eeee0044", 4, own), is("eve-2", "eeee0055", 5, own), is("eve", "eeee0055", 5, elsewhere), is("Eva", "eeee0044", 4, elsewhere),
-		is("bob", "aaaa0066", 6, group), is("eva", "aaaa0077", 7, group), // rooms called as people are
-		is("lab", "aaaa0088", 8, group), is("lab", "aaaa0099", 9, former), is("lab", "aaaa00aa", 10, former), // of three two were left
-		is("old", "aaaa00bb", 11, former), is("older", "aaaa00cc", 12, group), is("tmp", "aaaa00dd", 13, former), is("tmp", "aaaa00ee", 14, former),
-		is("den", "bbbb0011", 15, group), is("den", "bbbb0022", 16, group), is("Denmark", "bbbb0033", 17, former),
-	}
-	for _, test := range []struct {
-		s     string
-		want  []int
-		exact bool
-	}{
-		{"ann", []int{1}, true}, {"ANNA", []int{2}, true}, {"an", []int{1, 2}, false}, {"b", []int{3, 6}, false}, {"eve", []int{4}, true},
-		{"eva", []int{4}, true}, {"cafe0033", []int{3}, false}, {"cafe00", []int{3}, false}, {"abcdef", []int{1, 2}, false}, {"cafe", nil, false},
-		{"zoe", nil, false}, {" ", nil, false}, {"bob", []int{3}, true}, {"aaaa0066", []int{6}, false}, {"lab", []int{8}, true}, {"la", []int{8}, false},
-		{"old", []int{11}, true}, {"ol", []int{12}, false}, {"tmp", []int{13, 14}, true}, {"tm", []int{13, 14}, false}, {"den", []int{15, 16}, true}, {"denm", []int{17}, false},
-	} {
-		found, exact := pick(test.s, all)
-		var got []int
-		for _, c := range found {
-			got = append(got, c.is)
-		}
-		if !slices.Equal(got, test.want) || len(got) > 0 && exact != test.exact {
-			t.Errorf("%q means %v, exactly %v, and not %v", test.s, got, exact, test.want)
 		}
 	}
 }

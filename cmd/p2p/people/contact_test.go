@@ -83,6 +83,13 @@ func TestWhoIsBlockedNoticesNothingAndSeesNothing(t *testing.T) {
 	if _, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bob", Text: "x"})); alice.reason(err) != api.Blocked {
 		t.Errorf("she writes to whom she has blocked: %v", err)
 	}
+	// What was said is read, by his name and, as programs do, by its id; so it goes for a part of both.
+	id := alice.contact("bob").Conversation
+	for _, where := range []string{"bob", "@bob", id, id[:8]} {
+		if got := alice.means(where); got != id {
+			t.Errorf("%s means %s", where, got)
+		}
+	}
 	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
 	eventually(t, "alice has what he wrote meanwhile", alice.has("bob", "are you there?"))
 	if c := alice.contact("bob"); c.State != friend {

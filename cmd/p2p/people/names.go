@@ -4,87 +4,26 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/naming"
 	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
 
-// candidate is something that a name may mean.
-type candidate[T any] struct {
-	name, id string
-	is       T
-	rank     rank
-	one      string // the same for candidates that mean one thing; empty: the id is
-}
-
-// rank orders what has one name: the lowest is meant. Nobody can take a name from whom this person calls so, by having it at the
-// directory, or by giving it to a room.
-type rank int
-
 const (
-	own       rank = iota // what this person calls somebody
-	elsewhere             // what others do, at the directory
-	group                 // a room, which its owners name
-	former                // what is over
-)
-
-func (c candidate[T]) what() string { return cmp.Or(c.one, c.id) }
-
-// pick returns what s means: what has that id or that name, what has an id that begins so, or what has such a name; of those with
-// the whole name only what comes first by rank, and what is over only if nothing else is meant. Of several none is meant; exact says
-// that all have the whole name.
-func pick[T any](s string, all []candidate[T]) (found []candidate[T], exact bool) {
-	lower := strings.ToLower(strings.TrimSpace(s))
-	if lower == "" {
-		return nil, false
-	}
-	for _, fits := range []func(candidate[T]) bool{
-		func(c candidate[T]) bool { return c.id == lower },
-		func(c candidate[T]) bool { return strings.ToLower(c.name) == lower },
-		func(c candidate[T]) bool { return len(lower) >= enoughID && strings.HasPrefix(c.id, lower) },
-		func(c candidate[T]) bool { return c.rank < former && strings.HasPrefix(strings.ToLower(c.name), lower) },
-		func(c candidate[T]) bool { return strings.HasPrefix(strings.ToLower(c.name), lower) },
-	} {
-		for _, c := range all {
-			if !fits(c) {
-				continue
-			}
-			switch i := slices.IndexFunc(found, func(f candidate[T]) bool { return f.what() == c.what() }); {
-			case i < 0:
-				found = append(found, c)
-			case c.rank < found[i].rank:
-				found[i] = c
-			}
-		}
-		if len(found) == 0 {
-			continue
-		}
-		exact = strings.ToLower(found[0].name) == lower
-		if exact {
-			first := slices.MinFunc(found, func(a, b candidate[T]) int { return cmp.Compare(a.rank, b.rank) }).rank
-			found = slices.DeleteFunc(found, func(c candidate[T]) bool { return c.rank != first })
-		}
-		return found, exact
-	}
-	return nil, false
-}
-
-const (
-	enoughID  = 6 // characters of an id, if no other begins so
-	shownID   = 8 // of them in an error
+	shownID   = 8 // characters of an id in an error
 	maxListed = 5 // that a name may mean, in an error
 )
 
 // ambiguous is the error for a name that may mean several.
-func ambiguous[T any](s string, all []candidate[T], exact bool) error {
+func ambiguous[T any](s string, all []naming.Candidate[T], exact bool) error {
 	var which []string
 	for _, c := range all[:min(len(all), maxListed)] {
-		which = append(which, c.name+" ("+c.id[:min(len(c.id), shownID)]+")")
+		which = append(which, c.Name+" ("+c.ID[:min(len(c.ID), shownID)]+")")
 	}
 	if len(all) > maxListed {
 		which = append(which, "…")
@@ -102,27 +41,27 @@ func (n *Node) who(s string) (contact, error) {
 		return contact{}, err
 	}
 	n.mu.Lock()
-	var all []candidate[contact]
+	var all []naming.Candidate[contact]
 	for _, c := range n.book.sorted() {
-		id, rank := textKey(c.Account), own
+		id, rank := textKey(c.Account), naming.Own
 		if c.State == p2pv1.ContactState_CONTACT_STATE_REMOVED {
-			rank = former
+			rank = naming.Former
 		}
-		all = append(all, candidate[contact]{name: c.Name, id: id, is: *c, rank: rank})
+		all = append(all, naming.Candidate[contact]{Name: c.Name, ID: id, Is: *c, Rank: rank})
 		if name := c.knownAs(); name != "" {
-			all = append(all, candidate[contact]{name: name, id: id, is: *c, rank: max(rank, elsewhere)})
+			all = append(all, naming.Candidate[contact]{Name: name, ID: id, Is: *c, Rank: max(rank, naming.Elsewhere)})
 		}
 		if c.Was != "" {
-			all = append(all, candidate[contact]{name: c.Was, id: id, is: *c, rank: former})
+			all = append(all, naming.Candidate[contact]{Name: c.Was, ID: id, Is: *c, Rank: naming.Former})
 		}
 	}
 	n.mu.Unlock()
-	hits, exact := pick(strings.TrimPrefix(s, "@"), all)
+	hits, exact := naming.Pick(strings.TrimPrefix(s, "@"), all)
 	switch len(hits) {
 	case 0:
 		return contact{}, fail(missing, api.NoSuchPerson, "who", s)
 	case 1:
-		return hits[0].is, nil
+		return hits[0].Is, nil
 	}
 	return contact{}, ambiguous(s, hits, exact)
 }
@@ -133,63 +72,54 @@ func (n *Node) where(s string) (place, error) {
 	if _, err := n.me(); err != nil {
 		return place{}, err
 	}
-	var all []candidate[place]
+	var all []naming.Candidate[place]
 	for _, p := range n.places() {
 		all = append(all, n.candidates(p)...)
 	}
-	name := s
-	if strings.HasPrefix(s, "#") || strings.HasPrefix(s, "@") {
-		isRoom := s[0] == '#'
-		name = s[1:]
-		all = slices.DeleteFunc(all, func(c candidate[place]) bool { return c.is.With.IsZero() != isRoom })
-	}
-	hits, exact := pick(name, all)
-	if len(hits) == 0 {
-		hits, exact = pick(s, all) // it may be called so
-	}
+	hits, exact := naming.Place(s, all, func(p place) bool { return p.With.IsZero() })
 	switch len(hits) {
 	case 0:
 		return place{}, n.nowhere(s)
 	case 1:
-		return hits[0].is, nil
+		return hits[0].Is, nil
 	}
 	return place{}, ambiguous(s, hits, exact)
 }
 
 // candidates returns the names of a place.
-func (n *Node) candidates(p place) []candidate[place] {
-	c := candidate[place]{name: n.nameOfPlace(p), id: textID(p.Room), is: p, rank: group, one: p.Swarm}
+func (n *Node) candidates(p place) []naming.Candidate[place] {
+	c := naming.Candidate[place]{Name: n.nameOfPlace(p), ID: textID(p.Room), Is: p, Rank: naming.Group, One: p.Swarm}
 	if p.Left || n.isOut(p.Room) {
-		c.rank = former
+		c.Rank = naming.Former
 	}
 	if p.With.IsZero() {
 		link := c // programs knew it by that before this person was in it
-		link.id = p.Swarm
+		link.ID = p.Swarm
 		if p.Room.IsZero() {
-			return []candidate[place]{link}
+			return []naming.Candidate[place]{link}
 		}
-		return []candidate[place]{c, link}
+		return []naming.Candidate[place]{c, link}
 	}
 	k, _ := n.contact(p.With)
 	if k.Room != p.Room {
-		c.name = "" // an older one with the same person
-		return []candidate[place]{c}
+		c.Name = "" // an older one with the same person
+		return []naming.Candidate[place]{c}
 	}
-	c.rank = min(c.rank, own)
+	c.Rank = min(c.Rank, naming.Own)
 	if p.Left {
-		c.rank = former
+		c.Rank = naming.Former
 	}
 	person := c
-	person.id = textKey(p.With)
-	all := []candidate[place]{c, person}
+	person.ID = textKey(p.With)
+	all := []naming.Candidate[place]{c, person}
 	if name := k.knownAs(); name != "" {
 		known := c
-		known.name, known.rank = name, max(c.rank, elsewhere)
+		known.Name, known.Rank = name, max(c.Rank, naming.Elsewhere)
 		all = append(all, known)
 	}
 	if k.Was != "" {
 		was := c
-		was.name, was.rank = k.Was, former
+		was.Name, was.Rank = k.Was, naming.Former
 		all = append(all, was)
 	}
 	return all
@@ -220,14 +150,16 @@ func (n *Node) readable(s string) (place, error) {
 	switch api.ReasonOf(err).GetKey() {
 	case api.NoAccount: // there is nobody yet, nor does anybody have to log in
 		return p, fail(missing, api.NoSuchConversation, "where", s)
-	case api.Blocked:
+	case api.Blocked, api.NoSuchConversation: // by name, or by its id
 	default:
 		return p, err
 	}
-	if k, e := n.who(s); e == nil {
-		if was := n.place(k.Room); was != nil {
-			return *was, nil
-		}
+	var all []naming.Candidate[place]
+	for _, was := range n.blockedPlaces() {
+		all = append(all, n.candidates(was)...)
+	}
+	if hits, _ := naming.Place(s, all, func(place) bool { return false }); len(hits) == 1 {
+		return hits[0].Is, nil
 	}
 	return p, err
 }
@@ -311,16 +243,16 @@ func (n *Node) opened(p place) *conversation {
 
 // somebody returns the account that a program means: a member of a room, or a contact.
 func (n *Node) somebody(c *conversation, s string) (identity.Key, error) {
-	var all []candidate[identity.Key]
+	var all []naming.Candidate[identity.Key]
 	if c != nil {
 		for _, p := range c.talk.Members() {
-			all = append(all, candidate[identity.Key]{name: n.nameOf(p.Account), id: textKey(p.Account), is: p.Account})
+			all = append(all, naming.Candidate[identity.Key]{Name: n.nameOf(p.Account), ID: textKey(p.Account), Is: p.Account})
 		}
 	}
-	hits, exact := pick(strings.TrimPrefix(s, "@"), all)
+	hits, exact := naming.Pick(strings.TrimPrefix(s, "@"), all)
 	switch len(hits) {
 	case 1:
-		return hits[0].is, nil
+		return hits[0].Is, nil
 	case 0:
 		found, err := n.who(s)
 		if err == nil && found.State != p2pv1.ContactState_CONTACT_STATE_FRIEND {

@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/naming"
 	"p2p/peer/directory"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
@@ -143,24 +144,24 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 	if err != nil {
 		return nil, err
 	}
-	var all []candidate[identity.Key]
+	var all []naming.Candidate[identity.Key]
 	for _, c := range n.known.all(s.accountKey()) {
-		k := candidate[identity.Key]{name: c.Label, id: textKey(c.Device), is: c.Device}
+		k := naming.Candidate[identity.Key]{Name: c.Label, ID: textKey(c.Device), Is: c.Device}
 		if c.Revoked {
-			k.rank = former
+			k.Rank = naming.Former
 		}
 		all = append(all, k)
 	}
-	hits, exact := pick(r.Msg.Device, all)
+	hits, exact := naming.Pick(r.Msg.Device, all)
 	switch {
 	case len(hits) == 0:
 		return nil, fail(missing, api.NoSuchDevice, "device", r.Msg.Device)
 	case len(hits) > 1:
 		return nil, ambiguous(r.Msg.Device, hits, exact)
-	case hits[0].is == s.deviceKey():
+	case hits[0].Is == s.deviceKey():
 		return nil, fail(invalid, api.Yourself)
 	}
-	device := hits[0].is
+	device := hits[0].Is
 	var client *directory.Client
 	if s.name != "" {
 		if _, client, err = n.account(); err != nil {

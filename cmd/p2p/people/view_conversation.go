@@ -141,6 +141,18 @@ func (n *Node) places() (all []place) {
 	return all
 }
 
+// blockedPlaces returns copies of those with people who are blocked, which are read and nothing else.
+func (n *Node) blockedPlaces() (all []place) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.book.places {
+		if n.book.blocked(p.With) {
+			all = append(all, *p)
+		}
+	}
+	return all
+}
+
 // conversations returns all of them, the one in which something was said last first.
 func (v *viewer) conversations() ([]*p2pv1.Conversation, error) {
 	var all []*p2pv1.Conversation

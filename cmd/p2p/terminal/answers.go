@@ -1,9 +1,9 @@
 package terminal
 
 import (
-	"strings"
-
 	"errors"
+	"maps"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -26,7 +26,7 @@ func (s *session) answer(a answer) {
 			s.suspect(c)
 		}
 	case *p2pv1.ListConversationsResponse:
-		s.listed(a.ask.(*p2pv1.ListConversationsRequest), got)
+		s.listed(a, got)
 	case *p2pv1.ListTransfersResponse:
 		for _, t := range got.GetTransfers() {
 			s.moves(t)
@@ -96,9 +96,13 @@ func (s *session) peopleAnswer(a answer) {
 }
 
 // listed takes in the list of conversations, or one of them.
-func (s *session) listed(q *p2pv1.ListConversationsRequest, got *p2pv1.ListConversationsResponse) {
+func (s *session) listed(a answer, got *p2pv1.ListConversationsResponse) {
+	q := a.ask.(*p2pv1.ListConversationsRequest)
 	for _, c := range got.GetConversations() {
 		s.conversation(c)
+		if n, ok := a.note.(opening); ok {
+			s.opens(c.GetId(), n)
+		}
 	}
 	if q.GetWhere() != "" || s.current != nil {
 		return
@@ -190,6 +194,10 @@ func (s *session) refused(a answer) {
 		if _, ok := a.note.(unasked); ok { // it is told when it is there
 			return
 		}
+		if n, ok := a.note.(opening); ok && api.ReasonOf(a.err).GetKey() == api.NoSuchConversation {
+			n.missed(s, q.GetWhere())
+			return
+		}
 	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest, *p2pv1.WhoamiRequest:
 		return
 	}
@@ -207,7 +215,26 @@ func unreachable(err error) bool {
 }
 
 // problem says why something is not so, or nothing.
-func (s *session) problem(p *p2pv1.Reason) string { return clean(api.ExplainProblem(s.say, p)) }
+func (s *session) problem(p *p2pv1.Reason) string {
+	return clean(api.ExplainProblem(s.say, s.named(p)))
+}
 
 // reason puts an error into words.
-func (s *session) reason(err error) string { return clean(api.Explain(s.say, err)) }
+func (s *session) reason(err error) string {
+	if why, known := api.ExplainReason(s.say, s.named(api.ReasonOf(err))); known {
+		return clean(why)
+	}
+	return clean(api.Explain(s.say, err))
+}
+
+// named has a reason name conversations and people as the person does: the node was asked by their ids and keys.
+func (s *session) named(r *p2pv1.Reason) *p2pv1.Reason {
+	with := maps.Clone(r.GetWith())
+	if c := s.conversations[with["where"]]; c != nil {
+		with["where"] = s.title(c)
+	}
+	if c := s.contacts[with["who"]]; c.GetName() != "" {
+		with["who"] = c.GetName()
+	}
+	return &p2pv1.Reason{Key: r.GetKey(), With: with}
+}

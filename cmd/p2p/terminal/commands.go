@@ -2,10 +2,10 @@ package terminal
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/naming"
 )
 
 // command is what a line that begins with / can be.
@@ -120,23 +120,39 @@ func (s *session) command(text string) {
 	}
 }
 
-// find returns the conversation that a person means: a name, key or id, or the unambiguous start of one. The name of a contact
-// goes before that of a room, which anybody can call so. What is
-// over, such as the conversation with somebody who was removed and is a contact again, is meant by its id alone.
+// find returns the conversation that a person means, of those that are known here, also while the node is away. What is over with
+// somebody, who was removed and is a contact again, is meant by its id alone.
 func (s *session) find(name string) *conversation {
-	var all []known[*conversation]
+	var all []naming.Candidate[*conversation]
 	for _, c := range s.conversations {
-		if s.isOver(c) {
-			all = append(all, known[*conversation]{c, []string{c.GetId()}})
+		is := naming.Candidate[*conversation]{Name: s.title(c), ID: c.GetId(), Is: c, Rank: naming.Group}
+		if c.GetLeft() {
+			is.Rank = naming.Former
+		}
+		if !c.GetDirect() {
+			all = append(all, is)
 			continue
 		}
-		first := ""
-		if c.GetDirect() {
-			first = s.title(c)
+		if s.isOver(c) {
+			is.Name = ""
+			all = append(all, is)
+			continue
 		}
-		all = append(all, known[*conversation]{c, []string{first, s.title(c), c.GetName(), c.GetId(), c.GetWith()}})
+		person, known := is, is
+		person.ID, person.Rank = c.GetWith(), min(is.Rank, naming.Own)
+		known.Name, known.Rank = s.contacts[c.GetWith()].GetDirectoryName(), naming.Elsewhere
+		person.One, known.One = c.GetId(), c.GetId()
+		all = append(all, person, known)
 	}
-	return meant(strings.TrimPrefix(name, "@"), all)
+	return only(naming.Place(name, all, func(c *conversation) bool { return !c.GetDirect() }))
+}
+
+// only returns what is meant if that is one.
+func only[T any](found []naming.Candidate[T], _ bool) (is T) {
+	if len(found) == 1 {
+		is = found[0].Is
+	}
+	return is
 }
 
 // isOver reports whether nothing will be said in a conversation any more, and another one has its name, or may have.
@@ -148,38 +164,6 @@ func (s *session) isOver(c *conversation) bool {
 	return now != "" && now != c.GetId()
 }
 
-// known is something that a person may mean by one of its names, the one that counts most first.
-type known[T comparable] struct {
-	is    T
-	names []string
-}
-
-// meant returns what a name means: what has it as its first name, as another one, or what alone has one that begins so;
-// nothing if that is none or several.
-func meant[T comparable](name string, all []known[T]) (found T) {
-	if name == "" {
-		return found
-	}
-	for _, fits := range []func(known[T]) bool{
-		func(k known[T]) bool { return strings.EqualFold(k.names[0], name) },
-		func(k known[T]) bool {
-			return slices.ContainsFunc(k.names, func(n string) bool { return strings.EqualFold(n, name) })
-		},
-		func(k known[T]) bool {
-			return slices.ContainsFunc(k.names, func(n string) bool { return len(n) > len(name) && strings.EqualFold(n[:len(name)], name) })
-		},
-	} {
-		hits := slices.DeleteFunc(slices.Clone(all), func(k known[T]) bool { return !fits(k) })
-		switch {
-		case len(hits) == 1:
-			return hits[0].is
-		case len(hits) > 1:
-			return found
-		}
-	}
-	return found
-}
-
 // contactNamed returns the contact that a person means; without a name the one whose conversation is open.
 func (s *session) contactNamed(name string) *p2pv1.Contact {
 	if name == "" {
@@ -188,25 +172,35 @@ func (s *session) contactNamed(name string) *p2pv1.Contact {
 		}
 		return nil
 	}
-	var all []known[*p2pv1.Contact]
+	var all []naming.Candidate[*p2pv1.Contact]
 	for _, c := range s.contacts {
-		all = append(all, known[*p2pv1.Contact]{c, []string{c.GetName(), c.GetDirectoryName(), c.GetAccount()}})
+		is := naming.Candidate[*p2pv1.Contact]{Name: c.GetName(), ID: c.GetAccount(), Is: c}
+		if c.GetState() == p2pv1.ContactState_CONTACT_STATE_REMOVED {
+			is.Rank = naming.Former
+		}
+		known := is
+		known.Name, known.Rank = c.GetDirectoryName(), max(is.Rank, naming.Elsewhere)
+		all = append(all, is, known)
 	}
-	return meant(strings.TrimPrefix(name, "@"), all)
+	return only(naming.Pick(strings.TrimPrefix(name, "@"), all))
 }
 
+// openNamed opens what is called so: what is known here at once, else what the node knows, as what was said with somebody who is
+// blocked now.
 func (s *session) openNamed(name string) {
 	if c := s.find(name); c != nil {
 		s.open(c)
 		return
 	}
-	if c := s.contactNamed(name); c != nil && c.GetConversation() != "" {
-		s.wanted = c.GetConversation()
-		s.ask(&p2pv1.ListConversationsRequest{Where: c.GetConversation()})
+	if c := s.contactNamed(name); c.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS {
+		s.showRequest(c)
 		return
 	}
-	s.complain("chat.error.nobody", name)
+	s.askFor(opening{}, &p2pv1.ListConversationsRequest{Where: name})
 }
+
+// opening is the note of a conversation that is asked for to be opened, and there to show a message.
+type opening struct{ message string }
 
 // here returns the current conversation, and says so when there is none.
 func (s *session) here() *conversation {

@@ -109,7 +109,7 @@ func (s *session) edited() {
 	}
 	switch {
 	case s.composer.mode == editing:
-	case c.draft == "" || strings.HasPrefix(c.draft, "/"):
+	case c.draft == "" || strings.HasPrefix(c.draft, "/") || s.blocked(c):
 		s.stopTyping()
 	case s.now.Sub(c.lastTyping) >= typingEvery:
 		c.lastTyping = s.now
@@ -253,6 +253,8 @@ func (s *session) mayBeSaid(conv *conversation, text string) (despite []string, 
 	switch {
 	case conv == nil:
 		s.complain("chat.error.nowhere")
+	case s.blocked(conv):
+		s.complain("chat.error.blocked", s.title(conv))
 	case conv.GetLeft():
 		s.complain("chat.error.left")
 	case conv.GetReason() != nil:
@@ -269,6 +271,11 @@ func (s *session) mayBeSaid(conv *conversation, text string) (despite []string, 
 		return s.dare(conv, text)
 	}
 	return nil, false
+}
+
+// blocked reports whether a conversation is with somebody who is blocked: what was said is read, and nothing is added.
+func (s *session) blocked(c *conversation) bool {
+	return c.GetDirect() && s.contacts[c.GetWith()].GetState() == p2pv1.ContactState_CONTACT_STATE_BLOCKED
 }
 
 // doubted reports whether the key of the person in a conversation has changed and nobody has said

@@ -246,7 +246,7 @@ func (s *session) loadMore(c *conversation, before bool) {
 func (s *session) jump(where, id string) {
 	c := s.conversations[where]
 	if c == nil {
-		s.complain("chat.error.gone")
+		s.askFor(opening{id}, &p2pv1.ListConversationsRequest{Where: where})
 		return
 	}
 	s.panel = nil
@@ -257,6 +257,24 @@ func (s *session) jump(where, id string) {
 	}
 	c.loading = true
 	s.askFor(chooseAfter{id}, &p2pv1.ListMessagesRequest{Where: where, Around: id, Limit: pageSize})
+}
+
+// opens opens a conversation that the node was asked for.
+func (s *session) opens(where string, n opening) {
+	if n.message != "" {
+		s.jump(where, n.message)
+		return
+	}
+	s.open(s.conversations[where])
+}
+
+// missed says that there is no conversation to be opened.
+func (n opening) missed(s *session, where string) {
+	if n.message != "" {
+		s.complain("chat.error.gone")
+		return
+	}
+	s.complain("chat.error.nobody", where)
 }
 
 // chooseAfter is the note of a page that is asked for to show a message of it.

@@ -15,7 +15,7 @@ type layout struct {
 	m                         measure
 	day, unread, head, chosen bool
 	doubt                     bool // a second stroke deletes it
-	airy                      bool // a blank line stands between people
+	airy                      bool // a blank line stands above: between people, and around notices
 	today                     int  // day of the year, where a date is shown: yesterday it had another name
 }
 
@@ -43,9 +43,13 @@ func (s *session) linesBelow(before, it *item, w layout) []line {
 	if w.day = before == nil || s.day(before) != s.day(it); w.day {
 		w.today = s.now.In(s.loc).YearDay()
 	}
-	w.head = w.day || w.unread || before.GetAccount() != it.GetAccount() || before.GetNotice() != nil ||
+	notice := it.GetNotice() != nil
+	w.head = w.day || w.unread || before.GetAccount() != it.GetAccount() || notice || before.GetNotice() != nil ||
 		time.Duration(it.GetWritten()-before.GetWritten())*time.Millisecond > together || it.GetLate()
 	w.airy = w.head && before != nil && s.height >= airyFrom
+	if notice && before != nil && before.GetNotice() != nil { // one list
+		w.airy = w.airy && (w.day || w.unread)
+	}
 	if it.lines == nil || it.drawn != w {
 		it.lines, it.drawn = s.layOut(it, w), w
 	}

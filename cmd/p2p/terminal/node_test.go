@@ -27,6 +27,7 @@ type fakeNode struct {
 	me       *p2pv1.WhoamiResponse
 	contacts []*p2pv1.Contact
 	convs    []*p2pv1.Conversation
+	hidden   []*p2pv1.Conversation // not listed, and found all the same
 	messages map[string][]*p2pv1.Message
 	drafts   map[string]string
 	keys     map[string]*p2pv1.Message
@@ -185,6 +186,16 @@ func (n *fakeNode) ListConversations(_ context.Context, q *connect.Request[p2pv1
 		if q.Msg.Where == "" || q.Msg.Where == c.Id {
 			c.Draft = n.drafts[c.Id]
 			r.Conversations = append(r.Conversations, c)
+		}
+	}
+	if q.Msg.Where != "" {
+		for _, c := range n.hidden { // as a node knows names
+			if q.Msg.Where == c.Id || strings.EqualFold(q.Msg.Where, c.Name) {
+				r.Conversations = append(r.Conversations, c)
+			}
+		}
+		if len(r.Conversations) == 0 {
+			return nil, api.Fail(connect.CodeNotFound, api.NoSuchConversation, "where", q.Msg.Where)
 		}
 	}
 	return connect.NewResponse(r), nil

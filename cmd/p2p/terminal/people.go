@@ -160,6 +160,8 @@ func (s *session) offer(path string) {
 	c := s.here()
 	switch {
 	case c == nil:
+	case s.blocked(c):
+		s.complain("chat.error.blocked", s.title(c))
 	case s.doubted(c):
 		s.complain("chat.error.alert")
 	default:

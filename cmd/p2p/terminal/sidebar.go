@@ -52,6 +52,10 @@ func (s *session) rows() []listed {
 		switch c.GetState() {
 		case p2pv1.ContactState_CONTACT_STATE_FRIEND, p2pv1.ContactState_CONTACT_STATE_ASKED, p2pv1.ContactState_CONTACT_STATE_REFUSED:
 			people = append(people, listed{contact: c, conv: s.conversations[c.GetConversation()]})
+		case p2pv1.ContactState_CONTACT_STATE_BLOCKED: // seen while what was said with him is read
+			if conv := s.conversations[c.GetConversation()]; conv != nil && conv == s.current {
+				people = append(people, listed{contact: c, conv: conv})
+			}
 		}
 	}
 	for _, c := range s.conversations {
@@ -170,23 +174,31 @@ func (s *session) pick(r listed) {
 	switch {
 	case r.contact.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS:
 		s.sidebar.chosen = r.key()
-		note := clean(r.contact.GetNote())
-		p := &panel{title: s.say.Say("chat.contact.asks", s.rowName(r))}
-		p.lines = []line{plainly(note, style{role: quote}), plainly(clean(r.contact.GetAccount()), style{role: faint}), nil}
-		if by := r.contact.GetLinkUsedBy(); by != "" {
-			p.lines = append(p.lines, plainly(s.say.Say("contact.link_used", clean(by)), style{role: shout}), nil)
-		}
-		for l := range strings.SplitSeq(s.say.Say("chat.contact.answers", s.rowName(r)), "\n") {
-			p.lines = append(p.lines, plainly(l, style{}))
-		}
-		s.show(p)
+		s.showRequest(r.contact)
 		return
 	case r.conv != nil:
 		s.open(r.conv)
 	case r.contact.GetConversation() != "":
-		s.openNamed(r.contact.GetConversation())
+		s.askFor(opening{}, &p2pv1.ListConversationsRequest{Where: r.contact.GetConversation()})
 	}
 	s.sidebar.focused, s.panel = false, nil
+}
+
+// showRequest says who asks to be a contact, and how that is answered.
+func (s *session) showRequest(c *p2pv1.Contact) {
+	name := s.rowName(listed{contact: c})
+	p := &panel{title: s.say.Say("chat.contact.asks", name)}
+	if note := clean(c.GetNote()); note != "" {
+		p.lines = append(p.lines, plainly(note, style{role: quote}))
+	}
+	p.lines = append(p.lines, plainly(clean(c.GetAccount()), style{role: faint}), nil)
+	if by := c.GetLinkUsedBy(); by != "" {
+		p.lines = append(p.lines, plainly(s.say.Say("contact.link_used", clean(by)), style{role: shout}), nil)
+	}
+	for l := range strings.SplitSeq(s.say.Say("chat.contact.answers", name), "\n") {
+		p.lines = append(p.lines, plainly(l, style{}))
+	}
+	s.show(p)
 }
 
 // neighbour opens the conversation above or below the current one.

@@ -20,6 +20,9 @@ func (s *session) headerLine(width int) line {
 		if c.GetReason() != nil { // that he is no contact any more was his will
 			state = span{"  " + s.whyLeft(c.Conversation), style{role: bar, bold: true}}
 		}
+		if s.blocked(c) {
+			state = span{"  " + s.say.Say("chat.header.blocked", s.title(c)), style{role: bar, bold: true}}
+		}
 		left = append(left, presenceMark(contact.GetPresence()), span{" " + s.title(c), style{role: bar, bold: true}}, state)
 		if p := s.problem(contact.GetProblem()); p != "" {
 			left = append(left, span{"  " + p, style{role: bar, italic: true}})

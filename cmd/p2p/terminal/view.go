@@ -237,8 +237,11 @@ func (s *session) placeholder() string {
 	case reacting:
 		return s.say.Say("chat.input.react")
 	}
-	if s.chosen() != nil {
+	switch c := s.current; {
+	case s.chosen() != nil:
 		return s.say.Say("chat.input.choice")
+	case c != nil && s.blocked(c):
+		return s.say.Say("chat.header.blocked", s.title(c))
 	}
 	return s.say.Say("chat.input.write")
 }

@@ -1,0 +1,85 @@
+// Package naming decides what a person means by a name. The node does so for all programs, and the terminal for what it knows, since
+// it goes on while the node is away: both by these rules. It is pure.
+package naming
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Candidate is something that a name may mean.
+type Candidate[T any] struct {
+	Name, ID string
+	Is       T
+	Rank     Rank
+	One      string // the same for candidates that mean one thing; empty: the ID is
+}
+
+// Rank orders what has one name: the lowest is meant. Nobody can take a name from whom this person calls so, by having it at the
+// directory, or by giving it to a room.
+type Rank int
+
+// The ranks.
+const (
+	Own       Rank = iota // what this person calls somebody
+	Elsewhere             // what others do, at the directory
+	Group                 // a room, which its owners name
+	Former                // what is over
+)
+
+// enoughID is how many characters of an id mean it, if no other begins so.
+const enoughID = 6
+
+func (c Candidate[T]) what() string { return cmp.Or(c.One, c.ID) }
+
+// Pick returns what s means: what has that id or that name, what has an id that begins so, or what has such a name; of those with
+// the whole name only what comes first by rank, and what is over only if nothing else is meant. Of several none is meant; exact says
+// that all have the whole name.
+func Pick[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool) {
+	lower := strings.ToLower(strings.TrimSpace(s))
+	if lower == "" {
+		return nil, false
+	}
+	for _, fits := range []func(Candidate[T]) bool{
+		func(c Candidate[T]) bool { return c.ID == lower },
+		func(c Candidate[T]) bool { return strings.ToLower(c.Name) == lower },
+		func(c Candidate[T]) bool { return len(lower) >= enoughID && strings.HasPrefix(c.ID, lower) },
+		func(c Candidate[T]) bool { return c.Rank < Former && strings.HasPrefix(strings.ToLower(c.Name), lower) },
+		func(c Candidate[T]) bool { return strings.HasPrefix(strings.ToLower(c.Name), lower) },
+	} {
+		for _, c := range all {
+			if !fits(c) {
+				continue
+			}
+			switch i := slices.IndexFunc(found, func(f Candidate[T]) bool { return f.what() == c.what() }); {
+			case i < 0:
+				found = append(found, c)
+			case c.Rank < found[i].Rank:
+				found[i] = c
+			}
+		}
+		if len(found) == 0 {
+			continue
+		}
+		exact = strings.ToLower(found[0].Name) == lower
+		if exact {
+			first := slices.MinFunc(found, func(a, b Candidate[T]) int { return cmp.Compare(a.Rank, b.Rank) }).Rank
+			found = slices.DeleteFunc(found, func(c Candidate[T]) bool { return c.Rank != first })
+		}
+		return found, exact
+	}
+	return nil, false
+}
+
+// Place is Pick for conversations: with # in front s is a room, with @ a person.
+func Place[T any](s string, all []Candidate[T], isRoom func(T) bool) (found []Candidate[T], exact bool) {
+	if !strings.HasPrefix(s, "#") && !strings.HasPrefix(s, "@") {
+		return Pick(s, all)
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(c Candidate[T]) bool { return isRoom(c.Is) != (s[0] == '#') })
+	if found, exact = Pick(s[1:], all); len(found) == 0 {
+		found, exact = Pick(s, all) // it may be called so
+	}
+	return found, exact
+}

@@ -1,0 +1,56 @@
+package naming_test
+
+import (
+	"slices"
+	"testing"
+
+	"p2p/cmd/p2p/naming"
+)
+
+func TestWhatANameMeans(t *testing.T) {
+	is := func(name, id string, n int, r naming.Rank) naming.Candidate[int] {
+		return naming.Candidate[int]{Name: name, ID: id, Is: n, Rank: r}
+	}
+	all := []naming.Candidate[int]{
+		is("Ann", "abcdef11", 1, naming.Own), is("Anna", "abcdef22", 2, naming.Own), is("bob", "cafe0033", 3, naming.Own), is("bob", "cafe0033", 3, naming.Own),
+		is("eve", "eeee0044", 4, naming.Own), is("eve-2", "eeee0055", 5, naming.Own), is("eve", "eeee0055", 5, naming.Elsewhere), is("Eva", "eeee0044", 4, naming.Elsewhere),
+		is("bob", "aaaa0066", 6, naming.Group), is("eva", "aaaa0077", 7, naming.Group), // rooms called as people are
+		is("lab", "aaaa0088", 8, naming.Group), is("lab", "aaaa0099", 9, naming.Former), is("lab", "aaaa00aa", 10, naming.Former), // of three two were left
+		is("old", "aaaa00bb", 11, naming.Former), is("older", "aaaa00cc", 12, naming.Group), is("tmp", "aaaa00dd", 13, naming.Former), is("tmp", "aaaa00ee", 14, naming.Former),
+		is("den", "bbbb0011", 15, naming.Group), is("den", "bbbb0022", 16, naming.Group), is("Denmark", "bbbb0033", 17, naming.Former),
+	}
+	for _, test := range []struct {
+		s     string
+		want  []int
+		exact bool
+	}{
+		{"ann", []int{1}, true}, {"ANNA", []int{2}, true}, {"an", []int{1, 2}, false}, {"b", []int{3, 6}, false}, {"eve", []int{4}, true},
+		{"eva", []int{4}, true}, {"cafe0033", []int{3}, false}, {"cafe00", []int{3}, false}, {"abcdef", []int{1, 2}, false}, {"cafe", nil, false},
+		{"zoe", nil, false}, {" ", nil, false}, {"bob", []int{3}, true}, {"aaaa0066", []int{6}, false}, {"lab", []int{8}, true}, {"la", []int{8}, false},
+		{"old", []int{11}, true}, {"ol", []int{12}, false}, {"tmp", []int{13, 14}, true}, {"tm", []int{13, 14}, false}, {"den", []int{15, 16}, true}, {"denm", []int{17}, false},
+	} {
+		found, exact := naming.Pick(test.s, all)
+		var got []int
+		for _, c := range found {
+			got = append(got, c.Is)
+		}
+		if !slices.Equal(got, test.want) || len(got) > 0 && exact != test.exact {
+			t.Errorf("%q means %v, exactly %v, and not %v", test.s, got, exact, test.want)
+		}
+	}
+}
+
+func TestASignInFrontSaysWhetherItIsARoom(t *testing.T) {
+	all := []naming.Candidate[string]{
+		{Name: "bob", ID: "1", Is: "person", Rank: naming.Own}, {Name: "bob", ID: "2", Is: "room", Rank: naming.Group}, {Name: "#tag", ID: "3", Is: "room", Rank: naming.Group},
+	}
+	for s, want := range map[string]string{"bob": "person", "@bob": "person", "#bob": "room", "#tag": "room", "##tag": "room", "@#tag": ""} {
+		got := ""
+		if found, _ := naming.Place(s, all, func(is string) bool { return is == "room" }); len(found) == 1 {
+			got = found[0].Is
+		}
+		if got != want {
+			t.Errorf("%s means %q, want %q", s, got, want)
+		}
+	}
+}
