@@ -116,7 +116,7 @@ func TestARealTerminalOfAnySizeIsFilled(t *testing.T) {
 	w := newWindow(t, 120, 40, "P2P_TERMINAL=1")
 	w.shows("# field trip", "Morning! Did the survey data arrive?")
 	w.tmux("resize-window", "-x", "40", "-y", "12")
-	w.shows("● Anna  online, direct 12 ms, verified\n", "> message, or /help", " directory ✓ · Anna direct 12 ms")
+	w.shows("(1) ● Anna  online, direct 12 ms", "> message, or /help", " directory ✓ · Anna direct 12 ms")
 	drive.Eventually(t, patience, "the list takes room from the conversation", func() bool { return !strings.Contains(w.screen(), "PEOPLE") })
 	w.keys("C-b")
 	w.shows("PEOPLE", "# field trip")
