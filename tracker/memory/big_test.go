@@ -16,6 +16,7 @@ import (
 // them again, with peers that change their role all the time. Beside it stand small swarms whose
 // memory is moved about by its growth.
 func TestASwarmGrowsAndShrinksWithoutLosingAnybody(t *testing.T) {
+	alone(t)
 	for _, family := range []wire.Family{wire.IPv4, wire.IPv6} {
 		t.Run(family.String(), func(t *testing.T) {
 			seed := rand.Uint64()
@@ -82,6 +83,7 @@ func isTheModel(t *testing.T, s *memory.Store, family wire.Family, model map[net
 // A big swarm's peers are drawn in runs of neighbours: all come equally often all
 // the same, and none twice.
 func TestThePeersOfABigSwarmAreHandedOutEquallyOften(t *testing.T) {
+	alone(t)
 	s := memory.New(memory.Options{Seed: 1})
 	const peers, want, rounds = 1000, 31, 20_000
 	for n := range peers {

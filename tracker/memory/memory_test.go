@@ -80,6 +80,16 @@ func TestARevivedSwarmKeepsItsCompletedCount(t *testing.T) {
 	}
 }
 
+// alone skips a test in which one goroutine does everything with a hundred thousand peers, where it is run in short for the race
+// detector: that takes minutes to find nothing that could race. TestAllMethodsMayBeCalledAtOnce and
+// TestASnapshotIsTakenBesideAnnounces are for it.
+func alone(t *testing.T) {
+	t.Helper()
+	if raceDetector && testing.Short() {
+		t.Skip("one goroutine has nothing to race with")
+	}
+}
+
 func expire(t *testing.T, s *memory.Store, before time.Time) int {
 	t.Helper()
 	removed, err := s.Expire(t.Context(), before)

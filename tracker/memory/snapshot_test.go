@@ -67,6 +67,7 @@ func various(t testing.TB, peers int) *memory.Store {
 }
 
 func TestARestoredStoreIsTheOneOfTheSnapshot(t *testing.T) {
+	alone(t)
 	old := various(t, 20_000)
 	file := snapshot(t, old)
 	s := memory.New(memory.Options{Seed: 8})
@@ -194,6 +195,7 @@ func TestADamagedSnapshotIsAnErrorAndGivesWhatStandsBeforeTheDamage(t *testing.T
 }
 
 func TestARestoreKeepsToTheBudget(t *testing.T) {
+	alone(t)
 	old := memory.New(memory.Options{})
 	for n := range 250_000 {
 		try(t, old, n, public(wire.IPv4, n, 1), storetest.Start)

@@ -132,7 +132,11 @@ func (k *keeper) exported() string {
 }
 
 func TestAConversionThereAndBackChangesNothing(t *testing.T) {
-	for seed := range uint64(2) {
+	seeds := uint64(2)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		k := everything(t, seed, history.Options{})
 		rooms, err := k.Rooms(ctx)
 		must(t, err)
@@ -349,6 +353,9 @@ func convertUntilKilled(path string) error {
 
 // TestAConversionThatIsKilledLeavesTheOldArchiveOrTheNewOne kills it wherever it says how far it is.
 func TestAConversionThatIsKilledLeavesTheOldArchiveOrTheNewOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a program two dozen times; in short the race detector looks on, to which who is killed tells nothing")
+	}
 	ann, k := begun(t, 6, history.Options{})
 	for i := range 450 {
 		k.take(ann.say(fmt.Sprintf("a halibut, number%d", i)))

@@ -257,7 +257,7 @@ func (p *person) twin() *person {
 func TestARoomInAnArchiveIsAsOneInMemory(t *testing.T) {
 	seeds, lies, hidden, doubles, filled := uint64(40), 0, 0, 0, 0
 	if testing.Short() {
-		seeds = 8
+		seeds = 4
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
