@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -120,7 +121,7 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	if c.Note != "" && (c.State == p2pv1.ContactState_CONTACT_STATE_ASKED || c.State == p2pv1.ContactState_CONTACT_STATE_ASKS) {
 		words = append(words, a.text.Say("contact.note", c.Note))
 	}
-	return strings.Join(words, ", ")
+	return a.text.List(words)
 }
 
 func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
@@ -241,7 +242,7 @@ func (a *app) answerCommand(p *profileFlags, word string, answer p2pv1.AnswerCon
 					return err
 				}
 				if rooms := r.Msg.SharedRooms; len(rooms) > 0 {
-					a.say("contact.block.shared", safe(r.Msg.Contact.GetName()), safe(strings.Join(rooms, ", ")))
+					a.say("contact.block.shared", safe(r.Msg.Contact.GetName()), safe(a.text.List(rooms)))
 				}
 				return a.emitMessage("contact", r.Msg.Contact)
 			})
@@ -397,11 +398,7 @@ func (a *app) printInvite(ctx context.Context, c *api.Client, m *p2pv1.InviteRes
 	if a.globals.json {
 		return a.emitMessage("invite", m)
 	}
-	shown := m.Link + "\n"
-	if qr {
-		shown += "\n" + m.Qr + "\n"
-	}
-	if _, err := a.out.Write([]byte(shown)); err != nil {
+	if _, err := a.out.Write([]byte(m.Link + "\n")); err != nil {
 		return err
 	}
 	a.say("invite.until", clock(m.Until, time.Now()))
@@ -412,5 +409,27 @@ func (a *app) printInvite(ctx context.Context, c *api.Client, m *p2pv1.InviteRes
 	if len(me.Msg.Trackers) == 0 {
 		a.say("chat.invite.untracked")
 	}
-	return nil
+	if !qr {
+		return nil
+	}
+	return a.printCode(m.Qr)
+}
+
+// printCode prints a QR code, last, so that it stands whole above the prompt; on a terminal white on black whatever its colours are, and
+// with a word if it is too small.
+func (a *app) printCode(code string) error {
+	lines := strings.Split(strings.TrimSuffix(code, "\n"), "\n")
+	if a.outTTY {
+		columns, rows := terminalSize()
+		if width := utf8.RuneCountInString(lines[0]); width > columns || len(lines) >= rows {
+			a.say("chat.invite.small", width, len(lines)+1)
+		}
+	}
+	for i, l := range lines {
+		if a.outTTY && a.style.Colour {
+			lines[i] = "\x1b[38;5;231;48;5;16m" + l + "\x1b[0m"
+		}
+	}
+	_, err := a.out.Write([]byte(strings.Join(lines, "\n") + "\n"))
+	return err
 }

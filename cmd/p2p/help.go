@@ -209,6 +209,24 @@ func (a *app) describeHelp(root *cobra.Command) {
 		case "completion":
 			c.Short = a.text.Say("completion.short")
 			c.Example = "source <(p2p completion bash)"
+			a.describeCompletion(c)
+		}
+	}
+}
+
+// completionUse is how the scripts of cobra are used: now, and in every shell that is opened later.
+var completionUse = map[string]string{
+	"bash":       "source <(p2p completion bash)\np2p completion bash >> ~/.bash_completion",
+	"zsh":        "source <(p2p completion zsh)\np2p completion zsh > \"${fpath[1]}/_p2p\"",
+	"fish":       "p2p completion fish | source\np2p completion fish > ~/.config/fish/completions/p2p.fish",
+	"powershell": "p2p completion powershell | Out-String | Invoke-Expression\np2p completion powershell >> $PROFILE",
+}
+
+func (a *app) describeCompletion(completion *cobra.Command) {
+	for _, c := range completion.Commands() {
+		c.Short, c.Long, c.Example = a.text.Say("completion.shell", c.Name()), a.text.Say("completion.long", c.Name()), completionUse[c.Name()]
+		if f := c.Flags().Lookup("no-descriptions"); f != nil {
+			f.Usage = a.text.Say("completion.no_descriptions")
 		}
 	}
 }

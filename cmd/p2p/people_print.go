@@ -172,7 +172,7 @@ func (a *app) messageMarks(m *p2pv1.Message) string {
 	if len(marks) == 0 {
 		return ""
 	}
-	return "  (" + strings.Join(marks, ", ") + ")"
+	return "  (" + a.text.List(marks) + ")"
 }
 
 // notice returns what an author did to a conversation. The sentences fit who reads it and others alike.

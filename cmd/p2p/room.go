@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,7 +87,7 @@ func (a *app) doubts(members []*p2pv1.Member) string {
 	if len(who) == 0 {
 		return ""
 	}
-	return a.text.Say("room.doubt", strings.Join(who, ", "))
+	return a.text.Say("room.doubt", a.text.List(who))
 }
 
 // whyLeft says why somebody is not in a room.

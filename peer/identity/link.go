@@ -104,6 +104,39 @@ func (l Link) String() string {
 	return s
 }
 
+// Code returns the link for a QR code: ParseLink reads the same in it as in String. What has no case is in capitals, and
+// no more is escaped than must be, since such letters take less room there.
+func (l Link) Code() string {
+	b := []byte("P2P:" + strings.ToUpper(l.Account.String()))
+	sign := byte('?')
+	add := func(key, value string) {
+		b = append(append(append(b, sign), key...), value...)
+		sign = '&'
+	}
+	escape := func(s string) string {
+		return strings.NewReplacer("%3A", ":", "%2F", "/").Replace(url.QueryEscape(s))
+	}
+	if l.Token != (Token{}) {
+		add("k=", strings.ToUpper(encoding.EncodeToString(l.Token[:])))
+	}
+	if !l.Room.IsZero() {
+		add("r=", strings.ToUpper(l.Room.String()))
+	}
+	for _, a := range l.Addrs {
+		add("a=", escape(a.String()))
+	}
+	for _, t := range l.Trackers {
+		add("t=", escape(t))
+	}
+	if l.Name != "" {
+		add("n=", escape(l.Name))
+	}
+	if l.RoomName != "" {
+		add("m=", escape(l.RoomName))
+	}
+	return string(b)
+}
+
 // ParseLink reads what String returns, and refuses whatever is longer or holds more
 // than a link has: *LinkError. Keys that it does not know are left to newer versions.
 func ParseLink(s string) (Link, error) {

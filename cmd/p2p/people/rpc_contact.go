@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 
 	"connectrpc.com/connect"
-	"rsc.io/qr"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/qrcode"
 	"p2p/peer/directory"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/knock"
@@ -368,12 +368,11 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 	if err := n.write(ctx, record{Invite: &i}); err != nil {
 		return nil, failure(err)
 	}
-	text := l.String()
-	picture, err := picture(text)
+	code, err := qrcode.Of(l)
 	if err != nil {
 		return nil, failure(err)
 	}
-	return connect.NewResponse(&p2pv1.InviteResponse{Link: text, Until: i.Until, Qr: picture}), nil
+	return connect.NewResponse(&p2pv1.InviteResponse{Link: l.String(), Until: i.Until, Qr: qrcode.Lines(code)}), nil
 }
 
 // RevokeLinks implements p2pv1connect.PeopleHandler.
@@ -386,30 +385,4 @@ func (n *Node) RevokeLinks(ctx context.Context, _ *connect.Request[p2pv1.RevokeL
 		return nil, failure(err)
 	}
 	return connect.NewResponse(&p2pv1.RevokeLinksResponse{Revoked: int32(revoked)}), nil
-}
-
-// picture returns a text as a QR code of half blocks, light on dark, with its quiet zone.
-func picture(text string) (string, error) {
-	code, err := qr.Encode(text, qr.L)
-	if err != nil {
-		return "", err
-	}
-	const quiet = 2
-	var b strings.Builder
-	for y := -quiet; y < code.Size+quiet; y += 2 {
-		for x := -quiet; x < code.Size+quiet; x++ {
-			switch upper, lower := code.Black(x, y), code.Black(x, y+1); {
-			case upper && lower:
-				b.WriteRune(' ')
-			case upper:
-				b.WriteRune('▄')
-			case lower:
-				b.WriteRune('▀')
-			default:
-				b.WriteRune('█')
-			}
-		}
-		b.WriteByte('\n')
-	}
-	return b.String(), nil
 }

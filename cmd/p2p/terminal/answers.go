@@ -3,7 +3,6 @@ package terminal
 import (
 	"errors"
 	"maps"
-	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -71,7 +70,7 @@ func (s *session) peopleAnswer(a answer) {
 	case *p2pv1.AnswerContactResponse:
 		s.contact(got.GetContact())
 		if rooms := got.GetSharedRooms(); len(rooms) > 0 {
-			s.word("contact.block.shared", clean(got.GetContact().GetName()), clean(strings.Join(rooms, ", ")))
+			s.word("contact.block.shared", clean(got.GetContact().GetName()), clean(s.say.List(rooms)))
 		}
 	case *p2pv1.CreateRoomResponse:
 		s.opened(got.GetConversation())

@@ -2,6 +2,8 @@ package terminal
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/rivo/uniseg"
@@ -78,7 +80,7 @@ func (l line) wrap(width int, m measure) []line {
 		var segment string
 		segment, rest, _, state = uniseg.FirstLineSegmentInString(rest, state)
 		segment, slash = slash+segment, ""
-		if rest != "" && (segment == "/" || strings.HasSuffix(segment, " /")) { // it begins a command, as /verify
+		if rest != "" && opensCommand(segment) {
 			segment, slash = segment[:len(segment)-1], "/"
 		}
 		wide := m.StringWidth(strings.TrimRight(segment, " "))
@@ -102,6 +104,14 @@ func (l line) wrap(width int, m measure) []line {
 	}
 	breakAt(len(whole))
 	return lines
+}
+
+// opensCommand reports whether a segment ends with the slash of a command, as /verify: it follows nothing, or no letter or digit,
+// after which it would be one of a path or of a choice.
+func opensCommand(segment string) bool {
+	before, found := strings.CutSuffix(segment, "/")
+	r, _ := utf8.DecodeLastRuneInString(before)
+	return found && (before == "" || r != '/' && r != ':' && (unicode.IsSpace(r) || unicode.IsPunct(r)))
 }
 
 func isASCII(s string) bool {

@@ -29,6 +29,9 @@ func TestLinesBreakWhereReadersExpectIt(t *testing.T) {
 		{"汉字 and 字母", 6, []string{"汉字", "and 字", "母"}},
 		{"a 👩‍👩‍👧 b", 4, []string{"a 👩‍👩‍👧", "b"}},
 		{"in doubt. /verify it", 12, []string{"in doubt.", "/verify it"}}, // a command stays whole
+		{"相同：/verify A same", 8, []string{"相同：", "/verify", "A same"}},
+		{"名字、/命令", 8, []string{"名字、", "/命令"}},
+		{"a https://example.org/x", 12, []string{"a https://", "example.org/", "x"}}, // a path breaks behind its slashes
 		{"", 5, []string{""}},
 	} {
 		got := texts(plainly(c.text, style{}).wrap(c.width, ansi.GraphemeWidth))

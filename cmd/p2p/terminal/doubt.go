@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -45,7 +44,7 @@ func (s *session) dare(c *conversation, what string) (despite []string, ok bool)
 		if !same {
 			c.withheld = held{what, open, s.now}
 		}
-		s.complain("chat.error.room_doubted", strings.Join(names, ", "))
+		s.complain("chat.error.room_doubted", s.say.List(names))
 		return nil, false
 	}
 	c.withheld = held{}
@@ -72,5 +71,5 @@ func (s *session) doubtLine(c *conversation) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return s.say.Say("chat.header.doubt", strings.Join(names, ", "))
+	return s.say.Say("chat.header.doubt", s.say.List(names))
 }

@@ -119,7 +119,7 @@ func TestAnEmojiThatThereIsNotIsNoReaction(t *testing.T) {
 func TestALinkStandsAboveItsPicture(t *testing.T) {
 	st := usual(t)
 	st.in(answer{request: request{ask: &p2pv1.InviteRequest{}}, got: &p2pv1.InviteResponse{Link: "p2p:aaaa?t=http", Qr: strings.Repeat("█████\n", 40)}})
-	st.shows("p2p:aaaa?t=http", "The first who uses a link", "No tracker is set")
+	st.shows("p2p:aaaa?t=http", "The first who uses a link", "No tracker is set", "Enter: the QR code")
 	for _, l := range st.s.told {
 		if strings.Contains(l.text(), "█") {
 			t.Error("plain, the picture is read out")

@@ -13,7 +13,8 @@ import (
 type panel struct {
 	title  string
 	lines  []line
-	exact  int // lines from this one on are not wrapped: a QR code; 0: all are
+	code   []string // a QR code; Enter shows it alone
+	whole  bool     // it is shown
 	jumps  map[int]target
 	top    int // first line on the screen
 	chosen int // line, when there are jumps
@@ -27,10 +28,9 @@ type target struct{ conversation, message string }
 func (s *session) show(p *panel) {
 	s.panel, s.composer.completion = p, completion{}
 	s.told = append(s.told, plainly(p.title, style{bold: true}))
-	if p.exact > 0 {
-		s.told = append(s.told, p.lines[:p.exact]...) // a picture is nothing to read out
-	} else {
-		s.told = append(s.told, p.lines...)
+	s.told = append(s.told, p.lines...)
+	if p.code != nil { // which is nothing to read out
+		p.lines = append(p.lines, nil, plainly(s.say.Say("chat.invite.code"), style{role: accent}))
 	}
 	if len(p.jumps) > 0 {
 		p.chosen = slices.Min(keysOf(p.jumps))
@@ -48,6 +48,10 @@ func keysOf(m map[int]target) []int {
 
 func (s *session) panelKey(k key) {
 	p, page := s.panel, max(s.place().list.height-2, 1)
+	if p.whole {
+		p.whole = false
+		return
+	}
 	switch k.name {
 	case "esc", "q":
 		s.panel = nil
@@ -62,7 +66,7 @@ func (s *session) panelKey(k key) {
 	case "enter":
 		if t, ok := p.jumps[p.chosen]; ok {
 			s.jump(t.conversation, t.message)
-		} else {
+		} else if p.whole = p.code != nil; !p.whole {
 			s.panel = nil
 		}
 	default:
@@ -241,9 +245,8 @@ func (s *session) showInvite(i *p2pv1.InviteResponse) {
 	if len(s.me.GetTrackers()) == 0 {
 		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.untracked"), style{role: away}))
 	}
-	p.exact = len(p.lines)
-	for l := range strings.SplitSeq(strings.TrimRight(i.GetQr(), "\n"), "\n") {
-		p.lines = append(p.lines, plainly(clean(l), style{}))
+	if qr := i.GetQr(); qr != "" {
+		p.code = strings.Split(strings.TrimSuffix(qr, "\n"), "\n")
 	}
 	s.do(copyText{i.GetLink()})
 	s.show(p)
@@ -301,7 +304,7 @@ func (s *session) showDetails(it *item) {
 		for _, a := range accounts {
 			n = append(n, s.nameOf(a))
 		}
-		return strings.Join(n, ", ")
+		return s.say.List(n)
 	}
 	add("chat.details.from", clean(s.nameIn(it.Message)))
 	add("chat.details.written", s.ms(it.GetWritten()).Format("2006-01-02 15:04:05"))

@@ -200,7 +200,7 @@ func (s *session) pathStatus() string {
 			words = append(words, fmt.Sprintf("%d %s", n, s.pathWord(p, farthest[p])))
 		}
 	}
-	return strings.Join(words, ", ")
+	return s.say.List(words)
 }
 
 // transferStatus sums up the transfers that move.

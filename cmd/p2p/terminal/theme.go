@@ -30,8 +30,9 @@ const (
 	badge // unread
 	mention
 	failure
-	shout // an alert
-	bar   // the header and the status line
+	shout   // an alert
+	bar     // the header and the status line
+	picture // a QR code: its light modules
 	namesFrom
 )
 
@@ -82,6 +83,7 @@ func newTheme(c Colour) *theme {
 			t.fore[role(r)] = indexed(n)
 		}
 	}
+	t.fore[picture], t.back[picture] = indexed(231), indexed(16)
 	for i, n := range names {
 		t.fore[namesFrom+role(i)] = indexed(n)
 	}

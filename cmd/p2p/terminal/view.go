@@ -81,6 +81,10 @@ func (s *session) draw(t *theme) frame {
 	p := s.place()
 	var lines []line
 	f := frame{title: s.windowTitle()}
+	if s.panel != nil && s.panel.whole {
+		f.content = linesOf(t, s.codeLines())
+		return f
+	}
 	if p.side.width == s.width && s.width > 0 {
 		lines = s.sidebarLines(p.side.width, p.side.height)
 	} else {
@@ -91,15 +95,37 @@ func (s *session) draw(t *theme) frame {
 		f.x, f.y, f.cursor = s.cursor(p)
 	}
 	lines = append(lines, s.statusLine(s.width))
+	f.content = linesOf(t, lines[:min(len(lines), max(s.height, 1))])
+	return f
+}
+
+// linesOf draws lines in the colours of a theme.
+func linesOf(t *theme, lines []line) string {
 	var b strings.Builder
-	for i, l := range lines[:min(len(lines), max(s.height, 1))] {
+	for i, l := range lines {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		t.draw(&b, l)
 	}
-	f.content = b.String()
-	return f
+	return b.String()
+}
+
+// codeLines draws the QR code of a panel over the whole window, white on black, which all scanners take; if it does not fit, how large
+// the window must be.
+func (s *session) codeLines() []line {
+	code := s.panel.code
+	width := s.m.StringWidth(code[0])
+	if width > s.width || len(code) > s.height {
+		lines := plainly(s.say.Say("chat.invite.small", width, len(code)), style{role: failure}).wrap(s.width, s.m)
+		return lines[:min(len(lines), max(s.height, 1))]
+	}
+	left := strings.Repeat(" ", (s.width-width)/2)
+	var lines []line
+	for _, l := range code {
+		lines = append(lines, line{{left, style{}}, {clean(l), style{role: picture}}})
+	}
+	return lines
 }
 
 // beside puts the sidebar to the left of lines.
@@ -198,7 +224,7 @@ func (p *panel) wrapped(width int, m measure) (rows []line, of []int) {
 		parts := []line{l}
 		switch {
 		case p.jumps != nil: // a result stays on its two lines
-		case p.exact == 0 || i < p.exact:
+		default:
 			parts = l.wrap(width, m)
 		}
 		for _, part := range parts {
@@ -260,6 +286,8 @@ func (s *session) cursor(p places) (x, y int, shown bool) {
 func (s *session) click(x, y int) {
 	p := s.place()
 	switch {
+	case s.panel != nil && s.panel.whole:
+		s.panel.whole = false
 	case p.side.holds(x, y):
 		rows := s.rows()
 		if at := s.sidebarTop(rows, p.side.height) + y; at < len(rows) && rows[at].key() != "" {

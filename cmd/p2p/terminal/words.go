@@ -262,7 +262,7 @@ func (s *session) typingText(c *conversation) string {
 	case 1:
 		return s.say.Say("chat.typing.one", names[0])
 	case 2, 3:
-		return s.say.Say("chat.typing.several", strings.Join(names, ", "))
+		return s.say.Say("chat.typing.several", s.say.List(names))
 	}
 	return s.say.Say("chat.typing.many", len(names))
 }

@@ -69,6 +69,18 @@ func (c *Catalogue) Count(key string, n int, args ...any) string {
 	return c.Say(key, append([]any{n}, args...)...)
 }
 
+// List writes what there are several of as the language does.
+func (c *Catalogue) List(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	list := words[0]
+	for _, w := range words[1:] {
+		list = c.Say("list.two", list, w)
+	}
+	return list
+}
+
 func parse(file string) map[string]string {
 	messages, last := map[string]string{}, ""
 	for line := range strings.Lines(file) {
