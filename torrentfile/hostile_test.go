@@ -247,6 +247,9 @@ func TestTwoMillionPiecesAreReadInBoundedMemory(t *testing.T) {
 }
 
 func TestMemoryIsBoundedByTheFile(t *testing.T) {
+	if raceDetector && testing.Short() {
+		t.Skip("takes half a minute: one goroutine parses ten million values, and has nothing to race with")
+	}
 	const n = torrentfile.MaxFiles + 1
 	file := encode(t, dict{"length": 1, "path": []string{"a"}})
 	deep := encode(t, dict{"length": 1, "path": strings.Split(strings.Repeat("a", 100), "")})

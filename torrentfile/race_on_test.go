@@ -1,0 +1,5 @@
+//go:build race
+
+package torrentfile_test
+
+const raceDetector = true
