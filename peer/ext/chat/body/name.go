@@ -14,7 +14,9 @@ type Name struct {
 func NameOf(text string, turn uint64) Name { return Name{ext.Line(text, MaxName), turn} }
 
 // AppendTo appends the body of a KindName.
-func (n *Name) AppendTo(dst []byte) []byte { return appendNumber(appendText(dst, 1, n.Text), 2, n.Turn) }
+func (n *Name) AppendTo(dst []byte) []byte {
+	return appendNumber(appendText(dst, 1, n.Text), 2, n.Turn)
+}
 
 // ParseName reads the body of a KindName.
 func ParseName(b []byte) (Name, error) {
