@@ -306,8 +306,22 @@ func TestLettersAreBounded(t *testing.T) {
 		}
 		want(t, "too many at once", code, dirwire.CodeTooMany)
 		synctest.Wait()
-		if n := d.Figures().Letters; n != 1 || sent < 10 {
+		if n := d.Figures().Letters; n != 1 || sent < 5 || sent > 20 {
 			t.Errorf("%d were accepted, and %d wait", sent, n)
+		}
+		other := registered(t, d, "other")
+		_, code = flooder.says(dirwire.MethodSend, flooder.letter(other.account.Key(), "x"))
+		want(t, "to another", code, "")
+		later := 0
+		for range 60 {
+			time.Sleep(time.Minute)
+			flooder.open()
+			if _, code = flooder.says(dirwire.MethodSend, flooder.letter(victim.account.Key(), "x")); code == "" {
+				later++
+			}
+		}
+		if later == 0 || later > 15 {
+			t.Errorf("%d were accepted in the hour after that", later)
 		}
 		full := dirwire.Code("")
 		n := 0

@@ -287,7 +287,7 @@ func (d *Directory) doSend(ctx context.Context, q request) (any, error) {
 	if err := dirwire.VerifyLetter(c.Device, m.To, m.Sealed, m.Signature); err != nil {
 		return nil, err
 	}
-	if wait := d.paces.letters.take(c.Account.String()); wait > 0 {
+	if wait := max(d.paces.letters.take(c.Account.String()), d.paces.pairs.take(letterKey(m.To, c.Account))); wait > 0 {
 		return nil, &dirwire.Failure{Code: dirwire.CodeTooMany, RetryMS: wait.Milliseconds() + 1}
 	}
 	if _, _, err := d.book.account(ctx, m.To); err != nil {

@@ -72,10 +72,11 @@ type paces struct {
 	triers    *pace // by address: the same, whatever the name
 	changes   *pace // by account: what writes to its record
 	letters   *pace // by account
+	pairs     *pace // by sender and recipient: what is sent to one, who has not asked for it
 }
 
 // numPaces is how many there are.
-const numPaces = 7
+const numPaces = 8
 
 // newPaces returns limits that remember so many each.
 func newPaces(kept int) *paces {
@@ -86,6 +87,7 @@ func newPaces(kept int) *paces {
 		requests: every(5*time.Millisecond, 1000), questions: every(200*time.Millisecond, 200),
 		newcomers: every(time.Minute, 20), tries: every(20*time.Second, 10), triers: every(5*time.Second, 30),
 		changes: every(10*time.Second, 20), letters: every(2*time.Second, 40),
+		pairs: every(5*time.Minute, 10),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/knock"
 	"p2p/peer/identity"
+	"p2p/tracker/dirwire"
 )
 
 // record is what the devices of an account tell each other in their own room: the newest state of one contact,
@@ -45,6 +46,7 @@ type contact struct {
 	Note      string             `json:"note,omitempty"`    // what he, or the account, wrote with the request
 	Asked     int64              `json:"asked,omitempty"`   // milliseconds
 	Arrived   bool               `json:"arrived,omitempty"` // a device of his has said that it has the request
+	Refused   int64              `json:"refused,omitempty"` // milliseconds; by the account, when it was last asked
 	Late      identity.Key       `json:"late,omitzero"`     // who had used the link of the account with which he asks
 	Reach     reach              `json:"reach,omitzero"`
 }
@@ -205,6 +207,20 @@ func (b *book) free(name string, but identity.Key) string {
 		try = fmt.Sprintf("%s-%d", name, n)
 	}
 	return try
+}
+
+// namesakes returns copies of those whose key matters, but for one, who have a name at the directory, and are called like name here or there.
+func (b *book) namesakes(name string, but identity.Key) (all []contact) {
+	looks := dirwire.Skeleton(name)
+	for account, k := range b.contacts {
+		if looks == "" || account == but || !k.watched() || k.Directory == "" {
+			continue
+		}
+		if slices.ContainsFunc([]string{k.Directory, k.Name, k.Was}, func(s string) bool { return dirwire.Skeleton(s) == looks }) {
+			all = append(all, *k)
+		}
+	}
+	return all
 }
 
 // empty reports whether the account knows nobody, is nowhere, and has invited nobody.

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -42,6 +43,7 @@ const (
 	lookAgain = 2 * time.Minute // after the directory could not answer
 	lookPause = time.Second     // between two contacts
 	heedEvery = time.Minute     // a contact who says that he has another name
+	heedFor   = 3 * time.Second // whom a person accepts, who waits for that
 	// estrangeEvery is how often all are looked up at a directory that does not know this account.
 	estrangeEvery = 10 * time.Minute
 	heedBurst     = 3 // times, before that counts: he may have had one when he was met, and change it then
@@ -160,6 +162,9 @@ func (n *Node) take(ctx context.Context, account identity.Key, name string, f fi
 		return err
 	}
 	n.tellDoubt(account)
+	if !strings.EqualFold(k.Directory, name) {
+		n.suspect(account, k.Directory)
+	}
 	switch t {
 	case keyChanged:
 		n.log.Warn("a contact's name has another key at the directory", zap.String("name", k.Directory), zap.Stringer("pinned", k.Account), zap.Stringer("named", k.Changed))
@@ -168,6 +173,62 @@ func (n *Node) take(ctx context.Context, account identity.Key, name string, f fi
 		n.shoutName(k, api.Renamed, name)
 	case reassigned:
 		n.shoutName(k, api.NameReassigned, name)
+	}
+	return nil
+}
+
+// suspect has those compared soon who are known by a name that somebody else comes with: either he is called like a contact, or
+// the contact has another key now.
+func (n *Node) suspect(newcomer identity.Key, name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.attended == nil {
+		return
+	}
+	for _, k := range n.book.namesakes(name, newcomer) {
+		n.attended.heed(k.Account)
+	}
+}
+
+// poses returns the contact whose name the directory gives to somebody else, and whom that one may pose as: the person has not decided yet.
+func (n *Node) poses(newcomer identity.Key) (as contact, doubtful bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, k := range n.book.contacts {
+		if k.Changed == newcomer && k.watched() {
+			return *k, true
+		}
+	}
+	return contact{}, false
+}
+
+// notPosing compares those who are called like somebody who is to be a contact, and returns an error if he has the key that the
+// directory names for one of them now. A directory that does not answer keeps nobody out: they are compared when it does.
+func (n *Node) notPosing(ctx context.Context, newcomer contact) error {
+	n.mu.Lock()
+	a := n.attended
+	all := n.book.namesakes(cmp.Or(newcomer.Directory, newcomer.His), newcomer.Account)
+	n.mu.Unlock()
+	if a != nil {
+		ctx, cancel := context.WithTimeout(ctx, heedFor)
+		defer cancel()
+		for _, k := range all {
+			f, err := n.lookUp(ctx, a.client, &k)
+			if err != nil {
+				break
+			}
+			if err := n.take(ctx, k.Account, k.Directory, f); err != nil {
+				return failure(err)
+			}
+		}
+	}
+	return n.unlikeAny(newcomer.Account)
+}
+
+// unlikeAny returns an error for somebody who may pose as a contact: the person is to decide whose key it is (VerifyContact) first.
+func (n *Node) unlikeAny(newcomer identity.Key) error {
+	if k, doubtful := n.poses(newcomer); doubtful {
+		return fail(failed, api.KeyChanged, "who", k.Name)
 	}
 	return nil
 }

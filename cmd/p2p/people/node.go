@@ -92,6 +92,7 @@ type Node struct {
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
 	calling  map[identity.Key]*rate.Limiter // of contacts who call themselves otherwise
+	askers   map[identity.Key]*rate.Limiter // of those who ask to be contacts again
 	telling  *rate.Limiter                  // of how this person calls himself
 	untold   atomic.Bool                    // others are to be told that later
 	anew     int                            // how often something was taken out of unread, to be counted anew
@@ -140,7 +141,8 @@ func (n *Node) reset() {
 	n.self, n.node, n.own, n.attended, n.away, n.full = nil, nil, nil, nil, manner{}, false
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.cards = map[identity.Key]identity.Card{}
-	n.calling, n.telling = map[identity.Key]*rate.Limiter{}, rate.NewLimiter(rate.Every(heedEvery), nickBurst)
+	n.calling, n.askers = map[identity.Key]*rate.Limiter{}, map[identity.Key]*rate.Limiter{}
+	n.telling = rate.NewLimiter(rate.Every(heedEvery), nickBurst)
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
 	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}
 	n.known.forget()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/knock"
@@ -59,13 +60,17 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 	n.mu.Lock()
 	invited, late := n.book.redeems(l.token, from, time.Now().UnixMilli())
 	n.mu.Unlock()
+	if _, doubtful := n.poses(from); doubtful {
+		invited = false // whoever has the link: that he has another's name is for the person to decide
+	}
 	redeemed := invited
 	switch {
-	case known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKS && k.Room == l.Room && !invited && l.Note != "" && l.Note != k.Note:
-		k.Note = l.Note // he has asked again, and says why
-		err := n.write(ctx, record{Contact: &k})
-		n.tellContact(from)
-		return err
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKS && !invited:
+		return n.askedAgain(ctx, k, l)
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && !invited && k.wasRefused(time.Now()):
+		n.tellVisitor(from, knock.Answer{Verdict: knock.Refused})
+		_, _ = n.post(ctx, from, letter{Kind: refuses, Room: l.Room})
+		return nil
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,
 		known && k.Room == l.Room && (k.State != p2pv1.ContactState_CONTACT_STATE_ASKS || !invited):
 		return nil // it came twice
@@ -91,6 +96,7 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 		}
 		n.alert(p2pv1.Alert_KIND_REQUEST, from, l.Note)
 		n.tellContact(from)
+		n.suspect(from, l.Name)
 		return nil
 	}
 	if redeemed { // first: a link that lets two in is worse than one that has let in nobody
@@ -98,7 +104,50 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 			return err
 		}
 	}
-	return n.accept(ctx, k)
+	if err := n.accept(ctx, k); err != nil {
+		return err
+	}
+	n.suspect(from, l.Name)
+	return nil
+}
+
+// What is written of those who ask again stays in the history for good, so it has a pace for each, as at the door (package knock).
+const (
+	againBurst = 8
+	againEvery = 5 * time.Minute
+	// refusedFor is how long a refusal answers for the person: a link of hers, or her own request, ends it.
+	refusedFor = 7 * 24 * time.Hour
+)
+
+// askedAgain takes in a request of one whose request waits already: that is no news, only what it says may be. What comes too fast is
+// not taken in; who asks says it again with each session of his.
+func (n *Node) askedAgain(ctx context.Context, k contact, l letter) error {
+	note := cmp.Or(l.Note, k.Note)
+	if k.Room == l.Room && k.Note == note || !n.mayAskAgain(k.Account) {
+		return nil
+	}
+	k.Room, k.Note, k.Reach = l.Room, note, reach{Trackers: l.Trackers, Addrs: l.Addrs}
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return err
+	}
+	n.tellContact(k.Account)
+	return nil
+}
+
+func (n *Node) mayAskAgain(account identity.Key) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	pace := n.askers[account]
+	if pace == nil {
+		pace = rate.NewLimiter(rate.Every(againEvery), againBurst)
+		n.askers[account] = pace
+	}
+	return pace.Allow()
+}
+
+// wasRefused reports whether the person has refused k a while ago, and so does not want to be asked again.
+func (k *contact) wasRefused(now time.Time) bool {
+	return k.Refused > 0 && now.Sub(time.UnixMilli(k.Refused)).Abs() < refusedFor
 }
 
 // redeem writes down whom a link has let in.
@@ -124,7 +173,7 @@ func (n *Node) freeName(name string, but identity.Key) string {
 
 // accept makes a contact of who asks: enters the room of the two, and tells him.
 func (n *Node) accept(ctx context.Context, k contact) error {
-	k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+	k.State, k.Refused = p2pv1.ContactState_CONTACT_STATE_FRIEND, 0
 	p := place{
 		Room: k.Room, Swarm: swarmOf(k.Room).String(), With: k.Account, Trackers: k.Reach.Trackers, Addrs: k.Reach.Addrs, Since: time.Now().UnixMilli(),
 	}

@@ -149,6 +149,9 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
 		return k, fail(failed, api.Blocked, "who", k.Name)
 	case p2pv1.ContactState_CONTACT_STATE_ASKS:
+		if err = n.unlikeAny(k.Account); err != nil {
+			return k, err
+		}
 		err = n.accept(ctx, k)
 		k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
 		return k, err
@@ -163,7 +166,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 		}
 		k.Arrived = false
 	}
-	k.State, k.Asked = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli()
+	k.State, k.Asked, k.Refused = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli(), 0
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
 		return k, err
 	}
@@ -206,13 +209,21 @@ func (n *Node) found(ctx context.Context, o room.Options, p place, first func(co
 
 // AnswerContact implements p2pv1connect.PeopleHandler.
 func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error) {
+	if !plain(r.Msg.Name, maxNameLen) {
+		return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
+	}
+	if k, err := n.who(r.Msg.Who); err == nil && r.Msg.Answer == p2pv1.AnswerContactRequest_ANSWER_ACCEPT {
+		if err := n.notPosing(ctx, k); err != nil {
+			return nil, err
+		}
+	}
 	n.asking.Lock()
 	defer n.asking.Unlock()
 	k, err := n.who(r.Msg.Who)
 	if err != nil {
 		return nil, err
 	}
-	if r.Msg.Name != "" && plain(r.Msg.Name, maxNameLen) {
+	if r.Msg.Name != "" {
 		k.Name, k.His = n.freeName(r.Msg.Name, k.Account), ""
 	}
 	asks := k.State == p2pv1.ContactState_CONTACT_STATE_ASKS
@@ -221,7 +232,9 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		if !asks {
 			return nil, fail(failed, api.NotAsked, "who", r.Msg.Who)
 		}
-		err = n.accept(ctx, k)
+		if err = n.unlikeAny(k.Account); err == nil {
+			err = n.accept(ctx, k)
+		}
 	case p2pv1.AnswerContactRequest_ANSWER_REFUSE:
 		if !asks {
 			return nil, fail(failed, api.NotAsked, "who", r.Msg.Who)
@@ -267,7 +280,7 @@ func (n *Node) unblocked(k contact) p2pv1.ContactState {
 }
 
 func (n *Node) refuse(ctx context.Context, k contact) error {
-	k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	k.State, k.Refused = p2pv1.ContactState_CONTACT_STATE_REMOVED, time.Now().UnixMilli()
 	if err := n.rewritten(ctx, k); err != nil {
 		return err
 	}

@@ -1,0 +1,85 @@
+package people_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// Alice may have any of it from a directory that gives bob's name to another, or has lost its people: what shows it first is
+// that the other comes.
+func TestWhoComesWithTheNameOfAContactIsNotAcceptedBeforeThePersonHasDecidedWhoThatIs(t *testing.T) {
+	w := newTown(t)
+	lies := w.lie(t)
+	alice, bob, mallory := w.settle("alice"), w.settle("bob"), w.settle("mallory")
+	acquaint(t, alice, bob, "alice", "bob")
+	mallory.name("bob")
+	alerts := alice.listens()
+	time.Sleep(3 * time.Second) // what is compared at the start is compared by now
+	lies.Store(true)
+	ask(t, mallory.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	eventually(t, "alice is warned", func() bool {
+		return len(alerts(p2pv1.Alert_KIND_KEY_CHANGED)) > 0 && alice.contact("bob").ChangedKey != ""
+	})
+	accept := &p2pv1.AnswerContactRequest{Who: "bob-2", Answer: p2pv1.AnswerContactRequest_ANSWER_ACCEPT}
+	if _, err := alice.AnswerContact(t.Context(), connect.NewRequest(accept)); alice.reason(err) != api.KeyChanged || alice.contact("bob-2").State != asks {
+		t.Errorf("without a word of hers: %v", err)
+	}
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	ask(t, alice.AnswerContact, accept)
+	if c := alice.contact("bob-2"); c.State != friend {
+		t.Errorf("whom she knows to be another is %v", c)
+	}
+}
+
+func TestARequestIsCheckedWhenItIsAcceptedAndANewKeyIsTakenInItsPlace(t *testing.T) {
+	w := newTown(t)
+	lies := w.lie(t)
+	alice, bob, mallory := w.settle("alice"), w.settle("bob"), w.settle("mallory")
+	acquaint(t, alice, bob, "alice", "bob")
+	mallory.name("bob")
+	ask(t, mallory.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob-2").State == asks })
+	lies.Store(true)
+	accept := connect.NewRequest(&p2pv1.AnswerContactRequest{Who: "bob-2", Answer: p2pv1.AnswerContactRequest_ANSWER_ACCEPT})
+	if _, err := alice.AnswerContact(t.Context(), accept); alice.reason(err) != api.KeyChanged {
+		t.Errorf("without a word of hers: %v", err)
+	}
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", NewKey: true})
+	if c := alice.contact("bob"); c.State != friend || c.Account != ask(t, mallory.Whoami, &p2pv1.WhoamiRequest{}).Account {
+		t.Errorf("who has the new key is %v", c)
+	}
+}
+
+func TestARequestThatWaitsIsNoNewsWhenItComesAgainAndOneThatWasRefusedNoneForLong(t *testing.T) {
+	w := newTown(t)
+	alice, spam := w.settle("alice"), w.settle("spam")
+	for _, p := range []*person{alice, spam} {
+		eventually(t, "there is a session", func() bool { return ask(t, p.Whoami, &p2pv1.WhoamiRequest{}).Directory.Connected })
+	}
+	alerts := alice.listens()
+	again := func(i int) {
+		ask(t, spam.AddContact, &p2pv1.AddContactRequest{Who: "alice", Note: "note " + strconv.Itoa(i)})
+		ask(t, spam.RemoveContact, &p2pv1.RemoveContactRequest{Who: "alice"})
+	}
+	for i := range 4 {
+		again(i)
+	}
+	eventually(t, "the last is there", func() bool { return alice.contact("spam").Note == "note 3" })
+	if got := alerts(p2pv1.Alert_KIND_REQUEST); len(got) != 1 {
+		t.Errorf("alice was told %d times", len(got))
+	}
+	alice.answer("spam", p2pv1.AnswerContactRequest_ANSWER_REFUSE)
+	ask(t, spam.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	eventually(t, "spam is told", func() bool { return spam.contact("alice").State == refused })
+	if got := alerts(p2pv1.Alert_KIND_REQUEST); len(got) != 1 || alice.contact("spam").State != removed {
+		t.Errorf("alice was told %d times, and he is %v", len(got), alice.contact("spam"))
+	}
+	ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: "spam"}) // she may think better of it
+	eventually(t, "she asks him", func() bool { return spam.contact("alice").State == asks })
+}
