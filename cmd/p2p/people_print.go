@@ -83,13 +83,10 @@ func (a *app) path(p p2pv1.Path, rttMicros int64) string {
 
 // role returns a role for people.
 func (a *app) role(r p2pv1.Role) string {
-	key := map[p2pv1.Role]string{
-		p2pv1.Role_ROLE_MEMBER: "role.member", p2pv1.Role_ROLE_MODERATOR: "role.moderator", p2pv1.Role_ROLE_OWNER: "role.owner",
-	}[r]
-	if key == "" {
+	if r == p2pv1.Role_ROLE_UNSPECIFIED {
 		return "-"
 	}
-	return a.text.Say(key)
+	return api.RoleWord(a.text, r)
 }
 
 // printMessage writes one message for people: a line with when and who, and the text, whose further lines are
@@ -175,31 +172,7 @@ func (a *app) messageMarks(m *p2pv1.Message) string {
 	return "  (" + a.text.List(marks) + ")"
 }
 
-// notice returns what an author did to a conversation. The sentences fit who reads it and others alike.
+// notice returns what an author did to a conversation.
 func (a *app) notice(author string, n *p2pv1.Notice) string {
-	whom := safe(n.Name)
-	if n.Me {
-		whom = a.text.Say("notice.you")
-	}
-	switch n.Kind {
-	case p2pv1.Notice_KIND_CREATED:
-		return a.text.Say("notice.created", author, safe(n.Text))
-	case p2pv1.Notice_KIND_INVITED:
-		return a.text.Say("notice.invited", author, safe(n.Text))
-	case p2pv1.Notice_KIND_ADDED:
-		return a.text.Say("notice.added", author, whom)
-	case p2pv1.Notice_KIND_REMOVED:
-		return a.text.Say("notice.removed", author, whom)
-	case p2pv1.Notice_KIND_LEFT:
-		return a.text.Say("notice.left", author)
-	case p2pv1.Notice_KIND_JOINED:
-		return a.text.Say("notice.joined", author)
-	case p2pv1.Notice_KIND_ROLE:
-		return a.text.Say("notice.role", author, whom, a.role(n.Role))
-	case p2pv1.Notice_KIND_DEVICE_JOINED:
-		return a.text.Say("notice.device_joined", author)
-	case p2pv1.Notice_KIND_DEVICE_REVOKED:
-		return a.text.Say("notice.device_revoked", author)
-	}
-	return a.text.Say("notice.changed", author, safe(n.Text))
+	return safe(api.ExplainNotice(a.text, author, n))
 }

@@ -140,7 +140,7 @@ func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation
 	switch {
 	case c == nil || !c.talk.Joined():
 		return e, nil, fail(failed, api.NotMember, "where", textID(e.Event.In()))
-	case e.Event.Kind < room.Content || e.Gone:
+	case e.Event.Kind < room.Content || e.Event.Kind == body.KindRevocation || e.Gone:
 		return e, nil, fail(missing, api.NoSuchMessage, "message", s)
 	}
 	return e, c, nil
@@ -237,7 +237,7 @@ func (n *Node) ListMessages(ctx context.Context, r *connect.Request[p2pv1.ListMe
 		limit = defaultPage
 	}
 	limit = min(limit, maxPage)
-	out := &p2pv1.ListMessagesResponse{}
+	out, v := &p2pv1.ListMessagesResponse{}, n.viewer(ctx)
 	var all []history.Entry
 	switch {
 	case r.Msg.Around != "":
@@ -257,7 +257,7 @@ func (n *Node) ListMessages(ctx context.Context, r *connect.Request[p2pv1.ListMe
 		if err != nil {
 			return nil, err
 		}
-		if all, err = n.archive.After(ctx, p.Room, e.Position(), limit+1); err != nil {
+		if all, err = v.visible(n.archive.After, p.Room, e.Position(), limit+1); err != nil {
 			return nil, failure(err)
 		}
 		out.MoreBefore, out.MoreAfter = true, len(all) > limit
@@ -271,13 +271,13 @@ func (n *Node) ListMessages(ctx context.Context, r *connect.Request[p2pv1.ListMe
 			}
 			at, out.MoreAfter = e.Position(), true
 		}
-		if all, err = n.archive.Before(ctx, p.Room, at, limit+1); err != nil {
+		if all, err = v.visible(n.archive.Before, p.Room, at, limit+1); err != nil {
 			return nil, failure(err)
 		}
 		out.MoreBefore = len(all) > limit
 		all = all[max(0, len(all)-limit):]
 	}
-	out.Messages, err = n.viewer(ctx).messages(all)
+	out.Messages, err = v.messages(all)
 	return connect.NewResponse(out), failure(err)
 }
 

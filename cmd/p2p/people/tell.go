@@ -290,7 +290,7 @@ func (n *Node) tellMarks(ctx context.Context, c *conversation) {
 	n.ticks[c.id] = now
 	n.mu.Unlock()
 	for i := range all {
-		if all[i].Account != v.me || all[i].Event.Kind < room.Content || all[i].Event.Kind == body.KindInvitation {
+		if all[i].Account != v.me || all[i].Event.Kind < room.Content || all[i].Event.Kind == body.KindInvitation || all[i].Event.Kind == body.KindRevocation {
 			continue
 		}
 		var marks p2pv1.Message

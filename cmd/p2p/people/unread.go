@@ -99,7 +99,7 @@ func (v *viewer) goOn(id room.ID, u *unread) error {
 
 // fromOthers reports whether a line is one that others have written, and can be read.
 func (v *viewer) fromOthers(e *history.Entry) bool {
-	return e.Account != v.me && e.Event.Kind >= room.Content && e.Body != nil
+	return e.Account != v.me && e.Event.Kind >= room.Content && e.Event.Kind < body.KindRecord && e.Body != nil
 }
 
 func (u *unread) mention(v *viewer, e *history.Entry) {

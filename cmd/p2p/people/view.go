@@ -25,14 +25,23 @@ func (n *Node) viewer(ctx context.Context) *viewer {
 	return &viewer{Node: n, ctx: ctx, me: n.accountOf(), reads: map[room.ID]map[identity.Key]history.Entry{}}
 }
 
-// hidden reports whether a line is none for people: how a conversation of two was set up goes without saying.
+// hidden reports whether a line is none for people: how a conversation of two was set up goes without saying, and so does that
+// somebody who is there has another device, or what nobody had the right to.
 func (v *viewer) hidden(e *history.Entry) bool {
+	if e.Event.Kind == body.KindRevocation {
+		c := v.conversation(e.Event.In())
+		return c != nil && c.talk.Role(e.Account) < room.Moderator
+	}
 	if e.Event.Kind >= room.Content {
 		return false
 	}
 	p := v.place(e.Event.In())
 	if p == nil || p.With.IsZero() {
-		return false
+		if e.Event.Kind != room.Join {
+			return false
+		}
+		first, err := v.archive.Newcomer(v.ctx, e)
+		return err == nil && !first
 	}
 	if e.Event.Kind != room.Admin {
 		return true
@@ -48,6 +57,11 @@ func (v *viewer) message(e *history.Entry) (*p2pv1.Message, error) {
 		Id: textID(e.Event.ID), Conversation: textID(id), Number: e.N, Account: textKey(e.Account), Name: v.nameOf(e.Account),
 		Device: textKey(e.Event.Author), Written: int64(e.Event.Wall), Arrived: e.Arrived.UnixMilli(), Lamport: e.Event.Lamport,
 		Late: e.Late, Mine: e.Account == v.me, Deleted: e.Gone, Withheld: e.Body == nil && !e.Gone && e.Event.Kind >= room.Content,
+	}
+	if e.Event.Kind == body.KindRevocation { // that it is one says all
+		m.Deleted, m.Withheld = false, false
+		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_LINKS_REVOKED, Account: m.Account, Name: m.Name, Me: m.Mine}
+		return m, nil
 	}
 	if e.Body != nil {
 		v.say(m, e)
@@ -78,7 +92,11 @@ func (v *viewer) say(m *p2pv1.Message, e *history.Entry) {
 		}
 	case body.KindInvitation:
 		if i, err := body.ParseInvitation(e.Body); err == nil {
-			m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Account: m.Account, Name: m.Name, Text: i.Name}
+			whom := v.me
+			if p := v.place(e.Event.In()); m.Mine && p != nil {
+				whom = p.With
+			}
+			m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Account: textKey(whom), Name: v.nameOf(whom), Me: whom == v.me, Text: i.Name}
 		}
 	case room.Create, room.Join, room.Admin:
 		m.Notice = v.notice(e)
@@ -159,10 +177,17 @@ func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
 		return n
 	case room.SetRoom:
 		n := about(p2pv1.Notice_KIND_CHANGED, e.Account)
-		n.Text = c.Options.Name
+		n.Text, n.After = c.Options.Name, optionsView(c.Options)
+		if was, known, err := v.archive.OptionsBefore(v.ctx, e); known && err == nil {
+			n.Before = optionsView(was)
+		}
 		return n
 	}
 	return about(p2pv1.Notice_KIND_DEVICE_REVOKED, e.Account)
+}
+
+func optionsView(o room.Options) *p2pv1.RoomOptions {
+	return &p2pv1.RoomOptions{Name: o.Name, Limit: int32(o.Limit), History: saidHistory(o.History), Open: o.Open}
 }
 
 // deleter fills in who has deleted a message that is not his. Who has no right to it can say so too, in vain: he is not named for what a
@@ -263,6 +288,33 @@ func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
 		m.Delivery = p2pv1.Delivery_DELIVERY_DELIVERED
 	}
 	return nil
+}
+
+// visible reads up to n lines that people see: of many devices that joined at once they see one.
+func (v *viewer) visible(read func(context.Context, room.ID, history.Position, int) ([]history.Entry, error), id room.ID, at history.Position, n int) (all []history.Entry, err error) {
+	for {
+		few := max(n, 8) // how a conversation of two begins is not seen
+		page, err := read(v.ctx, id, at, few)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		short, back := len(page) < few, page[len(page)-1].Position().Less(at)
+		at = page[len(page)-1].Position()
+		if back {
+			at = page[0].Position()
+		}
+		page = slices.DeleteFunc(page, func(e history.Entry) bool { return v.hidden(&e) })
+		if back {
+			all = append(page, all...)
+			all = all[max(0, len(all)-n):]
+		} else {
+			all = append(all, page...)
+			all = all[:min(n, len(all))]
+		}
+		if short || len(all) == n {
+			return all, nil
+		}
+	}
 }
 
 // messages turns entries into messages.

@@ -91,13 +91,12 @@ func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 
 // last fills in what was said last and what is unread.
 func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
-	newest, err := v.archive.Before(v.ctx, id, history.End, 8)
+	newest, err := v.visible(v.archive.Before, id, history.End, 1)
 	if err != nil {
 		return err
 	}
-	newest = slices.DeleteFunc(newest, func(e history.Entry) bool { return v.hidden(&e) })
-	if n := len(newest); n > 0 {
-		if out.Last, err = v.message(&newest[n-1]); err != nil {
+	if len(newest) > 0 {
+		if out.Last, err = v.message(&newest[0]); err != nil {
 			return err
 		}
 		out.Active = max(out.Active, min(out.Last.Written, out.Last.Arrived))

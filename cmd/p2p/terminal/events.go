@@ -126,7 +126,11 @@ func (s *session) message(m *p2pv1.Message) {
 		c.unreadFrom = m.GetId()
 	}
 	if !s.muted[c.GetId()] && !(s.focused && s.current == c) {
-		s.do(ring{s.title(c), clean(s.nameIn(m)) + ": " + preview(s.textOf(m))})
+		said := preview(s.textOf(m))
+		if !c.GetDirect() { // else the title is the name
+			said = clean(s.nameIn(m)) + ": " + said
+		}
+		s.do(ring{s.title(c), said})
 	}
 }
 

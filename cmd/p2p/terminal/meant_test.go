@@ -130,9 +130,9 @@ func TestALinkStandsAboveItsPicture(t *testing.T) {
 func TestAnInvitationSaysWhoInvites(t *testing.T) {
 	st := usual(t)
 	m := st.node.add("c-anna", "anna", "", at, func(m *p2pv1.Message) {
-		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Account: m.Account, Text: "lab"}
+		m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Me: true, Text: "lab"}
 	})
-	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).shows("an invitation from Anna to the room lab")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).shows("Anna invited you to the room lab")
 }
 
 func TestThatTheDirectoryIsBackIsSaidToWhomItsLossWasSaid(t *testing.T) {

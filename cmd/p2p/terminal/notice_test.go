@@ -15,7 +15,7 @@ func TestABlankLineSetsNoticesApartFromMessagesAndNotFromEachOther(t *testing.T)
 	n := newFakeNode()
 	notice := func(who string, kind p2pv1.Notice_Kind, minute int) {
 		n.add("r-field", who, "", at.Add(time.Duration(minute)*time.Minute), func(m *p2pv1.Message) {
-			m.Notice = &p2pv1.Notice{Kind: kind, Account: account(who), Name: m.Name}
+			m.Notice = &p2pv1.Notice{Kind: kind, Account: account(who), Name: m.Name, Text: "field trip"}
 		})
 	}
 	notice("mia", p2pv1.Notice_KIND_CREATED, -20)
@@ -30,7 +30,7 @@ func TestABlankLineSetsNoticesApartFromMessagesAndNotFromEachOther(t *testing.T)
 	for _, v := range st.s.seen(st.s.current, 30) {
 		got = append(got, strings.TrimSpace(v.text()))
 	}
-	want := []string{"· mia made this room  14:10", "· Anna joined  14:11", "· Bo joined  14:21", "", "Bo  14:22", "hello", "", "· Bo left  14:22", "· Anna left  14:23", "", "mia  14:23", "alone again ✓"}
+	want := []string{"· you made the room field trip  14:10", "· Anna joined  14:11", "· Bo joined  14:21", "", "Bo  14:22", "hello", "", "· Bo left  14:22", "· Anna left  14:23", "", "mia  14:23", "alone again ✓"}
 	if len(got) < len(want) || !slices.Equal(got[len(got)-len(want):], want) {
 		t.Errorf("the list is\n%s", strings.Join(got, "\n"))
 	}

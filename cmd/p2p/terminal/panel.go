@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
@@ -137,7 +138,7 @@ func (s *session) showMembers(string) {
 	for _, m := range c.GetMembers() {
 		l := line{presenceMark(m.GetPresence()), {" " + clean(m.GetName()), style{role: nameRole(m.GetAccount()), bold: true}}}
 		if !c.GetDirect() {
-			l = append(l, span{"  " + s.roleWord(m.GetRole()), style{role: faint}})
+			l = append(l, span{"  " + api.RoleWord(s.say, m.GetRole()), style{role: faint}})
 		}
 		if m.GetMe() {
 			l = append(l, span{"  " + s.say.Say("chat.me"), style{role: faint}})

@@ -38,9 +38,10 @@ func (s *session) headerLine(width int) line {
 		if doubt := s.doubtLine(c); doubt != "" {
 			left = append(left, span{"  " + doubt, style{role: failure, bold: true}})
 		}
-		left = append(left, span{"  " + s.say.Say("chat.header.room", here, len(c.GetMembers())), style{role: bar}})
-		if c.GetLeft() {
+		if c.GetLeft() { // and does not know who is there
 			left = append(left, span{"  " + s.whyLeft(c.Conversation), style{role: bar, bold: true}})
+		} else {
+			left = append(left, span{"  " + s.say.Say("chat.header.room", here, len(c.GetMembers())), style{role: bar}})
 		}
 	}
 	if unread := s.unread(c); unread > 0 && s.sideWidth() == 0 { // nothing else would say so

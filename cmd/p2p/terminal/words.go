@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/units"
 	"p2p/peer/identity"
@@ -113,46 +114,11 @@ func flat(s string) string { return strings.Join(strings.Fields(clean(s)), " ") 
 func preview(s string) string { return ansi.GraphemeWidth.Truncate(flat(s), 200, "…") }
 
 func (s *session) noticeText(m *p2pv1.Message) string {
-	n := m.GetNotice()
-	who, whom := clean(s.nameIn(m)), clean(n.GetName())
-	if whom == "" {
-		whom = s.nameOf(n.GetAccount())
+	who := s.nameIn(m)
+	if m.GetMine() {
+		who = s.say.Say("notice.you")
 	}
-	switch n.GetKind() {
-	case p2pv1.Notice_KIND_INVITED:
-		return s.say.Say("chat.notice.invited", who, clean(n.GetText()))
-	case p2pv1.Notice_KIND_CREATED:
-		return s.say.Say("chat.notice.created", who)
-	case p2pv1.Notice_KIND_ADDED:
-		return s.say.Say("chat.notice.added", who, whom)
-	case p2pv1.Notice_KIND_REMOVED:
-		return s.say.Say("chat.notice.removed", who, whom)
-	case p2pv1.Notice_KIND_LEFT:
-		return s.say.Say("chat.notice.left", whom)
-	case p2pv1.Notice_KIND_JOINED:
-		return s.say.Say("chat.notice.joined", whom)
-	case p2pv1.Notice_KIND_ROLE:
-		return s.say.Say("chat.notice.role", who, whom, s.roleWord(n.GetRole()))
-	case p2pv1.Notice_KIND_CHANGED:
-		return s.say.Say("chat.notice.changed", who, clean(n.GetText()))
-	case p2pv1.Notice_KIND_DEVICE_JOINED:
-		return s.say.Say("chat.notice.device", whom, clean(n.GetText()))
-	case p2pv1.Notice_KIND_DEVICE_REVOKED:
-		return s.say.Say("chat.notice.revoked", whom)
-	}
-	return clean(n.GetText())
-}
-
-func (s *session) roleWord(r p2pv1.Role) string {
-	switch r {
-	case p2pv1.Role_ROLE_OWNER:
-		return s.say.Say("chat.role.owner")
-	case p2pv1.Role_ROLE_MODERATOR:
-		return s.say.Say("chat.role.moderator")
-	case p2pv1.Role_ROLE_MEMBER:
-		return s.say.Say("chat.role.member")
-	}
-	return s.say.Say("chat.role.none")
+	return clean(api.ExplainNotice(s.say, who, m.GetNotice()))
 }
 
 func (s *session) presenceWord(p p2pv1.Presence) string {

@@ -4317,7 +4317,7 @@ type Notice struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"`
 	Me            bool                   `protobuf:"varint,6,opt,name=me,proto3" json:"me,omitempty"`        // it is about this person
-	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`     // such as the room's new name, or that of the room into which somebody was invited
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`     // such as the name of the new room, or of the one into which somebody was invited
 	Before        *RoomOptions           `protobuf:"bytes,7,opt,name=before,proto3" json:"before,omitempty"` // of CHANGED
 	After         *RoomOptions           `protobuf:"bytes,8,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -110,7 +110,7 @@ func TestAKindSaysWhetherItHasALine(t *testing.T) {
 	about := func(id room.ID) []byte { return (&body.Reaction{Target: id, Emoji: "x"}).AppendTo(nil) }
 	for kind, want := range map[room.Kind]body.Summary{
 		room.Create: {Line: true}, room.Join: {Line: true}, room.Admin: {Line: true}, room.Delete: {},
-		body.KindReaction: {About: room.ID{1}}, 31: {Line: true}, 47: {About: room.ID{1}}, 48: {}, 255: {},
+		body.KindReaction: {About: room.ID{1}}, 31: {Line: true}, 47: {About: room.ID{1}}, 48: {}, body.KindRevocation: {Line: true}, 255: {},
 	} {
 		if got := body.Summarize(kind, about(room.ID{1})); got != want {
 			t.Errorf("kind %d is %+v, want %+v", kind, got, want)

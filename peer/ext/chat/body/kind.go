@@ -24,7 +24,7 @@ const KindRecord room.Kind = 48
 
 // KindRevocation makes all links into a room void that were given out before, by whichever member. That it is one says all: its
 // body, which may be withheld from who joins later, holds one byte that nobody reads. It counts if its author was a moderator.
-// An older program passes it over, and honours the links that it has given out.
+// An older program passes it over, and honours the links that it has given out. It has a line, but for those that older archives took in.
 const KindRevocation room.Kind = 49
 
 // Revocation returns the body of a KindRevocation.
@@ -64,7 +64,7 @@ type Summary struct {
 // also when they cannot be read. A nil body is one that was withheld.
 func Summarize(kind room.Kind, b []byte) Summary {
 	switch kind {
-	case room.Create, room.Join, room.Admin:
+	case room.Create, room.Join, room.Admin, KindRevocation:
 		return Summary{Line: true}
 	case room.Delete:
 		target, _ := ParseDelete(b)

@@ -102,7 +102,7 @@ func (a *Archive) Reads(ctx context.Context, id room.ID) (map[identity.Key]Entry
 // MaxUnread is the largest count that Unread gives: it means this many or more.
 const MaxUnread = 1000
 
-// Unread returns how many lines of others, from room.Content on, the archive's account has not read in a room: those after
+// Unread returns how many lines of others, from room.Content on, but for those of programs, the archive's account has not read in a room: those after
 // its mark, and those that came late, before it, but for those that nobody can read here: withheld, or deleted. They are those among the events up to the one numbered upto, so who
 // keeps the count can go on from there (ArrivedIn).
 func (a *Archive) Unread(ctx context.Context, id room.ID) (count int, upto int64, err error) {
@@ -121,9 +121,9 @@ func (a *Archive) Unread(ctx context.Context, id room.ID) (count int, upto int64
 	var after, late int
 	_, err = a.read.row(ctx, `SELECT
 		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY timeline JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.line AND e.counts AND
-			NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) AND d.account <> ?4 LIMIT 0+?6)),
+			NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND e.kind < 48 AND e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) AND d.account <> ?4 LIMIT 0+?6)),
 		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY late JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.late AND e.n > ?5 AND
-			e.line AND e.counts AND NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND d.account <> ?4 LIMIT 0+?6)), (SELECT coalesce(max(n), 0) FROM events)`,
+			e.line AND e.counts AND NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND e.kind < 48 AND d.account <> ?4 LIMIT 0+?6)), (SELECT coalesce(max(n), 0) FROM events)`,
 		[]any{number, int64(p.Lamport), p.Device[:], me[:], seen, MaxUnread}, &after, &late, &upto)
 	if err != nil {
 		return 0, 0, fmt.Errorf("count unread: %w", err)

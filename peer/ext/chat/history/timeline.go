@@ -135,13 +135,13 @@ func (a *Archive) page(ctx context.Context, id room.ID, p Position, n int, text 
 	return all, nil
 }
 
-// Back returns where the nth line from room.Content on stands, counted back from p: a joiner who is given the
+// Back returns where the nth line from room.Content on stands, but for those of programs, counted back from p: a joiner who is given the
 // last n gets what stands there and after it. False when there are fewer.
 func (a *Archive) Back(ctx context.Context, id room.ID, p Position, n int) (Position, bool, error) {
 	var lamport int64
 	var device []byte
 	found, err := a.read.row(ctx, `SELECT e.lamport, d.device FROM events e INDEXED BY timeline JOIN devices d ON d.n = e.author
-		WHERE e.room = (SELECT n FROM rooms WHERE key = ?1) AND e.line AND e.counts AND e.kind >= 16 AND
+		WHERE e.room = (SELECT n FROM rooms WHERE key = ?1) AND e.line AND e.counts AND e.kind >= 16 AND e.kind < 48 AND
 		e.lamport <= ?2 AND (e.lamport < ?2 OR d.device < ?3) ORDER BY e.lamport DESC, d.device DESC LIMIT 1 OFFSET ?4`,
 		[]any{a.box.key(id), int64(p.Lamport), p.Device[:], n - 1}, &lamport, &device)
 	if err != nil {
