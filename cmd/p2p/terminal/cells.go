@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -92,14 +93,12 @@ func (l line) wrap(width int, m measure) []line {
 			at += len(segment)
 			continue
 		}
-		for segment != "" {
-			cluster, w := ansi.FirstGraphemeCluster(segment, m)
+		for piece, w := range pieces(segment, width, m) {
 			if column > 0 && column+w > width {
 				breakAt(at)
 			}
 			column += w
-			at += len(cluster)
-			segment = segment[len(cluster):]
+			at += len(piece)
 		}
 	}
 	breakAt(len(whole))
@@ -112,6 +111,27 @@ func opensCommand(segment string) bool {
 	before, found := strings.CutSuffix(segment, "/")
 	r, _ := utf8.DecodeLastRuneInString(before)
 	return found && (before == "" || r != '/' && r != ':' && (unicode.IsSpace(r) || unicode.IsPunct(r)))
+}
+
+// pieces yields what is not broken at the end of a row of width columns, with the columns that it takes: clusters, and of one that
+// is wider than the row its code points. Where a terminal adds up what wcwidth says, forty joined emoji are one cluster of eighty columns.
+func pieces(s string, width int, m measure) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for s != "" {
+			cluster, w := ansi.FirstGraphemeCluster(s, m)
+			s = s[len(cluster):]
+			for cluster != "" {
+				piece := cluster
+				if w > width {
+					_, size := utf8.DecodeRuneInString(cluster)
+					piece = cluster[:size]
+				}
+				if cluster = cluster[len(piece):]; !yield(piece, m.StringWidth(piece)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func isASCII(s string) bool {
@@ -129,14 +149,16 @@ func (l line) cut(width int, m measure) line {
 		return l
 	}
 	var short line
+	room := width - 1
 	for _, s := range l {
-		w := m.StringWidth(s.text)
-		if w < width {
-			short = append(short, s)
-			width -= w
-			continue
+		fits := 0
+		for piece, w := range pieces(s.text, width, m) {
+			if room -= w; room < 0 {
+				return append(short, span{s.text[:fits] + strings.Repeat("…", min(width, 1)), s.style})
+			}
+			fits += len(piece)
 		}
-		return append(short, span{m.Truncate(s.text+"  ", width, "…"), s.style})
+		short = append(short, s)
 	}
 	return short
 }

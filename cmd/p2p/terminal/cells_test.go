@@ -197,6 +197,10 @@ func marked(lines []line) string {
 	return b.String()
 }
 
+// widens reports whether a text holds a sign that makes the one before it wider, across what Unicode lets a line end behind: whoever draws
+// such a line cuts it.
+func widens(s string, m measure) bool { return m != ansi.WcWidth && strings.Contains(s, "\ufe0f") }
+
 // FuzzMarkdown checks that nothing that somebody writes reaches the terminal as a control sequence, breaks the
 // width of the window, or makes much more of it than it is.
 func FuzzMarkdown(f *testing.F) {
@@ -206,19 +210,76 @@ func FuzzMarkdown(f *testing.F) {
 	} {
 		f.Add(s, uint8(20))
 	}
+	f.Add(joined45, uint8(20))
 	f.Fuzz(func(t *testing.T, source string, width uint8) {
-		lines := renderMarkdown(source, int(width), ansi.WcWidth)
-		if len(lines) > 10*len(source)+10 {
-			t.Errorf("%d bytes became %d lines", len(source), len(lines))
-		}
-		for _, l := range lines {
-			text := l.text()
-			if text != clean(text) {
-				t.Errorf("%q became %q", source, text)
+		for _, m := range []measure{ansi.WcWidth, ansi.GraphemeWidth} {
+			lines := renderMarkdown(source, int(width), m)
+			if len(lines) > 10*len(source)+10 {
+				t.Errorf("%d bytes became %d lines", len(source), len(lines))
 			}
-			if w := l.width(ansi.WcWidth); w > max(int(width), 4) {
-				t.Errorf("a line has %d columns: %q", w, text)
+			for _, l := range lines {
+				text := l.text()
+				if text != clean(text) {
+					t.Errorf("%q became %q", source, text)
+				}
+				if w := l.width(m); w > max(int(width), 4) && !widens(source, m) {
+					t.Errorf("a line has %d columns: %q", w, text)
+				}
 			}
 		}
 	})
+}
+
+// joined45 is one cluster, which takes 90 columns where a terminal does not know clusters.
+var joined45 = strings.TrimSuffix(strings.Repeat("👨\u200d", 45), "\u200d")
+
+// FuzzRows checks that what is written, and what is cut or wrapped, stands on rows that are as wide as they may be, all of it, with the cursor
+// among it: also what no row can hold.
+func FuzzRows(f *testing.F) {
+	for _, s := range []string{joined45, "a " + joined45 + " b\n" + joined45, "👩‍👩‍👧‍👦 family", "你好 world, a verylongword\n\n", "🇨🇳🇨🇳 ☺️ e\u0301", "क्षि หน้า\u200b", strings.Repeat("\u0301", 100)} {
+		f.Add(s, uint8(78), uint16(0))
+		f.Add(s, uint8(3), uint16(20))
+	}
+	f.Fuzz(rowsHold)
+}
+
+func rowsHold(t *testing.T, text string, columns uint8, at uint16) {
+	text = cleanLines(text)
+	cursor := min(int(at), len(text))
+	width := max(int(columns), 2)
+	for _, m := range []measure{ansi.WcWidth, ansi.GraphemeWidth} {
+		e := editor{text[:cursor], text[cursor:]}
+		rows, x, y := e.rows(int(columns), m)
+		if y < 0 || y >= len(rows) || x < 0 || x >= width || len(rows) > len(text)+2 {
+			t.Errorf("the cursor is at %d,%d of %d rows of %d columns", x, y, len(rows), width)
+		}
+		end := 0
+		for _, r := range rows {
+			if r.start != end && (r.start != end+1 || text[end] != '\n') {
+				t.Errorf("%q: a row begins at %d, the last one ended at %d", text, r.start, end)
+			}
+			if end = r.start + len(r.text); m.StringWidth(r.text) > width {
+				t.Errorf("a row of %d columns: %q", m.StringWidth(r.text), r.text)
+			}
+		}
+		if end != len(text) {
+			t.Errorf("%q is shown up to %d", text, end)
+		}
+		e.vertical(-1, int(columns), m)
+		e.vertical(1, int(columns), m)
+		for l := range strings.SplitSeq(text, "\n") {
+			var kept strings.Builder
+			for _, part := range plainly(l, style{}).wrap(int(columns), m) {
+				if kept.WriteString(part.text()); part.width(m) > width && !widens(text, m) {
+					t.Errorf("a line of %d columns: %q", part.width(m), part.text())
+				}
+			}
+			if strings.ReplaceAll(kept.String(), " ", "") != strings.ReplaceAll(l, " ", "") {
+				t.Errorf("%q is wrapped to %q", l, kept.String())
+			}
+			if short := (line{{l, style{}}, {l, style{}}}).fit(int(columns), m, style{}); short.width(m) != int(columns) && !widens(text, m) {
+				t.Errorf("%q fits %d columns as %q", l, columns, short.text())
+			}
+		}
+	}
 }

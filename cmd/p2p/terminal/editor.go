@@ -104,26 +104,26 @@ func (e *editor) rows(width int, m measure) (rows []row, x, y int) {
 		rows = append(rows, row{whole[start:end], start})
 		start, word, column, before = next, next, left, 0
 	}
-	for at := 0; at < len(whole); {
-		if whole[at] == '\n' {
+	at := 0
+	for piece, w := range pieces(whole, width, m) {
+		if piece == "\n" {
 			cut(at, at+1, 0)
 			at++
 			continue
 		}
-		cluster, w := ansi.FirstGraphemeCluster(whole[at:], m)
 		if w > 1 { // a row of Chinese ends anywhere
 			word, before = at, column
 		}
 		for column+w > width {
-			if word > start && cluster != " " {
+			if word > start && piece != " " {
 				cut(word, word, column-before)
 			} else {
 				cut(at, at, 0)
 			}
 		}
 		column += w
-		at += len(cluster)
-		if cluster == " " || w > 1 {
+		at += len(piece)
+		if piece == " " || w > 1 {
 			word, before = at, column
 		}
 	}
@@ -134,7 +134,7 @@ func (e *editor) rows(width int, m measure) (rows []row, x, y int) {
 		rows = append(rows, row{"", len(whole)})
 		x, y = 0, y+1
 	}
-	return rows, x, y
+	return rows, min(x, width-1), y
 }
 
 // vertical moves the cursor by rows as they are shown, and says whether there was one.
@@ -145,14 +145,12 @@ func (e *editor) vertical(by, width int, m measure) bool {
 		return false
 	}
 	at, column := rows[to].start, 0
-	for rest := rows[to].text; rest != ""; {
-		cluster, w := ansi.FirstGraphemeCluster(rest, m)
+	for piece, w := range pieces(rows[to].text, max(width, 2), m) {
 		if column+w > x {
 			break
 		}
 		column += w
-		at += len(cluster)
-		rest = rest[len(cluster):]
+		at += len(piece)
 	}
 	e.moveTo(at)
 	return true
