@@ -197,6 +197,9 @@ func (a *app) serveOptions(f serveFlags) (doors api.Options, o people.Options, e
 		Dir: doors.Profile, Trackers: f.trackers, Directory: f.directory, Label: f.label, Version: version, Log: a.log,
 		DownLimit: int64(f.down), UpLimit: int64(f.up),
 	}
+	if dir := a.stateDir(); dir != "" {
+		o.Marks = filepath.Join(dir, "devices")
+	}
 	for _, url := range f.trackers {
 		if !trackerOrNone(url, f.trackers) {
 			return doors, o, a.usage("usage.url", url)

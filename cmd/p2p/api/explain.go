@@ -97,6 +97,9 @@ var explained = map[string]struct {
 	BadNickname:        {"reason.bad_nickname", []string{"limit"}},
 	BadPresenceText:    {"reason.bad_presence_text", []string{"limit"}},
 	RevokedHere:        {"reason.revoked_here", nil},
+	ProfileSetBack:     {"reason.profile_set_back", nil},
+	ProfileCopied:      {"reason.profile_copied", nil},
+	DeviceContradicted: {"reason.device_contradicted", nil},
 
 	Rejected:       {"problem.rejected", nil},
 	TimedOut:       {"problem.timed_out", nil},

@@ -97,6 +97,9 @@ const (
 	BadNickname        = "bad_nickname"         // what somebody is called: limit (bytes)
 	BadPresenceText    = "bad_presence_text"    // limit (bytes)
 	DiskFull           = "disk_full"            //
+	ProfileSetBack     = "profile_set_back"     // it goes on as another device
+	ProfileCopied      = "profile_copied"       // the same
+	DeviceContradicted = "device_contradicted"  // the same; what the device of before wrote from some time on is withdrawn
 )
 
 // Fail returns the error of a call: code, and a Reason with key. with is what the reason comes with, as

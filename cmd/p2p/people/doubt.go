@@ -38,6 +38,9 @@ func (n *Node) maySay(c *conversation, p place, despite []string) error {
 	if reason := n.deserted(c, p); reason != nil {
 		return api.Refused(reason)
 	}
+	if s, err := n.me(); err == nil && c.talk.Lies(s.deviceKey()) { // until contradicted has seen to it
+		return fail(away, api.DeviceContradicted)
+	}
 	if !p.With.IsZero() {
 		return n.undoubted(p.With)
 	}

@@ -110,12 +110,16 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
 	n.convene(c)
 	c.join(ctx)
+	n.contradicted(c)
 	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })
 	return nil
 }
 
 // changed is what follows from a change of a conversation. The clerk calls it.
 func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change) {
+	if len(change.Proofs) > 0 {
+		n.contradicted(c)
+	}
 	if c.own {
 		n.ownChanged(ctx, c, change)
 		return
@@ -239,6 +243,9 @@ func (n *Node) isFriend(k identity.Key) bool {
 // warn tells of devices that were found to lie, and of a disk that takes nothing more.
 func (n *Node) warn(c *conversation, change chat.Change) {
 	for _, p := range change.Proofs {
+		if s, err := n.me(); err == nil && p.A.Author == s.deviceKey() {
+			continue // contradicted sees to it
+		}
 		account, _ := c.talk.Knows(p.A.Author)
 		n.alert(p2pv1.Alert_KIND_DEVICE_LIES, account, p.A.Author.Short())
 	}
@@ -336,6 +343,7 @@ func (n *Node) beat(ctx context.Context) {
 		}
 		if count%10 == 9 && n.changing.TryLock() { // who changes the person remembers by himself
 			n.remember()
+			n.leaveMark(ctx)
 			n.changing.Unlock()
 		}
 		if count%10 == 9 {

@@ -303,9 +303,11 @@ func (n *Node) vacate(ctx context.Context) error {
 	if n.accountOf().IsZero() {
 		return nil
 	}
+	s, _ := n.me()
 	if err := n.end(ctx); err != nil {
 		n.log.Warn("while leaving", zap.Error(err))
 	}
+	n.unmark(s)
 	err := n.archive.Erase()
 	n.hub.cutAll() // numbers of messages begin anew
 	return err

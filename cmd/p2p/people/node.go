@@ -45,6 +45,9 @@ type Options struct {
 	DownLimit, UpLimit int64
 	// Passphrase opens the history, and seals a new one; empty = it is not encrypted.
 	Passphrase []byte
+	// Marks is the folder for what is noted of devices outside of their profiles, so that one that was set back to a backup, or copied,
+	// is noticed; empty = nothing is. Profiles share it.
+	Marks string
 	// Label is what a new device is called; empty = the name of the machine.
 	Label string
 	// Version is that of the program.
@@ -100,6 +103,9 @@ type Node struct {
 	directory, label string   // that programs have named last, for who registers or logs in
 	chosen           []string // trackers, see nameTrackers
 	announced        []string // announces as they were when the node began
+
+	noted   int64  // what leaveMark has noted last
+	renewed string // why this is another device than the profile had, a reason of package api
 }
 
 var _ p2pv1connect.PeopleHandler = (*Node)(nil)
@@ -138,7 +144,7 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 
 // reset makes n the node of nobody.
 func (n *Node) reset() {
-	n.self, n.node, n.own, n.attended, n.away, n.full = nil, nil, nil, nil, manner{}, false
+	n.self, n.node, n.own, n.attended, n.away, n.full, n.noted = nil, nil, nil, nil, manner{}, false, 0
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.cards = map[identity.Key]identity.Card{}
 	n.calling, n.askers = map[identity.Key]*rate.Limiter{}, map[identity.Key]*rate.Limiter{}
@@ -161,6 +167,15 @@ func (n *Node) wake(ctx context.Context) error {
 	}
 	n.changing.Lock()
 	defer n.changing.Unlock()
+	why, err := n.strayed(ctx, s.deviceKey())
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		if s, err = n.renew(s, why); err != nil {
+			return err
+		}
+	}
 	return n.begin(ctx, s)
 }
 
@@ -202,6 +217,7 @@ func (n *Node) begin(ctx context.Context, s *self) error {
 	if err := n.fit(ctx); err != nil {
 		return err
 	}
+	n.leaveMark(ctx)
 	n.files.restore(ctx)
 	n.attend()
 	return nil
@@ -299,6 +315,7 @@ func (n *Node) end(ctx context.Context) error {
 	}
 	group.Wait()
 	n.remember()
+	n.leaveMark(ctx)
 	n.mu.Lock()
 	n.reset()
 	n.mu.Unlock()

@@ -69,8 +69,14 @@ type person struct {
 // open opens the node of a profile, which ends with the test.
 func open(t *testing.T, dir string, trackers ...string) *person {
 	t.Helper()
+	return openNoting(t, dir, "", trackers...)
+}
+
+// openNoting is open for a node that notes in a folder how far it has come.
+func openNoting(t *testing.T, dir, marks string, trackers ...string) *person {
+	t.Helper()
 	n, err := people.Open(t.Context(), people.Options{
-		Dir: dir, Listen: netip.MustParseAddrPort("127.0.0.1:0"), Trackers: trackers, Label: filepath.Base(dir), Version: "test", Log: logger(),
+		Dir: dir, Listen: netip.MustParseAddrPort("127.0.0.1:0"), Trackers: trackers, Label: filepath.Base(dir), Version: "test", Log: logger(), Marks: marks,
 	})
 	if err != nil {
 		t.Fatal(err)

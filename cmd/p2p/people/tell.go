@@ -55,6 +55,11 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 			return err
 		}
 	}
+	if a := n.renewal(); a != nil {
+		if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Alert{Alert: a}}); err != nil {
+			return err
+		}
+	}
 	for {
 		if cursor, err = n.tellFrom(ctx, cursor, s); err != nil {
 			return failure(err)

@@ -15,6 +15,7 @@ type view struct {
 	accounts map[identity.Key]identity.Key   // of devices that have joined
 	devices  map[identity.Key][]identity.Key // of accounts
 	ended    map[identity.Key]bool           // devices that have no business here
+	liars    map[identity.Key]bool           // devices that have signed two histories
 	options  room.Options
 	since    map[identity.Key]history.Position // when the members came
 	least    int                               // how many lines before that they got for sure, negative for all
@@ -25,7 +26,7 @@ func (t *Talk) refresh() {
 	r := t.store.Room
 	v := &view{
 		members: r.Members(), roles: map[identity.Key]room.Role{}, former: map[identity.Key]identity.Key{}, accounts: r.Joined(),
-		devices: map[identity.Key][]identity.Key{}, ended: map[identity.Key]bool{}, options: r.Options(),
+		devices: map[identity.Key][]identity.Key{}, ended: map[identity.Key]bool{}, liars: map[identity.Key]bool{}, options: r.Options(),
 		since: map[identity.Key]history.Position{}, least: r.LeastHistory(),
 	}
 	v.known = len(v.accounts) > 0
@@ -38,6 +39,9 @@ func (t *Talk) refresh() {
 	for _, account := range r.Former() {
 		by, _ := r.Removal(account)
 		v.former[account] = by.Account
+	}
+	for _, p := range r.Forks() {
+		v.liars[p.A.Author] = true
 	}
 	for device, account := range v.accounts {
 		if v.devices[account] == nil {
@@ -59,6 +63,9 @@ func (t *Talk) Joined() bool {
 	v := t.view.Load()
 	return !v.accounts[device].IsZero() && !v.ended[device]
 }
+
+// Lies reports whether a device is known to have signed two histories: nothing that it writes counts any more.
+func (t *Talk) Lies(device identity.Key) bool { return t.view.Load().liars[device] }
 
 // Members returns who is in the room now, by key. The slice is shared, and not to be changed.
 func (t *Talk) Members() []room.Person { return t.view.Load().members }

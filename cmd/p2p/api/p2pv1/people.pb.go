@@ -674,20 +674,21 @@ func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
 type Alert_Kind int32
 
 const (
-	Alert_KIND_UNSPECIFIED Alert_Kind = 0
-	Alert_KIND_KEY_CHANGED Alert_Kind = 1
-	Alert_KIND_NEW_DEVICE  Alert_Kind = 2
-	Alert_KIND_DEVICE_LIES Alert_Kind = 3
-	Alert_KIND_DISK_FULL   Alert_Kind = 4
-	Alert_KIND_CLOCK       Alert_Kind = 5
-	Alert_KIND_REQUEST     Alert_Kind = 6
-	Alert_KIND_ANSWERED    Alert_Kind = 7
-	Alert_KIND_RENAMED     Alert_Kind = 8
-	Alert_KIND_REMOVED     Alert_Kind = 9
-	Alert_KIND_DISK_AGAIN  Alert_Kind = 10
-	Alert_KIND_LEFT_OUT    Alert_Kind = 11
-	Alert_KIND_OFFER_LOST  Alert_Kind = 12
-	Alert_KIND_CALLED      Alert_Kind = 13
+	Alert_KIND_UNSPECIFIED    Alert_Kind = 0
+	Alert_KIND_KEY_CHANGED    Alert_Kind = 1
+	Alert_KIND_NEW_DEVICE     Alert_Kind = 2
+	Alert_KIND_DEVICE_LIES    Alert_Kind = 3
+	Alert_KIND_DISK_FULL      Alert_Kind = 4
+	Alert_KIND_CLOCK          Alert_Kind = 5
+	Alert_KIND_REQUEST        Alert_Kind = 6
+	Alert_KIND_ANSWERED       Alert_Kind = 7
+	Alert_KIND_RENAMED        Alert_Kind = 8
+	Alert_KIND_REMOVED        Alert_Kind = 9
+	Alert_KIND_DISK_AGAIN     Alert_Kind = 10
+	Alert_KIND_LEFT_OUT       Alert_Kind = 11
+	Alert_KIND_OFFER_LOST     Alert_Kind = 12
+	Alert_KIND_CALLED         Alert_Kind = 13
+	Alert_KIND_DEVICE_RENEWED Alert_Kind = 14
 )
 
 // Enum value maps for Alert_Kind.
@@ -707,22 +708,24 @@ var (
 		11: "KIND_LEFT_OUT",
 		12: "KIND_OFFER_LOST",
 		13: "KIND_CALLED",
+		14: "KIND_DEVICE_RENEWED",
 	}
 	Alert_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED": 0,
-		"KIND_KEY_CHANGED": 1,
-		"KIND_NEW_DEVICE":  2,
-		"KIND_DEVICE_LIES": 3,
-		"KIND_DISK_FULL":   4,
-		"KIND_CLOCK":       5,
-		"KIND_REQUEST":     6,
-		"KIND_ANSWERED":    7,
-		"KIND_RENAMED":     8,
-		"KIND_REMOVED":     9,
-		"KIND_DISK_AGAIN":  10,
-		"KIND_LEFT_OUT":    11,
-		"KIND_OFFER_LOST":  12,
-		"KIND_CALLED":      13,
+		"KIND_UNSPECIFIED":    0,
+		"KIND_KEY_CHANGED":    1,
+		"KIND_NEW_DEVICE":     2,
+		"KIND_DEVICE_LIES":    3,
+		"KIND_DISK_FULL":      4,
+		"KIND_CLOCK":          5,
+		"KIND_REQUEST":        6,
+		"KIND_ANSWERED":       7,
+		"KIND_RENAMED":        8,
+		"KIND_REMOVED":        9,
+		"KIND_DISK_AGAIN":     10,
+		"KIND_LEFT_OUT":       11,
+		"KIND_OFFER_LOST":     12,
+		"KIND_CALLED":         13,
+		"KIND_DEVICE_RENEWED": 14,
 	}
 )
 
@@ -6504,7 +6507,7 @@ type Alert struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
 	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
-	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, CALLED (a contact calls himself otherwise, which is harmless), REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST
+	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, CALLED (a contact calls himself otherwise, which is harmless), REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST, DEVICE_RENEWED
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7052,14 +7055,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xd1\x03\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xea\x03\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
-	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\x98\x02\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xb1\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -7076,7 +7079,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x12\x11\n" +
 	"\rKIND_LEFT_OUT\x10\v\x12\x13\n" +
 	"\x0fKIND_OFFER_LOST\x10\f\x12\x0f\n" +
-	"\vKIND_CALLED\x10\r*b\n" +
+	"\vKIND_CALLED\x10\r\x12\x17\n" +
+	"\x13KIND_DEVICE_RENEWED\x10\x0e*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +

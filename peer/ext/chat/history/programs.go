@@ -81,3 +81,11 @@ func (a *Archive) Last(ctx context.Context) (n int64, err error) {
 	}
 	return n, nil
 }
+
+// Written returns how many events of a device are here, in all rooms. It never gets less.
+func (a *Archive) Written(ctx context.Context, device identity.Key) (n int64, err error) {
+	if _, err := a.read.row(ctx, "SELECT coalesce(sum(last), 0) FROM devices WHERE device = ?", []any{device[:]}, &n); err != nil {
+		return 0, fmt.Errorf("read history: %w", err)
+	}
+	return n, nil
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
@@ -290,6 +291,41 @@ func TestADeviceThatSignsTwoHistoriesLosesBoth(t *testing.T) {
 				t.Errorf("%s still shows %v", p.name, id)
 			}
 		}
+	}
+}
+
+// Nothing that is latest may be named then, and a Join has no predecessor of its own.
+func TestADeviceJoinsWhereALiarHadTheLastWord(t *testing.T) {
+	w := company(t, room.Member, room.Member)
+	owner, liar, other := w.people[0], w.people[1], w.people[2]
+	liar.liar = true
+	w.split(liar)
+	twin := w.people[3]
+	for _, p := range w.people {
+		for _, q := range w.people {
+			w.cut(p, q)
+		}
+	}
+	w.connect(owner, liar)
+	w.connect(other, twin)
+	w.settle()
+	for range 3 {
+		w.say(liar, "to the owner")
+		w.say(twin, "to the other")
+		w.settle()
+	}
+	w.heal()
+	if got := owner.room.Forks(); len(got) != 1 {
+		t.Fatalf("the owner has the proofs %v", got)
+	}
+	device := secret(t, w.rng)
+	cert, err := identity.Certify(owner.account, device.Key(), "", time.Unix(1, 0), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _, err := owner.room.Write(device, room.Join, cert.AppendTo(nil), 1)
+	if err != nil || len(e.Deps) == 0 {
+		t.Errorf("it joins after %v: %v", e.Deps, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package room
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"p2p/peer/identity"
@@ -55,6 +56,9 @@ func (r *Room) deps(prev ID) []ID {
 			heads = append(heads, m)
 		}
 	}
+	if len(heads) == 0 && prev.IsZero() {
+		heads = r.beforeLiars()
+	}
 	slices.SortFunc(heads, func(a, b Meta) int { return b.Compare(&a.Event) })
 	heads = heads[:min(len(heads), MaxDeps)]
 	deps := make([]ID, len(heads))
@@ -63,4 +67,27 @@ func (r *Room) deps(prev ID) []ID {
 	}
 	slices.SortFunc(deps, compareIDs)
 	return deps
+}
+
+// beforeLiars returns the latest of what liars have built upon: where all that is latest is theirs, a device that has not
+// written yet begins there.
+func (r *Room) beforeLiars() (last []Meta) {
+	seen := map[ID]bool{}
+	look := slices.Collect(maps.Keys(r.heads))
+	for len(look) > 0 {
+		id := look[len(look)-1]
+		look = look[:len(look)-1]
+		m, ok := r.index.Find(id)
+		switch {
+		case seen[id] || !ok:
+		case r.withdrawn(m.Author, m.Seq):
+			if look = append(look, m.Deps...); !m.Prev.IsZero() {
+				look = append(look, m.Prev)
+			}
+		default:
+			last = append(last, m)
+		}
+		seen[id] = true
+	}
+	return last
 }
