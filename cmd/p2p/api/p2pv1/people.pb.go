@@ -3975,7 +3975,7 @@ type Message struct {
 	Edited        bool                   `protobuf:"varint,10,opt,name=edited,proto3" json:"edited,omitempty"`
 	Deleted       bool                   `protobuf:"varint,11,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	Withheld      bool                   `protobuf:"varint,12,opt,name=withheld,proto3" json:"withheld,omitempty"` // the room keeps it from this person, who came later; or nobody who has it was there since it does not
-	Late          bool                   `protobuf:"varint,13,opt,name=late,proto3" json:"late,omitempty"`         // inserted before what had been read
+	Late          bool                   `protobuf:"varint,13,opt,name=late,proto3" json:"late,omitempty"`         // inserted before what had been read, or written on this device
 	Mine          bool                   `protobuf:"varint,14,opt,name=mine,proto3" json:"mine,omitempty"`
 	ReplyTo       string                 `protobuf:"bytes,15,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	ReplyText     string                 `protobuf:"bytes,16,opt,name=reply_text,json=replyText,proto3" json:"reply_text,omitempty"` // the start of that message

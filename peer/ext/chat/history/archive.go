@@ -41,7 +41,8 @@ type Options struct {
 	// Account is whose archive it is: what it wrote is never unread, and what it has read
 	// decides what is late.
 	Account identity.Key
-	// Device is the one that this program writes as. Commits with its events wait for the disk.
+	// Device is the one that this program writes as. Commits with its events wait for the disk, and what comes before them afterwards
+	// is late.
 	Device identity.Key
 	// Read says what is in a body, nil for one that was withheld; it gives the same answer to the same body for
 	// ever. Nil takes each body of a content event for text, and that of a Delete for the id of its target.

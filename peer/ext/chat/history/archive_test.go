@@ -325,6 +325,43 @@ func TestUnreadIsWhatOthersWroteAfterTheMarkOrLate(t *testing.T) {
 	})
 }
 
+// Who only writes, as a script does, marks nothing as read; what comes between his own lines is late all the same, and counts once.
+func TestWhatComesBeforeALineOfOnesOwnIsLateThoughNothingWasRead(t *testing.T) {
+	both(t, func(t *testing.T, o history.Options) {
+		rng := seeded(8)
+		ann, birth := founder(t, rng)
+		ben, invited := ann.invite(rng)
+		o.Account, o.Device = ann.account.Key(), ann.device.Key()
+		k := keep(t, ann.room.ID(), o)
+		k.take(birth)
+		k.take(invited...)
+		early, between, after := ben.say("early"), ben.say("between"), ben.say("after")
+		k.take(early)
+		for range 5 {
+			k.take(ann.say("mine")) // who had seen none of his
+		}
+		k.take(between)
+		k.reopen(ann.room.ID())
+		k.take(after)
+		ann.take(early, between, after)
+		k.take(ann.say("mine"))
+		all, err := k.Before(ctx, ann.room.ID(), history.End, 10)
+		must(t, err)
+		for _, e := range all {
+			if late := e.Event.ID == between.event.ID || e.Event.ID == after.event.ID; e.Late != late {
+				t.Errorf("that %s is late is %v", e.Body, e.Late)
+			}
+		}
+		if n, _, err := k.Unread(ctx, ann.room.ID()); err != nil || n != 3 {
+			t.Errorf("%d are unread, not 3: %v", n, err)
+		}
+		k.MarkReadOrFail(t, ann, all[len(all)-1].Event.ID)
+		if n, _, err := k.Unread(ctx, ann.room.ID()); err != nil || n != 0 {
+			t.Errorf("%d are unread, not 0: %v", n, err)
+		}
+	})
+}
+
 func (k *keeper) MarkReadOrFail(t *testing.T, p *person, id room.ID) {
 	t.Helper()
 	if moved, err := k.MarkRead(p.account.Key(), id); !moved || err != nil {

@@ -77,6 +77,7 @@ type commit struct {
 	*Log
 	w        *writer
 	mark     readMark // of the archive's account
+	said     readMark // where what this device has said last stands: who spoke had all before it on his screen, though no other is told that he has read it
 	words    []wordChange
 	changed  map[runKey]bool
 	foregone []deletion // of what bodies are about that came after their events
@@ -87,7 +88,7 @@ func (c *commit) run(out room.Outcome) error {
 	if err := c.saveRoom(); err != nil {
 		return err
 	}
-	if err := c.readMark(); err != nil {
+	if err := c.readMarks(); err != nil {
 		return err
 	}
 	for i := range c.pending {
@@ -138,7 +139,7 @@ func (c *commit) event(p *pending) error {
 		p.target = c.archive.box.key(content.Target)
 	}
 	key := c.archive.box.key(m.ID)
-	late := content.Line && c.mark.covers(m)
+	late := content.Line && (c.mark.covers(m) || c.said.covers(m))
 	arrived := time.UnixMilli(c.archive.options.Clock().UnixMilli()) // as it will be read
 	p.entry = Entry{Event: m.Event, Account: m.Account, Body: p.body, Arrived: arrived, Target: content.Target, Line: content.Line, Counts: counts, Late: late}
 	p.n, err = c.w.insert(`INSERT INTO events (room, key, author, seq, lamport, kind, view, header, wall, arrived, target, line, counts, late, lacks)
@@ -155,6 +156,9 @@ func (c *commit) event(p *pending) error {
 	}
 	if content.Text != "" {
 		c.words = append(c.words, wordChange{n: p.n, room: c.n, text: content.Text})
+	}
+	if content.Line && m.Kind >= room.Content && m.Author == c.archive.owner.Load().device {
+		c.said = readMark{set: true, position: m.Position()}
 	}
 	p.first = m.Seq > d.last
 	d.last = max(d.last, m.Seq)

@@ -35,12 +35,17 @@ func scanned(found bool, lamport int64, device []byte, seen int64) readMark {
 	return r
 }
 
-// readMark reads how far the archive's account has read.
-func (c *commit) readMark() error {
+// readMarks reads how far the archive's account has read, and what its device has said last.
+func (c *commit) readMarks() error {
+	owner := c.archive.owner.Load()
 	var lamport, seen int64
 	var device []byte
-	found, err := c.w.row(markText, []any{c.n, c.archive.owner.Load().account[:]}, &lamport, &device, &seen)
+	found, err := c.w.row(markText, []any{c.n, owner.account[:]}, &lamport, &device, &seen)
 	c.mark = scanned(found, lamport, device, seen)
+	if own := c.devices[owner.device]; own != nil && err == nil {
+		found, err = c.w.row("SELECT lamport FROM events WHERE author = ? AND line AND kind >= 16 ORDER BY seq DESC LIMIT 1", []any{own.n}, &lamport)
+		c.said = scanned(found, lamport, owner.device[:], 0)
+	}
 	return err
 }
 
@@ -103,7 +108,7 @@ func (a *Archive) Reads(ctx context.Context, id room.ID) (map[identity.Key]Entry
 const MaxUnread = 1000
 
 // Unread returns how many lines of others, from room.Content on, but for those of programs, the archive's account has not read in a room: those after
-// its mark, and those that came late, before it, but for those that nobody can read here: withheld, or deleted. They are those among the events up to the one numbered upto, so who
+// its mark, and those before it that came late, but for those that nobody can read here: withheld, or deleted. They are those among the events up to the one numbered upto, so who
 // keeps the count can go on from there (ArrivedIn).
 func (a *Archive) Unread(ctx context.Context, id room.ID) (count int, upto int64, err error) {
 	number, err := a.roomNumber(ctx, id)
@@ -123,7 +128,8 @@ func (a *Archive) Unread(ctx context.Context, id room.ID) (count int, upto int64
 		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY timeline JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.line AND e.counts AND
 			NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND e.kind < 48 AND e.lamport >= ?2 AND (e.lamport > ?2 OR d.device > ?3) AND d.account <> ?4 LIMIT 0+?6)),
 		(SELECT count(*) FROM (SELECT 1 FROM events e INDEXED BY late JOIN devices d ON d.n = e.author WHERE e.room = ?1 AND e.late AND e.n > ?5 AND
-			e.line AND e.counts AND NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND e.kind < 48 AND d.account <> ?4 LIMIT 0+?6)), (SELECT coalesce(max(n), 0) FROM events)`,
+			e.line AND e.counts AND NOT e.lacks AND NOT e.gone AND e.kind >= 16 AND e.kind < 48 AND d.account <> ?4 AND
+			(e.lamport < ?2 OR e.lamport = ?2 AND d.device <= ?3) LIMIT 0+?6)), (SELECT coalesce(max(n), 0) FROM events)`,
 		[]any{number, int64(p.Lamport), p.Device[:], me[:], seen, MaxUnread}, &after, &late, &upto)
 	if err != nil {
 		return 0, 0, fmt.Errorf("count unread: %w", err)

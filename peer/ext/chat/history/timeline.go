@@ -21,7 +21,7 @@ type Entry struct {
 	Target  room.ID // what the body is about, if anything
 	Line    bool    // it has a place of its own in the conversation
 	Counts  bool
-	Late    bool // it came after later ones had been read
+	Late    bool // it came after a later one had been read, or written on this device
 	Gone    bool // its body was deleted
 	Alone   bool // nothing is about it; false when that was not looked at
 }
