@@ -291,3 +291,31 @@ func TestTheEnvironmentChoosesHowToNotifyAndWhetherThereAreColours(t *testing.T)
 		}
 	}
 }
+
+// What is printed line by line stands where it came, so it is said where it belongs.
+func TestPlainModeSaysWhereALateMessageBelongs(t *testing.T) {
+	n := newFakeNode()
+	n.add("c-anna", "anna", "first", n.now(), nil)
+	n.add("c-anna", "anna", "last", n.now().Add(time.Hour), nil)
+	out := newOutput()
+	in, typing := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- Run(context.Background(), Options{Client: n.serve(t), Where: "c-anna", Text: text.English(), In: in, Out: out})
+	}()
+	out.waitFor(t, "Anna: last")
+	late := func(m *p2pv1.Message) { m.Late, m.Lamport = true, n.messages["c-anna"][1].GetLamport() }
+	n.add("c-anna", "anna", "between", n.now(), func(m *p2pv1.Message) { late(m); m.Device = "" })
+	out.waitFor(t, "(came late, before Anna: last) Anna: between")
+	n.add("c-bo", "bo", "elsewhere", n.now(), late)
+	out.waitFor(t, "(came late) Bo: elsewhere")
+	typing.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	out = newOutput()
+	if err := Run(context.Background(), Options{Client: n.serve(t), Where: "c-anna", Text: text.English(), In: strings.NewReader(""), Out: out}); err != nil {
+		t.Fatal(err)
+	}
+	out.waitFor(t, "(came late, before Anna: last) Anna: between")
+}

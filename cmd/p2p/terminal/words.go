@@ -244,6 +244,9 @@ func (s *session) sentence(m *p2pv1.Message, where bool) line {
 	if m.GetNotice() != nil {
 		return append(l, span{s.noticeText(m), style{role: faint}})
 	}
+	if m.GetLate() {
+		l = append(l, span{s.lateWord(m) + " ", style{role: away}})
+	}
 	l = append(l, span{clean(s.nameIn(m)) + ": ", style{role: nameRole(m.GetAccount()), bold: true}})
 	switch {
 	case m.GetReplyTo() == "":
@@ -253,6 +256,20 @@ func (s *session) sentence(m *p2pv1.Message, where bool) line {
 		l = append(l, span{s.say.Say("chat.plain.reply", clean(m.GetReplyName()), preview(m.GetReplyText())) + " ", style{role: faint}})
 	}
 	return append(l, span{s.textOf(m), style{}})
+}
+
+// lateWord says where a message belongs that came late: printed line by line it stands behind what it comes before.
+func (s *session) lateWord(m *p2pv1.Message) string {
+	if c := s.conversations[m.GetConversation()]; c != nil {
+		if at := c.index(m.GetId()); at >= 0 && at+1 < len(c.items) {
+			next := c.items[at+1].Message
+			if next.GetNotice() != nil {
+				return s.say.Say("chat.plain.late_before", s.noticeText(next))
+			}
+			return s.say.Say("chat.plain.late_before", clean(s.nameIn(next))+": "+preview(s.textOf(next)))
+		}
+	}
+	return s.say.Say("chat.plain.late")
 }
 
 // changeLine says on a line of its own what was just done to a message: whoever has it read out cannot see it change.
