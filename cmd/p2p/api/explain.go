@@ -97,6 +97,7 @@ var explained = map[string]struct {
 	BadNickname:        {"reason.bad_nickname", []string{"limit"}},
 	BadPresenceText:    {"reason.bad_presence_text", []string{"limit"}},
 	RevokedHere:        {"reason.revoked_here", nil},
+	Unheard:            {"reason.unheard", []string{"where", "count"}},
 	ProfileSetBack:     {"reason.profile_set_back", nil},
 	ProfileCopied:      {"reason.profile_copied", nil},
 	DeviceContradicted: {"reason.device_contradicted", nil},

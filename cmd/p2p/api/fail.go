@@ -97,6 +97,7 @@ const (
 	BadNickname        = "bad_nickname"         // what somebody is called: limit (bytes)
 	BadPresenceText    = "bad_presence_text"    // limit (bytes)
 	DiskFull           = "disk_full"            //
+	Unheard            = "unheard"              // what this person wrote after he had been removed, or on a device that contradicted itself: where, count
 	ProfileSetBack     = "profile_set_back"     // it goes on as another device
 	ProfileCopied      = "profile_copied"       // the same
 	DeviceContradicted = "device_contradicted"  // the same; what the device of before wrote from some time on is withdrawn

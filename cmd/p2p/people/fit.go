@@ -131,6 +131,9 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.convene(c)
 		n.files.review(c.id)
 		n.settle(ctx, c)
+		if s, err := n.me(); err == nil {
+			n.unheard(ctx, c, s.deviceKey())
+		}
 	}
 	n.warn(c, change)
 	n.regret(c, change)

@@ -172,6 +172,7 @@ func (n *Node) contradicted(c *conversation) {
 		if now, err := n.me(); err != nil || now.deviceKey() != s.deviceKey() || n.ctx.Err() != nil {
 			return
 		}
+		n.unheard(n.ctx, c, s.deviceKey())
 		next, err := n.renew(s, api.DeviceContradicted)
 		if err == nil {
 			if err := n.end(n.ctx); err != nil {

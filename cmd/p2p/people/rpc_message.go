@@ -384,12 +384,9 @@ func (n *Node) SaveDraft(_ context.Context, r *connect.Request[p2pv1.SaveDraftRe
 	if len(r.Msg.Text) > body.MaxText || !utf8.ValidString(r.Msg.Text) {
 		return nil, fail(invalid, api.TooLong, "limit", strconv.Itoa(body.MaxText))
 	}
-	if err := n.archive.SaveDraft(textID(p.Room), r.Msg.Text); err != nil {
+	if err := n.draft(p.Room, r.Msg.Text); err != nil {
 		return nil, failure(err)
 	}
-	n.mu.Lock()
-	n.drafts[p.Room] = r.Msg.Text
-	n.mu.Unlock()
 	return connect.NewResponse(&p2pv1.SaveDraftResponse{}), nil
 }
 

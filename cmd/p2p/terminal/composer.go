@@ -350,8 +350,16 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 		return
 	}
 	s.refusals++
-	c.draft = joined(c.pending[0].text, c.draft)
+	text := c.pending[0].text
 	c.pending = c.pending[1:]
+	s.giveBack(c, text)
+	s.tell(s.say.Say("chat.error.unsent", s.reason(err)), true)
+	s.sendPending(c)
+}
+
+// giveBack puts a text back to where it was written.
+func (s *session) giveBack(c *conversation, text string) {
+	c.draft = joined(text, c.draft)
 	switch {
 	case c != s.current:
 	case s.composer.mode > replying: // it comes back when that has ended
@@ -360,8 +368,6 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 		s.composer.leaveMode()
 		s.composer.editor.set(c.draft)
 	}
-	s.tell(s.say.Say("chat.error.unsent", s.reason(err)), true)
-	s.sendPending(c)
 }
 
 // settle is the note of the last messages of a conversation that are asked for to see whether a message is among them.

@@ -347,6 +347,10 @@ func (s *session) alert(a *p2pv1.Alert) {
 		s.word("chat.disk.again")
 		return
 	}
+	if c := s.conversations[a.GetConversation()]; c != nil && a.GetKind() == p2pv1.Alert_KIND_UNHEARD {
+		s.giveBack(c, cleanLines(a.GetText()))
+		s.saveDraft(pause{c.GetId(), c.wording})
+	}
 	same := func(o *p2pv1.Alert) bool {
 		once := a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED || a.GetKind() == p2pv1.Alert_KIND_DISK_FULL
 		return once && o.GetKind() == a.GetKind() && o.GetAccount() == a.GetAccount()

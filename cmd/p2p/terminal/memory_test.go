@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
 )
@@ -153,5 +154,19 @@ func TestAConversationWhoseFirstPageWasNotReadIsAskedForAgain(t *testing.T) {
 	st.in(retry{"c-anna"})
 	if n := len(asked[*p2pv1.ListMessagesRequest](st)); n != asks+1 || !st.s.current.loaded {
 		t.Errorf("asked %d times, then %d", asks, n)
+	}
+}
+
+func TestWordsThatNobodyHasHeardAreBackWhereTheyWereWritten(t *testing.T) {
+	st := usual(t).keys("'and now")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
+		Kind: p2pv1.Alert_KIND_UNHEARD, Name: "Anna", Text: "said\noffline\x1b[2J", Conversation: "c-anna", Reason: api.Problem(api.Unheard, "where", "Anna", "count", "2"),
+	}}})
+	st.shows("nobody in Anna will see")
+	if got := st.s.composer.editor.text(); !strings.HasPrefix(got, "said\noffline") || !strings.HasSuffix(got, "and now") || strings.Contains(got, "\x1b") {
+		t.Errorf("the input has %q", got)
+	}
+	if d := asked[*p2pv1.SaveDraftRequest](st); len(d) == 0 || !strings.HasPrefix(d[len(d)-1].Text, "said\noffline") {
+		t.Errorf("saved are %v", d)
 	}
 }

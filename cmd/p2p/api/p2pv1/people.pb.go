@@ -689,6 +689,7 @@ const (
 	Alert_KIND_OFFER_LOST     Alert_Kind = 12
 	Alert_KIND_CALLED         Alert_Kind = 13
 	Alert_KIND_DEVICE_RENEWED Alert_Kind = 14
+	Alert_KIND_UNHEARD        Alert_Kind = 15
 )
 
 // Enum value maps for Alert_Kind.
@@ -709,6 +710,7 @@ var (
 		12: "KIND_OFFER_LOST",
 		13: "KIND_CALLED",
 		14: "KIND_DEVICE_RENEWED",
+		15: "KIND_UNHEARD",
 	}
 	Alert_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -726,6 +728,7 @@ var (
 		"KIND_OFFER_LOST":     12,
 		"KIND_CALLED":         13,
 		"KIND_DEVICE_RENEWED": 14,
+		"KIND_UNHEARD":        15,
 	}
 )
 
@@ -6507,7 +6510,8 @@ type Alert struct {
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                          // what it is about: the short form of a key, the label of a device, the note of a request
 	ByMillis      int64                  `protobuf:"varint,5,opt,name=by_millis,json=byMillis,proto3" json:"by_millis,omitempty"` // of KIND_CLOCK: how far it was set forward
-	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, CALLED (a contact calls himself otherwise, which is harmless), REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST, DEVICE_RENEWED
+	Reason        *Reason                `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                      // what has happened, where a key says it: KEY_CHANGED, RENAMED, CALLED (a contact calls himself otherwise, which is harmless), REMOVED, LEFT_OUT (of a folder that is offered), OFFER_LOST, DEVICE_RENEWED, UNHEARD
+	Conversation  string                 `protobuf:"bytes,7,opt,name=conversation,proto3" json:"conversation,omitempty"`          // of UNHEARD: where this person has written what is in text, which nobody will see, and is to be back where he writes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6582,6 +6586,13 @@ func (x *Alert) GetReason() *Reason {
 		return x.Reason
 	}
 	return nil
+}
+
+func (x *Alert) GetConversation() string {
+	if x != nil {
+		return x.Conversation
+	}
+	return ""
 }
 
 var File_cmd_p2p_api_p2pv1_people_proto protoreflect.FileDescriptor
@@ -7055,14 +7066,15 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xea\x03\n" +
+	"\x06typing\x18\x04 \x01(\bR\x06typing\"\xa0\x04\n" +
 	"\x05Alert\x12&\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x12.p2p.v1.Alert.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\tby_millis\x18\x05 \x01(\x03R\bbyMillis\x12&\n" +
-	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\"\xb1\x02\n" +
+	"\x06reason\x18\x06 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\"\n" +
+	"\fconversation\x18\a \x01(\tR\fconversation\"\xc3\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_KEY_CHANGED\x10\x01\x12\x13\n" +
@@ -7080,7 +7092,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rKIND_LEFT_OUT\x10\v\x12\x13\n" +
 	"\x0fKIND_OFFER_LOST\x10\f\x12\x0f\n" +
 	"\vKIND_CALLED\x10\r\x12\x17\n" +
-	"\x13KIND_DEVICE_RENEWED\x10\x0e*b\n" +
+	"\x13KIND_DEVICE_RENEWED\x10\x0e\x12\x10\n" +
+	"\fKIND_UNHEARD\x10\x0f*b\n" +
 	"\bPresence\x12\x18\n" +
 	"\x14PRESENCE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PRESENCE_OFFLINE\x10\x01\x12\x11\n" +

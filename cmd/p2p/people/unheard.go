@@ -1,0 +1,100 @@
+package people
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
+)
+
+// What somebody writes who was removed meanwhile, and cannot know that, nobody shows, himself included: the removal
+// counts against all that had not seen it. The same becomes of what a device wrote that has contradicted itself. It was shown
+// as sent; so the words go back to where they were written, and he is told.
+
+// unheardSetting is the name under which is kept how far words of a room were given back: the number of the last of them.
+func unheardSetting(id room.ID) string { return "unheard " + textID(id) }
+
+// unheard gives back what a device of this program has written in a room and what does not count any more. The clerk calls it.
+func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key) {
+	told, err := n.archive.Setting(ctx, unheardSetting(c.id))
+	var upto int64
+	if err == nil && len(told) == 8 {
+		upto = int64(binary.BigEndian.Uint64(told))
+	}
+	all, e := n.archive.Unheard(ctx, c.id, device, upto)
+	if err != nil || e != nil || len(all) == 0 {
+		n.lost("what nobody has heard", err)
+		n.lost("what nobody has heard", e)
+		return
+	}
+	words := n.drafted(c.id)
+	var texts []string
+	for i := range all {
+		upto = max(upto, all[i].N)
+		switch t, err := body.ParseText(all[i].Body); {
+		case all[i].Event.Kind == body.KindFile:
+			if f, err := body.ParseFile(all[i].Body); err == nil {
+				texts = append(texts, f.Name)
+			}
+		case all[i].Event.Kind == body.KindText && err == nil:
+			texts = append(texts, t.Text)
+		}
+	}
+	if len(texts) == 0 {
+		return
+	}
+	text := cut(strings.Join(texts, "\n"), body.MaxText)
+	if words != "" && len(text)+len(words) < body.MaxText {
+		words = text + "\n" + words
+	} else if words == "" {
+		words = text
+	}
+	err = n.draft(c.id, words)
+	if err == nil {
+		err = n.archive.SaveSetting(unheardSetting(c.id), binary.BigEndian.AppendUint64(nil, uint64(upto)))
+	}
+	if err != nil {
+		n.log.Warn("cannot give back what nobody has heard", zap.Error(err))
+		return
+	}
+	n.tellUnheard(c, text, len(texts))
+}
+
+// tellUnheard tells programs of words that were given back.
+func (n *Node) tellUnheard(c *conversation, text string, count int) {
+	name := c.talk.Options().Name
+	if p := n.place(c.id); p != nil && !p.With.IsZero() {
+		name = n.nameOf(p.With)
+	}
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
+		Kind: p2pv1.Alert_KIND_UNHEARD, Name: name, Text: text, Conversation: textID(c.id),
+		Reason: api.Problem(api.Unheard, "where", name, "count", strconv.Itoa(count)),
+	}}})
+}
+
+// drafted returns what is being written in a room.
+func (n *Node) drafted(id room.ID) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.drafts[id]
+}
+
+// draft keeps what is being written in a room.
+func (n *Node) draft(id room.ID, text string) error {
+	if err := n.archive.SaveDraft(textID(id), text); err != nil {
+		return fmt.Errorf("keep a draft: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.drafts[id] = text
+	return nil
+}
