@@ -6,6 +6,7 @@ import (
 
 	"p2p/peer/ext"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
 )
 
 // A payload of p2_chat is a frame: its kind in one byte, and what belongs to it. Frames of unknown kinds are
@@ -16,6 +17,7 @@ const (
 	frameTyping  = 3 // 1 for begun, or still at it; 0 for ceased
 	frameClock   = 4 // digest of how far its sender knows all logs
 	frameSaid    = 5 // id of an event that its sender is about to commit, and its text
+	frameSeen    = 6 // to devices of the same account, before a frameRead: devices, and the seq up to which each one's log was read
 )
 
 // Flags of a message.
@@ -85,6 +87,32 @@ func parseRead(b []byte) (room.ID, error) {
 		return room.ID{}, errFrame
 	}
 	return room.ID(b), nil
+}
+
+// seenSize is how long a log is in a frameSeen.
+const seenSize = identity.KeySize + 8
+
+// appendSeen appends what fits.
+func appendSeen(seen map[identity.Key]uint64) []byte {
+	frame := []byte{frameSeen}
+	for device, seq := range seen {
+		if len(frame)+seenSize > ext.MaxPayload {
+			break
+		}
+		frame = binary.BigEndian.AppendUint64(append(frame, device[:]...), seq)
+	}
+	return frame
+}
+
+func parseSeen(b []byte) (map[identity.Key]uint64, error) {
+	if len(b)%seenSize != 0 {
+		return nil, errFrame
+	}
+	seen := make(map[identity.Key]uint64, len(b)/seenSize)
+	for ; len(b) > 0; b = b[seenSize:] {
+		seen[identity.Key(b[:identity.KeySize])] = binary.BigEndian.Uint64(b[identity.KeySize:])
+	}
+	return seen, nil
 }
 
 func appendTyping(on bool) []byte {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"maps"
 	"testing"
 
 	"p2p/peer/ext"
@@ -41,6 +42,20 @@ func FuzzAssembly(f *testing.F) {
 			if err != nil {
 				return
 			}
+		}
+	})
+}
+
+func FuzzSeen(f *testing.F) {
+	f.Add(make([]byte, 2*seenSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		seen, err := parseSeen(b)
+		if err != nil {
+			return
+		}
+		again, err := parseSeen(appendSeen(seen)[1:])
+		if err != nil || len(b) < ext.MaxPayload && !maps.Equal(seen, again) {
+			t.Fatalf("%v became %v: %v", seen, again, err)
 		}
 	})
 }

@@ -53,9 +53,11 @@ type link struct {
 	// For the goroutine of the Talk.
 	session *room.Session
 	parts   assembly
-	answers []room.Message // to be sent after the commit
-	reading room.ID        // a read mark for an event that is not here yet
-	typing  time.Time      // until when its person counts as typing, zero for not
+	answers []room.Message          // to be sent after the commit
+	reading room.ID                 // a read mark for an event that is not here yet
+	read    room.ID                 // the read mark that came last
+	seen    map[identity.Key]uint64 // of a device of the same account: what was there when it was read
+	typing  time.Time               // until when its person counts as typing, zero for not
 	news    ext.Allowance
 	sayings ext.Allowance
 	check   check

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -101,11 +103,25 @@ func (t *Talk) marked(n *turn, id room.ID) {
 	}
 }
 
-// tellRead tells one who has just come how far this person has read.
+// tellRead tells another how far this person has read.
 func (t *Talk) tellRead(l *link) {
-	if !t.marks.id.IsZero() {
-		l.send(appendRead(t.marks.id))
+	if t.marks.id.IsZero() {
+		return
 	}
+	if l.whose() == t.o.Account {
+		t.tellSeen(l)
+	}
+	l.send(appendRead(t.marks.id))
+}
+
+// tellSeen tells another device of the account what was here when this person read.
+func (t *Talk) tellSeen(l *link) {
+	seen, err := t.archive.Seen(context.Background(), t.id)
+	if err != nil {
+		t.log.Debug("what was read is not known", zap.Error(err))
+		return
+	}
+	l.send(appendSeen(seen))
 }
 
 // readMarks takes the read marks that came, as soon as the events that they name are here.
@@ -113,9 +129,16 @@ func (t *Talk) readMarks(n *turn) {
 	if t.store == nil {
 		return
 	}
+	late := slices.ContainsFunc(t.told.Added, func(e history.Entry) bool { return e.Late })
 	for _, l := range t.links {
 		account := l.whose()
-		if l.reading.IsZero() || account.IsZero() || l.session == nil {
+		if account.IsZero() || l.session == nil {
+			continue
+		}
+		if l.reading.IsZero() && late && l.seen != nil {
+			l.reading = l.read // it may have been read there
+		}
+		if l.reading.IsZero() {
 			continue
 		}
 		if _, here := t.store.Find(l.reading); !here {
@@ -123,6 +146,10 @@ func (t *Talk) readMarks(n *turn) {
 		}
 		id := l.reading
 		l.reading = room.ID{}
+		if account == t.o.Account && l.seen != nil {
+			t.readElsewhere(n, id, l.seen)
+			continue
+		}
 		moved, err := t.archive.MarkRead(account, id)
 		if err != nil {
 			t.log.Debug("a read mark cannot be kept", zap.Error(err))
@@ -137,11 +164,30 @@ func (t *Talk) readMarks(n *turn) {
 	}
 }
 
+// readElsewhere takes the mark of another device of the account.
+func (t *Talk) readElsewhere(n *turn, id room.ID, seen map[identity.Key]uint64) {
+	moved, late, err := t.archive.MarkElsewhere(id, seen)
+	if err != nil {
+		t.log.Debug("a read mark cannot be kept", zap.Error(err))
+	}
+	if !moved {
+		id = t.marks.id
+	}
+	if moved || late {
+		t.told.Read = append(t.told.Read, Read{t.o.Account, id})
+		t.marked(n, id)
+	}
+}
+
 // passTime does what is due.
 func (t *Talk) passTime(n *turn) {
 	if !t.marks.due.IsZero() && !n.now.Before(t.marks.due) {
 		t.marks.due, t.marks.last = time.Time{}, n.now
-		t.all(appendRead(t.marks.id))
+		for _, l := range t.links {
+			if l.session != nil {
+				t.tellRead(l)
+			}
+		}
 	}
 	t.tellTypers(n)
 	t.catchUp(n)

@@ -367,6 +367,80 @@ func TestReadMarksAreKeptAndTold(t *testing.T) {
 	})
 }
 
+// Whoever is cut off says what stands before what the others have read by then.
+func TestWhatCameLateIsReadOnAllDevicesOfAnAccount(t *testing.T) {
+	bubble(t, func(w *world) {
+		ctx := context.Background()
+		ann, bob := w.person("ann"), w.person("bob")
+		id := ann.create(room.Options{Name: "room", History: -1})
+		ann.invite(bob)
+		second := w.device("bob's second", bob.account)
+		second.open(id)
+		w.connect(bob, second)
+		w.settle()
+		unread := func(d *device, want int, when string) {
+			t.Helper()
+			if n, _, err := d.archive.Unread(ctx, id); err != nil || n != want {
+				t.Errorf("%s %d are unread of %s, want %d: %v", when, n, d.name, want, err)
+			}
+		}
+		read := func() (e room.Event) {
+			last, err := bob.archive.Before(ctx, id, room.End, 1)
+			w.must(err)
+			w.must(bob.talk.Read(ctx, last[0].Event.ID))
+			w.pass(time.Second)
+			return last[0].Event
+		}
+		w.cut(ann, bob)
+		ann.say("late")
+		for range 4 {
+			bob.say("later")
+		}
+		w.settle()
+		last := read()
+		w.connect(ann, bob)
+		w.settle()
+		unread(bob, 1, "when it came")
+		unread(second, 1, "when it came")
+		second.took()
+		if read().ID != last.ID {
+			t.Fatal("it stands at the end")
+		}
+		unread(bob, 0, "after reading")
+		unread(second, 0, "after reading on the other device")
+		if got := second.took().Read; len(got) != 1 || got[0] != (chat.Read{Account: bob.account.Key(), Event: last.ID}) {
+			t.Errorf("his other device was told %v", got)
+		}
+
+		w.cut(ann, bob)
+		ann.say("one more that is late")
+		for range 4 {
+			bob.say("later")
+		}
+		read()
+		w.cut(bob, second)
+		w.connect(ann, second)
+		w.settle()
+		unread(second, 1, "of what the first has not got")
+		w.cut(ann, second)
+		w.connect(bob, second)
+		w.pass(time.Second)
+		unread(second, 1, "after the first has told again how far it was read")
+		unread(bob, 1, "when the first has it too")
+		read()
+		unread(second, 0, "after the first was read")
+
+		w.cut(bob, second)
+		ann.say("goes to the first alone")
+		w.connect(ann, bob)
+		w.settle()
+		read()
+		w.connect(bob, second)
+		w.pass(time.Second)
+		unread(second, 0, "of what was read before it came")
+	})
+}
+
 func TestTypingEndsByItself(t *testing.T) {
 	bubble(t, func(w *world) {
 		ann, bob := w.person("ann"), w.person("bob")

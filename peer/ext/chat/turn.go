@@ -142,7 +142,14 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 		if err == nil && !l.news.Take(n.now) {
 			err = errNews
 		}
-		l.reading = id
+		l.reading, l.read = id, id
+		return err
+	case frameSeen:
+		if l.whose() != t.o.Account {
+			return nil
+		}
+		seen, err := parseSeen(f[1:])
+		l.seen = seen
 		return err
 	case frameTyping:
 		on, err := parseTyping(f[1:])

@@ -49,31 +49,60 @@ func (c *commit) readMarks() error {
 	return err
 }
 
+// placed is a mark in its room.
+type placed struct {
+	readMark
+	n    int64 // of the event at which it stands
+	room int64
+}
+
+// markAt returns the mark that reads up to the event of that id, and all that is here. Its n is 0 when the event is not.
+func (a *Archive) markAt(id room.ID) (to placed, err error) {
+	var lamport, seen int64
+	var device []byte
+	found, err := a.write.row("SELECT e.n, e.room, e.lamport, d.device, (SELECT max(n) FROM events) FROM events e JOIN devices d ON d.n = e.author WHERE e.key = ?",
+		[]any{a.box.key(id)}, &to.n, &to.room, &lamport, &device, &seen)
+	to.readMark = scanned(found, lamport, device, seen)
+	return to, err
+}
+
+// markOf returns how far an account has read a room.
+func (a *Archive) markOf(account identity.Key, in int64) (from placed, err error) {
+	var lamport, seen int64
+	var device []byte
+	from.room = in
+	if _, err = a.write.row("SELECT event FROM marks WHERE room = ? AND account = ?", []any{in, account[:]}, &from.n); err != nil {
+		return from, err
+	}
+	found, err := a.write.row(markText, []any{in, account[:]}, &lamport, &device, &seen)
+	from.readMark = scanned(found, lamport, device, seen)
+	return from, err
+}
+
+// before reports whether r stands before another mark.
+func (r *readMark) before(other *readMark) bool { return r.position.Less(other.position) }
+
 // MarkRead notes that an account has read a room up to the event of that id, and reports
 // whether that is news: a mark never goes back, and is not taken for an event that is not
-// there yet.
+// there yet. That of the archive's account is news too when something was read that came late, before the mark.
 func (a *Archive) MarkRead(account identity.Key, id room.ID) (moved bool, err error) {
 	err = a.write.transaction(false, func() error {
-		var n, in, lamport, seen int64
-		var device []byte
-		found, err := a.write.row("SELECT e.n, e.room, e.lamport, d.device, (SELECT max(n) FROM events) FROM events e JOIN devices d ON d.n = e.author WHERE e.key = ?",
-			[]any{a.box.key(id)}, &n, &in, &lamport, &device, &seen)
-		if !found || err != nil {
+		to, err := a.markAt(id)
+		if err != nil || to.n == 0 {
 			return err
 		}
-		to := scanned(true, lamport, device, seen)
-		found, err = a.write.row(markText, []any{in, account[:]}, &lamport, &device, &seen)
+		from, err := a.markOf(account, to.room)
+		if err != nil || to.before(&from.readMark) || from.readMark == to.readMark {
+			return err
+		}
+		moved = from.position != to.position
+		if !moved && account == a.owner.Load().account {
+			_, err = a.write.row("SELECT EXISTS (SELECT 1 FROM events INDEXED BY late WHERE room = ? AND late AND n > ?)", []any{to.room, from.seen}, &moved)
+		}
 		if err != nil {
 			return err
 		}
-		from := scanned(found, lamport, device, seen)
-		var before room.Meta // where the new mark stands
-		before.Lamport, before.Author = to.position.Lamport, to.position.Device
-		if from.covers(&before) || from == to {
-			return nil
-		}
-		moved = from.position != to.position
-		return a.write.exec("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", in, account[:], n, to.seen)
+		return a.write.exec("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", to.room, account[:], to.n, to.seen)
 	}, nil)
 	if err != nil {
 		return false, fmt.Errorf("mark as read: %w", err)
