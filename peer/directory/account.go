@@ -58,8 +58,9 @@ type LoginResult struct {
 
 // Login opens the vault of the account of that name. Errors: ErrNoPerson, ErrPassword, *SlowError,
 // ErrUntrusted, ErrUnavailable, and *AnotherKeyError when the device that has sealed the vault knew the service by another
-// key: so who stands before a new device alone is found out. A key in the URL counts for more. It takes as much as
-// Register does.
+// key: so who stands before a new device alone is found out. A key in the URL counts for more. A vault of an older program, which
+// names no key, is replaced by one that does, if the service takes it: whoever stands between at that first contact is not found out, and
+// nor is who shows such a vault again that he has from before. It takes as much as Register does, and twice that for an old vault.
 func (c *Client) Login(ctx context.Context, name string, password []byte) (LoginResult, error) {
 	var v dirwire.Vault
 	keys, _, err := c.knock(ctx, name, password, func(begun dirwire.Begun, keys stretched) (err error) {
@@ -71,7 +72,13 @@ func (c *Client) Login(ctx context.Context, name string, password []byte) (Login
 		return LoginResult{}, wrapped("log in", err)
 	}
 	held, err := keys.unlock(v.Vault, v.Account)
-	if err == nil {
+	switch {
+	case err != nil:
+	case held.service == dirseal.Print{}:
+		if err := c.Seal(ctx, name, password, held.account, held.extra); err != nil {
+			c.log.Info("the vault of an older program stays as it is", zap.Error(err))
+		}
+	default:
 		err = c.vouched(held.service)
 	}
 	if err != nil {

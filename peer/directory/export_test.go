@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"p2p/peer/identity"
 	"p2p/tracker/dirwire"
 )
 
@@ -39,3 +42,21 @@ func (c *Client) Connect(ctx context.Context) error {
 
 // Leave is leave.
 func (c *Client) Leave() { c.leave() }
+
+// SetUnnamed is SetPassword of a program of before 30 November 2026: its vault does not name the key of the service.
+func (c *Client) SetUnnamed(ctx context.Context, password []byte, account identity.Secret, extra []byte) error {
+	s := dirwire.Secrets{Salt: make([]byte, dirwire.SaltSize), Cost: c.least}
+	keys, err := stretch(password, s.Salt, s.Cost)
+	if err != nil {
+		return err
+	}
+	aead, err := chacha20poly1305.NewX(keys.seal)
+	if err != nil {
+		return err
+	}
+	plain := append(append([]byte{1}, account.Seed()...), extra...)
+	nonce := make([]byte, aead.NonceSize())
+	s.Verifier, s.Vault = keys.proof.Key(), aead.Seal(nonce, nonce, plain, vaultFor(account.Key()))
+	_, err = prove[dirwire.Empty](ctx, c, account, dirwire.MethodPassword, dirwire.Password{Account: account.Key(), Secrets: s})
+	return err
+}

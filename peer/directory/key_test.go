@@ -173,6 +173,31 @@ func TestWhoStandsBeforeANewDeviceIsFoundOutAsItLogsIn(t *testing.T) {
 	})
 }
 
+// The vaults of 29 November do not name the key of the service: who has such an account needs it on his next device too.
+func TestAVaultThatNamesNoKeyIsReadAndMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := alone(t)
+		alice := s.registered(t, "alice")
+		if err := alice.SetUnnamed(t.Context(), password, alice.account, []byte("extra of then")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.deviceOf(t, "alice", alice.account).Login(t.Context(), "alice", []byte("wrong horse")); !errors.Is(err, client.ErrPassword) {
+			t.Errorf("with another password: %v", err)
+		}
+		for range 2 {
+			got, err := s.deviceOf(t, "alice", alice.account).Login(t.Context(), "alice", password)
+			if err != nil || got.Account.Key() != alice.account.Key() || string(got.Extra) != "extra of then" {
+				t.Fatalf("%q, %v", got.Extra, err)
+			}
+		}
+		s.stand(sealtest.New(t, s.node, honest))
+		var other *client.AnotherKeyError
+		if _, err := s.deviceOf(t, "alice", alice.account).Login(t.Context(), "alice", password); !errors.As(err, &other) {
+			t.Errorf("who stands before the next device: %v", err)
+		}
+	})
+}
+
 // stand changes who stands before the directory.
 func (s *service) stand(between *sealtest.Liar) {
 	s.mu.Lock()

@@ -42,13 +42,16 @@ func strong(password []byte) error {
 }
 
 // The vault is a version, the seed of the account, by what the key of the service is known, and what else it is to hold, sealed with
-// XChaCha20-Poly1305 for the account, behind the nonce.
-const vaultVersion = 2
+// XChaCha20-Poly1305 for the account, behind the nonce. The first version has no key of the service: it is read, and made anew (Login).
+const (
+	vaultVersion = 2
+	vaultUnnamed = 1
+)
 
 // contents are what a vault holds.
 type contents struct {
 	account identity.Secret
-	service dirseal.Print
+	service dirseal.Print // zero in a vault of the first version
 	extra   []byte
 }
 
@@ -96,14 +99,22 @@ func (k stretched) unlock(vault []byte, account identity.Key) (c contents, err e
 		return c, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
 	}
 	plain, err := aead.Open(nil, vault[:aead.NonceSize()], vault[aead.NonceSize():], vaultFor(account))
-	if err != nil || len(plain) < vaultHead || plain[0] != vaultVersion {
+	if err != nil || len(plain) == 0 {
+		return c, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
+	}
+	head := vaultHead
+	if plain[0] == vaultUnnamed {
+		head -= len(c.service)
+	}
+	if len(plain) < head || plain[0] != vaultVersion && plain[0] != vaultUnnamed {
 		return c, fmt.Errorf("%w: the vault is damaged", ErrUntrusted)
 	}
 	c.account, err = identity.SecretOf(plain[1 : 1+identity.SeedSize])
 	if err != nil || c.account.Key() != account {
 		return c, fmt.Errorf("%w: the vault is of another account", ErrUntrusted)
 	}
-	c.service, c.extra = dirseal.Print(plain[1+identity.SeedSize:vaultHead]), plain[vaultHead:]
+	copy(c.service[:], plain[1+identity.SeedSize:head])
+	c.extra = plain[head:]
 	return c, nil
 }
 
