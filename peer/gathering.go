@@ -46,6 +46,9 @@ type Room struct {
 	// Doorbell is a room where strangers ring: none stays for longer than a minute, one gives
 	// way to the next, and none is told of the others.
 	Doorbell bool
+	// Home is a Doorbell of one's own. A router may keep those out who ring, so they are called too where trackers say that they
+	// are, at a pace that is no harm to whom a tracker names falsely: ten calls in a minute, and fewer to who does not answer.
+	Home bool
 	// AnswerOnly has nobody dialled: others come, or do not.
 	AnswerOnly bool
 	// MaxPeers bounds the connections; 0 = 64, or 30 with Doorbell.
@@ -100,7 +103,7 @@ func (n *Node) gather(r Room) (*Gathering, error) {
 		return nil, err
 	}
 	o := swarm.LobbyOptions{
-		InfoHash: r.InfoHash, Room: true, Doorbell: r.Doorbell, AnswerOnly: r.AnswerOnly, MaxPeers: r.MaxPeers,
+		InfoHash: r.InfoHash, Room: true, Doorbell: r.Doorbell, Home: r.Home, AnswerOnly: r.AnswerOnly, MaxPeers: r.MaxPeers,
 		Admit: door.lets, Known: r.Known, Device: door.self, Extensions: slices.Concat(n.opt.Extensions, r.Extensions),
 	}
 	if err := ext.Check(o.Extensions); err != nil {

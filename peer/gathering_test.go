@@ -351,6 +351,24 @@ func TestStrangersRingAtADoorbellAndNobodyHoldsIt(t *testing.T) {
 	})
 }
 
+func TestWhomATrackerNamesAtOnesOwnDoorIsCalledSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+		a := w.person(1)
+		var named []netip.AddrPort
+		for i := range byte(200) {
+			named = append(named, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 0, i}), 80))
+		}
+		began := time.Now()
+		a.gather(t, peer.Room{InfoHash: bell, Doorbell: true, Home: true})
+		a.room.AddPeers(named, false)
+		time.Sleep(10 * time.Minute)
+		if n := a.calls.since(began); n < 50 || n > 110 {
+			t.Errorf("%d calls in ten minutes", n)
+		}
+	})
+}
+
 func TestWhoIsNotKnownYetTakesNoPlaceOfWhoIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})

@@ -94,6 +94,9 @@ func (a *app) contactState(c *p2pv1.Contact) string {
 	} else if key != "" {
 		words = append(words, a.text.Say(key))
 	}
+	if problem := api.ExplainProblem(a.text, c.Problem); problem != "" {
+		words = append(words, problem)
+	}
 	switch {
 	case c.Verified:
 		words = append(words, a.text.Say("contact.verified"))
@@ -188,7 +191,23 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 		}
 		r.Msg.Contact, r.Msg.Delivered = k, true
 	}
+	if !r.Msg.Delivered && ctx.Err() == nil {
+		askWhy(ctx, c, r.Msg)
+	}
 	return r.Msg, ctx.Err()
+}
+
+// askWhy takes in what has kept a request from arriving so far.
+func askWhy(ctx context.Context, c *api.Client, r *p2pv1.AddContactResponse) {
+	now, err := c.ListContacts(ctx, request(&p2pv1.ListContactsRequest{}))
+	if err != nil {
+		return // it is not for this that he has asked
+	}
+	for _, k := range now.Msg.Contacts {
+		if k.Account == r.Contact.GetAccount() {
+			r.Contact = k
+		}
+	}
 }
 
 func isThere(k *p2pv1.Contact) bool {
@@ -223,6 +242,9 @@ func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
 			a.say("contact.trusted", name)
 		}
 		return nil
+	}
+	if problem := api.ExplainProblem(a.text, r.Contact.Problem); problem != "" {
+		return a.fail(exitWaiting, "contact.waits_why", name, problem)
 	}
 	return a.fail(exitWaiting, "contact.waits", name)
 }

@@ -367,6 +367,11 @@ func TestARequestThatHasArrivedCountsAsReachedThoughNobodyHasAnswered(t *testing
 	if said := a.contactState(told(true).GetContact()); !strings.Contains(said, "has the request") {
 		t.Errorf("the list says %q", said)
 	}
+	silent := told(false).GetContact()
+	silent.Problem = api.Problem(api.NobodyAnswers, "detail", "10.0.0.1:1: timeout")
+	if said := a.contactState(silent); !strings.Contains(said, "no answer yet") || !strings.Contains(said, "nobody answers at the known addresses") {
+		t.Errorf("the list says %q", said)
+	}
 }
 
 func TestContactsAreShownWithoutTricks(t *testing.T) {

@@ -38,6 +38,8 @@ type LobbyOptions struct {
 	// Doorbell is a Room where strangers ring: none stays for long, and none is told
 	// of the others.
 	Doorbell bool
+	// Home is a Doorbell of our own: those who ring are dialled too, but slowly.
+	Home bool
 	// AnswerOnly has nobody dialled.
 	AnswerOnly bool
 	// Admit reports whether a device may be here. It must not block. nil =

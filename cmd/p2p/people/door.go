@@ -99,7 +99,7 @@ func (n *Node) fitDoors(ctx context.Context) error {
 	var err error
 	if !answering {
 		own := knock.NewDoor(knock.Door{Certificate: n.certificate, Answer: n.answer})
-		err = n.openDoor(home, peer.Room{Trackers: tiers(n.trackers()), AnswerOnly: true, Extensions: []ext.Extension{own}}, own)
+		err = n.openDoor(home, peer.Room{Trackers: tiers(n.trackers()), Home: true, Extensions: []ext.Extension{own}}, own)
 	}
 	for hash, e := range wanted {
 		n.mu.Lock()
@@ -110,6 +110,18 @@ func (n *Node) fitDoors(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// lookOut has trackers asked soon who is at this person's door: somebody will ring, and her router may let nobody in.
+func (n *Node) lookOut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.self == nil {
+		return
+	}
+	if d := n.doors[doorOf(n.self.accountKey())]; d != nil {
+		d.swarm.Again()
+	}
 }
 
 // ring rings somebody's bell until fitDoors finds that nobody wants that any more.

@@ -381,6 +381,7 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 	if err := n.write(ctx, record{Invite: &i}); err != nil {
 		return nil, failure(err)
 	}
+	n.lookOut()
 	code, err := qrcode.Of(l)
 	if err != nil {
 		return nil, failure(err)

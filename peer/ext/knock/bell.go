@@ -67,11 +67,12 @@ type porch struct {
 	calls []*call
 }
 
-// call is a connection of one who rings. Nothing is said on it before the other side has.
+// call is a connection of one who rings. Nothing of us is said on it before the other side has said who it is.
 type call struct {
 	porch   *porch
 	peer    ext.Peer
 	since   time.Time
+	knows   bool    // the other side has been told that we know for whom we ring
 	host    Visitor // who answers, once that is proven
 	asked   bool
 	answers int
@@ -84,12 +85,22 @@ const maxAnswers = 16
 func (p *porch) Attach(now time.Time, peer ext.Peer) ext.Handler {
 	c := &call{porch: p, peer: peer, since: now}
 	p.calls = append(p.calls, c)
+	c.know()
 	return c
+}
+
+// know tells one who calls that we know whom, if it is he: a tracker may have named us to him, and he tells nobody else who he is.
+func (c *call) know() {
+	own := c.porch.bell.Certificate()
+	if !c.knows && !c.peer.Dialled() && !own.Account.IsZero() {
+		c.knows = c.peer.Send(ext.Chat, knows(c.porch.bell.Wanted, own.Device))
+	}
 }
 
 // Tick implements ext.Ticker: it hangs up on those who are not at home here.
 func (p *porch) Tick(now time.Time) {
 	for _, c := range p.calls {
+		c.know()
 		if !c.asked && now.Sub(c.since) >= WaitFor {
 			c.peer.Close(errNobody)
 		}

@@ -10,6 +10,11 @@
 // they could know is that somebody was there. The owner's certificate is seen by everybody who knows the door, which is who knows
 // the account; it says what the device is called.
 //
+// Who is rung for may be behind a router that lets nobody in, and calls those whom a tracker names at his door. A tracker knows
+// the name of the door and not the account, and can name whom it likes. So where he has called, the other side
+// speaks first, with a hash of the account and of its own device, which the connection has proven; who does not have that is told
+// nothing. Versions that do not know this wait in silence, as two do who ring.
+//
 // # Messages
 //
 // The first byte of a message is its kind; one of another kind is passed over. All are of class Chat.
@@ -18,6 +23,7 @@
 //	1 request   a bencoded dictionary: "c" certificate of the device that rings, "r" request
 //	2 answer    a bencoded dictionary: "v" verdict, "w" why, "l" limit of members, "j" the "j" of the request that
 //	            it is about, "a" addresses, "r" id of a room
+//	3 knows     SHA-256 of "p2p knock knows 1\x00", the account that is rung for, and the device that rings
 //
 // # What a stranger can do
 //

@@ -1,7 +1,7 @@
 package knock
 
 import (
-	"errors"
+	"bytes"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -72,6 +72,7 @@ type guest struct {
 	hall    *hall
 	peer    ext.Peer
 	since   time.Time
+	knows   bool // for whom he rings
 	greeted bool // he was shown our certificate
 	account identity.Key
 	join    infohash.T // what he has asked for
@@ -80,7 +81,7 @@ type guest struct {
 
 // Attach implements ext.Instance.
 func (h *hall) Attach(now time.Time, p ext.Peer) ext.Handler {
-	g := &guest{hall: h, peer: p, since: now}
+	g := &guest{hall: h, peer: p, since: now, knows: !p.Dialled()}
 	h.guests = append(h.guests, g)
 	g.greet()
 	return g
@@ -88,7 +89,7 @@ func (h *hall) Attach(now time.Time, p ext.Peer) ext.Handler {
 
 // greet shows who lives here, before anything is asked.
 func (g *guest) greet() {
-	if c := g.hall.door.Certificate(); !g.greeted && !c.Account.IsZero() {
+	if c := g.hall.door.Certificate(); g.knows && !g.greeted && !c.Account.IsZero() {
 		g.greeted = g.peer.Send(ext.Chat, c.AppendTo([]byte{kindHome}))
 	}
 }
@@ -98,7 +99,10 @@ func (h *hall) Tick(now time.Time) {
 	h.register.tidy(now)
 	for _, g := range h.guests {
 		g.greet()
-		if !g.asked && now.Sub(g.since) >= 2*WaitFor {
+		switch waits := now.Sub(g.since); {
+		case !g.knows && waits >= WaitFor/2: // before he thinks that we ring too
+			g.peer.Close(errStranger)
+		case !g.asked && waits >= 2*WaitFor:
 			g.peer.Close(errNoRequest)
 		}
 	}
@@ -108,9 +112,6 @@ func (h *hall) Tick(now time.Time) {
 func (g *guest) Detach() {
 	g.hall.guests = slices.DeleteFunc(g.hall.guests, func(o *guest) bool { return o == g })
 }
-
-// errOwn is another device of the same account at its own door.
-var errOwn = errors.New("it lives here too")
 
 // Handle implements ext.Handler.
 func (g *guest) Handle(now time.Time, payload []byte) error {
@@ -124,6 +125,11 @@ func (g *guest) Handle(now time.Time, payload []byte) error {
 		return g.rings(now, rest)
 	case kindAnswer:
 		return errRoles
+	case kindKnows:
+		if bytes.Equal(payload, knows(g.hall.door.Certificate().Account, g.peer.Device())) {
+			g.knows = true
+			g.greet()
+		}
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ type rig struct {
 	loop     exttest.Loop
 	instance ext.Instance
 	n        int
+	calls    bool // it is who opens the connections
 }
 
 // player is a peer that a test plays.
@@ -68,7 +69,7 @@ func (r *rig) joins(device uint64) *player {
 
 func (r *rig) joinsFrom(device uint64, addr netip.Addr) *player {
 	at := netip.AddrPortFrom(addr, 6881)
-	p := &player{rig: r, Peer: &exttest.Peer{Number: piece.PeerKey(r.n), Who: secret(r.t, device).Key(), From: at, Home: at}}
+	p := &player{rig: r, Peer: &exttest.Peer{Number: piece.PeerKey(r.n), Who: secret(r.t, device).Key(), From: at, Home: at, WeDid: r.calls}}
 	p.Handler = r.instance.Attach(r.now, p.Peer)
 	return p
 }
@@ -135,7 +136,7 @@ type bell struct {
 }
 
 func newBell(t *testing.T) *bell {
-	b := &bell{rig: rig{t: t, now: noon}, request: knock.Request{Name: "李"}}
+	b := &bell{rig: rig{t: t, now: noon, calls: true}, request: knock.Request{Name: "李"}}
 	b.instance = knock.NewBell(knock.Bell{
 		Wanted: secret(t, 1).Key(), Certificate: func() identity.Certificate { return certify(t, 2, 200, false) },
 		Request: func() knock.Request { return b.request },

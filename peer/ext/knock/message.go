@@ -1,10 +1,13 @@
 package knock
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
+	"p2p/peer/ext"
 	"p2p/peer/identity"
 	"p2p/torrentfile/benc"
 	"p2p/torrentfile/infohash"
@@ -52,7 +55,15 @@ const (
 	kindHome = iota
 	kindRequest
 	kindAnswer
+	kindKnows
 )
+
+// knows returns what a device says that knows for whom it rings: of no use to another, and nobody finds the account in it
+// who does not have that.
+func knows(account, device identity.Key) []byte {
+	sum := sha256.Sum256(slices.Concat([]byte("p2p knock knows 1\x00"), account[:], device[:]))
+	return append([]byte{kindKnows}, sum[:]...)
+}
 
 // Errors of messages. All of them end the connection.
 var (
@@ -60,9 +71,15 @@ var (
 	errImpostor  = errors.New("its certificate is not of whom it should be")
 	errTwice     = errors.New("more than one request on a connection")
 	errRoles     = errors.New("it asks where it should answer, or answers where it should ask")
-	errNobody    = errors.New("nobody who was rung for has answered")
 	errDone      = errors.New("all is said")
 	errNoRequest = errors.New("no request within the time that a visitor has")
+)
+
+// Why those are left who have broken no rule. Somebody else may come from the same address.
+const (
+	errNobody   = ext.Unwelcome("nobody who was rung for has answered")
+	errOwn      = ext.Unwelcome("it lives here too")
+	errStranger = ext.Unwelcome("it does not know who lives here")
 )
 
 // ring is a request on the wire.

@@ -68,7 +68,7 @@ func TestTwoRingAndOnlyTheOneWhoIsRungForHearsThem(t *testing.T) {
 				return knock.Answer{Verdict: knock.Received}
 			},
 		})
-		at(t, net, 100, peer.Room{AnswerOnly: true, Extensions: []ext.Extension{door}})
+		at(t, net, 100, peer.Room{Home: true, Extensions: []ext.Extension{door}})
 		addrs := []netip.AddrPort{
 			netip.MustParseAddrPort("10.0.0.100:6881"), netip.MustParseAddrPort("10.0.0.200:6881"), netip.MustParseAddrPort("10.0.0.201:6881"),
 		}
