@@ -122,7 +122,10 @@ func (s *session) command(text string) {
 
 // find returns the conversation that a person means, of those that are known here, also while the node is away. What is over with
 // somebody, who was removed and is a contact again, is meant by its id alone.
-func (s *session) find(name string) *conversation {
+func (s *session) find(name string) *conversation { return only(s.meant(name)) }
+
+// meant returns all that a name may mean, and whether they have the whole of it.
+func (s *session) meant(name string) (found []naming.Candidate[*conversation], exact bool) {
 	var all []naming.Candidate[*conversation]
 	for _, c := range s.conversations {
 		is := naming.Candidate[*conversation]{Name: s.title(c), ID: c.GetId(), Is: c, Rank: naming.Group}
@@ -144,7 +147,7 @@ func (s *session) find(name string) *conversation {
 		person.One, known.One = c.GetId(), c.GetId()
 		all = append(all, person, known)
 	}
-	return only(naming.Place(name, all, func(c *conversation) bool { return !c.GetDirect() }))
+	return naming.Place(name, all, func(c *conversation) bool { return !c.GetDirect() })
 }
 
 // only returns what is meant if that is one.
@@ -188,8 +191,16 @@ func (s *session) contactNamed(name string) *p2pv1.Contact {
 // openNamed opens what is called so: what is known here at once, else what the node knows, as what was said with somebody who is
 // blocked now.
 func (s *session) openNamed(name string) {
-	if c := s.find(name); c != nil {
-		s.open(c)
+	switch found, exact := s.meant(name); {
+	case len(found) == 1:
+		s.open(found[0].Is)
+		return
+	case len(found) > 1 && exact: // the node knows no better, and may be away
+		var which []string
+		for _, c := range found {
+			which = append(which, c.Name+" ("+shortID(c.ID)+")")
+		}
+		s.complain("reason.same_name", name, strings.Join(which, ", "))
 		return
 	}
 	if c := s.contactNamed(name); c.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS {

@@ -99,3 +99,18 @@ func TestAConversationIsOpenedByItsNameWhileTheNodeIsAway(t *testing.T) {
 		}
 	}
 }
+
+// Two rooms may have one name: then neither is meant, and it is said how to name one, also while the node is away.
+func TestOpenOfANameThatTwoRoomsHaveNamesBoth(t *testing.T) {
+	for _, say := range []*text.Catalogue{text.English(), text.Chinese()} {
+		st := newStage(t, say, 160, 24)
+		for _, id := range []string{strings.Repeat("0a", 32), strings.Repeat("0b", 32)} {
+			st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: id, Name: "lab"}}})
+		}
+		st.keys("'/open lab", "enter").shows("lab (0a0a0a0a0a0a), lab (0b0b0b0b0b0b)")
+		st.in(lost{err: errors.New("gone"), in: time.Second}).keys("'/open 0b0b0b0b0b0b", "enter")
+		if st.s.current.GetId() != strings.Repeat("0b", 32) {
+			t.Errorf("its id opens %s", st.s.current.GetId())
+		}
+	}
+}
