@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -738,4 +739,38 @@ func TestWhoWasThereJustNowIsNotSeenNowAgo(t *testing.T) {
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{
 		Account: account("anna"), Name: "Anna", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Conversation: "c-anna", LastSeen: at.Add(-time.Second).UnixMilli(),
 	}}}).shows("offline, seen just now")
+}
+
+// Who has many rooms sees that there are more than he sees, and what is unread in them.
+func TestALongListSaysWhatIsOutOfSight(t *testing.T) {
+	st := usual(t)
+	for i := range 30 {
+		c := &p2pv1.Conversation{Id: fmt.Sprintf("r-%02d", i), Name: fmt.Sprintf("room%02d", i), Active: at.Add(time.Duration(-i) * time.Hour).UnixMilli()}
+		if i == 25 {
+			c.Unread = 7
+		}
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: c}})
+	}
+	row := func(y int) string { return strings.Split(strings.Split(st.text(), "\n")[y], "│")[0] }
+	st.keys("'/open room00", "enter")
+	last := st.s.place().side.height - 1
+	if got := strings.Fields(row(last)); len(got) != 2 || !strings.HasPrefix(got[0], "↓") || got[1] != "7" {
+		t.Errorf("the last line is %q", row(last))
+	}
+	st.keys("'/open room29", "enter")
+	if top := row(0); !strings.Contains(top, "↑") || strings.Contains(st.text(), "↓") || !strings.Contains(row(last), "room29") {
+		t.Errorf("at the end the list is\n%s", st.text())
+	}
+	st.in(click{2, 0}).in(click{2, 0}).in(click{2, 0})
+	if strings.Contains(row(0), "↑") || !strings.Contains(row(last), "↓") {
+		t.Errorf("back at its beginning the list is\n%s", st.text())
+	}
+	st.in(click{2, last})
+	if st.s.current.GetId() != "r-29" || !strings.Contains(row(0), "↑") {
+		t.Errorf("a click on the line below opens %s:\n%s", st.s.current.GetId(), st.text())
+	}
+	name := strings.Fields(row(1))[1]
+	if st.in(click{2, 1}); st.s.current.GetName() != name {
+		t.Errorf("a click on %s opens %s", name, st.s.current.GetName())
+	}
 }

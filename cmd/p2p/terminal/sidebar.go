@@ -237,11 +237,15 @@ func (s *session) toUnread() {
 func (s *session) sidebarLines(width, height int) []line {
 	rows := s.rows()
 	var lines []line
-	for _, r := range rows[s.sidebarTop(rows, height):] {
-		if len(lines) == height {
-			break
-		}
+	from, to, above, below := s.sidebarWindow(rows, height)
+	if above {
+		lines = append(lines, s.moreLine("↑", rows[:from], width))
+	}
+	for _, r := range rows[from:to] {
 		lines = append(lines, s.rowLine(r, width))
+	}
+	if below {
+		lines = append(lines, s.moreLine("↓", rows[to:], width))
 	}
 	if len(rows) == 0 {
 		lines = plainly(s.say.Say("chat.list.nobody"), style{role: faint}).wrap(width, s.m)
@@ -265,6 +269,67 @@ func (s *session) sidebarTop(rows []listed, height int) int {
 	})
 	top := max(at-height+2, 0) + s.sidebar.shift
 	return max(min(top, len(rows)-height), 0)
+}
+
+// sidebarWindow returns the rows that are shown, and whether a line above and below them stands for more.
+func (s *session) sidebarWindow(rows []listed, height int) (from, to int, above, below bool) {
+	from = s.sidebarTop(rows, height)
+	to = min(from+height, len(rows))
+	if height < 5 { // there is no room
+		return from, to, false, false
+	}
+	some := func(r listed) bool { return r.key() != "" }
+	if above = slices.ContainsFunc(rows[:from], some); above {
+		from++
+	}
+	if below = slices.ContainsFunc(rows[to:], some); below {
+		to--
+	}
+	return from, to, above, below
+}
+
+// sidebarClick picks the row at a line of the list, or moves to what a line stands for.
+func (s *session) sidebarClick(y, height int) {
+	rows := s.rows()
+	from, to, above, below := s.sidebarWindow(rows, height)
+	switch at := from + y; {
+	case above && y == 0:
+		s.sidebarShift(2-height, height)
+	case below && y == height-1:
+		s.sidebarShift(height-2, height)
+	default:
+		if above {
+			at--
+		}
+		if at < to && rows[at].key() != "" {
+			s.pick(rows[at])
+		}
+	}
+}
+
+// sidebarShift moves the list by lines, up is negative.
+func (s *session) sidebarShift(by, height int) {
+	rows := s.rows()
+	s.sidebar.shift = max(min(s.sidebar.shift+by, len(rows)-height), -len(rows))
+}
+
+// moreLine counts the rows that are out of sight, and what is unread there.
+func (s *session) moreLine(arrow string, hidden []listed, width int) line {
+	count := 0
+	var unread, mentions int32
+	for _, r := range hidden {
+		if r.key() != "" {
+			count++
+		}
+		if r.conv != nil && !s.muted[r.conv.GetId()] {
+			unread, mentions = unread+r.conv.GetUnread(), mentions+r.conv.GetMentions()
+		}
+	}
+	left, right := plainly(fmt.Sprintf(" %s%d", arrow, count), style{role: faint}), line{}
+	if unread > 0 {
+		right = append(countOf(unread, mentions, badge), span{" ", style{}})
+	}
+	return apart(left, right, width, s.m, style{})
 }
 
 func (s *session) rowLine(r listed, width int) line {
@@ -312,7 +377,7 @@ func (s *session) rowLine(r listed, width int) line {
 	return l
 }
 
-// badge counts what is unread; with @ when some of it names this person.
+// badge counts what is unread, and says who types and what is muted.
 func (s *session) badge(c *conversation) line {
 	n := c.GetUnread()
 	var l line
@@ -328,16 +393,21 @@ func (s *session) badge(c *conversation) line {
 		}
 		return l
 	}
-	count := fmt.Sprint(n)
-	if n >= 1000 {
-		count = "999+"
-	}
-	if c.GetMentions() > 0 {
-		return append(l, span{"@" + count, style{role: mention}})
-	}
 	r := badge
 	if s.muted[c.GetId()] {
 		r = faint
 	}
-	return append(l, span{count, style{role: r}})
+	return append(l, countOf(n, c.GetMentions(), r)...)
+}
+
+// countOf writes how much is unread, with @ when some of it names this person.
+func countOf(unread, mentions int32, r role) line {
+	count := fmt.Sprint(unread)
+	if unread >= 1000 {
+		count = "999+"
+	}
+	if mentions > 0 {
+		return line{{"@" + count, style{role: mention}}}
+	}
+	return line{{count, style{role: r}}}
 }

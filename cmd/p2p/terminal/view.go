@@ -289,10 +289,7 @@ func (s *session) click(x, y int) {
 	case s.panel != nil && s.panel.whole:
 		s.panel.whole = false
 	case p.side.holds(x, y):
-		rows := s.rows()
-		if at := s.sidebarTop(rows, p.side.height) + y; at < len(rows) && rows[at].key() != "" {
-			s.pick(rows[at])
-		}
+		s.sidebarClick(y, p.side.height)
 	case p.list.holds(x, y) && s.panel != nil:
 		_, of := s.panel.wrapped(p.list.width, s.m)
 		if at := s.panel.top + y - p.list.y - 1; at >= 0 && at < len(of) {
@@ -319,9 +316,7 @@ func (s *session) click(x, y int) {
 func (s *session) wheel(w wheel) {
 	switch p := s.place(); {
 	case p.side.holds(w.x, w.y):
-		s.sidebar.shift += w.by
-		rows := s.rows()
-		s.sidebar.shift = max(min(s.sidebar.shift, len(rows)-p.side.height), -len(rows))
+		s.sidebarShift(w.by, p.side.height)
 	case s.panel != nil:
 		s.panelMove(w.by)
 	default:
