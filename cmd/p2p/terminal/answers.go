@@ -50,6 +50,9 @@ func (s *session) answer(a answer) {
 	case *p2pv1.SearchResponse:
 		s.found(a, got)
 	case *p2pv1.AcceptResponse:
+		if t := got.GetTransfer(); t.GetState() != p2pv1.Transfer_STATE_DONE { // how it ends is news, whatever is there already
+			s.moving[t.GetInfoHash()] = true
+		}
 		s.transfer(got.GetTransfer())
 	default:
 		s.peopleAnswer(a)
@@ -98,7 +101,7 @@ func (s *session) peopleAnswer(a answer) {
 func (s *session) listed(a answer, got *p2pv1.ListConversationsResponse) {
 	q := a.ask.(*p2pv1.ListConversationsRequest)
 	for _, c := range got.GetConversations() {
-		s.conversation(c)
+		s.learn(c, q.GetWhere() != "")
 		if n, ok := a.note.(opening); ok {
 			s.opens(c.GetId(), n)
 		}

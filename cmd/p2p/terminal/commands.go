@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
@@ -200,6 +201,7 @@ func (s *session) openNamed(name string) {
 		for _, c := range found {
 			which = append(which, c.Name+" ("+shortID(c.ID)+")")
 		}
+		slices.Sort(which)
 		s.complain("reason.same_name", name, strings.Join(which, ", "))
 		return
 	}

@@ -78,6 +78,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 // forget takes all away that was of another person: the profile is somebody else's now, or nobody's.
 func (s *session) forget() {
 	s.contacts, s.conversations, s.transfers = map[string]*p2pv1.Contact{}, map[string]*conversation{}, map[string]*p2pv1.Transfer{}
+	clear(s.moving)
 	s.me, s.current, s.panel, s.choice, s.alerts = &p2pv1.WhoamiResponse{}, nil, nil, choice{}, nil
 	s.composer.leaveMode()
 	s.composer.editor.set("")
@@ -167,8 +168,11 @@ func (s *session) contact(c *p2pv1.Contact) {
 	}
 }
 
-// conversation takes in how a conversation stands.
-func (s *session) conversation(n *p2pv1.Conversation) {
+// conversation takes in how a conversation stands now.
+func (s *session) conversation(n *p2pv1.Conversation) { s.learn(n, true) }
+
+// learn is conversation; what was so before this program began is no news: the list and the header show it.
+func (s *session) learn(n *p2pv1.Conversation, news bool) {
 	c := s.conversations[n.GetId()]
 	if n.GetBecame() != "" {
 		s.moved(c, n.GetBecame())
@@ -185,7 +189,7 @@ func (s *session) conversation(n *p2pv1.Conversation) {
 		c = newConversation(n)
 		s.conversations[n.GetId()] = c
 		s.restore(c)
-		if n.GetReason() != nil && !n.GetDirect() { // while nobody was looking, and not left with /leave since
+		if news && n.GetReason() != nil && !n.GetDirect() { // such as a link that led nowhere
 			s.expelled(n)
 		}
 	} else {
@@ -274,19 +278,18 @@ func (s *session) types(c *conversation, account string) {
 }
 
 func (s *session) transfer(t *p2pv1.Transfer) {
-	before := s.transfers[t.GetInfoHash()]
+	moved := s.moving[t.GetInfoHash()]
 	s.moves(t)
-	if t.GetInfoHash() == "" || before.GetState() == t.GetState() {
-		return
-	}
 	name := clean(t.GetFile().GetName())
-	switch t.GetState() {
-	case p2pv1.Transfer_STATE_DONE:
-		if before != nil {
+	switch {
+	case t.GetState() == p2pv1.Transfer_STATE_DONE:
+		if delete(s.moving, t.GetInfoHash()); moved {
 			s.word("chat.file.done", name, clean(t.GetPath()))
 		}
-	case p2pv1.Transfer_STATE_FAILED:
-		s.complain("chat.file.failed", name, s.problem(t.GetProblem()))
+	case t.GetState() == p2pv1.Transfer_STATE_FAILED:
+		if delete(s.moving, t.GetInfoHash()); moved {
+			s.complain("chat.file.failed", name, s.problem(t.GetProblem()))
+		}
 	}
 }
 
@@ -301,6 +304,14 @@ func (s *session) moves(t *p2pv1.Transfer) {
 		return // nothing became of it
 	}
 	s.transfers[t.GetInfoHash()] = t
+	switch t.GetState() {
+	case p2pv1.Transfer_STATE_SHARING:
+		s.moving[t.GetInfoHash()] = true
+	case p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_WAITING: // a node that begins has old ones pass through these
+		if t.GetDone() < t.GetFile().GetSize() {
+			s.moving[t.GetInfoHash()] = true
+		}
+	}
 	if c := s.conversations[t.GetConversation()]; c != nil {
 		if it := c.byID[t.GetMessage()]; it != nil {
 			it.Transfer, it.lines = t, nil

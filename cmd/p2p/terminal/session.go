@@ -23,9 +23,10 @@ type session struct {
 	contacts      map[string]*p2pv1.Contact // by account
 	conversations map[string]*conversation  // by id
 	transfers     map[string]*p2pv1.Transfer
-	since         int64  // what has a higher number came while this program ran
-	wanted        string // id of the conversation to open when it is known
-	linked        bool   // the node answers
+	moving        map[string]bool // by info-hash: transfers of which it is news how they end
+	since         int64           // what has a higher number came while this program ran
+	wanted        string          // id of the conversation to open when it is known
+	linked        bool            // the node answers
 	lostErr       error
 	starting      bool       // another node is being started
 	rests         bool       // it was stopped, or does not come up, and is started when the person needs it
@@ -116,7 +117,7 @@ func newSession(o Options, key func() string) *session {
 	s := &session{
 		say: o.Text, newKey: key, wanted: o.Where, focused: true, loc: time.Local, scheme: o.Colour,
 		contacts: map[string]*p2pv1.Contact{}, conversations: map[string]*conversation{},
-		transfers: map[string]*p2pv1.Transfer{}, muted: map[string]bool{}, doubts: map[string]string{},
+		transfers: map[string]*p2pv1.Transfer{}, moving: map[string]bool{}, muted: map[string]bool{}, doubts: map[string]string{},
 		me: &p2pv1.WhoamiResponse{}, width: 80, height: 24,
 	}
 	s.composer.typedAt = -1
