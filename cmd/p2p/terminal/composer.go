@@ -311,11 +311,24 @@ func (s *session) sendPending(c *conversation) {
 	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key, Despite: p.despite})
 }
 
-// confirm notes that the node has a message. Which one of those that wait it was is
+// confirm notes that the node has a message, and reports whether it was one that waited here. Which one it was is
 // known by its text: one is on its way at a time.
-func (c *conversation) confirm(m *p2pv1.Message) {
-	if len(c.pending) > 0 && c.pending[0].sending() && c.pending[0].text == m.GetText() {
-		c.pending = c.pending[1:]
+func (c *conversation) confirm(m *p2pv1.Message) bool {
+	if len(c.pending) == 0 || !c.pending[0].sending() || c.pending[0].text != m.GetText() {
+		return false
+	}
+	c.pending = c.pending[1:]
+	return true
+}
+
+// elsewhere is an input: this person has sent something in another window, or on another device. The node keeps one draft for all windows,
+// which the other has cleared with what it sent, so the one that stands here is saved again.
+type elsewhere struct{ conversation string }
+
+func (s *session) elsewhere(in elsewhere) {
+	if c := s.conversations[in.conversation]; c != nil && c.draft != "" {
+		c.saved.draft, c.held = "", ""
+		s.saveDraft(pause{c.GetId(), c.wording})
 	}
 }
 

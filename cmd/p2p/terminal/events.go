@@ -96,8 +96,8 @@ func (s *session) message(m *p2pv1.Message) {
 	if c.put(m); fresh {
 		c.told[m.GetNumber()] = true
 	}
-	if m.GetMine() {
-		c.confirm(m)
+	if m.GetMine() && !c.confirm(m) && fresh && c.draft != "" {
+		s.in(ackTime, elsewhere{c.GetId()})
 	}
 	if !fresh {
 		if m.GetChange() != nil {

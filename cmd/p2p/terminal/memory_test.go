@@ -170,3 +170,36 @@ func TestWordsThatNobodyHasHeardAreBackWhereTheyWereWritten(t *testing.T) {
 		t.Errorf("saved are %v", d)
 	}
 }
+
+// The node keeps one draft for all windows: what is sent in one of them clears it.
+func TestADraftIsSavedAgainWhenSomethingWasSentInAnotherWindow(t *testing.T) {
+	st := usual(t).keys("'the first window", "alt+down", "alt+up")
+	if got := st.node.drafts["c-anna"]; got != "the first window" {
+		t.Fatalf("the draft is %q", got)
+	}
+	m := st.node.add("c-anna", "mia", "short", at, nil)
+	st.node.drafts["c-anna"] = ""
+	st.did = nil
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
+	if !slices.ContainsFunc(st.did, func(e effect) bool { a, ok := e.(after); return ok && a.in == any(elsewhere{"c-anna"}) }) {
+		t.Fatal("that something was sent elsewhere is not noticed")
+	}
+	if st.in(elsewhere{"c-anna"}); st.node.drafts["c-anna"] != "the first window" {
+		t.Errorf("the draft is %q", st.node.drafts["c-anna"])
+	}
+	st.keys("enter")
+	m = st.s.current.lastItem().Message
+	if st.did = nil; !m.GetMine() || m.GetText() != "the first window" {
+		t.Fatalf("the last message is %v", m)
+	}
+	for _, e := range st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).did {
+		if a, ok := e.(after); ok {
+			if _, again := a.in.(elsewhere); again {
+				t.Error("what was sent here counts as sent elsewhere")
+			}
+		}
+	}
+	if st.node.drafts["c-anna"] != "" {
+		t.Errorf("after it was sent the draft is %q", st.node.drafts["c-anna"])
+	}
+}

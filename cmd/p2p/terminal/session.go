@@ -164,6 +164,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.neverCame(in)
 	case retry:
 		s.retry(in)
+	case elsewhere:
+		s.elsewhere(in)
 	case overdue:
 		s.overdue()
 	case fade:
