@@ -20,7 +20,7 @@ func (a *app) accountCommand() *cobra.Command {
 	cmd := a.grouped(&cobra.Command{
 		Use: "account", Short: a.text.Say("account.short"), Long: a.text.Say("account.long"), Example: a.text.Say("account.examples"),
 	}, &p,
-		a.registerCommand(&p), a.loginCommand(&p), a.logoutCommand(&p), a.renameCommand(&p), a.nickCommand(&p), a.passwordCommand(&p),
+		a.registerCommand(&p), a.loginCommand(&p), a.logoutCommand(&p), a.renameCommand(&p), a.nickCommand(&p), a.presenceCommand(&p), a.passwordCommand(&p),
 		a.whoamiCommand(&p), a.devicesCommand(&p), a.revokeCommand(&p))
 	cmd.AddCommand(a.passphraseCommand()) // which asks no node
 	return cmd
@@ -274,6 +274,37 @@ func (a *app) revokeCommand(p *profileFlags) *cobra.Command {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				_, err := c.RevokeDevice(ctx, request(&p2pv1.RevokeDeviceRequest{Device: args[0]}))
 				return err
+			})
+		},
+	}
+}
+
+// presences are what somebody can be shown as, by the words of the command line.
+var presences = map[string]p2pv1.Presence{
+	"online": p2pv1.Presence_PRESENCE_ONLINE, "away": p2pv1.Presence_PRESENCE_AWAY, "auto": p2pv1.Presence_PRESENCE_UNSPECIFIED,
+}
+
+// presenceCommand says how contacts see this person.
+func (a *app) presenceCommand(p *profileFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "presence online|away|auto [TEXT]", Short: a.text.Say("account.presence.short"), Long: a.text.Say("account.presence.long"),
+		Example: "p2p account presence away 'at lunch'\np2p account presence auto", Args: a.these("online|away|auto [TEXT]", 1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			presence, known := presences[args[0]]
+			if note := append(args, "")[1]; !known || note != "" && args[0] != "away" {
+				return a.usage("usage.presence", args[0])
+			}
+			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+				r, err := c.SetPresence(ctx, request(&p2pv1.SetPresenceRequest{Presence: &presence, Text: append(args, "")[1]}))
+				if err != nil {
+					return err
+				}
+				if a.globals.json {
+					return a.printMe(r.Msg.Me)
+				}
+				key := map[string]string{"online": "presence.online", "away": "presence.away", "auto": "account.presence.auto"}[args[0]]
+				a.say("account.presence.now", a.text.Say(key))
+				return nil
 			})
 		},
 	}

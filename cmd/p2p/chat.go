@@ -30,7 +30,8 @@ func (a *app) chatCommand() *cobra.Command {
 		Use: "chat [NAME|ROOM]", Short: a.text.Say("chat.short"), Long: a.text.Say("chat.long"), Example: a.text.Say("chat.examples"),
 	}, &p,
 		a.chatSendCommand(&p), a.chatLogCommand(&p), a.chatListenCommand(&p), a.chatWhoCommand(&p), a.chatSearchCommand(&p),
-		a.chatExportCommand(&p), a.chatFilesCommand(&p), a.chatAcceptCommand(&p), a.chatCancelCommand(&p))
+		a.chatExportCommand(&p), a.chatFilesCommand(&p), a.chatAcceptCommand(&p), a.chatCancelCommand(&p),
+		a.chatEditCommand(&p), a.chatDeleteCommand(&p), a.chatReactCommand(&p), a.chatReadCommand(&p))
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
 			return a.subcommand(cmd, args)

@@ -13,6 +13,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -769,5 +770,35 @@ func TestTimesAreThoseOfTheReader(t *testing.T) {
 		if got := clock(in.UnixMilli(), now); got != want {
 			t.Errorf("%v is shown as %q", in, got)
 		}
+	}
+}
+
+func TestAScriptDoesWithMessagesWhatTheTerminalDoes(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	away := p2pv1.Presence_PRESENCE_AWAY
+	for _, c := range []struct {
+		args []string
+		asks proto.Message
+		says string
+	}{
+		{[]string{"chat", "edit", "5f3c", "at nine"}, &p2pv1.EditRequest{Message: "5f3c", Text: "at nine"}, "changed"},
+		{[]string{"chat", "delete", "5f3c"}, &p2pv1.DeleteRequest{Message: "5f3c"}, "deleted"},
+		{[]string{"chat", "react", "5f3c", "👍"}, &p2pv1.ReactRequest{Message: "5f3c", Emoji: "👍"}, "done"},
+		{[]string{"chat", "react", "--undo", "5f3c", "👍"}, &p2pv1.ReactRequest{Message: "5f3c", Emoji: "👍", TakeBack: true}, "done"},
+		{[]string{"chat", "read", "lab"}, &p2pv1.MarkReadRequest{Where: "lab"}, "read"},
+		{[]string{"account", "presence", "away", "at lunch"}, &p2pv1.SetPresenceRequest{Presence: &away, Text: "at lunch"}, "away"},
+	} {
+		_, errs := p2pWith(t, exitDone, c.args, env)
+		oneLineSays(t, errs, c.says)
+		if got, ok := f.last().(proto.Message); !ok || !proto.Equal(got, c.asks) {
+			t.Errorf("%v asks %v", c.args, f.last())
+		}
+		if out, _ := p2pWith(t, exitDone, append(c.args, "-j"), env); object(t, out)["message_type"] == "" {
+			t.Errorf("%v -j prints %s", c.args, out)
+		}
+	}
+	for _, args := range [][]string{{"account", "presence", "asleep"}, {"account", "presence", "online", "text"}, {"chat", "edit", "5f3c"}} {
+		p2pWith(t, exitUsage, args, env)
 	}
 }

@@ -273,3 +273,23 @@ func withPerson(t *testing.T, f *fakePerson, flags ...string) (setting, *process
 	p.errs.until(t, "node.sock")
 	return env, p
 }
+
+func (f *fakePerson) Edit(_ context.Context, r *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.EditResponse{Message: &p2pv1.Message{Id: r.Msg.Message, Text: r.Msg.Text}})
+}
+
+func (f *fakePerson) Delete(_ context.Context, r *connect.Request[p2pv1.DeleteRequest]) (*connect.Response[p2pv1.DeleteResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.DeleteResponse{})
+}
+
+func (f *fakePerson) React(_ context.Context, r *connect.Request[p2pv1.ReactRequest]) (*connect.Response[p2pv1.ReactResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.ReactResponse{Message: &p2pv1.Message{Id: r.Msg.Message}})
+}
+
+func (f *fakePerson) MarkRead(_ context.Context, r *connect.Request[p2pv1.MarkReadRequest]) (*connect.Response[p2pv1.MarkReadResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.MarkReadResponse{})
+}
