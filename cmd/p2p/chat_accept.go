@@ -188,12 +188,15 @@ func (w *acceptance) show(t *p2pv1.Transfer) error {
 		return w.app.emitMessage("transfer", t)
 	}
 	state := progress.Downloading
-	if t.State == p2pv1.Transfer_STATE_CHECKING {
+	switch t.State {
+	case p2pv1.Transfer_STATE_CHECKING:
 		state = progress.Checking
+	case p2pv1.Transfer_STATE_FINISHING:
+		state = progress.Finishing
 	}
 	w.app.display.Show(time.Now(), progress.Snapshot{
 		Verb: "accept", Name: t.File.GetName(), State: state, Done: t.Done, Total: t.File.GetSize(), Down: t.DownRate, Up: t.UpRate,
-		Peers: int(t.Sources), Seeds: int(t.Sources), Elapsed: time.Since(w.begin),
+		Peers: int(t.Sources), Seeds: int(t.Sources), FilesDone: int(t.FilesDone), Files: int(t.File.GetFiles()), Elapsed: time.Since(w.begin),
 	})
 	return nil
 }

@@ -26,13 +26,30 @@ func (a *app) chatCancelCommand(p *profileFlags) *cobra.Command {
 	}
 }
 
+// lying returns where what there is of a transfer lies, "" if nothing is there.
+func lying(t *p2pv1.Transfer) string {
+	for _, path := range []string{t.Path, t.Path + ".part"} {
+		if t.Path != "" && exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
 // printCancelled says what became of a transfer: that there was none is what was wanted, too.
 func (a *app) printCancelled(r *p2pv1.CancelResponse) error {
 	if a.globals.json {
 		return a.emitMessage("cancelled", r)
 	}
 	if t := r.Transfer; t != nil {
-		a.say("chat.cancelled", safe(t.File.GetName()), safe(t.Path))
+		a.say("chat.cancelled", safe(t.File.GetName()))
+		switch at := lying(t); {
+		case at == "":
+		case t.Done < t.File.GetSize():
+			a.say("chat.cancelled.part", safe(at))
+		default:
+			a.say("chat.cancelled.stays", safe(at))
+		}
 	} else {
 		a.say("chat.cancel.nothing")
 	}

@@ -36,7 +36,8 @@ func (a *app) chatFilesCommand(p *profileFlags) *cobra.Command {
 }
 
 func (a *app) printTransfers(all []*p2pv1.Transfer) error {
-	rows := [][]string{{a.text.Say("transfer.head.file"), a.text.Say("transfer.head.done"), a.text.Say("transfer.head.state"), "", a.text.Say("transfer.head.message")}}
+	rows := [][]string{{a.text.Say("transfer.head.message"), a.text.Say("transfer.head.done"), a.text.Say("transfer.head.state"), a.text.Say("transfer.head.file")}}
+	var notes []string
 	for _, t := range all {
 		if a.globals.json {
 			if err := a.emitMessage("transfer", t); err != nil {
@@ -44,20 +45,40 @@ func (a *app) printTransfers(all []*p2pv1.Transfer) error {
 			}
 			continue
 		}
-		note := api.ExplainProblem(a.text, t.Problem)
-		if note == "" && t.DownRate+t.UpRate > 0 {
-			note = units.FormatRates(t.DownRate, t.UpRate)
-		}
-		rows = append(rows, []string{progress.Shorten(text.Printable(t.File.GetName()), fileNameShown), units.FormatOf(t.Done, t.File.GetSize()), a.transferState(t.State), note, t.Message[:min(len(t.Message), messageShown)]})
+		rows = append(rows, []string{t.Message[:min(len(t.Message), messageShown)], units.FormatOf(t.Done, t.File.GetSize()), a.transferState(t.State), text.Printable(t.File.GetName())})
+		notes = append(notes, a.transferNote(t))
 	}
-	return a.printList("transfer.none", rows, nil)
+	return a.printList("transfer.none", fitting(rows, notes), nil)
 }
 
-// The widest that the table of files shows: one long name would leave no line of it whole.
 const (
-	fileNameShown = 32 // cells
-	messageShown  = 12 // digits of an id, of which accept needs only the first that no other has
+	tableWidth   = 80 // cells: one long name would leave no line of a wider table whole
+	noteIndent   = "    "
+	messageShown = 12 // digits of an id, of which a command needs only the first that no other has
 )
+
+// fitting returns a table of which the last column is cut to what the others leave it, in the middle: a name ends with what it is. Under each
+// row that has one stands its note.
+func fitting(rows [][]string, notes []string) (all [][]string) {
+	left := tableWidth
+	for column := range rows[0][:len(rows[0])-1] {
+		width := 0
+		for _, row := range rows {
+			width = max(width, progress.Width(row[column]))
+		}
+		left -= width + 2
+	}
+	for i, row := range rows {
+		last := len(row) - 1
+		row[last] = progress.Shorten(row[last], left)
+		if all = append(all, row); i > 0 && notes[i-1] != "" {
+			for _, line := range progress.Wrap(notes[i-1], tableWidth-len(noteIndent)) {
+				all = append(all, []string{noteIndent + line})
+			}
+		}
+	}
+	return all
+}
 
 // transferState returns the state of a transfer for people.
 func (a *app) transferState(s p2pv1.Transfer_State) string {
@@ -67,9 +88,24 @@ func (a *app) transferState(s p2pv1.Transfer_State) string {
 		p2pv1.Transfer_STATE_DONE: "transfer.done", p2pv1.Transfer_STATE_FAILED: "transfer.failed",
 		p2pv1.Transfer_STATE_CANCELLED: "transfer.cancelled", p2pv1.Transfer_STATE_CHECKING: "transfer.checking",
 		p2pv1.Transfer_STATE_GONE: "transfer.gone", p2pv1.Transfer_STATE_OFFERED: "transfer.offered",
+		p2pv1.Transfer_STATE_FINISHING: "transfer.finishing",
 	}[s]
 	if key == "" {
 		return "-"
 	}
 	return a.text.Say(key)
+}
+
+// transferNote returns what else there is to say of a transfer, or "".
+func (a *app) transferNote(t *p2pv1.Transfer) string {
+	note := api.ExplainProblem(a.text, t.Problem)
+	switch {
+	case t.State == p2pv1.Transfer_STATE_FINISHING:
+		return a.text.Count("progress.finishing", int(t.File.GetFiles()), int(t.FilesDone))
+	case note == "" && t.State == p2pv1.Transfer_STATE_WAITING:
+		return a.text.Say("transfer.waits")
+	case note == "" && t.DownRate+t.UpRate > 0:
+		return units.FormatRates(t.DownRate, t.UpRate)
+	}
+	return note
 }

@@ -94,6 +94,11 @@ func TestOneLongNameLeavesTheTableOfFilesItsWidth(t *testing.T) {
 			Message: strings.Repeat("5f3c", 16), State: p2pv1.Transfer_STATE_OFFERED, File: &p2pv1.File{Name: name, Size: 10 << 30},
 		})
 	}
+	long := f.transfers[0].File
+	f.transfers = append(f.transfers,
+		&p2pv1.Transfer{Message: "60aa", State: p2pv1.Transfer_STATE_GONE, File: long, Problem: api.Problem(api.Other, "detail", strings.Repeat("word ", 40))},
+		&p2pv1.Transfer{Message: "70bb", State: p2pv1.Transfer_STATE_FINISHING, File: &p2pv1.File{Name: "src", Size: 1 << 30, Files: 900}, FilesDone: 12},
+		&p2pv1.Transfer{Message: "80cc", State: p2pv1.Transfer_STATE_WAITING, File: long, Problem: api.Problem(api.NobodyHasIt)})
 	env, _ := withPerson(t, f)
 	out, _ := p2pWith(t, exitDone, []string{"chat", "files"}, env)
 	for line := range strings.Lines(out) {
@@ -101,7 +106,7 @@ func TestOneLongNameLeavesTheTableOfFilesItsWidth(t *testing.T) {
 			t.Errorf("%d cells: %s", w, line)
 		}
 	}
-	if !strings.Contains(out, "xxx.tar") || !strings.Contains(out, "数.txt") || !strings.Contains(out, "5f3c5f3c5f3c") {
+	if !strings.Contains(out, "xxx.tar") || !strings.Contains(out, "数.txt") || !strings.Contains(out, "5f3c5f3c5f3c") || !strings.Contains(out, "finishing: 12 of 900 files") {
 		t.Errorf("it prints\n%s", out)
 	}
 }
@@ -203,6 +208,30 @@ func TestNoPathIsPrintedAtWhichThereIsNothing(t *testing.T) {
 	_, errs := p2pWith(t, exitUnfinished, []string{"chat", "accept", "m7", "--wait"}, env)
 	if !strings.Contains(errs, "was cancelled") {
 		t.Errorf("it says %q", errs)
+	}
+}
+
+func TestWhatADownloadHasSoFarIsNamedWhenItIsCancelled(t *testing.T) {
+	f := newFakePerson()
+	dir := folder(t, map[string]string{"a.bin.part": "0123", "b.bin": "0123456789"})
+	for i, name := range []string{"a.bin", "b.bin", "c.bin"} {
+		f.transfers = append(f.transfers, &p2pv1.Transfer{
+			Message: name, State: p2pv1.Transfer_STATE_CANCELLED, Done: []int64{4, 10, 0}[i], Path: filepath.Join(dir, name), File: &p2pv1.File{Name: name, Size: 10},
+		})
+	}
+	env, _ := withPerson(t, f)
+	for name, want := range map[string][]string{
+		"a.bin": {filepath.Join(dir, "a.bin.part"), "goes on with it"}, "b.bin": {"it stays where it is: " + filepath.Join(dir, "b.bin")}, "c.bin": {"neither fetched nor shared any more\n"},
+	} {
+		_, errs := p2pWith(t, exitDone, []string{"chat", "cancel", name}, env)
+		for _, w := range want {
+			if !strings.Contains(errs, w) {
+				t.Errorf("%s: it says %q, not %q", name, errs, w)
+			}
+		}
+		if name == "c.bin" && strings.Contains(errs, "stays") {
+			t.Errorf("%s: it says %q", name, errs)
+		}
 	}
 }
 

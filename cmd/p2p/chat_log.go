@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -45,7 +44,8 @@ func (a *app) chatLogCommand(p *profileFlags) *cobra.Command {
 type chatLog struct {
 	app    *app
 	client p2pv1connect.PeopleClient
-	ids    bool // print them too
+	ids    bool              // print them too
+	places map[string]string // what is printed is of several conversations: their names, by id
 }
 
 func (l *chatLog) run(ctx context.Context, where string, count int, follow bool) error {
@@ -153,16 +153,47 @@ func (l *chatLog) print(messages ...*p2pv1.Message) error {
 			}
 			continue
 		}
-		if l.ids {
-			if _, err := fmt.Fprintf(l.app.out, "%s ", safe(m.Id)); err != nil {
-				return err
-			}
-		}
-		if err := l.app.printMessage(m, time.Now()); err != nil {
+		if err := l.printOne(m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// printOne prints a message for people; of several conversations with the one it is of, the day whenever it was, and as much of its id
+// as a command needs.
+func (l *chatLog) printOne(m *p2pv1.Message) error {
+	before, now := "", time.Now()
+	switch {
+	case l.places != nil:
+		where, known := l.places[m.Conversation]
+		if !known {
+			where = m.Conversation[:min(len(m.Conversation), shownID)]
+		}
+		before, now = m.Id[:min(len(m.Id), messageShown)]+" "+safe(where)+" ", time.Time{}
+	case l.ids:
+		before = m.Id + " "
+	}
+	if _, err := io.WriteString(l.app.out, safe(before)); err != nil {
+		return err
+	}
+	return l.app.printMessage(m, now)
+}
+
+// named returns the names of all conversations, by their ids: of a room with the # that tells it from a person.
+func named(ctx context.Context, c p2pv1connect.PeopleClient) (map[string]string, error) {
+	r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{}))
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, k := range r.Msg.Conversations {
+		all[k.Id] = k.Name
+		if !k.Direct {
+			all[k.Id] = "#" + k.Name
+		}
+	}
+	return all, nil
 }
 
 // changed prints what was done to a message that is known. Who has got or read it is no line.
@@ -186,7 +217,7 @@ func (a *app) chatSearchCommand(p *profileFlags) *cobra.Command {
 				return a.usage("usage.count", count)
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				l := chatLog{app: a, client: c, ids: true}
+				l := chatLog{app: a, client: c}
 				return l.search(ctx, args[0], where, count)
 			})
 		},
@@ -215,6 +246,12 @@ func (l *chatLog) search(ctx context.Context, query, where string, count int) er
 		l.app.say("chat.search.none")
 	}
 	slices.Reverse(all)
+	if !l.app.globals.json {
+		var err error
+		if l.places, err = named(ctx, l.client); err != nil {
+			return err
+		}
+	}
 	return l.print(all...)
 }
 

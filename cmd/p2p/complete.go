@@ -39,9 +39,9 @@ var (
 	blocked = names{ask: contactsThat(p2pv1.ContactState_CONTACT_STATE_BLOCKED)}
 	members = names{ask: memberNames}
 	devices = names{ask: deviceNames}
-	offers  = names{ask: fileMessages(p2pv1.Transfer_STATE_OFFERED)}
+	offers  = names{ask: fileMessages(p2pv1.Transfer_STATE_OFFERED, p2pv1.Transfer_STATE_CANCELLED)}
 	moving  = names{ask: fileMessages(
-		p2pv1.Transfer_STATE_WAITING, p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_CHECKING, p2pv1.Transfer_STATE_SHARING,
+		p2pv1.Transfer_STATE_WAITING, p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_CHECKING, p2pv1.Transfer_STATE_FINISHING, p2pv1.Transfer_STATE_SHARING,
 		p2pv1.Transfer_STATE_DONE, p2pv1.Transfer_STATE_FAILED)}
 )
 

@@ -481,6 +481,28 @@ func TestWhoJoinsByALinkIsInOrHearsWhyNot(t *testing.T) {
 	}
 }
 
+func TestWhatIsFoundSaysWhereAndWhenItWasSaid(t *testing.T) {
+	f := newFakePerson()
+	now, before := time.Now(), time.Date(2020, 5, 4, 3, 2, 1, 0, time.Local)
+	f.found = []*p2pv1.Message{
+		{Id: strings.Repeat("5f3c", 16), Conversation: "1", Name: "bob", Text: "tea at five", Written: now.UnixMilli()},
+		{Id: strings.Repeat("60aa", 16), Conversation: "2", Name: "bob", Text: "no tea", Written: before.UnixMilli()},
+		{Id: strings.Repeat("70bb", 16), Conversation: "gone but not forgotten", Name: "zoe", Text: "tea?", Written: before.UnixMilli()},
+	}
+	env, _ := withPerson(t, f)
+	out, _ := p2pWith(t, exitDone, []string{"chat", "search", "tea"}, env)
+	want := "70bb70bb70bb gone but 2020-05-04 03:02 zoe: tea?\n" +
+		"60aa60aa60aa bob 2020-05-04 03:02 bob: no tea\n" +
+		"5f3c5f3c5f3c #lab " + now.Format("2006-01-02 15:04") + " bob: tea at five\n"
+	if out != want {
+		t.Errorf("it prints\n%swant\n%s", out, want)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"chat", "search", "tea", "-j"}, env)
+	if all := objects(t, out); len(all) != 3 || all[2]["id"] != f.found[0].Id {
+		t.Errorf("with -j it prints %s", out)
+	}
+}
+
 func TestMessagesAndFilesAreSent(t *testing.T) {
 	f := newFakePerson()
 	env, _ := withPerson(t, f)

@@ -38,6 +38,7 @@ type fakePerson struct {
 	saved     string                // where what is accepted goes
 	transfers []*p2pv1.Transfer
 	devices   []*p2pv1.Device
+	found     []*p2pv1.Message // by every search, the last first
 
 	// Nil: it is offered at once, and done soon.
 	offers  func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error)
@@ -180,7 +181,7 @@ func (f *fakePerson) ListMessages(_ context.Context, r *connect.Request[p2pv1.Li
 }
 
 func (f *fakePerson) Search(context.Context, *connect.Request[p2pv1.SearchRequest]) (*connect.Response[p2pv1.SearchResponse], error) {
-	return answer(&p2pv1.SearchResponse{})
+	return answer(&p2pv1.SearchResponse{Messages: f.found})
 }
 
 func (f *fakePerson) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {

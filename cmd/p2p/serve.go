@@ -262,7 +262,11 @@ func (m *moved) since(ctx context.Context) bool {
 	m.bytes = 0
 	for _, t := range r.Msg.Transfers {
 		m.bytes += t.Done + t.Uploaded
-		busy = busy || t.DownRate+t.UpRate > 0 || t.State == p2pv1.Transfer_STATE_HASHING || t.State == p2pv1.Transfer_STATE_CHECKING
+		busy = busy || t.DownRate+t.UpRate > 0
+		switch t.State {
+		case p2pv1.Transfer_STATE_HASHING, p2pv1.Transfer_STATE_CHECKING, p2pv1.Transfer_STATE_FINISHING:
+			busy = true
+		}
 	}
 	return busy || m.bytes != before
 }

@@ -102,13 +102,17 @@ func (a *app) printList(none string, rows [][]string, paint func(row, column int
 	return a.printPainted(rows, paint)
 }
 
-// printPainted is printTable with colour: paint returns a cell with it, by the places of row and column.
+// printPainted is printTable with colour: paint returns a cell with it, by the places of row and column. A row of one cell stands
+// across the columns.
 func (a *app) printPainted(rows [][]string, paint func(row, column int, s string) string) error {
 	if a.globals.json {
 		return nil
 	}
 	widths := map[int]int{}
 	for _, row := range rows {
+		if len(row) == 1 {
+			continue
+		}
 		for i, cell := range row {
 			widths[i] = max(widths[i], progress.Width(text.Printable(cell)))
 		}

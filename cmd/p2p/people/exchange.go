@@ -39,7 +39,6 @@ type transfer struct {
 	state     p2pv1.Transfer_State
 	problem   *p2pv1.Reason
 	checked   int64 // while it is: bytes that were looked at, found or not
-	have      int64 // bytes that were right when it was shared last
 	info      []byte
 	store     *store.Store
 	swarm     *peer.Swarm
@@ -63,6 +62,8 @@ type deal struct {
 	Mine    bool       `json:"mine,omitempty"`    // this person offers it
 	Fetched bool       `json:"fetched,omitempty"` // it was there once: what its owner does with it then is his decision
 	Lost    bool       `json:"lost,omitempty"`    // this person was told that what he offers is not there any more
+	Stopped bool       `json:"stopped,omitempty"` // the person has cancelled it; Accept goes on with what is there
+	Have    int64      `json:"have,omitempty"`    // bytes that were right when it was shared last
 
 	fresh bool // it was hashed a moment ago
 }
@@ -88,7 +89,7 @@ func infoSetting(h infohash.T) string { return "file " + h.String() }
 func (x *exchange) keep() error {
 	list := make([]deal, 0, len(x.all))
 	for h, t := range x.all {
-		if t.state == p2pv1.Transfer_STATE_CANCELLED {
+		if t.state == p2pv1.Transfer_STATE_CANCELLED && !t.Stopped {
 			continue
 		}
 		d := t.deal
@@ -120,6 +121,8 @@ func (x *exchange) restore(ctx context.Context) {
 		}
 		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
 		switch {
+		case err == nil && d.Stopped:
+			x.remember(d, info)
 		case err == nil && info != nil:
 			x.resume(d, info)
 		case err == nil && !d.Mine:
@@ -139,6 +142,15 @@ func (x *exchange) resume(d deal, info []byte) {
 	x.start(t, p2pv1.Transfer_STATE_CHECKING, func(ctx context.Context) error { return x.run(ctx, t) })
 	x.mu.Unlock()
 	x.gained(t)
+}
+
+// remember is resume for a transfer that was cancelled.
+func (x *exchange) remember(d deal, info []byte) {
+	t := newTransfer(d, info)
+	t.state = p2pv1.Transfer_STATE_CANCELLED
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.all[d.Hash] = t
 }
 
 // gained tells those who have asked in vain what a transfer is: also that of an earlier run, for the rooms were open before it was
@@ -218,20 +230,29 @@ func (x *exchange) close(ctx context.Context) {
 	}
 }
 
-// stop ends one transfer for good: it is not shared, nor gone on with.
+// stop ends one transfer: it is not shared, nor gone on with until it is accepted again. What is there of it stays: a cancel that was
+// a mistake does not cost what has taken hours, and who wants the room is told where it lies.
 func (x *exchange) stop(ctx context.Context, h infohash.T) error {
+	x.accepting.Lock()
+	defer x.accepting.Unlock()
 	x.mu.Lock()
 	t := x.all[h]
-	if t == nil {
+	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED {
 		x.mu.Unlock()
 		return nil
 	}
 	t.state = p2pv1.Transfer_STATE_CANCELLED
-	err := x.keep()
 	x.mu.Unlock()
 	x.halt(ctx, t)
+	x.mu.Lock()
+	t.state, t.problem, t.Stopped = p2pv1.Transfer_STATE_CANCELLED, nil, !t.Mine // it may have ended at that moment
+	err := x.keep()
+	x.mu.Unlock()
 	x.tell()
-	return errors.Join(err, x.node.archive.SaveSetting(infoSetting(h), nil))
+	if t.Mine {
+		err = errors.Join(err, x.node.archive.SaveSetting(infoSetting(h), nil))
+	}
+	return err
 }
 
 // withdraw ends what a message of this person offered.
@@ -269,7 +290,7 @@ func (x *exchange) list() (all []*p2pv1.Transfer) {
 func (t *transfer) view() *p2pv1.Transfer {
 	v := &p2pv1.Transfer{
 		InfoHash: t.Hash.String(), Message: textID(t.Message), Conversation: textID(t.Room), State: t.state, Path: t.Path, Problem: t.problem,
-		Done: t.have, EtaSeconds: -1,
+		Done: t.Have, EtaSeconds: -1,
 		File: &p2pv1.File{Name: safeName(t.Name), Size: t.Size, Files: t.Files, InfoHash: t.Hash.String(), Folder: t.Folder},
 	}
 	if t.swarm == nil {
@@ -281,19 +302,25 @@ func (t *transfer) view() *p2pv1.Transfer {
 		}
 		return v
 	}
-	st := t.swarm.Stats()
+	t.moves(v, t.swarm.Stats())
+	return v
+}
+
+// moves adds to a view how the swarm of a transfer stands. The caller holds mu.
+func (t *transfer) moves(v *p2pv1.Transfer, st peer.Stats) {
 	v.Done, v.UpRate, v.Sources, v.Uploaded = st.BytesDone, st.UpRate, int32(st.Connected), st.Uploaded
 	if left := t.Size - v.Done; t.state == p2pv1.Transfer_STATE_DOWNLOADING {
 		v.DownRate = st.DownRate // who has all of it has none, though the average fades only in seconds
 		stuck := t.giverLost && st.Unavailable > 0 && st.DownRate == 0
 		switch {
+		case st.Finishing: // nobody is needed any more
+			v.State, v.FilesDone = p2pv1.Transfer_STATE_FINISHING, int32(st.FilesNamed)
 		case st.Connected == 0, stuck:
 			v.State, v.Problem = p2pv1.Transfer_STATE_WAITING, t.waitsFor()
 		case st.DownRate > 0:
 			v.EtaSeconds = (left + st.DownRate - 1) / st.DownRate
 		}
 	}
-	return v
 }
 
 // waitsFor says why nothing comes of a transfer. The caller holds mu.
@@ -330,11 +357,11 @@ type told struct {
 	done, uploaded int64
 	down, up       int64 // rates: they fall when nothing else changes any more
 	problem        string
-	sources        int32
+	sources, files int32
 }
 
 func toldOf(v *p2pv1.Transfer) told {
-	return told{v.State, v.Done, v.Uploaded, v.DownRate, v.UpRate, v.Problem.GetKey(), v.Sources}
+	return told{v.State, v.Done, v.Uploaded, v.DownRate, v.UpRate, v.Problem.GetKey(), v.Sources, v.FilesDone}
 }
 
 // freePath returns where something of that name can lie in a folder without touching what is there.

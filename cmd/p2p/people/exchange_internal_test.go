@@ -8,9 +8,34 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer"
+	"p2p/peer/swarm"
 	"p2p/torrentfile"
 	"p2p/torrentfile/infohash"
 )
+
+// A folder of many files takes its time between the last byte and the last name.
+func TestADownloadThatGetsItsNamesIsFinishingWhoeverIsThere(t *testing.T) {
+	tr := newTransfer(deal{Size: 300, Files: 40}, nil)
+	tr.state = p2pv1.Transfer_STATE_DOWNLOADING
+	var seen told
+	for named := range 3 {
+		st := peer.Stats{Stats: swarm.Stats{BytesDone: 300, Finishing: true, FilesNamed: named, FilesWanted: 40}}
+		v := &p2pv1.Transfer{State: tr.state}
+		if tr.moves(v, st); v.State != p2pv1.Transfer_STATE_FINISHING || v.FilesDone != int32(named) || v.Problem != nil {
+			t.Errorf("it is %v", v)
+		}
+		if now := toldOf(v); now == seen {
+			t.Error("that another file has its name is not told")
+		} else {
+			seen = now
+		}
+	}
+	v := &p2pv1.Transfer{State: tr.state}
+	if tr.moves(v, peer.Stats{Stats: swarm.Stats{BytesDone: 4}}); v.State != p2pv1.Transfer_STATE_WAITING {
+		t.Errorf("what lacks pieces is %v", v)
+	}
+}
 
 // Else a terminal shows for ever that it is hashed. What was offered before is told though nothing about it is new.
 func TestWhatBecameOfWhatWasHashedIsTold(t *testing.T) {
@@ -52,7 +77,7 @@ func TestWhatHasFailedSaysHowMuchOfItIsThere(t *testing.T) {
 	if got := tr.view().Done; got != 300 {
 		t.Errorf("while it is checked, %d", got)
 	}
-	tr.have = 4
+	tr.Have = 4
 	x.node.log = zap.NewNop()
 	x.fail(tr, syscall.ENOSPC)
 	if got := tr.view(); got.Done != 4 || got.State != p2pv1.Transfer_STATE_FAILED || got.Problem.GetKey() != api.DiskFull {

@@ -97,6 +97,12 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 			}
 			return err
 		}
+	} else if t.Stopped {
+		t.Stopped = false
+		if err := x.keep(); err != nil {
+			t.Stopped = true
+			return err
+		}
 	}
 	if t.cancel == nil {
 		x.seek(c, t, f)
@@ -110,17 +116,18 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 func (x *exchange) goingOn(ctx context.Context, f body.File, folder string) (*transfer, []byte, error) {
 	x.mu.Lock()
 	t := x.all[f.InfoHash]
-	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED {
+	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED && !t.Stopped {
 		x.mu.Unlock()
 		return nil, nil, nil
 	}
+	stopped, left := t.Stopped, t.left()
 	state, path, runs, mine, info, open := t.state, t.Path, t.cancel != nil, t.Mine, t.info, t.store
 	x.mu.Unlock()
 	elsewhere := folder != "" && !sameFolder(folder, filepath.Dir(path))
 	switch {
 	case mine:
 		return t, nil, nil
-	case state == p2pv1.Transfer_STATE_GONE:
+	case state == p2pv1.Transfer_STATE_GONE, stopped && !left:
 	case state == p2pv1.Transfer_STATE_DONE:
 		if open != nil && open.Intact() == nil && !elsewhere {
 			return t, nil, nil
@@ -194,7 +201,7 @@ func (x *exchange) seekAgain(ctx context.Context, d deal) error {
 // taken reports whether a transfer other than that of h has that path. The caller holds mu.
 func (x *exchange) taken(path string, h infohash.T) bool {
 	for _, t := range x.all {
-		if t.Path == path && t.Hash != h && t.state != p2pv1.Transfer_STATE_CANCELLED {
+		if t.Path == path && t.Hash != h && (t.state != p2pv1.Transfer_STATE_CANCELLED || t.Stopped) {
 			return true
 		}
 	}

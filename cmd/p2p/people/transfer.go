@@ -57,7 +57,7 @@ func (x *exchange) shut(ctx context.Context, t *transfer) {
 	x.mu.Lock()
 	s, open := t.swarm, t.store
 	if s != nil {
-		t.have = s.Stats().BytesDone
+		t.Have = s.Stats().BytesDone
 	}
 	t.swarm, t.store = nil, nil
 	x.mu.Unlock()
@@ -82,7 +82,7 @@ func (x *exchange) fail(t *transfer, err error) {
 	problem := problemOf(err)
 	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problem, nil
 	if t.Fetched && notThere(err) {
-		t.state, t.have = p2pv1.Transfer_STATE_GONE, 0
+		t.state, t.Have = p2pv1.Transfer_STATE_GONE, 0
 	}
 	lost := t.lost()
 	x.mu.Unlock()
@@ -167,6 +167,11 @@ func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, piece
 	}
 	// A file of which only the name was missing when the last run ended gets it now: nothing more will come for it.
 	return have, s.Checkpoint(ctx, have)
+}
+
+// left reports whether something is there of a download that was cancelled. What has its name and is no part of it is not looked at.
+func (d *deal) left() bool {
+	return d.Folder && !absent(d.Path) || d.Fetched && !absent(d.Path) || !absent(d.Path+".part")
 }
 
 func absent(path string) bool {

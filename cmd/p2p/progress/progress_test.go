@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +181,21 @@ func TestNamesAreCutInTheMiddle(t *testing.T) {
 	} {
 		if got := progress.Shorten(c.in, c.width); got != c.want || progress.Width(got) > c.width {
 			t.Errorf("Shorten(%q, %d) = %q; want %q", c.in, c.width, got, c.want)
+		}
+	}
+}
+
+func TestSentencesAreBrokenBetweenWordsWhereThereAreAny(t *testing.T) {
+	for _, c := range []struct {
+		in    string
+		width int
+		want  []string
+	}{
+		{"", 10, nil}, {"short", 10, []string{"short"}}, {"nobody who has it is connected", 14, []string{"nobody who has", "it is", "connected"}},
+		{"没有人在线", 4, []string{"没有", "人在", "线"}}, {"a\nb", 10, []string{"a b"}}, {"abcdef", 4, []string{"abcd", "ef"}},
+	} {
+		if got := progress.Wrap(c.in, c.width); !slices.Equal(got, c.want) {
+			t.Errorf("Wrap(%q, %d) = %q; want %q", c.in, c.width, got, c.want)
 		}
 	}
 }

@@ -31,6 +31,18 @@ func Shorten(s string, width int) string {
 	return head + "…" + rest
 }
 
+// Wrap breaks s into lines of at most width cells, between words where it can: Chinese has no blanks.
+func Wrap(s string, width int) (lines []string) {
+	for _, word := range strings.Fields(s) {
+		if last := len(lines) - 1; last >= 0 && Width(lines[last])+1+Width(word) <= width {
+			lines[last] += " " + word
+			continue
+		}
+		lines = append(lines, strings.Split(cells.Wrap(word, max(width, 2)), "\n")...)
+	}
+	return lines
+}
+
 // Pad fills s with blanks on the right up to width cells.
 func Pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-Width(s)))

@@ -209,7 +209,8 @@ func (s *session) fileLines(m *p2pv1.Message, width int) []line {
 		r = failure
 	}
 	lines := []line{name.cut(width, s.m)}
-	if t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_CHECKING || t.GetState() == p2pv1.Transfer_STATE_HASHING {
+	switch t.GetState() {
+	case p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_CHECKING, p2pv1.Transfer_STATE_HASHING, p2pv1.Transfer_STATE_FINISHING:
 		return append(lines, line{{gauge(t.GetDone(), f.GetSize(), min(20, width/3)), style{role: accent}}, {" " + state, style{role: r}}}.cut(width, s.m))
 	}
 	return append(lines, plainly(state, style{role: r}).wrap(width, s.m)...)
@@ -252,6 +253,8 @@ func (s *session) transferState(m *p2pv1.Message, t *p2pv1.Transfer) string {
 		return s.say.Say("chat.file.waiting", percent(t.GetDone(), size))
 	case p2pv1.Transfer_STATE_DOWNLOADING:
 		return s.say.Say("chat.file.loading", percent(t.GetDone(), size), units.FormatRate(t.GetDownRate()), s.eta(t), s.say.Count("count.sources", int(t.GetSources())))
+	case p2pv1.Transfer_STATE_FINISHING:
+		return s.say.Count("progress.finishing", int(t.GetFile().GetFiles()), int(t.GetFilesDone()))
 	case p2pv1.Transfer_STATE_DONE:
 		return s.say.Say("chat.file.saved", clean(t.GetPath()))
 	case p2pv1.Transfer_STATE_FAILED:

@@ -171,6 +171,16 @@ func TestWhereATransferStandsIsShownAfterTheNodeWasAway(t *testing.T) {
 	st.shows("87%", "1 source\n")
 }
 
+func TestAFolderThatGetsItsNamesIsStillOnItsWay(t *testing.T) {
+	st := usual(t)
+	m := st.s.current.lastItem()
+	f := &p2pv1.File{Name: m.GetFile().GetName(), Size: m.GetFile().GetSize(), Files: 900, InfoHash: "aa"}
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
+		InfoHash: "aa", Message: m.GetId(), Conversation: "c-anna", File: f, State: p2pv1.Transfer_STATE_FINISHING, Done: f.Size, FilesDone: 12,
+	}}})
+	st.shows("finishing: 12 of 900 files", "1 file 100%")
+}
+
 // A shell may offer a folder while the terminal is open: what is hashed is not shown as hashed for ever, whatever becomes of it.
 func TestWhatIsHashedIsShownUntilSomethingBecameOfIt(t *testing.T) {
 	st := usual(t)

@@ -211,7 +211,8 @@ func (s *session) transferStatus() string {
 	for _, t := range s.transfers {
 		up += t.GetUpRate()
 		switch t.GetState() {
-		case p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_WAITING, p2pv1.Transfer_STATE_HASHING, p2pv1.Transfer_STATE_CHECKING:
+		case p2pv1.Transfer_STATE_DOWNLOADING, p2pv1.Transfer_STATE_WAITING, p2pv1.Transfer_STATE_HASHING, p2pv1.Transfer_STATE_CHECKING,
+			p2pv1.Transfer_STATE_FINISHING:
 			files++
 			done += t.GetDone()
 			size += t.GetFile().GetSize()

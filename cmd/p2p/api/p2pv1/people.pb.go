@@ -557,6 +557,7 @@ const (
 	Transfer_STATE_CHECKING    Transfer_State = 8
 	Transfer_STATE_GONE        Transfer_State = 9
 	Transfer_STATE_OFFERED     Transfer_State = 10
+	Transfer_STATE_FINISHING   Transfer_State = 11
 )
 
 // Enum value maps for Transfer_State.
@@ -573,6 +574,7 @@ var (
 		8:  "STATE_CHECKING",
 		9:  "STATE_GONE",
 		10: "STATE_OFFERED",
+		11: "STATE_FINISHING",
 	}
 	Transfer_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -586,6 +588,7 @@ var (
 		"STATE_CHECKING":    8,
 		"STATE_GONE":        9,
 		"STATE_OFFERED":     10,
+		"STATE_FINISHING":   11,
 	}
 )
 
@@ -5534,6 +5537,7 @@ type Transfer struct {
 	Uploaded      int64                  `protobuf:"varint,12,opt,name=uploaded,proto3" json:"uploaded,omitempty"`
 	EtaSeconds    int64                  `protobuf:"varint,13,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"` // -1: not known
 	Problem       *Reason                `protobuf:"bytes,14,opt,name=problem,proto3" json:"problem,omitempty"`                          // why it does not move or has failed
+	FilesDone     int32                  `protobuf:"varint,15,opt,name=files_done,json=filesDone,proto3" json:"files_done,omitempty"`    // while FINISHING: those of file.files that have their names
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5657,6 +5661,13 @@ func (x *Transfer) GetProblem() *Reason {
 		return x.Problem
 	}
 	return nil
+}
+
+func (x *Transfer) GetFilesDone() int32 {
+	if x != nil {
+		return x.FilesDone
+	}
+	return 0
 }
 
 type OfferRequest struct {
@@ -6978,7 +6989,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\bmessages\x18\x03 \x01(\bR\bmessagesJ\x04\b\x02\x10\x03\"Q\n" +
 	"\x0eExportResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12+\n" +
-	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xf9\x04\n" +
+	"\bmessages\x18\x02 \x03(\v2\x0f.p2p.v1.MessageR\bmessages\"\xad\x05\n" +
 	"\bTransfer\x12\x1b\n" +
 	"\tinfo_hash\x18\x01 \x01(\tR\binfoHash\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\"\n" +
@@ -6994,7 +7005,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\buploaded\x18\f \x01(\x03R\buploaded\x12\x1f\n" +
 	"\veta_seconds\x18\r \x01(\x03R\n" +
 	"etaSeconds\x12(\n" +
-	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\xdc\x01\n" +
+	"\aproblem\x18\x0e \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12\x1d\n" +
+	"\n" +
+	"files_done\x18\x0f \x01(\x05R\tfilesDone\"\xf1\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_HASHING\x10\x01\x12\x11\n" +
@@ -7009,7 +7022,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\n" +
 	"STATE_GONE\x10\t\x12\x11\n" +
 	"\rSTATE_OFFERED\x10\n" +
-	"J\x04\b\v\x10\f\"f\n" +
+	"\x12\x13\n" +
+	"\x0fSTATE_FINISHING\x10\vJ\x04\b\v\x10\f\"f\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
