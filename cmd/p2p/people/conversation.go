@@ -173,7 +173,7 @@ func (c *conversation) sees(s presence.Seen) {
 	if s.Listen.IsValid() && !n.faces.meeting(at) {
 		n.clerk.do(func(context.Context) { n.alsoAt(c, s) })
 	}
-	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), rtt: s.RTT}
+	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), listen: s.Listen, rtt: s.RTT}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
 	}

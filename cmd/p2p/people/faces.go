@@ -19,7 +19,8 @@ import (
 // they are reached. Its methods may be called by any goroutine.
 type faces struct {
 	mu   sync.Mutex
-	near map[contactPoint]glimpse // by connection
+	near map[contactPoint]glimpse          // by connection
+	met  map[identity.Key]map[room.ID]bool // the same by device: the rooms where it is connected
 	far  map[identity.Key]directory.Seen
 	kept map[identity.Key]face
 	news bool           // since it was kept
@@ -45,6 +46,7 @@ type glimpse struct {
 	away    bool
 	text    string // what he says of it
 	addr    netip.Addr
+	listen  netip.AddrPort // where he is called; not valid if that is not known
 	rtt     time.Duration
 }
 
@@ -59,7 +61,7 @@ type sight struct {
 }
 
 func newFaces() *faces {
-	return &faces{near: map[contactPoint]glimpse{}, far: map[identity.Key]directory.Seen{}, kept: map[identity.Key]face{}}
+	return &faces{near: map[contactPoint]glimpse{}, met: map[identity.Key]map[room.ID]bool{}, far: map[identity.Key]directory.Seen{}, kept: map[identity.Key]face{}}
 }
 
 // forget makes f empty: the node is another person's, or nobody's.
@@ -67,6 +69,7 @@ func (f *faces) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	clear(f.near)
+	clear(f.met)
 	clear(f.far)
 	clear(f.kept)
 	f.news = false
@@ -83,6 +86,10 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 		g.rtt = known
 	}
 	f.near[at] = g
+	if f.met[at.device] == nil {
+		f.met[at.device] = map[room.ID]bool{}
+	}
+	f.met[at.device][at.room] = true
 	k := f.kept[g.account]
 	renamed := k.Turn == 0 && name != "" && k.Name != name
 	if renamed {
@@ -98,6 +105,31 @@ func (f *faces) meeting(at contactPoint) bool {
 	defer f.mu.Unlock()
 	_, here := f.near[at]
 	return here
+}
+
+// encounter is a device that is connected somewhere.
+type encounter struct {
+	account identity.Key
+	listen  netip.AddrPort
+}
+
+// elsewhere returns the devices that are connected, in other rooms than this one alone, and listen somewhere: each once, in however many
+// rooms it is.
+func (f *faces) elsewhere(id room.ID) (all []encounter) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for device, rooms := range f.met {
+		if rooms[id] {
+			continue
+		}
+		for at := range rooms {
+			if g := f.near[contactPoint{at, device}]; g.listen.IsValid() {
+				all = append(all, encounter{g.account, g.listen})
+				break
+			}
+		}
+	}
+	return all
 }
 
 // measured notes how long a round trip takes, and reports whether the account seems nearer or farther than before.
@@ -132,6 +164,9 @@ func (f *faces) parts(at contactPoint, now time.Time) (account identity.Key, cha
 		return g.account, false
 	}
 	delete(f.near, at)
+	if delete(f.met[at.device], at.room); len(f.met[at.device]) == 0 {
+		delete(f.met, at.device)
+	}
 	k := f.kept[g.account]
 	k.Seen = now.UnixMilli()
 	f.kept[g.account], f.news = k, true

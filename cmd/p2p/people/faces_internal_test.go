@@ -78,3 +78,52 @@ func TestWhoIsOnTheSameNetworkIsReachedByLAN(t *testing.T) {
 		}
 	}
 }
+
+func TestADeviceThatIsMetElsewhereIsFoundOnceInHoweverManyRooms(t *testing.T) {
+	f := newFaces()
+	listen := netip.MustParseAddrPort("192.0.2.1:7000")
+	bob, phone, silent := identity.Key{1}, identity.Key{2}, identity.Key{3}
+	meets := func(id byte, device identity.Key, at netip.AddrPort) {
+		f.meets(contactPoint{room.ID{id}, device}, glimpse{account: bob, listen: at}, "")
+	}
+	meets(1, phone, netip.AddrPort{}) // it has not said yet where it listens
+	meets(2, phone, listen)
+	meets(3, phone, listen)
+	meets(3, silent, netip.AddrPort{})
+	for id, want := range map[byte]int{1: 0, 2: 0, 3: 0, 4: 1} {
+		if got := f.elsewhere(room.ID{id}); len(got) != want || want > 0 && got[0] != (encounter{bob, listen}) {
+			t.Errorf("for room %d there is %v", id, got)
+		}
+	}
+	f.parts(contactPoint{room.ID{3}, phone}, time.Now())
+	if got := f.elsewhere(room.ID{3}); len(got) != 1 {
+		t.Errorf("when it has left a room it is not called there: %v", got)
+	}
+	for id := range byte(3) {
+		f.parts(contactPoint{room.ID{id}, phone}, time.Now())
+	}
+	f.parts(contactPoint{room.ID{3}, silent}, time.Now())
+	if len(f.met) > 0 || len(f.elsewhere(room.ID{4})) > 0 {
+		t.Errorf("of those who are gone there is %v", f.met)
+	}
+}
+
+// One device in thousands of rooms: what is asked for each room, and for each time that it is met.
+func BenchmarkADeviceInThousandsOfRooms(b *testing.B) {
+	f := newFaces()
+	g := glimpse{account: identity.Key{1}, listen: netip.MustParseAddrPort("192.0.2.1:7000")}
+	for i := range 4000 {
+		at := contactPoint{room.ID{1, byte(i), byte(i >> 8)}, identity.Key{2}}
+		f.near[at] = g
+		if f.met[at.device] == nil {
+			f.met[at.device] = map[room.ID]bool{}
+		}
+		f.met[at.device][at.room] = true
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(f.elsewhere(room.ID{2})) != 1 || f.meeting(contactPoint{room.ID{2}, identity.Key{2}}) {
+			b.Fatal("it is not found")
+		}
+	}
+}

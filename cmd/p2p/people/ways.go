@@ -75,7 +75,7 @@ func union(a, b []string, limit int) []string {
 // it is called no more often than it comes.
 func (n *Node) alsoAt(met *conversation, s presence.Seen) {
 	for _, c := range n.all() {
-		if c != met && c.looksFor(s.Account) && !c.meets(s.Device) {
+		if c != met && !n.faces.meeting(contactPoint{c.id, s.Device}) && c.looksFor(s.Account) {
 			c.swarm.Expect([]netip.AddrPort{s.Listen})
 		}
 	}
@@ -85,11 +85,9 @@ func (n *Node) alsoAt(met *conversation, s presence.Seen) {
 // be reached there is not called for it before his time.
 func (n *Node) convene(c *conversation) {
 	var addrs []netip.AddrPort
-	for _, o := range n.all() {
-		for _, s := range o.near.Present() {
-			if o != c && s.Listen.IsValid() && c.looksFor(s.Account) && !c.meets(s.Device) {
-				addrs = append(addrs, s.Listen)
-			}
+	for _, e := range n.faces.elsewhere(c.id) {
+		if c.looksFor(e.account) {
+			addrs = append(addrs, e.listen)
 		}
 	}
 	c.swarm.AddPeers(addrs, false)
@@ -136,16 +134,6 @@ func (n *Node) again() {
 	for _, c := range n.all() {
 		c.swarm.Again()
 	}
-}
-
-// meets reports whether a device is connected here.
-func (c *conversation) meets(device identity.Key) bool {
-	for _, s := range c.near.Present() {
-		if s.Device == device {
-			return true
-		}
-	}
-	return false
 }
 
 // addrs returns where the members listen who are connected.

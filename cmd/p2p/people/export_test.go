@@ -1,0 +1,23 @@
+package people
+
+import (
+	"context"
+
+	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/room"
+)
+
+// ForgeDelete says in a room that a message is deleted, with no right to it. The Talk takes that from its own program only as long as it does
+// not know the message.
+func (n *Node) ForgeDelete(ctx context.Context, where, message string) error {
+	c, _, err := n.room(ctx, where)
+	if err != nil {
+		return err
+	}
+	id, err := parseID(message)
+	if err != nil {
+		return err
+	}
+	_, err = c.talk.Write(ctx, room.Delete, body.Delete(id))
+	return err
+}
