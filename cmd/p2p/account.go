@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -255,6 +256,8 @@ func (a *app) printDevices(devices []*p2pv1.Device) error {
 		}
 		state := a.text.Say("presence.offline")
 		switch {
+		case d.Revoked && d.ThisOne:
+			state = a.text.Say("account.this_one_revoked")
 		case d.Revoked:
 			state = a.text.Say("account.revoked")
 		case d.ThisOne:
@@ -263,6 +266,9 @@ func (a *app) printDevices(devices []*p2pv1.Device) error {
 			state = a.text.Say("presence.online")
 		}
 		rows = append(rows, []string{d.Label, clock(d.Certified, time.Now()), state, d.Key})
+	}
+	if slices.ContainsFunc(devices, func(d *p2pv1.Device) bool { return d.Revoked && d.ThisOne }) {
+		a.say("reason.revoked_here")
 	}
 	return a.printTable(rows)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -47,39 +45,6 @@ func (a *app) grouped(cmd *cobra.Command, p *profileFlags, subs ...*cobra.Comman
 	cmd.Args, cmd.RunE = a.subcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(subs...)
 	return cmd
-}
-
-// dataDir returns the folder for what people keep, or "" when the environment names no home.
-func (a *app) dataDir() string {
-	if runtime.GOOS == "windows" {
-		if dir := a.env("LocalAppData"); dir != "" {
-			return filepath.Join(dir, "p2p", "profiles")
-		}
-		return ""
-	}
-	if dir := a.env("XDG_DATA_HOME"); filepath.IsAbs(dir) { // the specification ignores relative ones
-		return filepath.Join(dir, "p2p")
-	}
-	if dir := a.env("HOME"); dir != "" {
-		return filepath.Join(dir, ".local", "share", "p2p")
-	}
-	return ""
-}
-
-// profileDir returns the folder of a profile: of one that is named, in the folder for data, or the folder
-// itself.
-func (a *app) profileDir(profile string) (string, error) {
-	if profile == "" {
-		profile = "default"
-	}
-	if profile != filepath.Base(profile) || strings.HasPrefix(profile, ".") || filepath.VolumeName(profile) != "" {
-		return filepath.Abs(profile)
-	}
-	dir := a.dataDir()
-	if dir == "" {
-		return "", a.usage("usage.profile")
-	}
-	return filepath.Join(dir, profile), nil
 }
 
 // attach returns a client of the node of the profile, which it starts if there is none.

@@ -771,19 +771,46 @@ func TestAnotherVersionOfTheNodeIsTold(t *testing.T) {
 func TestProfilesAreNamedOrAreFolders(t *testing.T) {
 	env := map[string]string{"XDG_DATA_HOME": "/data", "LocalAppData": `/data`}
 	a := &app{shell: &shell{env: func(name string) string { return env[name] }}}
-	for in, want := range map[string]string{"": "default", "work": "work"} {
+	for in, want := range map[string]string{"": "default", "work": "work", "小明_2.b-c": "小明_2.b-c"} {
 		if got, err := a.profileDir(in); err != nil || got != filepath.Join(a.dataDir(), want) {
 			t.Errorf("profile %q is %q (%v)", in, got, err)
 		}
 	}
-	here, _ := os.Getwd()
-	for in, want := range map[string]string{"./work": filepath.Join(here, "work"), "..": filepath.Dir(here), "a/b": filepath.Join(here, "a", "b")} {
+	here := t.TempDir()
+	t.Chdir(here)
+	absolute := filepath.Join(t.TempDir(), "x y", "z")
+	for in, want := range map[string]string{"./work": filepath.Join(here, "work"), "./../work": filepath.Join(filepath.Dir(here), "work"), absolute: absolute} {
 		if got, err := a.profileDir(in); err != nil || got != want {
 			t.Errorf("profile %q is %q (%v)", in, got, err)
 		}
 	}
 	_, errs := p2p(t, exitUsage, "account", "whoami")
 	oneLineSays(t, errs, "--profile")
+}
+
+// Somebody has given ../../etc, and had a profile there.
+func TestAFolderOfSomethingElseDoesNotBecomeAProfile(t *testing.T) {
+	here := folder(t, map[string]string{"etc/passwd": "root", "used/history": "", "begun/start.lock": "", "odd name/node.lock": ""})
+	if err := os.Mkdir(filepath.Join(here, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(here, "empty"))
+	a := &app{shell: &shell{env: func(string) string { return here }}, text: text.English()}
+	for profile, want := range map[string]string{
+		"../etc": "absolute", "etc/x": "absolute", "..": "absolute", "what?": "letters", "two words": "letters", ".hidden": "absolute",
+		"./../etc": "no profile", filepath.Join(here, "etc"): "no profile",
+	} {
+		if dir, err := a.profileDir(profile); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is %s, %v", profile, dir, err)
+		}
+	}
+	for profile, want := range map[string]string{
+		"../used": "used", "../begun": "begun", filepath.Join(here, "odd name"): "odd name", filepath.Join(here, "empty"): "empty", "./new": "empty/new",
+	} {
+		if dir, err := a.profileDir(profile); err != nil || dir != filepath.Join(here, want) {
+			t.Errorf("%s is %s, %v", profile, dir, err)
+		}
+	}
 }
 
 func TestTimesAreThoseOfTheReader(t *testing.T) {

@@ -47,6 +47,9 @@ func (a *app) presence(p p2pv1.Presence, lastSeen int64, now time.Time) string {
 
 // directoryLost says why the directory is not there.
 func (a *app) directoryLost(d *p2pv1.Directory) string {
+	if d.Problem.GetKey() == api.DeviceRevoked {
+		return a.text.Say("reason.revoked_here")
+	}
 	if d.LoggedOut {
 		return a.text.Say("reason.logged_out")
 	}

@@ -29,6 +29,16 @@ func EndpointPath(profile string) string { return filepath.Join(profile, endpoin
 // LogPath returns where a node that Attach started writes its log.
 func LogPath(profile string) string { return filepath.Join(profile, logFile) }
 
+// HasProfile reports whether somebody has begun to use a folder as a profile.
+func HasProfile(dir string) bool {
+	for _, file := range []string{lockFile, startFile} {
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // endpoint is the content of endpointFile.
 type endpoint struct {
 	URL   string `json:"url"`

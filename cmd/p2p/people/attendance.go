@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/directory"
 	"p2p/peer/identity"
@@ -236,7 +237,11 @@ func (n *Node) directoryView() *p2pv1.Directory {
 		}
 		return d
 	case s != nil && s.directory != "":
-		return &p2pv1.Directory{Url: s.directory, LoggedOut: s.loggedOut}
+		d := &p2pv1.Directory{Url: s.directory, LoggedOut: s.loggedOut}
+		if s.loggedOut && s.revoked {
+			d.Problem = api.Problem(api.DeviceRevoked)
+		}
+		return d
 	}
 	return &p2pv1.Directory{Url: cmp.Or(named, n.opt.Directory)}
 }

@@ -208,7 +208,7 @@ func (n *Node) loggedIn(ctx context.Context, s *self, name, url string) error {
 	if err != nil {
 		return err
 	}
-	s, err = n.become(s, func(s *self) { s.name, s.directory, s.loggedOut = name, url, false })
+	s, err = n.become(s, func(s *self) { s.name, s.directory, s.loggedOut, s.revoked = name, url, false, false })
 	if err != nil {
 		return err
 	}
@@ -378,7 +378,8 @@ func (n *Node) loggedOut(ctx context.Context, s *self, forget bool) error {
 	if forget {
 		return n.vacate(ctx)
 	}
-	if s, err = n.become(s, func(s *self) { s.loggedOut = true }); err != nil {
+	gone := n.outlawed(s) // the directory is not asked any more
+	if s, err = n.become(s, func(s *self) { s.loggedOut, s.revoked = true, gone }); err != nil {
 		return err
 	}
 	err = n.end(ctx)

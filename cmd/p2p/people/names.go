@@ -186,13 +186,11 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 	if err != nil {
 		return nil, p, err
 	}
+	if err := n.shutOut(self); err != nil {
+		return nil, p, err
+	}
 	c := n.opened(p)
-	switch {
-	case self.loggedOut:
-		return nil, p, fail(failed, api.LoggedOut)
-	case n.outlawed(self):
-		return nil, p, fail(denied, api.RevokedHere)
-	case c == nil:
+	if c == nil {
 		return nil, p, n.outside(p, s)
 	}
 	me := self.accountKey()

@@ -253,7 +253,7 @@ func (n *Node) ensure(ctx context.Context) error {
 	switch {
 	case s == nil:
 	case s.loggedOut:
-		return fail(failed, api.LoggedOut)
+		return n.shutOut(s)
 	default:
 		return nil
 	}

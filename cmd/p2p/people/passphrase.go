@@ -14,6 +14,12 @@ import (
 // historyPath returns where the history of a profile is: all that a passphrase covers, but for what programs seal (seal).
 func historyPath(dir string) string { return filepath.Join(dir, "history") }
 
+// HasHistory reports whether somebody has used the profile in dir.
+func HasHistory(dir string) bool {
+	_, err := os.Stat(historyPath(dir))
+	return err == nil
+}
+
 // Encrypted reports whether the profile in dir has a passphrase. Errors: history.ErrBusy while a node runs; fs.ErrNotExist when
 // nobody has used the profile.
 func Encrypted(dir string) (bool, error) {

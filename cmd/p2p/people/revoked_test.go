@@ -42,6 +42,22 @@ func TestADeviceThatWasRevokedBeforeItWasMetIsOut(t *testing.T) {
 	if err := phone.login("alice"); phone.reason(err) != api.RevokedHere {
 		t.Errorf("it logs in again: %v", err)
 	}
+	itself := ask(t, phone.ListDevices, &p2pv1.ListDevicesRequest{}).Devices
+	if !slices.ContainsFunc(itself, func(d *p2pv1.Device) bool { return d.ThisOne && d.Revoked && !d.Online }) {
+		t.Errorf("of itself it says %v", itself)
+	}
+	ask(t, phone.Logout, &p2pv1.LogoutRequest{})
+	phone.close()
+	phone = w.open(phone.dir) // nobody asks the directory now
+	if d := phone.me().Directory; !d.LoggedOut || d.Problem.GetKey() != api.DeviceRevoked {
+		t.Errorf("after a logout it says %v", d)
+	}
+	if _, err := phone.CreateRoom(t.Context(), connect.NewRequest(&p2pv1.CreateRoomRequest{Name: "thieves"})); phone.reason(err) != api.RevokedHere {
+		t.Errorf("after a logout it makes a room: %v", err)
+	}
+	if err := phone.login("alice"); phone.reason(err) != api.RevokedHere {
+		t.Errorf("after a logout it logs in again: %v", err)
+	}
 	if got := desk.rooms(); len(got) > 0 {
 		t.Errorf("the desk has %v from it", got)
 	}

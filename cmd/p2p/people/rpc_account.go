@@ -84,13 +84,11 @@ func (n *Node) account() (*self, *directory.Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	switch {
-	case s.loggedOut:
-		return nil, nil, fail(failed, api.LoggedOut)
-	case s.name == "":
+	if err := n.shutOut(s); err != nil {
+		return nil, nil, err
+	}
+	if s.name == "" {
 		return nil, nil, fail(failed, api.NoAccount)
-	case n.outlawed(s):
-		return nil, nil, fail(denied, api.RevokedHere)
 	}
 	n.mu.Lock()
 	a := n.attended
@@ -99,9 +97,20 @@ func (n *Node) account() (*self, *directory.Client, error) {
 	return s, client, failure(err)
 }
 
+// shutOut returns an error for who can do nothing but read what was said: whose device was revoked, or who has logged out.
+func (n *Node) shutOut(s *self) error {
+	switch {
+	case n.outlawed(s):
+		return fail(denied, api.RevokedHere)
+	case s.loggedOut:
+		return fail(failed, api.LoggedOut)
+	}
+	return nil
+}
+
 // outlawed reports whether this device was revoked: another device of the account has said so, or the directory.
 func (n *Node) outlawed(s *self) bool {
-	return n.known.revoked(s.deviceKey()) || n.directoryView().Problem.GetKey() == api.DeviceRevoked
+	return s.revoked || n.known.revoked(s.deviceKey()) || n.directoryView().Problem.GetKey() == api.DeviceRevoked
 }
 
 // clientOf returns the client of a session, or one without.
@@ -130,9 +139,10 @@ func (n *Node) ListDevices(ctx context.Context, _ *connect.Request[p2pv1.ListDev
 	here := n.faces.of(s.accountKey()).devices
 	var r p2pv1.ListDevicesResponse
 	for _, c := range n.known.all(s.accountKey()) {
+		self := c.Device == s.deviceKey()
+		gone := c.Revoked || self && n.outlawed(s) // the directory may be the only one who has said so
 		r.Devices = append(r.Devices, &p2pv1.Device{
-			Key: textKey(c.Device), Label: c.Label, Certified: c.Issued.UnixMilli(), Revoked: c.Revoked,
-			ThisOne: c.Device == s.deviceKey(), Online: c.Device == s.deviceKey() || here[c.Device],
+			Key: textKey(c.Device), Label: c.Label, Certified: c.Issued.UnixMilli(), Revoked: gone, ThisOne: self, Online: self && !gone || here[c.Device],
 		})
 	}
 	return connect.NewResponse(&r), nil

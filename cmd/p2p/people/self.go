@@ -24,6 +24,7 @@ type self struct {
 	name        string        // at the directory; empty without an account there
 	directory   string        // URL; empty for none
 	loggedOut   bool          // at the directory, until the next login
+	revoked     bool          // and no login helps: this device was the account's no more when it logged out
 	port        uint16        // where peers reached this device last
 	card        identity.Card // says name to contacts; zero without one
 }
@@ -40,6 +41,7 @@ type keptSelf struct {
 	Name        string `json:"name,omitempty"`
 	Directory   string `json:"directory,omitempty"`
 	LoggedOut   bool   `json:"logged_out,omitempty"`
+	Revoked     bool   `json:"revoked,omitempty"`
 	Port        uint16 `json:"port,omitempty"`
 	Card        []byte `json:"card,omitempty"`
 }
@@ -54,7 +56,7 @@ func loadSelf(ctx context.Context, a *history.Archive) (*self, error) {
 	if err := json.Unmarshal(b, &k); err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
-	s := &self{name: k.Name, directory: k.Directory, loggedOut: k.LoggedOut, port: k.Port}
+	s := &self{name: k.Name, directory: k.Directory, loggedOut: k.LoggedOut, revoked: k.Revoked, port: k.Port}
 	if s.device, err = identity.SecretOf(k.Device); err != nil {
 		return nil, fmt.Errorf("read key of the device: %w", err)
 	}
@@ -83,7 +85,7 @@ func (s *self) save(a *history.Archive) error {
 	s.introduce(time.Now())
 	k := keptSelf{
 		Device: s.device.Seed(), Account: s.account.Seed(), Certificate: s.certificate.AppendTo(nil),
-		Name: s.name, Directory: s.directory, LoggedOut: s.loggedOut, Port: s.port,
+		Name: s.name, Directory: s.directory, LoggedOut: s.loggedOut, Revoked: s.revoked, Port: s.port,
 	}
 	if !s.own.IsZero() {
 		k.Own = hex.EncodeToString(s.own[:])

@@ -325,6 +325,9 @@ func hashing(t *p2pv1.Transfer) string { return "hashing " + t.GetConversation()
 func (s *session) directory(d *p2pv1.Directory) {
 	if before := s.me.GetDirectory().GetConnected(); before != d.GetConnected() && d.GetUrl() != "" {
 		switch {
+		case d.GetProblem().GetKey() == api.DeviceRevoked: // also logged out: no login helps
+			s.complain("reason.revoked_here")
+			s.missed = true
 		case d.GetLoggedOut():
 			s.complain("reason.logged_out")
 			s.missed = true

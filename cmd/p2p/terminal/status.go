@@ -147,7 +147,7 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.no_directory"), bar)
 	case d.GetConnected():
 		part(s.say.Say("chat.status.directory"), bar)
-	case d.GetLoggedOut():
+	case d.GetLoggedOut() && d.GetProblem() == nil:
 		part(s.say.Say("chat.status.logged_out"), shout)
 	case d.GetProblem() == nil && s.me.GetName() == "": // there is nothing to connect with
 		part(s.say.Say("chat.status.no_account"), bar)
