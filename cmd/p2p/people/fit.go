@@ -45,7 +45,10 @@ func (n *Node) fit(ctx context.Context) error {
 func (n *Node) refit(ctx context.Context) error {
 	n.changing.Lock()
 	defer n.changing.Unlock()
-	if n.accountOf().IsZero() {
+	n.mu.Lock()
+	asleep := n.node == nil // nobody's, or logged out since the clerk was asked
+	n.mu.Unlock()
+	if asleep {
 		return nil
 	}
 	return n.fit(ctx)
