@@ -42,7 +42,11 @@ func (a *app) printCancelled(r *p2pv1.CancelResponse) error {
 		return a.emitMessage("cancelled", r)
 	}
 	if t := r.Transfer; t != nil {
-		a.say("chat.cancelled", safe(t.File.GetName()))
+		if t.File.GetTakenBack() {
+			a.say("chat.cancelled.back", safe(t.File.GetName()))
+		} else {
+			a.say("chat.cancelled", safe(t.File.GetName()))
+		}
 		switch at := lying(t); {
 		case at == "":
 		case t.Done < t.File.GetSize():

@@ -27,6 +27,8 @@ func (a *app) change(m *p2pv1.Message, now time.Time) string {
 		return a.text.Say("change.edited", who, clock(m.Written, now), a.indented(m))
 	case p2pv1.Change_KIND_DELETED:
 		return a.text.Say("change.deleted", who, a.author(m), clock(m.Written, now))
+	case p2pv1.Change_KIND_WITHDREW:
+		return a.text.Say("change.withdrew", who, clock(m.Written, now), safe(m.File.GetName()))
 	case p2pv1.Change_KIND_TOOK_BACK:
 		return a.text.Say("change.took_back", who, safe(c.Emoji), a.author(m), clock(m.Written, now), a.indented(m))
 	}

@@ -24,7 +24,7 @@ var exitOfReason = map[string]int{
 	api.KeyChanged: exitDoubt, api.NumberDiffers: exitDoubt, api.MemberInDoubt: exitDoubt,
 	api.Removed: exitRefused, api.RemovedBy: exitRefused, api.RemovedYou: exitRefused, api.RoomClosed: exitRefused,
 	api.LinkExpired: exitRefused, api.LinkRevoked: exitRefused, api.LinkPowerless: exitRefused, api.LinkRefused: exitRefused,
-	api.NoSuchPath: exitNotFound, api.NoFile: exitNotFound, api.FileGone: exitNotFound,
+	api.NoSuchPath: exitNotFound, api.NoFile: exitNotFound, api.FileGone: exitNotFound, api.OfferBack: exitNotFound,
 	api.BeingSent: exitBusy, api.FileBusy: exitBusy, api.FileElsewhere: exitBusy, api.FileInTheWay: exitExists,
 	api.DiskFull: exitDiskFull, api.NotPermitted: exitIO, api.FileChanging: exitIO,
 	api.FileChanged: exitMismatch, api.NotAsOffered: exitMismatch,

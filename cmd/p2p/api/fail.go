@@ -86,6 +86,9 @@ const (
 	LeftOut            = "left_out"             // what a folder that is offered has and what cannot be sent: path, what, count
 	FileElsewhere      = "file_elsewhere"       // it is on its way to another place: path
 	OfferLost          = "offer_lost"           // what this person offers is not any more what it was: path, problem
+	OfferBack          = "offer_back"           // it was taken back: who
+	NotOffered         = "not_offered"          // what was to be offered: path, problem
+	CalledOff          = "called_off"           // an offer that was being prepared
 	NotAFile           = "not_a_file"           // neither file nor folder: path
 	FileChanging       = "file_changing"        // it was written to while it was read: path
 	BeingSent          = "being_sent"           // the message with that key, at this moment

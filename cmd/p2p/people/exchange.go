@@ -16,7 +16,6 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer"
 	"p2p/peer/announce"
-	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/piece/store"
 	"p2p/torrentfile/infohash"
@@ -28,9 +27,11 @@ type exchange struct {
 	group     sync.WaitGroup
 	accepting sync.Mutex // held by who decides whether a transfer goes on; before mu
 
-	mu     sync.Mutex
-	all    map[infohash.T]*transfer
-	closed bool
+	mu        sync.Mutex
+	all       map[infohash.T]*transfer
+	preparing []*preparation // in the order in which they were asked for
+	prepares  bool           // some of that is written down
+	closed    bool
 }
 
 // transfer is one file, or folder. Guarded by its exchange.
@@ -77,6 +78,7 @@ func (x *exchange) forget() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	clear(x.all)
+	x.preparing = nil
 	x.closed = false
 }
 
@@ -121,6 +123,7 @@ func (x *exchange) restore(ctx context.Context) {
 		}
 		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
 		switch {
+		case err == nil && !d.Fetched && x.restoreOver(ctx, d, info):
 		case err == nil && d.Stopped:
 			x.remember(d, info)
 		case err == nil && info != nil:
@@ -132,6 +135,7 @@ func (x *exchange) restore(ctx context.Context) {
 			x.node.log.Warn("cannot go on with a file", zap.String("path", d.Path), zap.Error(err))
 		}
 	}
+	x.restorePrepared(ctx)
 }
 
 // resume goes on with a transfer of an earlier run.
@@ -142,6 +146,33 @@ func (x *exchange) resume(d deal, info []byte) {
 	x.start(t, p2pv1.Transfer_STATE_CHECKING, func(ctx context.Context) error { return x.run(ctx, t) })
 	x.mu.Unlock()
 	x.gained(t)
+}
+
+// restoreOver is resume for a transfer whose offer was taken back while this device was away, which it reports.
+func (x *exchange) restoreOver(ctx context.Context, d deal, info []byte) bool {
+	e, found, err := x.node.archive.Event(ctx, d.Message)
+	if err != nil || !found {
+		return false
+	}
+	why, err := x.node.takenBack(ctx, &e)
+	if err != nil || why == nil {
+		return false
+	}
+	t := newTransfer(d, info)
+	t.state, t.problem = p2pv1.Transfer_STATE_FAILED, why
+	if d.Mine || d.Stopped {
+		t.state, t.problem = p2pv1.Transfer_STATE_CANCELLED, nil
+	}
+	x.mu.Lock()
+	x.all[d.Hash] = t
+	x.mu.Unlock()
+	if x.goesOn(ctx, t) { // another message offers it
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		delete(x.all, d.Hash)
+		return false
+	}
+	return true
 }
 
 // remember is resume for a transfer that was cancelled.
@@ -216,6 +247,9 @@ func (t *transfer) want() {
 func (x *exchange) close(ctx context.Context) {
 	x.mu.Lock()
 	x.closed = true
+	for _, w := range x.preparing {
+		w.cancel(nil)
+	}
 	var all []*transfer
 	for _, t := range x.all {
 		if t.cancel != nil {
@@ -253,15 +287,6 @@ func (x *exchange) stop(ctx context.Context, h infohash.T) error {
 		err = errors.Join(err, x.node.archive.SaveSetting(infoSetting(h), nil))
 	}
 	return err
-}
-
-// withdraw ends what a message of this person offered.
-func (x *exchange) withdraw(ctx context.Context, e *history.Entry) {
-	if h, ok := offered(e); ok {
-		if err := x.stop(ctx, h); err != nil {
-			x.node.log.Warn("an offer was not ended", zap.Error(err))
-		}
-	}
 }
 
 // of returns how a transfer stands, nil if there is none.

@@ -144,6 +144,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.tellTyping(c, t)
 	}
 	n.follow(ctx, c, change.Added)
+	n.files.withdrawn(ctx, change.Added)
 	n.signed(ctx, change.Added)
 	if n.enters(change.Added) {
 		n.sign(ctx, c)

@@ -52,6 +52,9 @@ func offered(e *history.Entry) (infohash.T, bool) {
 
 // Accept implements p2pv1connect.PeopleHandler. It returns as soon as the transfer has begun.
 func (n *Node) Accept(ctx context.Context, r *connect.Request[p2pv1.AcceptRequest]) (*connect.Response[p2pv1.AcceptResponse], error) {
+	if err := n.acceptable(ctx, r.Msg.Message); err != nil {
+		return nil, err
+	}
 	e, c, err := n.answerable(ctx, r.Msg.Message)
 	if err != nil {
 		return nil, err
@@ -67,6 +70,19 @@ func (n *Node) Accept(ctx context.Context, r *connect.Request[p2pv1.AcceptReques
 		return nil, failure(err)
 	}
 	return connect.NewResponse(&p2pv1.AcceptResponse{Transfer: n.files.of(f.InfoHash)}), nil
+}
+
+// acceptable is an error if what a message has offered was taken back, and is not here.
+func (n *Node) acceptable(ctx context.Context, message string) error {
+	e, err := n.event(ctx, message)
+	if err != nil {
+		return err
+	}
+	why, err := n.takenBack(ctx, &e)
+	if err != nil || why == nil || n.files.has(e.Event.ID) {
+		return failure(err)
+	}
+	return fail(missing, why.GetKey(), "who", why.GetWith()["who"])
 }
 
 // accept begins to fetch what was offered, or goes on with it. An empty folder is where it goes already, or else the usual one.
@@ -97,10 +113,10 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 			}
 			return err
 		}
-	} else if t.Stopped {
-		t.Stopped = false
+	} else if before := t.deal; t.Stopped || t.Message != e.Event.ID && !t.Mine { // the same may be offered twice
+		t.Stopped, t.Message = false, e.Event.ID
 		if err := x.keep(); err != nil {
-			t.Stopped = true
+			t.deal = before
 			return err
 		}
 	}
@@ -237,17 +253,48 @@ var errOffer = errors.New("what is offered is not what the message says")
 func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelRequest]) (*connect.Response[p2pv1.CancelResponse], error) {
 	e, err := n.event(ctx, r.Msg.Message)
 	if err != nil {
+		if path, found := n.files.callOff(r.Msg.Message); found {
+			return connect.NewResponse(&p2pv1.CancelResponse{Transfer: calledOff(path)}), nil
+		}
 		return nil, err
 	}
 	h, ok := offered(&e)
 	if !ok {
 		return nil, fail(failed, api.NoFile, "message", r.Msg.Message)
 	}
-	if err := n.files.stop(ctx, h); err != nil {
-		n.log.Warn("a file was not ended well", zap.Error(err))
+	if !n.files.isMine(&e, h) {
+		if err := n.files.stop(ctx, h); err != nil {
+			n.log.Warn("a file was not ended well", zap.Error(err))
+			return nil, failure(err)
+		}
+		return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.of(h)}), nil
+	}
+	if err := n.takeBack(ctx, &e, h); err != nil {
+		n.log.Warn("an offer was not taken back well", zap.Error(err))
 		return nil, failure(err)
 	}
-	return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.of(h)}), nil
+	return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.returned(&e)}), nil
+}
+
+// returned is what programs are told of an own offer that was taken back: another message may offer the same.
+func (x *exchange) returned(e *history.Entry) *p2pv1.Transfer {
+	f, err := body.ParseFile(e.Body)
+	if err != nil {
+		return nil
+	}
+	t := x.of(f.InfoHash)
+	if id := textID(e.Event.ID); t.GetMessage() != id {
+		t = &p2pv1.Transfer{
+			InfoHash: f.InfoHash.String(), Message: id, Conversation: textID(e.Event.In()), State: p2pv1.Transfer_STATE_CANCELLED, EtaSeconds: -1, File: fileOf(f),
+		}
+	}
+	t.File.TakenBack = true
+	return t
+}
+
+// calledOff is what programs are told of what was called off before it was offered.
+func calledOff(path string) *p2pv1.Transfer {
+	return &p2pv1.Transfer{State: p2pv1.Transfer_STATE_CANCELLED, Path: path, EtaSeconds: -1, File: &p2pv1.File{Name: safeName(filepath.Base(path))}}
 }
 
 // ListTransfers implements p2pv1connect.PeopleHandler.
@@ -286,6 +333,9 @@ func (n *Node) offers(ctx context.Context, transfers []*p2pv1.Transfer) (all []*
 		p := n.place(e.Event.In())
 		// What this device has offered and does not share any more was taken back.
 		if err != nil || p == nil || p.Left || e.Event.Author == me.deviceKey() || known[f.InfoHash.String()] {
+			continue
+		}
+		if why, err := n.takenBack(ctx, e); err != nil || why != nil {
 			continue
 		}
 		known[f.InfoHash.String()] = true

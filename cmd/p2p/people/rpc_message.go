@@ -196,10 +196,10 @@ func (n *Node) Delete(ctx context.Context, r *connect.Request[p2pv1.DeleteReques
 	if e.Account != n.accountOf() && c.talk.Role(n.accountOf()) < room.Moderator {
 		return nil, fail(denied, api.NotYours)
 	}
-	if e.Event.Kind == body.KindFile && e.Account == n.accountOf() {
-		n.files.withdraw(ctx, &e)
-	}
 	_, err = c.talk.Write(ctx, room.Delete, body.Delete(e.Event.ID))
+	if err == nil {
+		n.files.settle(ctx, e.Event.ID)
+	}
 	return connect.NewResponse(&p2pv1.DeleteResponse{}), stored(err)
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
-	"p2p/peer/ext"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/identity"
 	"p2p/torrentfile"
@@ -35,35 +34,16 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if len(r.Msg.Text) > body.MaxText {
 		return nil, fail(invalid, api.TooLong, "limit", "24576")
 	}
-	st, err := os.Stat(path)
-	if err != nil {
+	if _, err := os.Stat(path); err != nil {
 		return nil, unfit(err, path, false)
 	}
-	meta, out, said, err := n.files.hash(ctx, c, path)
-	if said {
-		defer func() { n.files.hashed(c, meta, path) }()
+	w := &preparation{Room: c.id, Path: path, Text: r.Msg.Text, Began: time.Now().UnixMilli(), despite: r.Msg.Despite, kept: r.Msg.Keep}
+	done := n.files.prepare(ctx, c, w)
+	if done.err != nil {
+		return nil, done.err
 	}
-	if err != nil {
-		return nil, unfit(err, path, st.IsDir())
-	}
-	if len(meta.InfoBytes) > ext.MaxInfo {
-		return nil, fail(invalid, api.TooManyFiles, "path", path)
-	}
-	f := body.File{
-		InfoHash: meta.InfoHash, Name: meta.Info.Name, Size: meta.Info.Total(), Files: len(meta.Info.Files), InfoSize: int64(len(meta.InfoBytes)), Text: r.Msg.Text,
-		Folder: st.IsDir(),
-	}
-	e, err := c.talk.Write(ctx, body.KindFile, f.AppendTo(nil))
-	if err != nil {
-		return nil, stored(err)
-	}
-	d := deal{Hash: f.InfoHash, Message: e.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path, Mine: true, fresh: true}
-	if err := n.files.add(d, meta.InfoBytes); err != nil {
-		return nil, failure(err)
-	}
-	n.shoutLeftOut(path, out)
-	m, err := n.viewEvent(ctx, e.ID)
-	return connect.NewResponse(&p2pv1.OfferResponse{Message: m, LeftOut: out.first, LeftOutCount: int32(out.count)}), err
+	m, err := n.viewEvent(ctx, done.message)
+	return connect.NewResponse(&p2pv1.OfferResponse{Message: m, LeftOut: done.out.first, LeftOutCount: int32(done.out.count)}), err
 }
 
 // unfit is the error of a call for what cannot be offered.

@@ -143,6 +143,9 @@ func (v *viewer) change(e, to *history.Entry) *p2pv1.Change {
 	case e.Event.Kind == body.KindEdit && e.Account == to.Account && to.Event.Kind == body.KindText:
 		c.Kind = p2pv1.Change_KIND_EDITED
 		return c
+	case withdraws(e, to):
+		c.Kind = p2pv1.Change_KIND_WITHDREW
+		return c
 	case e.Event.Kind != body.KindReaction:
 		return nil
 	}

@@ -243,6 +243,13 @@ func (v *viewer) about(m *p2pv1.Message, e *history.Entry) error {
 			if !slices.Contains(order, r.Emoji) {
 				order = append(order, r.Emoji)
 			}
+		case body.KindWithdrawal:
+			if m.File != nil && withdraws(a, e) {
+				m.File.TakenBack = true
+				if m.Transfer.GetMessage() != m.Id { // the same is on its way by another message
+					m.Transfer = nil
+				}
+			}
 		}
 	}
 	for _, emoji := range order {
@@ -270,6 +277,7 @@ func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
 	}
 	delivered := c.talk.Delivered(&e.Event)
 	others := slices.DeleteFunc(c.others(), func(k identity.Key) bool { return !c.talk.Given(k, &e.Event) })
+	m.Others = int32(len(others))
 	for _, k := range others {
 		mark, has := reads[k]
 		read := has && !mark.Position().Less(e.Position())

@@ -200,6 +200,13 @@ func (s *session) refused(a answer) {
 			n.missed(s, q.GetWhere())
 			return
 		}
+	case *p2pv1.OfferRequest:
+		if unreachable(a.err) && !gone(a.err) { // the node had it, and goes on with it when it is back
+			s.word("chat.file.later", q.GetPath())
+			return
+		}
+		s.complain("reason.not_offered", clean(q.GetPath()), s.reason(a.err))
+		return
 	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.ListTransfersRequest, *p2pv1.ListContactsRequest, *p2pv1.WhoamiRequest:
 		return
 	}

@@ -313,8 +313,18 @@ func (s *session) moves(t *p2pv1.Transfer) {
 		}
 	}
 	if c := s.conversations[t.GetConversation()]; c != nil {
-		if it := c.byID[t.GetMessage()]; it != nil {
-			it.Transfer, it.lines = t, nil
+		c.moves(t)
+	}
+}
+
+// moves has the messages drawn anew that offer what a transfer fetches or gives: several may offer the same.
+func (c *conversation) moves(t *p2pv1.Transfer) {
+	if it := c.byID[t.GetMessage()]; it != nil {
+		it.Transfer = t
+	}
+	for _, it := range c.items {
+		if it.GetFile().GetInfoHash() == t.GetInfoHash() {
+			it.lines = nil
 		}
 	}
 }

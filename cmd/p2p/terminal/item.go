@@ -200,8 +200,8 @@ func (s *session) reactions(m *p2pv1.Message) line {
 // fileLines shows what is offered, and how far its transfer is.
 func (s *session) fileLines(m *p2pv1.Message, width int) []line {
 	f, t := m.GetFile(), m.GetTransfer()
-	if latest := s.transfers[f.GetInfoHash()]; latest != nil {
-		t = latest
+	if latest := s.transfers[f.GetInfoHash()]; latest != nil && !(f.GetTakenBack() && latest.GetMessage() != m.GetId()) {
+		t = latest // of the same content, whichever message offers it
 	}
 	name := line{{"▤ ", style{role: accent}}, {clean(f.GetName()), style{bold: true}}, {"  " + s.fileSize(f), style{role: faint}}}
 	state, r := s.transferState(m, t), faint
@@ -238,6 +238,11 @@ func (s *session) transferState(m *p2pv1.Message, t *p2pv1.Transfer) string {
 	size := t.GetFile().GetSize()
 	if size == 0 {
 		size = m.GetFile().GetSize()
+	}
+	if back := m.GetFile().GetTakenBack() && t.GetState() != p2pv1.Transfer_STATE_DONE; back && m.GetMine() {
+		return s.say.Say("chat.file.back_mine")
+	} else if back {
+		return s.say.Say("chat.file.back", clean(s.nameIn(m)))
 	}
 	switch t.GetState() {
 	case p2pv1.Transfer_STATE_HASHING:

@@ -170,7 +170,7 @@ func (s *session) offer(path string) {
 			return
 		}
 		s.word("chat.file.preparing", path)
-		s.ask(&p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path), Despite: despite})
+		s.ask(&p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path), Despite: despite, Keep: true})
 	}
 }
 
@@ -206,8 +206,12 @@ func (s *session) cancel(name string) {
 	var found *p2pv1.Transfer
 	for _, t := range s.transfers {
 		runs := t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_WAITING
-		if t.GetMessage() == "" {
-			continue // what is hashed is offered by no message yet
+		if t.GetMessage() == "" { // it is hashed, and offered by no message yet
+			if name == "" || strings.EqualFold(t.GetFile().GetName(), name) {
+				s.ask(&p2pv1.CancelRequest{Message: t.GetPath()})
+				return
+			}
+			continue
 		}
 		if name == "" && runs || name != "" && strings.EqualFold(t.GetFile().GetName(), name) {
 			if found == nil || t.GetMessage() > found.GetMessage() {

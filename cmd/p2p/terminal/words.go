@@ -294,6 +294,8 @@ func (s *session) changeLine(m *p2pv1.Message, where bool) line {
 		what = s.say.Say("change.deleted", who, author, when)
 	case p2pv1.Change_KIND_REACTED:
 		what = s.say.Say("change.reacted", who, clean(c.GetEmoji()), author, when, preview(s.textOf(m)))
+	case p2pv1.Change_KIND_WITHDREW:
+		what = s.say.Say("change.withdrew", who, when, clean(m.GetFile().GetName()))
 	case p2pv1.Change_KIND_TOOK_BACK:
 		what = s.say.Say("change.took_back", who, clean(c.GetEmoji()), author, when, preview(s.textOf(m)))
 	}

@@ -3,8 +3,8 @@
 //
 // Forms: the key of an account or device is its 52 letters and digits; the id of a conversation or a message is
 // 64 hexadecimal digits, of which a message needs only the first that no other has, but 4 at the least; times are milliseconds since 1970; sizes are bytes. Where a request names a person
-// or a conversation ("who", "where"), the name that this profile has for it, its key or id, or the unambiguous start of
-// one will do: what has the whole name before what begins so, a person before a room, and what was left only if nothing else
+// or a conversation ("who", "where"), the name that this profile has for it, its key or id, or the start of
+// a key or id, of 6 characters at the least, will do; never that of a name: a person comes before a room, and what was left only if nothing else
 // has the name. @name is the person, #name the room.
 //
 // Errors: NOT_FOUND there is no such person, conversation or message; FAILED_PRECONDITION the state of
@@ -420,6 +420,7 @@ const (
 	Change_KIND_DELETED     Change_Kind = 2
 	Change_KIND_REACTED     Change_Kind = 3
 	Change_KIND_TOOK_BACK   Change_Kind = 4
+	Change_KIND_WITHDREW    Change_Kind = 5
 )
 
 // Enum value maps for Change_Kind.
@@ -430,6 +431,7 @@ var (
 		2: "KIND_DELETED",
 		3: "KIND_REACTED",
 		4: "KIND_TOOK_BACK",
+		5: "KIND_WITHDREW",
 	}
 	Change_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -437,6 +439,7 @@ var (
 		"KIND_DELETED":     2,
 		"KIND_REACTED":     3,
 		"KIND_TOOK_BACK":   4,
+		"KIND_WITHDREW":    5,
 	}
 )
 
@@ -3898,6 +3901,7 @@ type File struct {
 	Files         int32                  `protobuf:"varint,3,opt,name=files,proto3" json:"files,omitempty"` // 1 for a file, else those of a folder
 	InfoHash      string                 `protobuf:"bytes,4,opt,name=info_hash,json=infoHash,proto3" json:"info_hash,omitempty"`
 	Folder        bool                   `protobuf:"varint,5,opt,name=folder,proto3" json:"folder,omitempty"`
+	TakenBack     bool                   `protobuf:"varint,6,opt,name=taken_back,json=takenBack,proto3" json:"taken_back,omitempty"` // nobody can accept it any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3967,6 +3971,13 @@ func (x *File) GetFolder() bool {
 	return false
 }
 
+func (x *File) GetTakenBack() bool {
+	if x != nil {
+		return x.TakenBack
+	}
+	return false
+}
+
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3997,6 +4008,7 @@ type Message struct {
 	MentionsMe    bool                   `protobuf:"varint,26,opt,name=mentions_me,json=mentionsMe,proto3" json:"mentions_me,omitempty"`
 	Transfer      *Transfer              `protobuf:"bytes,27,opt,name=transfer,proto3" json:"transfer,omitempty"`                    // of file, if there is one here
 	DeletedBy     string                 `protobuf:"bytes,29,opt,name=deleted_by,json=deletedBy,proto3" json:"deleted_by,omitempty"` // name of who has deleted it, where that is not its author
+	Others        int32                  `protobuf:"varint,30,opt,name=others,proto3" json:"others,omitempty"`                       // of this person's own: whom it is for, of whom delivered_to are those who have it
 	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"`                        // of an event alone: what was just done to this message, for which it is told again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4226,6 +4238,13 @@ func (x *Message) GetDeletedBy() string {
 		return x.DeletedBy
 	}
 	return ""
+}
+
+func (x *Message) GetOthers() int32 {
+	if x != nil {
+		return x.Others
+	}
+	return 0
 }
 
 func (x *Message) GetChange() *Change {
@@ -5670,12 +5689,14 @@ func (x *Transfer) GetFilesDone() int32 {
 	return 0
 }
 
+// With keep it is offered also if who asks does not wait, and if the node ends meanwhile, which begins anew then. If it cannot be, an alert says so.
 type OfferRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Where         string                 `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
 	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	Despite       []string               `protobuf:"bytes,4,rep,name=despite,proto3" json:"despite,omitempty"`
+	Keep          bool                   `protobuf:"varint,5,opt,name=keep,proto3" json:"keep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5736,6 +5757,13 @@ func (x *OfferRequest) GetDespite() []string {
 		return x.Despite
 	}
 	return nil
+}
+
+func (x *OfferRequest) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
 }
 
 type OfferResponse struct {
@@ -5947,6 +5975,8 @@ func (x *AcceptResponse) GetTransfer() *Transfer {
 	return nil
 }
 
+// An own offer is taken back, and the others are told; what a download has so far stays, and Accept goes on with it. What is being
+// prepared to be offered is meant by its path, or its name.
 type CancelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
@@ -6845,13 +6875,15 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\fconversation\x18\x01 \x01(\v2\x14.p2p.v1.ConversationR\fconversation\"<\n" +
 	"\bReaction\x12\x14\n" +
 	"\x05emoji\x18\x01 \x01(\tR\x05emoji\x12\x1a\n" +
-	"\baccounts\x18\x02 \x03(\tR\baccounts\"y\n" +
+	"\baccounts\x18\x02 \x03(\tR\baccounts\"\x98\x01\n" +
 	"\x04File\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
 	"\x05files\x18\x03 \x01(\x05R\x05files\x12\x1b\n" +
 	"\tinfo_hash\x18\x04 \x01(\tR\binfoHash\x12\x16\n" +
-	"\x06folder\x18\x05 \x01(\bR\x06folder\"\xe2\x06\n" +
+	"\x06folder\x18\x05 \x01(\bR\x06folder\x12\x1d\n" +
+	"\n" +
+	"taken_back\x18\x06 \x01(\bR\ttakenBack\"\xfa\x06\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\fconversation\x18\x02 \x01(\tR\fconversation\x12\x16\n" +
@@ -6885,21 +6917,23 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"mentionsMe\x12,\n" +
 	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\x12\x1d\n" +
 	"\n" +
-	"deleted_by\x18\x1d \x01(\tR\tdeletedBy\x12&\n" +
-	"\x06change\x18\x1c \x01(\v2\x0e.p2p.v1.ChangeR\x06change\"\x8a\x02\n" +
+	"deleted_by\x18\x1d \x01(\tR\tdeletedBy\x12\x16\n" +
+	"\x06others\x18\x1e \x01(\x05R\x06others\x12&\n" +
+	"\x06change\x18\x1c \x01(\v2\x0e.p2p.v1.ChangeR\x06change\"\x9d\x02\n" +
 	"\x06Change\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Change.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04mine\x18\x04 \x01(\bR\x04mine\x12\x14\n" +
 	"\x05emoji\x18\x05 \x01(\tR\x05emoji\x12\x18\n" +
-	"\awritten\x18\x06 \x01(\x03R\awritten\"e\n" +
+	"\awritten\x18\x06 \x01(\x03R\awritten\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_EDITED\x10\x01\x12\x10\n" +
 	"\fKIND_DELETED\x10\x02\x12\x10\n" +
 	"\fKIND_REACTED\x10\x03\x12\x12\n" +
-	"\x0eKIND_TOOK_BACK\x10\x04\"\xec\x03\n" +
+	"\x0eKIND_TOOK_BACK\x10\x04\x12\x11\n" +
+	"\rKIND_WITHDREW\x10\x05\"\xec\x03\n" +
 	"\x06Notice\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Notice.KindR\x04kind\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
@@ -7023,12 +7057,13 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"STATE_GONE\x10\t\x12\x11\n" +
 	"\rSTATE_OFFERED\x10\n" +
 	"\x12\x13\n" +
-	"\x0fSTATE_FINISHING\x10\vJ\x04\b\v\x10\f\"f\n" +
+	"\x0fSTATE_FINISHING\x10\vJ\x04\b\v\x10\f\"z\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
-	"\adespite\x18\x04 \x03(\tR\adespite\"\x8c\x01\n" +
+	"\adespite\x18\x04 \x03(\tR\adespite\x12\x12\n" +
+	"\x04keep\x18\x05 \x01(\bR\x04keep\"\x8c\x01\n" +
 	"\rOfferResponse\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\x12*\n" +
 	"\bleft_out\x18\x02 \x03(\v2\x0f.p2p.v1.LeftOutR\aleftOut\x12$\n" +

@@ -125,6 +125,9 @@ func TestAKindSaysWhetherItHasALine(t *testing.T) {
 	if got := body.Summarize(body.KindText, text.AppendTo(nil)); got.Text != "found" {
 		t.Errorf("a text is found by %q", got.Text)
 	}
+	if got := body.Summarize(body.KindWithdrawal, body.Withdrawal(room.ID{2})); got != (body.Summary{About: room.ID{2}}) {
+		t.Errorf("a withdrawal is %+v", got)
+	}
 	if got := body.Summarize(room.Delete, body.Delete(room.ID{3})); got.About != (room.ID{3}) {
 		t.Errorf("a delete is about %v", got.About)
 	}

@@ -17,6 +17,9 @@ const (
 const (
 	KindEdit room.Kind = 32 + iota
 	KindReaction
+	// KindWithdrawal takes back the offer of a file. It counts if its author is who has made the offer. An older program passes it over,
+	// and waits for the file.
+	KindWithdrawal
 )
 
 // KindRecord is for programs: what the devices of an account agree on, in their own room. The body is theirs.
@@ -29,6 +32,9 @@ const KindRevocation room.Kind = 49
 
 // Revocation returns the body of a KindRevocation.
 func Revocation() []byte { return []byte{0} }
+
+// Withdrawal returns the body of a KindWithdrawal.
+func Withdrawal(offer room.ID) []byte { return appendID(nil, 1, offer) }
 
 // KindName is how its author calls himself, a Name. Members get it whatever the room gives of its history.
 const KindName room.Kind = 50

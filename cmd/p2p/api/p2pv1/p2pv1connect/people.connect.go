@@ -3,8 +3,8 @@
 //
 // Forms: the key of an account or device is its 52 letters and digits; the id of a conversation or a message is
 // 64 hexadecimal digits, of which a message needs only the first that no other has, but 4 at the least; times are milliseconds since 1970; sizes are bytes. Where a request names a person
-// or a conversation ("who", "where"), the name that this profile has for it, its key or id, or the unambiguous start of
-// one will do: what has the whole name before what begins so, a person before a room, and what was left only if nothing else
+// or a conversation ("who", "where"), the name that this profile has for it, its key or id, or the start of
+// a key or id, of 6 characters at the least, will do; never that of a name: a person comes before a room, and what was left only if nothing else
 // has the name. @name is the person, #name the room.
 //
 // Errors: NOT_FOUND there is no such person, conversation or message; FAILED_PRECONDITION the state of

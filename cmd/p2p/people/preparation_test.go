@@ -1,0 +1,99 @@
+package people_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+)
+
+// leaves has alice offer what takes a while to be hashed, and not wait for it. It returns the path.
+func (p *person) leaves(where string) string {
+	p.t.Helper()
+	path := filepath.Join(p.t.TempDir(), "film.bin")
+	f, err := os.Create(path)
+	if err == nil {
+		err = f.Truncate(256 << 20)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	f.Close()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	cancel()
+	if _, err := p.Offer(ctx, connect.NewRequest(&p2pv1.OfferRequest{Where: where, Path: path, Keep: true})); err == nil {
+		p.t.Fatal("it was hashed at once")
+	}
+	return path
+}
+
+func (p *person) offers(where string) (n int) {
+	for _, m := range p.messages(where) {
+		if m.File != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func alone(t *testing.T) *person {
+	p := open(t, filepath.Join(t.TempDir(), "alice"))
+	ask(t, p.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	return p
+}
+
+func TestWhatIsBeingPreparedIsSentByTheNextRunOnce(t *testing.T) {
+	p := alone(t)
+	p.leaves("lab")
+	p.close()
+	p = open(t, p.dir)
+	if n := p.offers("lab"); n != 0 {
+		t.Fatal("it was hashed before the node ended")
+	}
+	eventually(t, "it is sent", func() bool { return p.offers("lab") == 1 })
+	p.close()
+	p = open(t, p.dir)
+	if n := p.offers("lab"); n != 1 {
+		t.Errorf("it is there %d times", n)
+	}
+}
+
+func TestWhatIsBeingPreparedCanBeCalledOff(t *testing.T) {
+	p := alone(t)
+	for _, call := range []func(string) string{filepath.Clean, filepath.Base} {
+		path := p.leaves("lab")
+		if got := ask(t, p.Cancel, &p2pv1.CancelRequest{Message: call(path)}).Transfer; got.GetState() != p2pv1.Transfer_STATE_CANCELLED || got.GetPath() != path {
+			t.Errorf("it is told to be %v", got)
+		}
+		gone := func() bool {
+			_, err := p.Cancel(t.Context(), connect.NewRequest(&p2pv1.CancelRequest{Message: path}))
+			return err != nil
+		}
+		eventually(t, "it is called off", gone)
+	}
+	p.close()
+	p = open(t, p.dir)
+	if n := p.offers("lab"); n != 0 {
+		t.Errorf("it is sent %d times", n)
+	}
+}
+
+func TestWhatCannotBeSentAnyMoreIsToldToTheFirstWhoIsThere(t *testing.T) {
+	p := alone(t)
+	path := p.leaves("lab")
+	p.close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	p = open(t, p.dir)
+	alerts := p.listens()
+	eventually(t, "it is told", func() bool { return len(alerts(p2pv1.Alert_KIND_OFFER_LOST)) > 0 })
+	if r := alerts(p2pv1.Alert_KIND_OFFER_LOST)[0].Reason; r.GetKey() != api.NotOffered || r.With["path"] != path || r.With["problem"] != api.NoSuchPath {
+		t.Errorf("as %v", r)
+	}
+}
