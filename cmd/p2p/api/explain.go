@@ -37,6 +37,7 @@ var explained = map[string]struct {
 	NoSuchPerson:       {"reason.no_such_person", []string{"who"}},
 	Ambiguous:          {"reason.ambiguous", []string{"who", "which"}},
 	SameName:           {"reason.same_name", []string{"who", "which"}},
+	NameStart:          {"reason.name_start", []string{"who", "which"}},
 	Yourself:           {"reason.yourself", nil},
 	AlreadyContact:     {"reason.already_contact", []string{"who"}},
 	NotAsked:           {"reason.not_asked", []string{"who"}},

@@ -37,6 +37,7 @@ const (
 	NoSuchPerson    = "no_such_person"   // at the directory or among the contacts: who
 	Ambiguous       = "ambiguous"        // the start of a name or key: who; and which (names with the starts of their ids)
 	SameName        = "same_name"        // several have it: who, which
+	NameStart       = "name_start"       // it is nobody's name, but some begin so: who, which
 	Yourself        = "yourself"         // that is you
 	AlreadyContact  = "already_contact"  // who
 	NotAsked        = "not_asked"        // he has sent no request: who

@@ -33,9 +33,9 @@ const enoughID = 6
 
 func (c Candidate[T]) what() string { return cmp.Or(c.One, c.ID) }
 
-// Pick returns what s means: what has that id or that name, what has an id that begins so, or what has such a name; of those with
-// the whole name only what comes first by rank, and what is over only if nothing else is meant. Of several none is meant; exact says
-// that all have the whole name.
+// Pick returns what s means: what has that id or that name, or what has an id that begins so; of those with the name only what comes
+// first by rank. The start of a name means nobody: a slip would reach somebody else, and what was said cannot be taken back. Of several
+// none is meant; exact says that all have the name.
 func Pick[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool) {
 	lower := strings.ToLower(strings.TrimSpace(s))
 	if lower == "" {
@@ -45,8 +45,6 @@ func Pick[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool
 		func(c Candidate[T]) bool { return c.ID == lower },
 		func(c Candidate[T]) bool { return strings.ToLower(c.Name) == lower },
 		func(c Candidate[T]) bool { return len(lower) >= enoughID && strings.HasPrefix(c.ID, lower) },
-		func(c Candidate[T]) bool { return c.Rank < Former && strings.HasPrefix(strings.ToLower(c.Name), lower) },
-		func(c Candidate[T]) bool { return strings.HasPrefix(strings.ToLower(c.Name), lower) },
 	} {
 		for _, c := range all {
 			if !fits(c) {
@@ -68,6 +66,41 @@ func Pick[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool
 			found = slices.DeleteFunc(found, func(c Candidate[T]) bool { return c.Rank != first })
 		}
 		return found, exact
+	}
+	return nil, false
+}
+
+// Starting returns the names that begin with s, each once: what may have been meant by what is nobody's name.
+func Starting[T any](s string, all []Candidate[T]) (names []string) {
+	lower := strings.ToLower(strings.TrimSpace(strings.TrimLeft(s, "#@")))
+	for _, c := range all {
+		if lower != "" && strings.HasPrefix(strings.ToLower(c.Name), lower) && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// Look is Place for who only wants to see what is there, and will see which it is: the start of a name will do, if nothing else begins
+// so, or all else is over.
+func Look[T any](s string, all []Candidate[T], isRoom func(T) bool) (found []Candidate[T], exact bool) {
+	if found, exact = Place(s, all, isRoom); len(found) > 0 {
+		return found, exact
+	}
+	for _, most := range []Rank{Group, Former} {
+		some := slices.DeleteFunc(slices.Clone(all), func(c Candidate[T]) bool { return c.Rank > most })
+		for _, name := range Starting(s, some) {
+			sign := s[:len(s)-len(strings.TrimLeft(s, "#@"))]
+			more, _ := Place(sign+name, some, isRoom)
+			for _, c := range more {
+				if !slices.ContainsFunc(found, func(f Candidate[T]) bool { return f.what() == c.what() }) {
+					found = append(found, c)
+				}
+			}
+		}
+		if len(found) > 0 {
+			return found, false
+		}
 	}
 	return nil, false
 }

@@ -35,6 +35,18 @@ func ambiguous[T any](s string, all []naming.Candidate[T], exact bool) error {
 	return fail(invalid, key, "who", s, "which", strings.Join(which, ", "))
 }
 
+// unknownName is the error for a name that nobody has, or of which s is only the start.
+func unknownName(s string, begin []string, otherwise error) error {
+	if len(begin) == 0 {
+		return otherwise
+	}
+	which := strings.Join(begin[:min(len(begin), maxListed)], ", ")
+	if len(begin) > maxListed {
+		which += ", …"
+	}
+	return fail(missing, api.NameStart, "who", s, "which", which)
+}
+
 // who returns the contact that a program means.
 func (n *Node) who(s string) (contact, error) {
 	if _, err := n.me(); err != nil {
@@ -59,7 +71,7 @@ func (n *Node) who(s string) (contact, error) {
 	hits, exact := naming.Pick(strings.TrimPrefix(s, "@"), all)
 	switch len(hits) {
 	case 0:
-		return contact{}, fail(missing, api.NoSuchPerson, "who", s)
+		return contact{}, unknownName(s, naming.Starting(s, all), fail(missing, api.NoSuchPerson, "who", s))
 	case 1:
 		return hits[0].Is, nil
 	}
@@ -79,7 +91,7 @@ func (n *Node) where(s string) (place, error) {
 	hits, exact := naming.Place(s, all, func(p place) bool { return p.With.IsZero() })
 	switch len(hits) {
 	case 0:
-		return place{}, n.nowhere(s)
+		return place{}, n.nowhere(s, naming.Starting(s, all))
 	case 1:
 		return hits[0].Is, nil
 	}
@@ -150,7 +162,7 @@ func (n *Node) readable(s string) (place, error) {
 	switch api.ReasonOf(err).GetKey() {
 	case api.NoAccount: // there is nobody yet, nor does anybody have to log in
 		return p, fail(missing, api.NoSuchConversation, "where", s)
-	case api.Blocked, api.NoSuchConversation: // by name, or by its id
+	case api.Blocked, api.NoSuchConversation, api.NameStart: // by name, or by its id
 	default:
 		return p, err
 	}
@@ -165,11 +177,11 @@ func (n *Node) readable(s string) (place, error) {
 }
 
 // nowhere says why there is no conversation of a name: with whom it would be is known.
-func (n *Node) nowhere(s string) error {
+func (n *Node) nowhere(s string, begin []string) error {
 	k, err := n.who(s)
 	switch {
 	case err != nil || k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND:
-		return fail(missing, api.NoSuchConversation, "where", s)
+		return unknownName(s, begin, fail(missing, api.NoSuchConversation, "where", s))
 	case k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED:
 		return fail(failed, api.Blocked, "who", k.Name)
 	}

@@ -120,3 +120,23 @@ func TestARoomThatOneWasNotLetIntoHasANameAndGoesWhenItIsLeft(t *testing.T) {
 		t.Errorf("by the id that it had while she waited it is %s", got)
 	}
 }
+
+// A slip would reach somebody else, and what was said cannot be taken back.
+func TestTheStartOfANameMeansNobodyAndItIsSaidWhoWasMeant(t *testing.T) {
+	alice, bob := two(t)
+	id := ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "boats"}).Conversation.Id
+	_, sent := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bo", Text: "a secret"}))
+	_, removed := alice.RemoveContact(t.Context(), connect.NewRequest(&p2pv1.RemoveContactRequest{Who: "bo"}))
+	for err, want := range map[error]string{sent: "bob, boats", removed: "bob"} {
+		if r := api.ReasonOf(err); r.GetKey() != api.NameStart || r.GetWith()["which"] != want || connect.CodeOf(err) != connect.CodeNotFound {
+			t.Errorf("%v; want it to say %s", err, want)
+		}
+	}
+	if _, err := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "zoe", Text: "hello"})); api.ReasonOf(err).GetKey() != api.NoSuchConversation {
+		t.Errorf("of nobody it says %v", err)
+	}
+	for _, where := range []string{"BOB", "Boats", id[:6]} {
+		alice.say(where, "hello")
+	}
+	eventually(t, "bob has his", func() bool { return len(bob.texts("alice")) == 1 })
+}

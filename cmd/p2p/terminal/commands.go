@@ -121,7 +121,7 @@ func (s *session) command(text string) {
 	}
 }
 
-// find returns the conversation that a person means, of those that are known here, also while the node is away. What is over with
+// find returns the conversation that a person wants to see, of those that are known here, also while the node is away. What is over with
 // somebody, who was removed and is a contact again, is meant by its id alone.
 func (s *session) find(name string) *conversation { return only(s.meant(name)) }
 
@@ -148,7 +148,7 @@ func (s *session) meant(name string) (found []naming.Candidate[*conversation], e
 		person.One, known.One = c.GetId(), c.GetId()
 		all = append(all, person, known)
 	}
-	return naming.Place(name, all, func(c *conversation) bool { return !c.GetDirect() })
+	return naming.Look(name, all, func(c *conversation) bool { return !c.GetDirect() })
 }
 
 // only returns what is meant if that is one.
