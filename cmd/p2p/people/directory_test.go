@@ -182,6 +182,19 @@ func TestARequestWaitsForWhoIsAway(t *testing.T) {
 	eventually(t, "bob knows", func() bool { return back.contact("alice").State == friend })
 }
 
+// Two routers may stand between them, so that neither ever sees the other join: what he has signed is enough.
+func TestWhoHasAcceptedIsAContactThoughNobodyGetsThroughToHim(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	bob.close()
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	alice.close()
+	back := w.open(bob.dir)
+	eventually(t, "bob knows", func() bool { return back.contact("alice").State == friend })
+}
+
 func TestANameIsOnePersons(t *testing.T) {
 	w := newTown(t)
 	w.settle("alice")

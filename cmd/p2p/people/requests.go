@@ -27,7 +27,6 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 		if c := n.conversation(l.Room); c != nil {
 			c.swarm.Expect(l.Addrs)
 		}
-		return nil // that he has joined says it
 	}
 	n.asking.Lock()
 	defer n.asking.Unlock()
@@ -36,6 +35,9 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 		return nil
 	}
 	k.State = p2pv1.ContactState_CONTACT_STATE_REFUSED
+	if l.Kind == accepts { // he has signed it: that he has joined the room would say no more, and nobody may ever get through to see it
+		k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+	}
 	err := n.write(ctx, record{Contact: &k})
 	if err == nil {
 		n.alert(p2pv1.Alert_KIND_ANSWERED, from, "")
@@ -70,6 +72,9 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && !invited && k.wasRefused(time.Now()):
 		n.tellVisitor(from, knock.Answer{Verdict: knock.Refused})
 		_, _ = n.post(ctx, from, letter{Kind: refuses, Room: l.Room})
+		return nil
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room == l.Room: // the answer has not reached him
+		_, _ = n.post(ctx, from, letter{Kind: accepts, Room: k.Room})
 		return nil
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,
 		known && k.Room == l.Room && (k.State != p2pv1.ContactState_CONTACT_STATE_ASKS || !invited):
