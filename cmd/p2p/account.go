@@ -224,10 +224,37 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 		{a.text.Say("account.row.name"), name}, {a.text.Say("account.row.shown"), cmp.Or(me.DisplayName, name)}, {a.text.Say("account.row.account"), me.Account},
 		{a.text.Say("account.row.device"), strings.TrimSpace(me.Device + " " + me.DeviceLabel)},
 		{a.text.Say("account.row.directory"), directory}, {a.text.Say("account.row.listen"), me.Listen},
-		{a.text.Say("account.row.trackers"), strings.Join(me.Trackers, " ")},
+		{a.text.Say("account.row.trackers"), a.trackerStates(me)},
 		{a.text.Say("account.row.profile"), me.Profile}, {a.text.Say("account.row.history"), a.text.Say(locked)}, {a.text.Say("account.row.downloads"), me.Downloads},
 	}
 	return a.printRows(rows)
+}
+
+// trackerStates says which trackers somebody is found under, and what is the matter with those that are of no use.
+func (a *app) trackerStates(me *p2pv1.WhoamiResponse) string {
+	all := me.Directory.GetTrackers()
+	if len(all) == 0 { // a node of an older version
+		return strings.Join(me.Trackers, " ")
+	}
+	var said []string
+	for _, t := range all {
+		said = append(said, a.trackerState(t))
+	}
+	return strings.Join(said, "; ")
+}
+
+// trackerState is the address of a tracker, with what is the matter with it.
+func (a *app) trackerState(t *p2pv1.Tracker) string {
+	url, detail := safe(t.Url), safe(t.Problem.GetWith()["detail"])
+	switch {
+	case t.Problem.GetKey() == api.TrackerRefuses:
+		return a.text.Say("tracker.state.refuses", url, detail)
+	case t.Problem != nil:
+		return a.text.Say("tracker.state.silent", url, detail)
+	case !t.Answers:
+		return a.text.Say("tracker.state.unknown", url)
+	}
+	return url
 }
 
 func (a *app) devicesCommand(p *profileFlags) *cobra.Command {

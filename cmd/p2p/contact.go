@@ -431,6 +431,13 @@ func (a *app) printInvite(ctx context.Context, c *api.Client, m *p2pv1.InviteRes
 	if len(me.Msg.Trackers) == 0 {
 		a.say("chat.invite.untracked")
 	}
+	trackers := me.Msg.Directory.GetTrackers()
+	found := slices.ContainsFunc(trackers, func(t *p2pv1.Tracker) bool { return t.Answers })
+	for _, t := range trackers {
+		if t.Problem != nil || !found {
+			a.say("invite.tracker_lost", a.trackerState(t))
+		}
+	}
 	if !qr {
 		return nil
 	}

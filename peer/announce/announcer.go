@@ -35,6 +35,7 @@ type Status struct {
 	Answered time.Time  // when it last answered, zero when it never has
 	Next     time.Time  // when it is asked again; zero while it is only a fallback
 	Err      string     // why the last announce failed; "" when it did not
+	Refused  string     // what the tracker said when it refused the last announce; "" when it did not
 	Failures int        // announces that failed since the last that did not
 	Peers    int        // in the last answer
 	Seeders  int        // according to the last answer, -1 when unknown

@@ -131,7 +131,7 @@ func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
 	t.round = a.rounds
 	t.Answered = time.Now()
 	t.hold = t.Answered.Add(shortest(resp))
-	t.Err, t.Failures = "", 0
+	t.Err, t.Refused, t.Failures = "", "", 0
 	t.Peers, t.Seeders, t.Leechers, t.Warning = len(resp.Peers), resp.Seeders, resp.Leechers, resp.Warning
 	t.External = resp.External
 	if resp.TrackerID != "" {
@@ -150,10 +150,11 @@ func (a *Announcer) failed(t *tracker, err error) {
 		err = errSilent
 	}
 	t.Failures++
-	t.Err = err.Error()
+	t.Err, t.Refused = err.Error(), ""
 	wait := backOff(t.Failures, a.rng)
 	refusal, refused := errors.AsType[*Refusal](err)
 	if refused {
+		t.Refused = refusal.Reason
 		a.client.standing.answered(t.host)
 		wait = max(wait, min(refusal.RetryIn, latestRetry))
 		t.never = refusal.Never

@@ -129,6 +129,7 @@ var explained = map[string]struct {
 	FileBusy:       {"problem.file_busy", nil},
 	FileInTheWay:   {"problem.file_in_the_way", nil},
 	TrackerSilent:  {"problem.tracker_silent", nil},
+	TrackerRefuses: {"problem.tracker_refuses", []string{"detail"}},
 	NobodyAnswers:  {"problem.nobody_answers", nil},
 	LinkStart:      {"problem.link_start", nil},
 	LinkDamaged:    {"problem.link_damaged", nil},

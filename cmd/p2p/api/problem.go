@@ -26,17 +26,18 @@ const (
 	DeviceRevoked  = "device_revoked"  // the account has taken back the certificate of this device
 	Other          = "other"           // detail
 
-	NobodyHasIt   = "nobody_has_it"   // who is connected
-	GiverLost     = "giver_lost"      // the same, and the copy of who has offered it has changed since, or is gone
-	FileChanged   = "file_changed"    // since it was offered or fetched, or it is gone
-	FileGone      = "file_gone"       // it was offered or fetched, and is not there any more
-	RoomClosed    = "room_closed"     // where it was offered
-	NotAsOffered  = "not_as_offered"  // what is fetched is not what the message says
-	NotPermitted  = "not_permitted"   // by the system
-	FileBusy      = "file_busy"       // another program downloads it
-	FileInTheWay  = "file_in_the_way" // something else has its name
-	TrackerSilent = "tracker_silent"  // where somebody is to be found
-	NobodyAnswers = "nobody_answers"  // at the addresses of somebody
+	NobodyHasIt    = "nobody_has_it"   // who is connected
+	GiverLost      = "giver_lost"      // the same, and the copy of who has offered it has changed since, or is gone
+	FileChanged    = "file_changed"    // since it was offered or fetched, or it is gone
+	FileGone       = "file_gone"       // it was offered or fetched, and is not there any more
+	RoomClosed     = "room_closed"     // where it was offered
+	NotAsOffered   = "not_as_offered"  // what is fetched is not what the message says
+	NotPermitted   = "not_permitted"   // by the system
+	FileBusy       = "file_busy"       // another program downloads it
+	FileInTheWay   = "file_in_the_way" // something else has its name
+	TrackerSilent  = "tracker_silent"  // where somebody is to be found
+	TrackerRefuses = "tracker_refuses" // and says: detail
+	NobodyAnswers  = "nobody_answers"  // at the addresses of somebody
 
 	LinkStart    = "link_start"     // it does not begin as links do
 	LinkDamaged  = "link_damaged"   //

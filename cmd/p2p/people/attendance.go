@@ -222,8 +222,14 @@ func (n *Node) mail(ctx context.Context, a *attendance, m directory.Mail) {
 	}
 }
 
-// directoryView is how things stand with the directory.
+// directoryView is how things stand with the directory, and with the trackers.
 func (n *Node) directoryView() *p2pv1.Directory {
+	d := n.sessionView()
+	d.Trackers = n.trackerViews()
+	return d
+}
+
+func (n *Node) sessionView() *p2pv1.Directory {
 	n.mu.Lock()
 	a, s, named := n.attended, n.self, n.directory
 	n.mu.Unlock()

@@ -32,8 +32,8 @@ func (d *door) close(ctx context.Context) { d.swarm.Close(ctx) }
 func (d *door) problem() *p2pv1.Reason {
 	st := d.swarm.Stats()
 	for _, t := range st.Trackers {
-		if t.Err != "" {
-			return api.Problem(api.TrackerSilent, "detail", t.Err)
+		if problem := trackerProblem(t); problem != nil {
+			return problem
 		}
 	}
 	if st.LastError == "" {
@@ -114,14 +114,19 @@ func (n *Node) fitDoors(ctx context.Context) error {
 
 // lookOut has trackers asked soon who is at this person's door: somebody will ring, and her router may let nobody in.
 func (n *Node) lookOut() {
+	if d := n.home(); d != nil {
+		d.swarm.Again()
+	}
+}
+
+// home returns this person's own door, nil while it is not open.
+func (n *Node) home() *door {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.self == nil {
-		return
+		return nil
 	}
-	if d := n.doors[doorOf(n.self.accountKey())]; d != nil {
-		d.swarm.Again()
-	}
+	return n.doors[doorOf(n.self.accountKey())]
 }
 
 // ring rings somebody's bell until fitDoors finds that nobody wants that any more.

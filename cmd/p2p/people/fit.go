@@ -337,11 +337,16 @@ func (n *Node) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	here := surroundings{began: time.Now(), addrs: n.look()}
+	trouble := ""
 	for count := 0; ; count++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if now := troubled(n.trackerViews()); now != trouble {
+			trouble = now
+			n.tellDirectory()
 		}
 		n.surroundedBy(&here, count)
 		n.files.tell()

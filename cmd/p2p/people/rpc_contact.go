@@ -382,6 +382,9 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 		return nil, failure(err)
 	}
 	n.lookOut()
+	if len(r.Msg.Trackers) > 0 {
+		n.hearTrackers(ctx)
+	}
 	code, err := qrcode.Of(l)
 	if err != nil {
 		return nil, failure(err)

@@ -7,10 +7,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
 	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/announce"
 )
 
 // Who has no account is found under the trackers that he has named once: a link that leads to one, and contacts who look
@@ -93,4 +96,64 @@ func (n *Node) beFound(ctx context.Context) error {
 		n.log.Warn("while moving to other trackers", zap.Error(err))
 	}
 	return n.begin(ctx, s)
+}
+
+// trackerViews returns how things stand with the trackers under which this person is found: with her door, which is announced to all
+// of them.
+func (n *Node) trackerViews() (all []*p2pv1.Tracker) {
+	known := map[string]announce.Status{}
+	if d := n.home(); d != nil {
+		for _, s := range d.swarm.Stats().Trackers {
+			known[s.URL] = s
+		}
+	}
+	for _, url := range n.trackers() {
+		s := known[url]
+		all = append(all, &p2pv1.Tracker{Url: url, Answers: s.Err == "" && !s.Answered.IsZero(), Problem: trackerProblem(s)})
+	}
+	return all
+}
+
+// trackerProblem says why a tracker is of no use now, nil if it is, or if that is not known.
+func trackerProblem(s announce.Status) *p2pv1.Reason {
+	switch {
+	case s.Refused != "":
+		return api.Problem(api.TrackerRefuses, "detail", s.Refused)
+	case s.Err != "":
+		return api.Problem(api.TrackerSilent, "detail", s.Err)
+	}
+	return nil
+}
+
+// troubled returns what programs are to be told anew of when it changes: which trackers are of no use.
+func troubled(all []*p2pv1.Tracker) (trouble string) {
+	for _, t := range all {
+		if t.Problem != nil {
+			trouble += t.Url + " " + t.Problem.Key + "\n"
+		}
+	}
+	return trouble
+}
+
+// trackerTime is how long somebody who has named a tracker waits for what that says.
+const trackerTime = 3 * time.Second
+
+// hearTrackers waits until one of the trackers that were named has answered, or all have failed.
+func (n *Node) hearTrackers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, trackerTime)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		all := n.trackerViews()
+		if !slices.ContainsFunc(all, func(t *p2pv1.Tracker) bool { return t.Problem == nil }) ||
+			slices.ContainsFunc(all, func(t *p2pv1.Tracker) bool { return t.Answers }) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }

@@ -2,6 +2,8 @@ package people_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +24,26 @@ func (p *person) linkOf(trackers ...string) identity.Link {
 		p.t.Fatal(err)
 	}
 	return l
+}
+
+func TestATrackerThatIsOfNoUseIsSaid(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("d14:failure reason11:not for youe"))
+	}))
+	t.Cleanup(refusing.Close)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	alice := open(t, t.TempDir())
+	for url, want := range map[string]string{refusing.URL: api.TrackerRefuses, gone.URL: api.TrackerSilent, startTracker(t): ""} {
+		alice.linkOf(url)
+		all := alice.me().Directory.Trackers
+		if len(all) != 1 || !strings.HasPrefix(all[0].Url, url) || all[0].Problem.GetKey() != want || all[0].Answers != (want == "") {
+			t.Errorf("after a link under %s: %v", url, all)
+		}
+		if said := all[0].Problem.GetWith()["detail"]; want == api.TrackerRefuses && said != "not for you" {
+			t.Errorf("the tracker says %q", said)
+		}
+	}
 }
 
 func TestWhoHasNoAccountIsFoundThroughTheTrackerThatHeNamedOnce(t *testing.T) {

@@ -226,6 +226,24 @@ func TestWhoHasLoggedOutIsToldSoAndNotThatTheDirectoryIsAway(t *testing.T) {
 	}
 }
 
+func TestTheStatusLineNamesATrackerThatIsOfNoUse(t *testing.T) {
+	st := usual(t)
+	tell := func(all ...*p2pv1.Tracker) {
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Directory{Directory: &p2pv1.Directory{Trackers: all}}})
+	}
+	good := &p2pv1.Tracker{Url: "http://good.example/announce", Answers: true}
+	silent := &p2pv1.Tracker{Url: "http://gone.example:6969/announce", Problem: &p2pv1.Reason{Key: api.TrackerSilent}}
+	refuses := &p2pv1.Tracker{Url: "udp://no.example:1", Problem: &p2pv1.Reason{Key: api.TrackerRefuses}}
+	tell(silent)
+	st.shows("tracker gone.example:6969 does not answer")
+	tell(refuses)
+	st.shows("tracker no.example:1 refuses")
+	tell(good, silent)
+	if strings.Contains(st.text(), "tracker") {
+		t.Errorf("one answers, and it shows\n%s", st.text())
+	}
+}
+
 func TestARequestIsToldWithItsNoteAndWhatCanBeDone(t *testing.T) {
 	st := usual(t)
 	tell := func(state p2pv1.ContactState, note string) {

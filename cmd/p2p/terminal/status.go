@@ -2,8 +2,11 @@ package terminal
 
 import (
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/units"
 )
@@ -158,6 +161,7 @@ func (s *session) statusLine(width int) line {
 	default:
 		part(s.say.Say("chat.status.lost", s.problem(d.GetProblem()), s.until(d.GetNextTry())), shout)
 	}
+	part(s.trackerStatus(), shout)
 	part(s.pathStatus(), bar)
 	part(s.transferStatus(), bar)
 	right := line{{s.myName() + " ", style{role: bar, bold: true}}}
@@ -167,6 +171,28 @@ func (s *session) statusLine(width int) line {
 		right = append(right, span{s.say.Say("chat.presence.away") + " ", style{role: bar}})
 	}
 	return apart(left, right, width, s.m, style{role: bar})
+}
+
+// trackerStatus says which tracker is of no use, if none answers: then those who are not connected do not find each other. That the
+// directory is away says it too, since that is at one.
+func (s *session) trackerStatus() string {
+	d, all := s.me.GetDirectory(), s.me.GetDirectory().GetTrackers()
+	if !s.linked || d.GetProblem() != nil || slices.ContainsFunc(all, func(t *p2pv1.Tracker) bool { return t.GetAnswers() }) {
+		return ""
+	}
+	for _, t := range all {
+		host := t.GetUrl()
+		if u, err := url.Parse(host); err == nil && u.Host != "" {
+			host = u.Host
+		}
+		switch t.GetProblem().GetKey() {
+		case api.TrackerRefuses:
+			return s.say.Say("chat.status.tracker_refuses", clean(host))
+		case api.TrackerSilent:
+			return s.say.Say("chat.status.tracker_silent", clean(host))
+		}
+	}
+	return ""
 }
 
 // until returns the time to a moment as a countdown.

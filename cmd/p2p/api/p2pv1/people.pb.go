@@ -357,7 +357,7 @@ func (x AnswerContactRequest_Answer) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AnswerContactRequest_Answer.Descriptor instead.
 func (AnswerContactRequest_Answer) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{28, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29, 0}
 }
 
 type ChangeMemberRequest_Change int32
@@ -409,7 +409,7 @@ func (x ChangeMemberRequest_Change) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ChangeMemberRequest_Change.Descriptor instead.
 func (ChangeMemberRequest_Change) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49, 0}
 }
 
 type Change_Kind int32
@@ -467,7 +467,7 @@ func (x Change_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Change_Kind.Descriptor instead.
 func (Change_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56, 0}
 }
 
 type Notice_Kind int32
@@ -543,7 +543,7 @@ func (x Notice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Kind.Descriptor instead.
 func (Notice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57, 0}
 }
 
 type Transfer_State int32
@@ -619,7 +619,7 @@ func (x Transfer_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Transfer_State.Descriptor instead.
 func (Transfer_State) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79, 0}
 }
 
 type LeftOut_Kind int32
@@ -674,7 +674,7 @@ func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeftOut_Kind.Descriptor instead.
 func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82, 0}
 }
 
 type Alert_Kind int32
@@ -762,7 +762,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{93, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -826,6 +826,7 @@ type Directory struct {
 	NextTry       int64                  `protobuf:"varint,4,opt,name=next_try,json=nextTry,proto3" json:"next_try,omitempty"`       // when it is asked again, 0 when connected
 	Problem       *Reason                `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`                       // why it is not connected; empty also while that is not known
 	LoggedOut     bool                   `protobuf:"varint,6,opt,name=logged_out,json=loggedOut,proto3" json:"logged_out,omitempty"` // and so nobody tries to connect
+	Trackers      []*Tracker             `protobuf:"bytes,7,rep,name=trackers,proto3" json:"trackers,omitempty"`                     // under which this person is found, whoever keeps them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -895,6 +896,74 @@ func (x *Directory) GetLoggedOut() bool {
 	return false
 }
 
+func (x *Directory) GetTrackers() []*Tracker {
+	if x != nil {
+		return x.Trackers
+	}
+	return nil
+}
+
+// Tracker is how things stand with one.
+type Tracker struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	Answers       bool                   `protobuf:"varint,2,opt,name=answers,proto3" json:"answers,omitempty"` // neither this nor a problem: it has not been asked yet, or another one is asked before it
+	Problem       *Reason                `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tracker) Reset() {
+	*x = Tracker{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tracker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tracker) ProtoMessage() {}
+
+func (x *Tracker) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tracker.ProtoReflect.Descriptor instead.
+func (*Tracker) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Tracker) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Tracker) GetAnswers() bool {
+	if x != nil {
+		return x.Answers
+	}
+	return false
+}
+
+func (x *Tracker) GetProblem() *Reason {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
 type WhoamiRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -903,7 +972,7 @@ type WhoamiRequest struct {
 
 func (x *WhoamiRequest) Reset() {
 	*x = WhoamiRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[2]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +984,7 @@ func (x *WhoamiRequest) String() string {
 func (*WhoamiRequest) ProtoMessage() {}
 
 func (x *WhoamiRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[2]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +997,7 @@ func (x *WhoamiRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoamiRequest.ProtoReflect.Descriptor instead.
 func (*WhoamiRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{2}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{3}
 }
 
 type WhoamiResponse struct {
@@ -954,7 +1023,7 @@ type WhoamiResponse struct {
 
 func (x *WhoamiResponse) Reset() {
 	*x = WhoamiResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[3]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1035,7 @@ func (x *WhoamiResponse) String() string {
 func (*WhoamiResponse) ProtoMessage() {}
 
 func (x *WhoamiResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[3]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1048,7 @@ func (x *WhoamiResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoamiResponse.ProtoReflect.Descriptor instead.
 func (*WhoamiResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{3}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WhoamiResponse) GetName() string {
@@ -1099,7 +1168,7 @@ type SetPresenceRequest struct {
 
 func (x *SetPresenceRequest) Reset() {
 	*x = SetPresenceRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1180,7 @@ func (x *SetPresenceRequest) String() string {
 func (*SetPresenceRequest) ProtoMessage() {}
 
 func (x *SetPresenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1193,7 @@ func (x *SetPresenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPresenceRequest.ProtoReflect.Descriptor instead.
 func (*SetPresenceRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{4}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SetPresenceRequest) GetPresence() Presence {
@@ -1157,7 +1226,7 @@ type SetPresenceResponse struct {
 
 func (x *SetPresenceResponse) Reset() {
 	*x = SetPresenceResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1238,7 @@ func (x *SetPresenceResponse) String() string {
 func (*SetPresenceResponse) ProtoMessage() {}
 
 func (x *SetPresenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1251,7 @@ func (x *SetPresenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPresenceResponse.ProtoReflect.Descriptor instead.
 func (*SetPresenceResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{5}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SetPresenceResponse) GetMe() *WhoamiResponse {
@@ -1200,7 +1269,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[6]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1281,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[6]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1294,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{6}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{7}
 }
 
 type StopResponse struct {
@@ -1236,7 +1305,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[7]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1317,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[7]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1330,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{7}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{8}
 }
 
 type RegisterRequest struct {
@@ -1276,7 +1345,7 @@ type RegisterRequest struct {
 
 func (x *RegisterRequest) Reset() {
 	*x = RegisterRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[8]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1357,7 @@ func (x *RegisterRequest) String() string {
 func (*RegisterRequest) ProtoMessage() {}
 
 func (x *RegisterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[8]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1370,7 @@ func (x *RegisterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterRequest.ProtoReflect.Descriptor instead.
 func (*RegisterRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{8}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RegisterRequest) GetName() string {
@@ -1341,7 +1410,7 @@ type RegisterResponse struct {
 
 func (x *RegisterResponse) Reset() {
 	*x = RegisterResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[9]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1422,7 @@ func (x *RegisterResponse) String() string {
 func (*RegisterResponse) ProtoMessage() {}
 
 func (x *RegisterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[9]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1435,7 @@ func (x *RegisterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterResponse.ProtoReflect.Descriptor instead.
 func (*RegisterResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{9}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RegisterResponse) GetMe() *WhoamiResponse {
@@ -1388,7 +1457,7 @@ type LoginRequest struct {
 
 func (x *LoginRequest) Reset() {
 	*x = LoginRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[10]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1469,7 @@ func (x *LoginRequest) String() string {
 func (*LoginRequest) ProtoMessage() {}
 
 func (x *LoginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[10]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1482,7 @@ func (x *LoginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginRequest.ProtoReflect.Descriptor instead.
 func (*LoginRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{10}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LoginRequest) GetName() string {
@@ -1453,7 +1522,7 @@ type LoginResponse struct {
 
 func (x *LoginResponse) Reset() {
 	*x = LoginResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[11]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1534,7 @@ func (x *LoginResponse) String() string {
 func (*LoginResponse) ProtoMessage() {}
 
 func (x *LoginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[11]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1547,7 @@ func (x *LoginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginResponse.ProtoReflect.Descriptor instead.
 func (*LoginResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{11}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LoginResponse) GetMe() *WhoamiResponse {
@@ -1497,7 +1566,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[12]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1578,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[12]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1591,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{12}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LogoutRequest) GetForget() bool {
@@ -1541,7 +1610,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[13]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1622,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[13]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1635,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{13}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LogoutResponse) GetUntold() *Reason {
@@ -1585,7 +1654,7 @@ type RenameRequest struct {
 
 func (x *RenameRequest) Reset() {
 	*x = RenameRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[14]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1666,7 @@ func (x *RenameRequest) String() string {
 func (*RenameRequest) ProtoMessage() {}
 
 func (x *RenameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[14]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1679,7 @@ func (x *RenameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameRequest.ProtoReflect.Descriptor instead.
 func (*RenameRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{14}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RenameRequest) GetName() string {
@@ -1628,7 +1697,7 @@ type RenameResponse struct {
 
 func (x *RenameResponse) Reset() {
 	*x = RenameResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[15]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1709,7 @@ func (x *RenameResponse) String() string {
 func (*RenameResponse) ProtoMessage() {}
 
 func (x *RenameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[15]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1722,7 @@ func (x *RenameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameResponse.ProtoReflect.Descriptor instead.
 func (*RenameResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{15}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{16}
 }
 
 type ChangePasswordRequest struct {
@@ -1665,7 +1734,7 @@ type ChangePasswordRequest struct {
 
 func (x *ChangePasswordRequest) Reset() {
 	*x = ChangePasswordRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1746,7 @@ func (x *ChangePasswordRequest) String() string {
 func (*ChangePasswordRequest) ProtoMessage() {}
 
 func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[16]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1759,7 @@ func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
 func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{16}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChangePasswordRequest) GetPassword() string {
@@ -1708,7 +1777,7 @@ type ChangePasswordResponse struct {
 
 func (x *ChangePasswordResponse) Reset() {
 	*x = ChangePasswordResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1789,7 @@ func (x *ChangePasswordResponse) String() string {
 func (*ChangePasswordResponse) ProtoMessage() {}
 
 func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[17]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1802,7 @@ func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
 func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{17}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{18}
 }
 
 type Device struct {
@@ -1750,7 +1819,7 @@ type Device struct {
 
 func (x *Device) Reset() {
 	*x = Device{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1831,7 @@ func (x *Device) String() string {
 func (*Device) ProtoMessage() {}
 
 func (x *Device) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[18]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1844,7 @@ func (x *Device) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Device.ProtoReflect.Descriptor instead.
 func (*Device) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{18}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Device) GetKey() string {
@@ -1828,7 +1897,7 @@ type ListDevicesRequest struct {
 
 func (x *ListDevicesRequest) Reset() {
 	*x = ListDevicesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +1909,7 @@ func (x *ListDevicesRequest) String() string {
 func (*ListDevicesRequest) ProtoMessage() {}
 
 func (x *ListDevicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[19]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +1922,7 @@ func (x *ListDevicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDevicesRequest.ProtoReflect.Descriptor instead.
 func (*ListDevicesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{19}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{20}
 }
 
 type ListDevicesResponse struct {
@@ -1865,7 +1934,7 @@ type ListDevicesResponse struct {
 
 func (x *ListDevicesResponse) Reset() {
 	*x = ListDevicesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +1946,7 @@ func (x *ListDevicesResponse) String() string {
 func (*ListDevicesResponse) ProtoMessage() {}
 
 func (x *ListDevicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[20]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +1959,7 @@ func (x *ListDevicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDevicesResponse.ProtoReflect.Descriptor instead.
 func (*ListDevicesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{20}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListDevicesResponse) GetDevices() []*Device {
@@ -1909,7 +1978,7 @@ type RevokeDeviceRequest struct {
 
 func (x *RevokeDeviceRequest) Reset() {
 	*x = RevokeDeviceRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +1990,7 @@ func (x *RevokeDeviceRequest) String() string {
 func (*RevokeDeviceRequest) ProtoMessage() {}
 
 func (x *RevokeDeviceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[21]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2003,7 @@ func (x *RevokeDeviceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDeviceRequest.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{21}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevokeDeviceRequest) GetDevice() string {
@@ -1952,7 +2021,7 @@ type RevokeDeviceResponse struct {
 
 func (x *RevokeDeviceResponse) Reset() {
 	*x = RevokeDeviceResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2033,7 @@ func (x *RevokeDeviceResponse) String() string {
 func (*RevokeDeviceResponse) ProtoMessage() {}
 
 func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[22]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2046,7 @@ func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDeviceResponse.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{22}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{23}
 }
 
 type Contact struct {
@@ -2008,7 +2077,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2020,7 +2089,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[23]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2033,7 +2102,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{23}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Contact) GetAccount() string {
@@ -2184,7 +2253,7 @@ type ListContactsRequest struct {
 
 func (x *ListContactsRequest) Reset() {
 	*x = ListContactsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2265,7 @@ func (x *ListContactsRequest) String() string {
 func (*ListContactsRequest) ProtoMessage() {}
 
 func (x *ListContactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[24]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2278,7 @@ func (x *ListContactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContactsRequest.ProtoReflect.Descriptor instead.
 func (*ListContactsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{24}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{25}
 }
 
 type ListContactsResponse struct {
@@ -2221,7 +2290,7 @@ type ListContactsResponse struct {
 
 func (x *ListContactsResponse) Reset() {
 	*x = ListContactsResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2302,7 @@ func (x *ListContactsResponse) String() string {
 func (*ListContactsResponse) ProtoMessage() {}
 
 func (x *ListContactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[25]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2315,7 @@ func (x *ListContactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContactsResponse.ProtoReflect.Descriptor instead.
 func (*ListContactsResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{25}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListContactsResponse) GetContacts() []*Contact {
@@ -2267,7 +2336,7 @@ type AddContactRequest struct {
 
 func (x *AddContactRequest) Reset() {
 	*x = AddContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2279,7 +2348,7 @@ func (x *AddContactRequest) String() string {
 func (*AddContactRequest) ProtoMessage() {}
 
 func (x *AddContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[26]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2292,7 +2361,7 @@ func (x *AddContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddContactRequest.ProtoReflect.Descriptor instead.
 func (*AddContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{26}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AddContactRequest) GetWho() string {
@@ -2327,7 +2396,7 @@ type AddContactResponse struct {
 
 func (x *AddContactResponse) Reset() {
 	*x = AddContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2408,7 @@ func (x *AddContactResponse) String() string {
 func (*AddContactResponse) ProtoMessage() {}
 
 func (x *AddContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[27]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2421,7 @@ func (x *AddContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddContactResponse.ProtoReflect.Descriptor instead.
 func (*AddContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{27}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AddContactResponse) GetContact() *Contact {
@@ -2387,7 +2456,7 @@ type AnswerContactRequest struct {
 
 func (x *AnswerContactRequest) Reset() {
 	*x = AnswerContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2399,7 +2468,7 @@ func (x *AnswerContactRequest) String() string {
 func (*AnswerContactRequest) ProtoMessage() {}
 
 func (x *AnswerContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[28]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2412,7 +2481,7 @@ func (x *AnswerContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerContactRequest.ProtoReflect.Descriptor instead.
 func (*AnswerContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{28}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AnswerContactRequest) GetWho() string {
@@ -2446,7 +2515,7 @@ type AnswerContactResponse struct {
 
 func (x *AnswerContactResponse) Reset() {
 	*x = AnswerContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2527,7 @@ func (x *AnswerContactResponse) String() string {
 func (*AnswerContactResponse) ProtoMessage() {}
 
 func (x *AnswerContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[29]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2540,7 @@ func (x *AnswerContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerContactResponse.ProtoReflect.Descriptor instead.
 func (*AnswerContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AnswerContactResponse) GetContact() *Contact {
@@ -2497,7 +2566,7 @@ type RemoveContactRequest struct {
 
 func (x *RemoveContactRequest) Reset() {
 	*x = RemoveContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2509,7 +2578,7 @@ func (x *RemoveContactRequest) String() string {
 func (*RemoveContactRequest) ProtoMessage() {}
 
 func (x *RemoveContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[30]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2591,7 @@ func (x *RemoveContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveContactRequest.ProtoReflect.Descriptor instead.
 func (*RemoveContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{30}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RemoveContactRequest) GetWho() string {
@@ -2540,7 +2609,7 @@ type RemoveContactResponse struct {
 
 func (x *RemoveContactResponse) Reset() {
 	*x = RemoveContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2621,7 @@ func (x *RemoveContactResponse) String() string {
 func (*RemoveContactResponse) ProtoMessage() {}
 
 func (x *RemoveContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2634,7 @@ func (x *RemoveContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveContactResponse.ProtoReflect.Descriptor instead.
 func (*RemoveContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{32}
 }
 
 // Same: the number is the same on both sides; of two keys the one that is known here is his. Differ: it is not, so that somebody
@@ -2584,7 +2653,7 @@ type VerifyContactRequest struct {
 
 func (x *VerifyContactRequest) Reset() {
 	*x = VerifyContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2665,7 @@ func (x *VerifyContactRequest) String() string {
 func (*VerifyContactRequest) ProtoMessage() {}
 
 func (x *VerifyContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2678,7 @@ func (x *VerifyContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyContactRequest.ProtoReflect.Descriptor instead.
 func (*VerifyContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{32}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *VerifyContactRequest) GetWho() string {
@@ -2652,7 +2721,7 @@ type VerifyContactResponse struct {
 
 func (x *VerifyContactResponse) Reset() {
 	*x = VerifyContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2664,7 +2733,7 @@ func (x *VerifyContactResponse) String() string {
 func (*VerifyContactResponse) ProtoMessage() {}
 
 func (x *VerifyContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2677,7 +2746,7 @@ func (x *VerifyContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyContactResponse.ProtoReflect.Descriptor instead.
 func (*VerifyContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{33}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *VerifyContactResponse) GetSafetyNumber() string {
@@ -2723,7 +2792,7 @@ type InviteRequest struct {
 
 func (x *InviteRequest) Reset() {
 	*x = InviteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2735,7 +2804,7 @@ func (x *InviteRequest) String() string {
 func (*InviteRequest) ProtoMessage() {}
 
 func (x *InviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2748,7 +2817,7 @@ func (x *InviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRequest.ProtoReflect.Descriptor instead.
 func (*InviteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *InviteRequest) GetValidMillis() int64 {
@@ -2783,7 +2852,7 @@ type InviteResponse struct {
 
 func (x *InviteResponse) Reset() {
 	*x = InviteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2795,7 +2864,7 @@ func (x *InviteResponse) String() string {
 func (*InviteResponse) ProtoMessage() {}
 
 func (x *InviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2808,7 +2877,7 @@ func (x *InviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteResponse.ProtoReflect.Descriptor instead.
 func (*InviteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *InviteResponse) GetLink() string {
@@ -2840,7 +2909,7 @@ type RevokeLinksRequest struct {
 
 func (x *RevokeLinksRequest) Reset() {
 	*x = RevokeLinksRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +2921,7 @@ func (x *RevokeLinksRequest) String() string {
 func (*RevokeLinksRequest) ProtoMessage() {}
 
 func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +2934,7 @@ func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLinksRequest.ProtoReflect.Descriptor instead.
 func (*RevokeLinksRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
 }
 
 type RevokeLinksResponse struct {
@@ -2877,7 +2946,7 @@ type RevokeLinksResponse struct {
 
 func (x *RevokeLinksResponse) Reset() {
 	*x = RevokeLinksResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +2958,7 @@ func (x *RevokeLinksResponse) String() string {
 func (*RevokeLinksResponse) ProtoMessage() {}
 
 func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +2971,7 @@ func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLinksResponse.ProtoReflect.Descriptor instead.
 func (*RevokeLinksResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RevokeLinksResponse) GetRevoked() int32 {
@@ -2928,7 +2997,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2940,7 +3009,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2953,7 +3022,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Member) GetAccount() string {
@@ -3042,7 +3111,7 @@ type Conversation struct {
 
 func (x *Conversation) Reset() {
 	*x = Conversation{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3123,7 @@ func (x *Conversation) String() string {
 func (*Conversation) ProtoMessage() {}
 
 func (x *Conversation) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +3136,7 @@ func (x *Conversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
 func (*Conversation) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Conversation) GetId() string {
@@ -3233,7 +3302,7 @@ type ListConversationsRequest struct {
 
 func (x *ListConversationsRequest) Reset() {
 	*x = ListConversationsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3245,7 +3314,7 @@ func (x *ListConversationsRequest) String() string {
 func (*ListConversationsRequest) ProtoMessage() {}
 
 func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3258,7 +3327,7 @@ func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsRequest.ProtoReflect.Descriptor instead.
 func (*ListConversationsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListConversationsRequest) GetWhere() string {
@@ -3277,7 +3346,7 @@ type ListConversationsResponse struct {
 
 func (x *ListConversationsResponse) Reset() {
 	*x = ListConversationsResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3289,7 +3358,7 @@ func (x *ListConversationsResponse) String() string {
 func (*ListConversationsResponse) ProtoMessage() {}
 
 func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3302,7 +3371,7 @@ func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsResponse.ProtoReflect.Descriptor instead.
 func (*ListConversationsResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListConversationsResponse) GetConversations() []*Conversation {
@@ -3325,7 +3394,7 @@ type CreateRoomRequest struct {
 
 func (x *CreateRoomRequest) Reset() {
 	*x = CreateRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3406,7 @@ func (x *CreateRoomRequest) String() string {
 func (*CreateRoomRequest) ProtoMessage() {}
 
 func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3419,7 @@ func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomRequest.ProtoReflect.Descriptor instead.
 func (*CreateRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CreateRoomRequest) GetName() string {
@@ -3397,7 +3466,7 @@ type CreateRoomResponse struct {
 
 func (x *CreateRoomResponse) Reset() {
 	*x = CreateRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3409,7 +3478,7 @@ func (x *CreateRoomResponse) String() string {
 func (*CreateRoomResponse) ProtoMessage() {}
 
 func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3422,7 +3491,7 @@ func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomResponse.ProtoReflect.Descriptor instead.
 func (*CreateRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CreateRoomResponse) GetConversation() *Conversation {
@@ -3441,7 +3510,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3453,7 +3522,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3466,7 +3535,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *JoinRoomRequest) GetLink() string {
@@ -3485,7 +3554,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3497,7 +3566,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3510,7 +3579,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *JoinRoomResponse) GetConversation() *Conversation {
@@ -3529,7 +3598,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3541,7 +3610,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3554,7 +3623,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LeaveRoomRequest) GetWhere() string {
@@ -3572,7 +3641,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3584,7 +3653,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3597,7 +3666,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
 }
 
 type ChangeMemberRequest struct {
@@ -3612,7 +3681,7 @@ type ChangeMemberRequest struct {
 
 func (x *ChangeMemberRequest) Reset() {
 	*x = ChangeMemberRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +3693,7 @@ func (x *ChangeMemberRequest) String() string {
 func (*ChangeMemberRequest) ProtoMessage() {}
 
 func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +3706,7 @@ func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberRequest.ProtoReflect.Descriptor instead.
 func (*ChangeMemberRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ChangeMemberRequest) GetWhere() string {
@@ -3677,7 +3746,7 @@ type ChangeMemberResponse struct {
 
 func (x *ChangeMemberResponse) Reset() {
 	*x = ChangeMemberResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3689,7 +3758,7 @@ func (x *ChangeMemberResponse) String() string {
 func (*ChangeMemberResponse) ProtoMessage() {}
 
 func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3702,7 +3771,7 @@ func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberResponse.ProtoReflect.Descriptor instead.
 func (*ChangeMemberResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ChangeMemberResponse) GetConversation() *Conversation {
@@ -3728,7 +3797,7 @@ type ChangeRoomRequest struct {
 
 func (x *ChangeRoomRequest) Reset() {
 	*x = ChangeRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3809,7 @@ func (x *ChangeRoomRequest) String() string {
 func (*ChangeRoomRequest) ProtoMessage() {}
 
 func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +3822,7 @@ func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomRequest.ProtoReflect.Descriptor instead.
 func (*ChangeRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ChangeRoomRequest) GetWhere() string {
@@ -3807,7 +3876,7 @@ type ChangeRoomResponse struct {
 
 func (x *ChangeRoomResponse) Reset() {
 	*x = ChangeRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3819,7 +3888,7 @@ func (x *ChangeRoomResponse) String() string {
 func (*ChangeRoomResponse) ProtoMessage() {}
 
 func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3832,7 +3901,7 @@ func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomResponse.ProtoReflect.Descriptor instead.
 func (*ChangeRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ChangeRoomResponse) GetConversation() *Conversation {
@@ -3852,7 +3921,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3864,7 +3933,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3877,7 +3946,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Reaction) GetEmoji() string {
@@ -3908,7 +3977,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3920,7 +3989,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3933,7 +4002,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *File) GetName() string {
@@ -4016,7 +4085,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4028,7 +4097,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4041,7 +4110,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Message) GetId() string {
@@ -4268,7 +4337,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4280,7 +4349,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4293,7 +4362,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Change) GetKind() Change_Kind {
@@ -4354,7 +4423,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4366,7 +4435,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4379,7 +4448,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Notice) GetKind() Notice_Kind {
@@ -4450,7 +4519,7 @@ type RoomOptions struct {
 
 func (x *RoomOptions) Reset() {
 	*x = RoomOptions{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4462,7 +4531,7 @@ func (x *RoomOptions) String() string {
 func (*RoomOptions) ProtoMessage() {}
 
 func (x *RoomOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4475,7 +4544,7 @@ func (x *RoomOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomOptions.ProtoReflect.Descriptor instead.
 func (*RoomOptions) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RoomOptions) GetName() string {
@@ -4521,7 +4590,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4533,7 +4602,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4546,7 +4615,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SendRequest) GetWhere() string {
@@ -4593,7 +4662,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4605,7 +4674,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4618,7 +4687,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SendResponse) GetMessage() *Message {
@@ -4639,7 +4708,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4651,7 +4720,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4664,7 +4733,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *EditRequest) GetMessage() string {
@@ -4697,7 +4766,7 @@ type EditResponse struct {
 
 func (x *EditResponse) Reset() {
 	*x = EditResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4709,7 +4778,7 @@ func (x *EditResponse) String() string {
 func (*EditResponse) ProtoMessage() {}
 
 func (x *EditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4722,7 +4791,7 @@ func (x *EditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
 func (*EditResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *EditResponse) GetMessage() *Message {
@@ -4741,7 +4810,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4753,7 +4822,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4766,7 +4835,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DeleteRequest) GetMessage() string {
@@ -4784,7 +4853,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4796,7 +4865,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4809,7 +4878,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
 }
 
 type ReactRequest struct {
@@ -4823,7 +4892,7 @@ type ReactRequest struct {
 
 func (x *ReactRequest) Reset() {
 	*x = ReactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4835,7 +4904,7 @@ func (x *ReactRequest) String() string {
 func (*ReactRequest) ProtoMessage() {}
 
 func (x *ReactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4848,7 +4917,7 @@ func (x *ReactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
 func (*ReactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ReactRequest) GetMessage() string {
@@ -4881,7 +4950,7 @@ type ReactResponse struct {
 
 func (x *ReactResponse) Reset() {
 	*x = ReactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4893,7 +4962,7 @@ func (x *ReactResponse) String() string {
 func (*ReactResponse) ProtoMessage() {}
 
 func (x *ReactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4906,7 +4975,7 @@ func (x *ReactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
 func (*ReactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ReactResponse) GetMessage() *Message {
@@ -4929,7 +4998,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4941,7 +5010,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4954,7 +5023,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ListMessagesRequest) GetWhere() string {
@@ -5003,7 +5072,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5015,7 +5084,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5028,7 +5097,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -5064,7 +5133,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5076,7 +5145,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5089,7 +5158,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -5130,7 +5199,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5142,7 +5211,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5155,7 +5224,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *SearchResponse) GetMessages() []*Message {
@@ -5182,7 +5251,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5194,7 +5263,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5207,7 +5276,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *MarkReadRequest) GetWhere() string {
@@ -5232,7 +5301,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5244,7 +5313,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5257,7 +5326,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
 }
 
 type TypingRequest struct {
@@ -5270,7 +5339,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5282,7 +5351,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5295,7 +5364,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *TypingRequest) GetWhere() string {
@@ -5320,7 +5389,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5332,7 +5401,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5345,7 +5414,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
 }
 
 type SaveDraftRequest struct {
@@ -5358,7 +5427,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5370,7 +5439,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5383,7 +5452,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SaveDraftRequest) GetWhere() string {
@@ -5408,7 +5477,7 @@ type SaveDraftResponse struct {
 
 func (x *SaveDraftResponse) Reset() {
 	*x = SaveDraftResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5420,7 +5489,7 @@ func (x *SaveDraftResponse) String() string {
 func (*SaveDraftResponse) ProtoMessage() {}
 
 func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5433,7 +5502,7 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -5447,7 +5516,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5459,7 +5528,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5472,7 +5541,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ExportRequest) GetWhere() string {
@@ -5499,7 +5568,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5511,7 +5580,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5524,7 +5593,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ExportResponse) GetData() []byte {
@@ -5563,7 +5632,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5575,7 +5644,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5588,7 +5657,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Transfer) GetInfoHash() string {
@@ -5703,7 +5772,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5715,7 +5784,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5728,7 +5797,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *OfferRequest) GetWhere() string {
@@ -5777,7 +5846,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5789,7 +5858,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5802,7 +5871,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *OfferResponse) GetMessage() *Message {
@@ -5836,7 +5905,7 @@ type LeftOut struct {
 
 func (x *LeftOut) Reset() {
 	*x = LeftOut{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5848,7 +5917,7 @@ func (x *LeftOut) String() string {
 func (*LeftOut) ProtoMessage() {}
 
 func (x *LeftOut) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5861,7 +5930,7 @@ func (x *LeftOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
 func (*LeftOut) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *LeftOut) GetPath() string {
@@ -5889,7 +5958,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5901,7 +5970,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5914,7 +5983,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -5940,7 +6009,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5952,7 +6021,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5965,7 +6034,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -5986,7 +6055,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5998,7 +6067,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6011,7 +6080,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -6030,7 +6099,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6042,7 +6111,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6055,7 +6124,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *CancelResponse) GetTransfer() *Transfer {
@@ -6074,7 +6143,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6086,7 +6155,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6099,7 +6168,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ListTransfersRequest) GetOffers() bool {
@@ -6118,7 +6187,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6130,7 +6199,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6143,7 +6212,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -6163,7 +6232,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6175,7 +6244,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6188,7 +6257,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -6226,7 +6295,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6238,7 +6307,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6251,7 +6320,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -6419,7 +6488,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6431,7 +6500,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6444,7 +6513,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -6487,7 +6556,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6499,7 +6568,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6512,7 +6581,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Typing) GetConversation() string {
@@ -6559,7 +6628,7 @@ type Alert struct {
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6571,7 +6640,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6584,7 +6653,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6646,14 +6715,19 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x04with\x18\x02 \x03(\v2\x18.p2p.v1.Reason.WithEntryR\x04with\x1a7\n" +
 	"\tWithEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd2\x01\n" +
 	"\tDirectory\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1c\n" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x19\n" +
 	"\bnext_try\x18\x04 \x01(\x03R\anextTry\x12(\n" +
 	"\aproblem\x18\x05 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12\x1d\n" +
 	"\n" +
-	"logged_out\x18\x06 \x01(\bR\tloggedOutJ\x04\b\x03\x10\x04\"\x0f\n" +
+	"logged_out\x18\x06 \x01(\bR\tloggedOut\x12+\n" +
+	"\btrackers\x18\a \x03(\v2\x0f.p2p.v1.TrackerR\btrackersJ\x04\b\x03\x10\x04\"_\n" +
+	"\aTracker\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12\x18\n" +
+	"\aanswers\x18\x02 \x01(\bR\aanswers\x12(\n" +
+	"\aproblem\x18\x03 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\"\x0f\n" +
 	"\rWhoamiRequest\"\xe1\x03\n" +
 	"\x0eWhoamiResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -7229,7 +7303,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 }
 
 var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -7245,253 +7319,256 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Alert_Kind)(0),                   // 11: p2p.v1.Alert.Kind
 	(*Reason)(nil),                    // 12: p2p.v1.Reason
 	(*Directory)(nil),                 // 13: p2p.v1.Directory
-	(*WhoamiRequest)(nil),             // 14: p2p.v1.WhoamiRequest
-	(*WhoamiResponse)(nil),            // 15: p2p.v1.WhoamiResponse
-	(*SetPresenceRequest)(nil),        // 16: p2p.v1.SetPresenceRequest
-	(*SetPresenceResponse)(nil),       // 17: p2p.v1.SetPresenceResponse
-	(*StopRequest)(nil),               // 18: p2p.v1.StopRequest
-	(*StopResponse)(nil),              // 19: p2p.v1.StopResponse
-	(*RegisterRequest)(nil),           // 20: p2p.v1.RegisterRequest
-	(*RegisterResponse)(nil),          // 21: p2p.v1.RegisterResponse
-	(*LoginRequest)(nil),              // 22: p2p.v1.LoginRequest
-	(*LoginResponse)(nil),             // 23: p2p.v1.LoginResponse
-	(*LogoutRequest)(nil),             // 24: p2p.v1.LogoutRequest
-	(*LogoutResponse)(nil),            // 25: p2p.v1.LogoutResponse
-	(*RenameRequest)(nil),             // 26: p2p.v1.RenameRequest
-	(*RenameResponse)(nil),            // 27: p2p.v1.RenameResponse
-	(*ChangePasswordRequest)(nil),     // 28: p2p.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),    // 29: p2p.v1.ChangePasswordResponse
-	(*Device)(nil),                    // 30: p2p.v1.Device
-	(*ListDevicesRequest)(nil),        // 31: p2p.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),       // 32: p2p.v1.ListDevicesResponse
-	(*RevokeDeviceRequest)(nil),       // 33: p2p.v1.RevokeDeviceRequest
-	(*RevokeDeviceResponse)(nil),      // 34: p2p.v1.RevokeDeviceResponse
-	(*Contact)(nil),                   // 35: p2p.v1.Contact
-	(*ListContactsRequest)(nil),       // 36: p2p.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),      // 37: p2p.v1.ListContactsResponse
-	(*AddContactRequest)(nil),         // 38: p2p.v1.AddContactRequest
-	(*AddContactResponse)(nil),        // 39: p2p.v1.AddContactResponse
-	(*AnswerContactRequest)(nil),      // 40: p2p.v1.AnswerContactRequest
-	(*AnswerContactResponse)(nil),     // 41: p2p.v1.AnswerContactResponse
-	(*RemoveContactRequest)(nil),      // 42: p2p.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),     // 43: p2p.v1.RemoveContactResponse
-	(*VerifyContactRequest)(nil),      // 44: p2p.v1.VerifyContactRequest
-	(*VerifyContactResponse)(nil),     // 45: p2p.v1.VerifyContactResponse
-	(*InviteRequest)(nil),             // 46: p2p.v1.InviteRequest
-	(*InviteResponse)(nil),            // 47: p2p.v1.InviteResponse
-	(*RevokeLinksRequest)(nil),        // 48: p2p.v1.RevokeLinksRequest
-	(*RevokeLinksResponse)(nil),       // 49: p2p.v1.RevokeLinksResponse
-	(*Member)(nil),                    // 50: p2p.v1.Member
-	(*Conversation)(nil),              // 51: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 52: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 53: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 54: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 55: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 56: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 57: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 58: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 59: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 60: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 61: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 62: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 63: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 64: p2p.v1.Reaction
-	(*File)(nil),                      // 65: p2p.v1.File
-	(*Message)(nil),                   // 66: p2p.v1.Message
-	(*Change)(nil),                    // 67: p2p.v1.Change
-	(*Notice)(nil),                    // 68: p2p.v1.Notice
-	(*RoomOptions)(nil),               // 69: p2p.v1.RoomOptions
-	(*SendRequest)(nil),               // 70: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 71: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 72: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 73: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 74: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 75: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 76: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 77: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 78: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 79: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 80: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 81: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 82: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 83: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 84: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 85: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 86: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 87: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 88: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 89: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 90: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 91: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 92: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 93: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 94: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 95: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 96: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 97: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 98: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 99: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 100: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 101: p2p.v1.Event
-	(*Hello)(nil),                     // 102: p2p.v1.Hello
-	(*Typing)(nil),                    // 103: p2p.v1.Typing
-	(*Alert)(nil),                     // 104: p2p.v1.Alert
-	nil,                               // 105: p2p.v1.Reason.WithEntry
+	(*Tracker)(nil),                   // 14: p2p.v1.Tracker
+	(*WhoamiRequest)(nil),             // 15: p2p.v1.WhoamiRequest
+	(*WhoamiResponse)(nil),            // 16: p2p.v1.WhoamiResponse
+	(*SetPresenceRequest)(nil),        // 17: p2p.v1.SetPresenceRequest
+	(*SetPresenceResponse)(nil),       // 18: p2p.v1.SetPresenceResponse
+	(*StopRequest)(nil),               // 19: p2p.v1.StopRequest
+	(*StopResponse)(nil),              // 20: p2p.v1.StopResponse
+	(*RegisterRequest)(nil),           // 21: p2p.v1.RegisterRequest
+	(*RegisterResponse)(nil),          // 22: p2p.v1.RegisterResponse
+	(*LoginRequest)(nil),              // 23: p2p.v1.LoginRequest
+	(*LoginResponse)(nil),             // 24: p2p.v1.LoginResponse
+	(*LogoutRequest)(nil),             // 25: p2p.v1.LogoutRequest
+	(*LogoutResponse)(nil),            // 26: p2p.v1.LogoutResponse
+	(*RenameRequest)(nil),             // 27: p2p.v1.RenameRequest
+	(*RenameResponse)(nil),            // 28: p2p.v1.RenameResponse
+	(*ChangePasswordRequest)(nil),     // 29: p2p.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),    // 30: p2p.v1.ChangePasswordResponse
+	(*Device)(nil),                    // 31: p2p.v1.Device
+	(*ListDevicesRequest)(nil),        // 32: p2p.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),       // 33: p2p.v1.ListDevicesResponse
+	(*RevokeDeviceRequest)(nil),       // 34: p2p.v1.RevokeDeviceRequest
+	(*RevokeDeviceResponse)(nil),      // 35: p2p.v1.RevokeDeviceResponse
+	(*Contact)(nil),                   // 36: p2p.v1.Contact
+	(*ListContactsRequest)(nil),       // 37: p2p.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),      // 38: p2p.v1.ListContactsResponse
+	(*AddContactRequest)(nil),         // 39: p2p.v1.AddContactRequest
+	(*AddContactResponse)(nil),        // 40: p2p.v1.AddContactResponse
+	(*AnswerContactRequest)(nil),      // 41: p2p.v1.AnswerContactRequest
+	(*AnswerContactResponse)(nil),     // 42: p2p.v1.AnswerContactResponse
+	(*RemoveContactRequest)(nil),      // 43: p2p.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),     // 44: p2p.v1.RemoveContactResponse
+	(*VerifyContactRequest)(nil),      // 45: p2p.v1.VerifyContactRequest
+	(*VerifyContactResponse)(nil),     // 46: p2p.v1.VerifyContactResponse
+	(*InviteRequest)(nil),             // 47: p2p.v1.InviteRequest
+	(*InviteResponse)(nil),            // 48: p2p.v1.InviteResponse
+	(*RevokeLinksRequest)(nil),        // 49: p2p.v1.RevokeLinksRequest
+	(*RevokeLinksResponse)(nil),       // 50: p2p.v1.RevokeLinksResponse
+	(*Member)(nil),                    // 51: p2p.v1.Member
+	(*Conversation)(nil),              // 52: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 53: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 54: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 55: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 56: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 57: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 58: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 59: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 60: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 61: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 62: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 63: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 64: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 65: p2p.v1.Reaction
+	(*File)(nil),                      // 66: p2p.v1.File
+	(*Message)(nil),                   // 67: p2p.v1.Message
+	(*Change)(nil),                    // 68: p2p.v1.Change
+	(*Notice)(nil),                    // 69: p2p.v1.Notice
+	(*RoomOptions)(nil),               // 70: p2p.v1.RoomOptions
+	(*SendRequest)(nil),               // 71: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 72: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 73: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 74: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 75: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 76: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 77: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 78: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 79: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 80: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 81: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 82: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 83: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 84: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 85: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 86: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 87: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 88: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 89: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 90: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 91: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 92: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 93: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 94: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 95: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 96: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 97: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 98: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 99: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 100: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 101: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 102: p2p.v1.Event
+	(*Hello)(nil),                     // 103: p2p.v1.Hello
+	(*Typing)(nil),                    // 104: p2p.v1.Typing
+	(*Alert)(nil),                     // 105: p2p.v1.Alert
+	nil,                               // 106: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	105, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	106, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
 	12,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
-	13,  // 2: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
-	0,   // 3: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
-	0,   // 4: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	15,  // 5: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
-	15,  // 6: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	15,  // 7: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	12,  // 8: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
-	30,  // 9: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
-	3,   // 10: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
-	0,   // 11: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
-	1,   // 12: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	30,  // 13: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	12,  // 14: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	35,  // 15: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	35,  // 16: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
-	5,   // 17: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	35,  // 18: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	35,  // 19: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,   // 20: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,   // 21: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,   // 22: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	66,  // 23: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	50,  // 24: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,   // 25: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	12,  // 26: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	51,  // 27: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	51,  // 28: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	51,  // 29: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,   // 30: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,   // 31: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	51,  // 32: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	51,  // 33: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	64,  // 34: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	65,  // 35: p2p.v1.Message.file:type_name -> p2p.v1.File
-	68,  // 36: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,   // 37: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	90,  // 38: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	67,  // 39: p2p.v1.Message.change:type_name -> p2p.v1.Change
-	7,   // 40: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
-	8,   // 41: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,   // 42: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	69,  // 43: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
-	69,  // 44: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
-	66,  // 45: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	66,  // 46: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	66,  // 47: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	66,  // 48: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	66,  // 49: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	66,  // 50: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	65,  // 51: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	9,   // 52: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	12,  // 53: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	66,  // 54: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	93,  // 55: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
-	10,  // 56: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	90,  // 57: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	90,  // 58: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
-	90,  // 59: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	102, // 60: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	66,  // 61: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	35,  // 62: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	51,  // 63: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	103, // 64: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	90,  // 65: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	13,  // 66: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	104, // 67: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	66,  // 68: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	15,  // 69: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	11,  // 70: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12,  // 71: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	14,  // 72: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	16,  // 73: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	18,  // 74: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	20,  // 75: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	22,  // 76: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	24,  // 77: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	26,  // 78: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	28,  // 79: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	31,  // 80: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	33,  // 81: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	36,  // 82: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	38,  // 83: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	40,  // 84: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	42,  // 85: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	44,  // 86: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	46,  // 87: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	48,  // 88: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	52,  // 89: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	54,  // 90: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	56,  // 91: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	58,  // 92: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	60,  // 93: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	62,  // 94: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	70,  // 95: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	72,  // 96: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	74,  // 97: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	76,  // 98: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	78,  // 99: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	80,  // 100: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	82,  // 101: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	84,  // 102: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	86,  // 103: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	88,  // 104: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	91,  // 105: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	94,  // 106: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	96,  // 107: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	98,  // 108: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	100, // 109: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	15,  // 110: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	17,  // 111: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	19,  // 112: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	21,  // 113: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	23,  // 114: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	25,  // 115: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	27,  // 116: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	29,  // 117: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	32,  // 118: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	34,  // 119: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	37,  // 120: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	39,  // 121: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	41,  // 122: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	43,  // 123: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	45,  // 124: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	47,  // 125: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	49,  // 126: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	53,  // 127: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	55,  // 128: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	57,  // 129: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	59,  // 130: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	61,  // 131: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	63,  // 132: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	71,  // 133: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	73,  // 134: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	75,  // 135: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	77,  // 136: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	79,  // 137: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	81,  // 138: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	83,  // 139: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	85,  // 140: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	87,  // 141: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	89,  // 142: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	92,  // 143: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	95,  // 144: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	97,  // 145: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	99,  // 146: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	101, // 147: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	110, // [110:148] is the sub-list for method output_type
-	72,  // [72:110] is the sub-list for method input_type
-	72,  // [72:72] is the sub-list for extension type_name
-	72,  // [72:72] is the sub-list for extension extendee
-	0,   // [0:72] is the sub-list for field type_name
+	14,  // 2: p2p.v1.Directory.trackers:type_name -> p2p.v1.Tracker
+	12,  // 3: p2p.v1.Tracker.problem:type_name -> p2p.v1.Reason
+	13,  // 4: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
+	0,   // 5: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
+	0,   // 6: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
+	16,  // 7: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	16,  // 8: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	16,  // 9: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	12,  // 10: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
+	31,  // 11: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	3,   // 12: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
+	0,   // 13: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
+	1,   // 14: p2p.v1.Contact.path:type_name -> p2p.v1.Path
+	31,  // 15: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	12,  // 16: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	36,  // 17: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	36,  // 18: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	5,   // 19: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
+	36,  // 20: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	36,  // 21: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,   // 22: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,   // 23: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,   // 24: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	67,  // 25: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	51,  // 26: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,   // 27: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	12,  // 28: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	52,  // 29: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	52,  // 30: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	52,  // 31: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,   // 32: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,   // 33: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	52,  // 34: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	52,  // 35: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	65,  // 36: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	66,  // 37: p2p.v1.Message.file:type_name -> p2p.v1.File
+	69,  // 38: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,   // 39: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	91,  // 40: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	68,  // 41: p2p.v1.Message.change:type_name -> p2p.v1.Change
+	7,   // 42: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
+	8,   // 43: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,   // 44: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	70,  // 45: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
+	70,  // 46: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
+	67,  // 47: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	67,  // 48: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	67,  // 49: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	67,  // 50: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	67,  // 51: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	67,  // 52: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	66,  // 53: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	9,   // 54: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	12,  // 55: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	67,  // 56: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	94,  // 57: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	10,  // 58: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	91,  // 59: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	91,  // 60: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
+	91,  // 61: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	103, // 62: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	67,  // 63: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	36,  // 64: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	52,  // 65: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	104, // 66: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	91,  // 67: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	13,  // 68: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	105, // 69: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	67,  // 70: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	16,  // 71: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	11,  // 72: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12,  // 73: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	15,  // 74: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	17,  // 75: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	19,  // 76: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	21,  // 77: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	23,  // 78: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	25,  // 79: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	27,  // 80: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	29,  // 81: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	32,  // 82: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	34,  // 83: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	37,  // 84: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	39,  // 85: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	41,  // 86: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	43,  // 87: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	45,  // 88: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	47,  // 89: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	49,  // 90: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	53,  // 91: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	55,  // 92: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	57,  // 93: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	59,  // 94: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	61,  // 95: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	63,  // 96: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	71,  // 97: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	73,  // 98: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	75,  // 99: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	77,  // 100: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	79,  // 101: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	81,  // 102: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	83,  // 103: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	85,  // 104: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	87,  // 105: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	89,  // 106: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	92,  // 107: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	95,  // 108: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	97,  // 109: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	99,  // 110: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	101, // 111: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	16,  // 112: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	18,  // 113: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	20,  // 114: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	22,  // 115: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	24,  // 116: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	26,  // 117: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	28,  // 118: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	30,  // 119: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	33,  // 120: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	35,  // 121: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	38,  // 122: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	40,  // 123: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	42,  // 124: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	44,  // 125: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	46,  // 126: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	48,  // 127: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	50,  // 128: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	54,  // 129: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	56,  // 130: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	58,  // 131: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	60,  // 132: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	62,  // 133: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	64,  // 134: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	72,  // 135: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	74,  // 136: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	76,  // 137: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	78,  // 138: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	80,  // 139: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	82,  // 140: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	84,  // 141: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	86,  // 142: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	88,  // 143: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	90,  // 144: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	93,  // 145: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	96,  // 146: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	98,  // 147: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	100, // 148: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	102, // 149: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	112, // [112:150] is the sub-list for method output_type
+	74,  // [74:112] is the sub-list for method input_type
+	74,  // [74:74] is the sub-list for extension type_name
+	74,  // [74:74] is the sub-list for extension extendee
+	0,   // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -7499,9 +7576,9 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	if File_cmd_p2p_api_p2pv1_people_proto != nil {
 		return
 	}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[4].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -7518,7 +7595,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
 			NumEnums:      12,
-			NumMessages:   94,
+			NumMessages:   95,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
