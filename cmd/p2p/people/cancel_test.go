@@ -63,7 +63,7 @@ func TestWhatWasCancelledStaysSoAndGoesOnWithWhatIsThereWhenItIsAcceptedAgain(t 
 	if err := os.Remove(got.Path); err != nil {
 		t.Fatal(err)
 	}
-	anew := bob.fetch(m.Id, folder)
+	anew := bob.fetch(m.Id, "")
 	if b, err := os.ReadFile(anew.Path); err != nil || !bytes.Equal(b, content) || anew.Path != got.Path {
 		t.Errorf("what was deleted comes again to %s: %d bytes, %v", anew.Path, len(b), err)
 	}

@@ -96,11 +96,14 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if t == nil {
+		before := x.all[f.InfoHash]
+		if folder == "" && before != nil && before.Stopped { // it was to go there
+			folder = filepath.Dir(before.Path)
+		}
 		path, err := freePath(cmp.Or(folder, x.node.opt.Downloads), safeName(f.Name), func(path string) bool { return x.taken(path, f.InfoHash) })
 		if err != nil {
 			return err
 		}
-		before := x.all[f.InfoHash]
 		t = newTransfer(deal{
 			Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
 		}, info)
