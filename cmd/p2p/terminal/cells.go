@@ -194,8 +194,14 @@ func (l line) with(change func(*style)) line {
 // clean makes text from others safe to show on one line.
 func clean(s string) string { return text.Printable(s) }
 
-// cleanLines makes text from others safe to show, and keeps its lines; tabs become blanks.
+// unseen are marks that keyboards and web pages put into texts, and that have no effect on the text around them which a terminal would show:
+// for who writes from right to left, for where a word may be broken, for the order of bytes.
+var unseen = strings.NewReplacer("\u200e", "", "\u200f", "", "\u061c", "", "\u200b", "", "\u00ad", "", "\ufeff", "")
+
+// cleanLines makes what others say safe to show, and keeps its lines; tabs become blanks. In names each mark that is not seen is
+// shown (clean): two that differ by it alone are two.
 func cleanLines(s string) string {
+	s = unseen.Replace(s)
 	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\t", "    ")
 	if !strings.Contains(s, "\n") {
 		return clean(s)

@@ -165,6 +165,7 @@ func TestMarkdownIsShown(t *testing.T) {
 		{`\*no emphasis\*`, "*no emphasis*"},
 		{"<b>x</b>", "<b>x</b>"},
 		{"a &amp; b", "a &amp; b"},
+		{"\ufeffso\u200b ca\u00adlled\u200e\u200f\u061c \u202egpj", "so called \ufffdgpj"}, // but what turns the text around it
 	} {
 		if got := marked(renderMarkdown(c.source, 40, ansi.WcWidth)); got != c.want {
 			t.Errorf("%q is\n%q; want\n%q", c.source, got, c.want)

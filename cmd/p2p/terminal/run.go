@@ -24,7 +24,7 @@ type Options struct {
 	Env []string  // as of os.Environ: TERM, TERM_PROGRAM, COLORTERM, NO_COLOR; default none
 
 	Text   *text.Catalogue
-	Plain  bool   // line by line; chosen too when TERM is dumb or Out is no terminal
+	Plain  bool   // line by line; chosen too when TERM is dumb, or In or Out is no terminal
 	Colour Colour // default Auto
 	Bell   bool   // ring for a message that is not seen
 	Notify Notify // tell the desktop about it, default Auto
@@ -86,7 +86,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) isPlain() bool {
-	return o.Plain || o.env("TERM") == "dumb" || !isTerminal(o.Out)
+	return o.Plain || o.env("TERM") == "dumb" || !isTerminal(o.Out) || !isTerminal(o.In)
 }
 
 // env returns a variable of the environment; as in every shell, the last one counts.
