@@ -41,17 +41,22 @@ func (n *Node) fit(ctx context.Context) error {
 	return err
 }
 
-// refit is fit for who does not hold changing.
+// refit is fit for who does not hold changing. The person may have logged out since what it follows from was written: then nothing
+// runs.
 func (n *Node) refit(ctx context.Context) error {
 	n.changing.Lock()
 	defer n.changing.Unlock()
-	n.mu.Lock()
-	asleep := n.node == nil // nobody's, or logged out since the clerk was asked
-	n.mu.Unlock()
-	if asleep {
+	if !n.runs() {
 		return nil
 	}
 	return n.fit(ctx)
+}
+
+// runs reports whether the profile has a person who is logged in, so that others are met.
+func (n *Node) runs() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.self != nil && n.node != nil
 }
 
 // wanted returns the places whose rooms are to be open and are not: one that was left is, too, until somebody else knows that.

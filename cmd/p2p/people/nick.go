@@ -25,6 +25,9 @@ import (
 
 // callAll has the contacts called as they call themselves now. The clerk calls it.
 func (n *Node) callAll(ctx context.Context) {
+	if !n.runs() {
+		return
+	}
 	n.mu.Lock()
 	var all []identity.Key
 	for account, k := range n.book.contacts {
