@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/units"
+	"p2p/peer/identity"
 )
 
 func (a *app) contactCommand() *cobra.Command {
@@ -431,6 +433,9 @@ func (a *app) printInvite(ctx context.Context, c *api.Client, m *p2pv1.InviteRes
 	if len(me.Msg.Trackers) == 0 {
 		a.say("chat.invite.untracked")
 	}
+	if leadsNowhere(m.Link) {
+		a.say("invite.alone")
+	}
 	trackers := me.Msg.Directory.GetTrackers()
 	found := slices.ContainsFunc(trackers, func(t *p2pv1.Tracker) bool { return t.Answers })
 	for _, t := range trackers {
@@ -442,6 +447,12 @@ func (a *app) printInvite(ctx context.Context, c *api.Client, m *p2pv1.InviteRes
 		return nil
 	}
 	return a.printCode(m.Qr)
+}
+
+// leadsNowhere reports whether a link names no tracker, and addresses alone that mean another machine on each.
+func leadsNowhere(link string) bool {
+	l, err := identity.ParseLink(link)
+	return err == nil && len(l.Trackers) == 0 && !slices.ContainsFunc(l.Addrs, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
 }
 
 // printCode prints a QR code, last, so that it stands whole above the prompt; on a terminal white on black whatever its colours are, and

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -277,18 +278,28 @@ func localAddrs(port uint16) []netip.AddrPort {
 	if err != nil {
 		list = nil
 	}
-	var all []netip.AddrPort
+	var all []netip.Addr
 	for _, a := range list {
-		p, err := netip.ParsePrefix(a.String())
-		if err != nil {
-			continue
-		}
-		if ip := p.Addr().Unmap(); ip.IsGlobalUnicast() {
-			all = append(all, netip.AddrPortFrom(ip, port))
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			all = append(all, p.Addr().Unmap())
 		}
 	}
-	if len(all) == 0 {
-		all = append(all, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
+	var at []netip.AddrPort
+	for _, ip := range callable(all) {
+		at = append(at, netip.AddrPortFrom(ip, port))
 	}
-	return all[:min(len(all), maxAddrs)]
+	return at[:min(len(at), maxAddrs)]
+}
+
+// callable returns those addresses of a machine at which others reach it, at the best. Two machines on one cable have link-local ones alone:
+// those of IPv4 mean the same on both, those of IPv6 need the name of the other's interface.
+func callable(all []netip.Addr) []netip.Addr {
+	for _, good := range []func(netip.Addr) bool{
+		netip.Addr.IsGlobalUnicast, func(a netip.Addr) bool { return a.Is4() && a.IsLinkLocalUnicast() },
+	} {
+		if found := slices.DeleteFunc(slices.Clone(all), func(a netip.Addr) bool { return !good(a) }); len(found) > 0 {
+			return found
+		}
+	}
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 }

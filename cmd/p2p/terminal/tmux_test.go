@@ -142,7 +142,7 @@ func TestARealTerminalIsGivenBack(t *testing.T) {
 
 func TestARealTerminalSpeaksChineseAndPastesLines(t *testing.T) {
 	w := newWindow(t, 80, 24, "P2P_TERMINAL=1", "LC_ALL=zh_CN.UTF-8")
-	w.shows("联系人", "在线，直连 12 ms，已核对", "目录 ✓")
+	w.shows("联系人", "在线，直连 12 ms，已核对", "目录服务 ✓")
 	w.tmux("set-buffer", "第一行\n第二行\n第三行")
 	w.tmux("paste-buffer", "-p")
 	w.shows("> 第一行", "  第二行", "  第三行")
