@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api"
@@ -40,6 +41,7 @@ func unknownName(s string, begin []string, otherwise error) error {
 	if len(begin) == 0 {
 		return otherwise
 	}
+	slices.Sort(begin) // places have no order
 	which := strings.Join(begin[:min(len(begin), maxListed)], ", ")
 	if len(begin) > maxListed {
 		which += ", …"
