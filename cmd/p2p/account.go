@@ -107,7 +107,7 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 						return err
 					}
 				}
-				return a.printUntold(r.Msg, c.Node.Device)
+				return a.printUntold(r.Msg, c.Node.Device, forget)
 			})
 		},
 	}
@@ -115,8 +115,8 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 	return cmd
 }
 
-// printUntold says what is left to be done when the directory could not be told that a device is gone.
-func (a *app) printUntold(r *p2pv1.LogoutResponse, device string) error {
+// printUntold says what is left to be done when the directory could not be told that a device is gone, or how long others see it there.
+func (a *app) printUntold(r *p2pv1.LogoutResponse, device string, forget bool) error {
 	if r.Untold == nil {
 		return nil
 	}
@@ -124,6 +124,10 @@ func (a *app) printUntold(r *p2pv1.LogoutResponse, device string) error {
 		return a.emitMessage("logout", r)
 	}
 	why, _ := api.ExplainReason(a.text, r.Untold)
+	if !forget {
+		a.say("account.logout.untold", why)
+		return nil
+	}
 	a.say("account.untold", why, device[:min(len(device), 8)]) // a label may be that of several
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"p2p/cmd/p2p/bench/lab"
 	"p2p/cmd/p2p/progress"
+	"p2p/cmd/p2p/space"
 	"p2p/cmd/p2p/text"
 	"p2p/cmd/p2p/units"
 	"p2p/torrentfile"
@@ -93,7 +94,7 @@ func (a *app) benchPlace(dir string, need int64) (string, error) {
 		if c == "" {
 			continue
 		}
-		free, known := lab.Free(c)
+		free, known := space.Free(c)
 		if !known || free >= need {
 			return c, nil
 		}

@@ -14,6 +14,7 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/cmd/p2p/text"
 )
 
 // page is how many messages are asked for at once.
@@ -299,8 +300,9 @@ func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2p
 		return err
 	}
 	defer stream.Close()
+	lines := text.JSONWriter(w)
 	for stream.Receive() {
-		if _, err := w.Write(stream.Msg().Data); err != nil {
+		if _, err := lines.Write(stream.Msg().Data); err != nil {
 			return err
 		}
 		for _, m := range stream.Msg().Messages {
@@ -317,6 +319,7 @@ func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2p
 func (a *app) readable(m *p2pv1.Message) string {
 	who, text := safe(m.Name)+": ", a.messageText(m)
 	if m.Notice != nil { // it names the author itself, whoever will read this
+		m.Notice.Me = false
 		who, text = "— ", a.notice(safe(m.Name), m.Notice)
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"p2p/cmd/p2p/text"
 	"p2p/peer"
 )
 
@@ -11,9 +12,9 @@ import (
 // or changes its meaning; new keys may come at any time.
 const schema = 1
 
-// writeJSON writes v as one line.
+// writeJSON writes v as one line, in which nothing moves the cursor of a terminal, or turns the direction of what follows.
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(text.JSONWriter(w))
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

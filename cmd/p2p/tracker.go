@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -126,8 +128,18 @@ func (a *app) track(ctx context.Context, f trackerFlags) error {
 	}
 	asked, stopAsking := a.statuses()
 	defer stopAsking()
+	known := make(chan string, 1)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	look, stopLooking := context.WithCancel(ctx)
+	defer stopLooking()
+	looking.Go(func() { t.clusterPeopleURL(look, known) })
 	for {
 		select {
+		case url := <-known:
+			if err := a.announcePeople(url); err != nil {
+				return errors.Join(err, t.stop())
+			}
 		case <-asked:
 			a.display.Print(trackerStatus(time.Now(), t.Service().Stats()))
 		case <-reload:

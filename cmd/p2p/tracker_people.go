@@ -52,14 +52,50 @@ func (t *trackerService) peopleURL() string {
 	if t.people == nil || t.config.clustered() {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	url, err := t.askPeopleURL(context.Background())
+	if err != nil {
+		t.app.log.Warn("the key of the directory of people is not known", zap.Error(err))
+	}
+	return url
+}
+
+func (t *trackerService) askPeopleURL(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	key, err := t.people.Key(ctx)
 	if err != nil {
-		t.app.log.Warn("the key of the directory of people is not known", zap.Error(err))
-		return ""
+		return "", err
 	}
-	return "http://" + t.hostPort() + "#" + key.String()
+	return "http://" + t.hostPort() + "#" + key.String(), nil
+}
+
+// clusterPeopleURL sends what peopleURL could not say once the nodes of the cluster have found each other. It ends with ctx.
+func (t *trackerService) clusterPeopleURL(ctx context.Context, known chan<- string) {
+	if t.people == nil || !t.config.clustered() {
+		return
+	}
+	for {
+		url, err := t.askPeopleURL(ctx)
+		if err == nil {
+			known <- url
+			return
+		}
+		t.app.log.Debug("the key of the directory of people is not known yet", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// announcePeople says where the directory of a cluster is, and by what key it is known.
+func (a *app) announcePeople(url string) error {
+	a.log.Info("the directory of people is there", zap.String("url", url))
+	if a.globals.json {
+		return a.emit(event("people", map[string]any{"url": url}))
+	}
+	return a.printRows([][2]string{{a.text.Say("tracker.people"), url}})
 }
 
 // peopleFigures tell how many people there are, and nothing of who they are.

@@ -206,3 +206,22 @@ func TestKeysAndTokensSurviveJSON(t *testing.T) {
 		}
 	}
 }
+
+// Certificates go to everybody whom an account meets.
+func TestOnlyTheAccountReadsTheLabelOfItsDevice(t *testing.T) {
+	account, device := secret(t, 1), secret(t, 2).Key()
+	for _, label := range []string{"", "alices-laptop", "你好", strings.Repeat("x", identity.MaxLabel)} {
+		c, err := identity.Certify(account, device, label, time.Unix(1000, 0), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := c.AppendTo(nil)
+		if label != "" && bytes.Contains(b, []byte(label)) {
+			t.Errorf("%q is in the certificate", label)
+		}
+		c, err = identity.ParseCertificate(b)
+		if err != nil || c.Name(account) != label || c.Name(secret(t, 3)) != "" {
+			t.Errorf("%q is read as %q by the account, as %q by another, %v", label, c.Name(account), c.Name(secret(t, 3)), err)
+		}
+	}
+}

@@ -90,6 +90,7 @@ var explained = map[string]struct {
 	NoFile:             {"reason.no_file", []string{"message"}},
 	NoSuchPath:         {"reason.no_such_path", []string{"path"}},
 	DiskFull:           {"reason.disk_full", nil},
+	NoSpace:            {"reason.no_space", []string{"size", "free"}},
 	BeingSent:          {"reason.being_sent", nil},
 	AmbiguousMessage:   {"reason.ambiguous_message", []string{"message"}},
 	TooManyFiles:       {"reason.too_many_files", []string{"path"}},

@@ -105,6 +105,7 @@ const (
 	ProfileSetBack     = "profile_set_back"     // it goes on as another device
 	ProfileCopied      = "profile_copied"       // the same
 	DeviceContradicted = "device_contradicted"  // the same; what the device of before wrote from some time on is withdrawn
+	NoSpace            = "no_space"             // size, free
 )
 
 // Fail returns the error of a call: code, and a Reason with key. with is what the reason comes with, as

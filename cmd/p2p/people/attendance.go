@@ -29,9 +29,10 @@ type attendance struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 
-	lost  bool          // the session was, since it last began; owned by the client's goroutine
-	first chan struct{} // closed when it is known whether the directory answers
-	once  sync.Once
+	lost   bool          // the session was, since it last began; owned by the client's goroutine
+	untold error         // why the directory does not know that the session is over; set by leave
+	first  chan struct{} // closed when it is known whether the directory answers
+	once   sync.Once
 
 	mu        sync.Mutex
 	connected bool
@@ -92,8 +93,8 @@ func (a *attendance) leave(ctx context.Context) {
 	a.group.Wait()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if err := a.client.Goodbye(ctx); err != nil {
-		a.node.log.Debug("the directory was not told", zap.Error(err))
+	if a.untold = a.client.Goodbye(ctx); a.untold != nil {
+		a.node.log.Debug("the directory was not told", zap.Error(a.untold))
 	}
 }
 
@@ -193,8 +194,8 @@ func (n *Node) deviceOf() identity.Key {
 // newDevice warns of a device that the account has certified, or tells of one that it has revoked, and lets
 // nobody in whom that concerns.
 func (n *Node) newDevice(cert identity.Certificate) {
-	if cert.Account == n.accountOf() && cert.Device != n.deviceOf() {
-		n.alert(p2pv1.Alert_KIND_NEW_DEVICE, cert.Account, cert.Label)
+	if s, err := n.me(); err == nil && cert.Account == s.accountKey() && cert.Device != s.deviceKey() {
+		n.alert(p2pv1.Alert_KIND_NEW_DEVICE, cert.Account, cert.Name(s.account))
 	}
 	for _, c := range n.every() {
 		c.swarm.Review()

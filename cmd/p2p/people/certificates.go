@@ -68,11 +68,11 @@ func (c *certificates) revoked(device identity.Key) bool {
 	return c.devices[device].Revoked
 }
 
-// label returns what a device is called.
-func (c *certificates) label(device identity.Key) string {
+// device returns the certificate of a device, zero for unknown ones.
+func (c *certificates) device(key identity.Key) identity.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.devices[device].Label
+	return c.devices[key]
 }
 
 // all returns the certificates of an account, its revoked devices too, the oldest first.

@@ -1,8 +1,10 @@
 package people
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -154,6 +156,9 @@ func (c *conversation) tell(change chat.Change) {
 // sees is called by the swarm's goroutine with what a connection says of itself.
 func (c *conversation) sees(s presence.Seen) {
 	n, at := c.node, contactPoint{c.id, s.Device}
+	if s.Gone || !n.faces.meeting(at) {
+		defer c.near.Changed() // with whom this device is connected
+	}
 	if s.Gone {
 		if account, changed := n.faces.parts(at, time.Now()); changed {
 			n.clerk.do(func(ctx context.Context) { n.looks(ctx, account) })
@@ -173,7 +178,7 @@ func (c *conversation) sees(s presence.Seen) {
 	if s.Listen.IsValid() && !n.faces.meeting(at) {
 		n.clerk.do(func(context.Context) { n.alsoAt(c, s) })
 	}
-	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), listen: s.Listen, rtt: s.RTT}
+	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), listen: s.Listen, rtt: s.RTT, near: s.State.Near}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })
 	}
@@ -206,8 +211,30 @@ func (c *conversation) state() presence.State {
 	defer n.mu.Unlock()
 	if p := n.book.places[swarmOf(c.id).String()]; n.self != nil && (c.own || p != nil && !p.With.IsZero()) {
 		s.Card, s.Text = n.self.card, n.away.text
+		return s
 	}
+	if len(s.Certificates) == 0 {
+		return s
+	}
+	s.Near = nearOf(c.near.Present(), presence.ShortOf(s.Certificates[0].Account))
 	return s
+}
+
+// nearOf returns whom a device of an account is connected with, as it tells others, in order.
+func nearOf(present []presence.Seen, own presence.Short) (near []presence.Short) {
+	for _, s := range present {
+		if k := presence.ShortOf(s.Account); k != own {
+			near = append(near, k)
+		}
+	}
+	slices.SortFunc(near, func(a, b presence.Short) int { return bytes.Compare(a[:], b[:]) })
+	near = slices.Compact(near)
+	return near[:min(len(near), presence.MaxNear)]
+}
+
+// passOn reports whether one of those who are connected says that he is so with an account: what is said reaches it through him.
+func passOn(present []presence.Seen, account identity.Key) bool {
+	return slices.ContainsFunc(present, func(s presence.Seen) bool { return slices.Contains(s.State.Near, presence.ShortOf(account)) })
 }
 
 // accountOf returns the key of the account, zero for nobody's.

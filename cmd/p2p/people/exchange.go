@@ -14,6 +14,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/space"
 	"p2p/peer"
 	"p2p/peer/announce"
 	"p2p/peer/ext/chat/room"
@@ -24,6 +25,7 @@ import (
 // exchange is the files that this device has offered or accepted. Its methods may be called by any goroutine.
 type exchange struct {
 	node      *Node
+	room      func(dir string) (bytes int64, known bool) // space.Free
 	group     sync.WaitGroup
 	accepting sync.Mutex // held by who decides whether a transfer goes on; before mu
 
@@ -70,7 +72,7 @@ type deal struct {
 }
 
 func newExchange(n *Node) *exchange {
-	return &exchange{node: n, all: map[infohash.T]*transfer{}}
+	return &exchange{node: n, room: space.Free, all: map[infohash.T]*transfer{}}
 }
 
 // forget makes x empty, after close: the node is another person's, or nobody's.
@@ -259,9 +261,11 @@ func (x *exchange) close(ctx context.Context) {
 	}
 	x.mu.Unlock()
 	x.group.Wait()
+	var group sync.WaitGroup
 	for _, t := range all {
-		x.shut(ctx, t)
+		group.Go(func() { x.shut(ctx, t) })
 	}
+	group.Wait()
 }
 
 // stop ends one transfer: it is not shared, nor gone on with until it is accepted again. What is there of it stays: a cancel that was

@@ -102,3 +102,26 @@ func TestARateThatFallsIsToldThoughNothingElseChanges(t *testing.T) {
 		t.Error("and what stands still is told")
 	}
 }
+
+// The history may lie on the same disk, and what does not fit is known before the first byte.
+func TestAFileThatCannotFitIsRefusedWithSizesAndMessagesKeepTheirRoom(t *testing.T) {
+	x := newExchange(&Node{})
+	x.room = func(string) (int64, bool) { return reserve + 36<<20, true }
+	err := x.fits("", 57<<20)
+	if r := api.ReasonOf(err); r.GetKey() != api.NoSpace || r.With["size"] != "57.0 MiB" || r.With["free"] != "36.0 MiB" {
+		t.Errorf("57 MiB: %v", err)
+	}
+	if err := x.fits("", 36<<20); err != nil {
+		t.Errorf("what fits: %v", err)
+	}
+	running := newTransfer(deal{Hash: infohash.T{1}, Size: 30 << 20}, nil)
+	running.cancel, running.have = func() {}, 10<<20
+	x.all[running.Hash] = running
+	if err := x.fits("", 20<<20); api.ReasonOf(err).GetKey() != api.NoSpace {
+		t.Errorf("beside what is being fetched: %v", err)
+	}
+	x.room = func(string) (int64, bool) { return 0, false }
+	if err := x.fits("", 57<<20); err != nil {
+		t.Errorf("where nobody knows: %v", err)
+	}
+}

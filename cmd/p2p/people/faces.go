@@ -12,6 +12,7 @@ import (
 	"p2p/peer/directory"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/ext/presence"
 	"p2p/peer/identity"
 )
 
@@ -48,6 +49,7 @@ type glimpse struct {
 	addr    netip.Addr
 	listen  netip.AddrPort // where he is called; not valid if that is not known
 	rtt     time.Duration
+	near    []presence.Short // whom that device is connected with
 }
 
 // sight is how somebody is now.
@@ -81,7 +83,7 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before, known := f.look(g.account), f.near[at].rtt
-	first := known == 0 && g.rtt > 0
+	first := known == 0 && g.rtt > 0 || !slices.Equal(f.near[at].near, g.near)
 	if known > 0 {
 		g.rtt = known
 	}

@@ -97,7 +97,7 @@ func (n *Node) login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	if old, none := n.me(); none == nil && old.accountKey() == got.Account.Key() {
-		if err = certify(ctx, client, old.certificate); err == nil {
+		if old, err = n.certifyAgain(ctx, client, old, r.Msg.DeviceLabel); err == nil {
 			err = n.loggedIn(ctx, old, got.Name, client.URL())
 		}
 	} else {
@@ -278,6 +278,32 @@ func (n *Node) moveIn(ctx context.Context, client *directory.Client, got directo
 	return n.begin(ctx, s)
 }
 
+// certifyAgain tells the directory of a device that it may know already, and calls it otherwise if a program wants that.
+func (n *Node) certifyAgain(ctx context.Context, client *directory.Client, s *self, label string) (*self, error) {
+	cert := s.certificate
+	if label = cut(label, identity.MaxLabel); label != "" && label != cert.Name(s.account) {
+		at := time.Now()
+		if next := cert.Issued.Add(time.Second); at.Before(next) {
+			at = next // the later of two counts
+		}
+		var err error
+		if cert, err = identity.Certify(s.account, s.deviceKey(), label, at, false); err != nil {
+			return s, err
+		}
+	}
+	if err := certify(ctx, client, cert); err != nil || cert == s.certificate {
+		return s, err
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	s, err := n.still(s)
+	if err != nil {
+		return s, err
+	}
+	n.known.add(cert)
+	return n.become(s, func(s *self) { s.certificate = cert })
+}
+
 // certify tells the directory of a device.
 func certify(ctx context.Context, client *directory.Client, cert identity.Certificate) error {
 	err := client.Certify(ctx, cert)
@@ -348,6 +374,9 @@ func (n *Node) Logout(ctx context.Context, r *connect.Request[p2pv1.LogoutReques
 	}
 	if err := n.loggedOut(ctx, s, r.Msg.Forget); err != nil {
 		return nil, failure(err)
+	}
+	if a != nil && a.untold != nil && !r.Msg.Forget {
+		out.Untold = api.ReasonOf(n.named(a.untold, s.name))
 	}
 	n.tellDirectory()
 	return connect.NewResponse(&out), nil

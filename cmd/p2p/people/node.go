@@ -293,8 +293,13 @@ func (n *Node) Close(ctx context.Context) error {
 	return errors.Join(err, n.archive.Close())
 }
 
+// farewellTime is how long trackers and the directory get to hear that this device is gone, those who are connected hear it first.
+const farewellTime = 5 * time.Second
+
 // end stops what begin has started. The caller holds changing.
 func (n *Node) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
 	n.mu.Lock()
 	attended, node, files := n.attended, n.node, n.files
 	all, doors := slices.Collect(maps.Values(n.open)), slices.Collect(maps.Values(n.doors))
@@ -302,11 +307,11 @@ func (n *Node) end(ctx context.Context) error {
 		all = append(all, n.own)
 	}
 	n.mu.Unlock()
-	if attended != nil {
-		attended.leave(ctx)
-	}
-	files.close(ctx)
 	var group sync.WaitGroup
+	if attended != nil {
+		group.Go(func() { attended.leave(ctx) })
+	}
+	group.Go(func() { files.close(ctx) })
 	for _, d := range doors {
 		group.Go(func() { d.close(ctx) })
 	}

@@ -33,7 +33,7 @@ func (n *Node) whoami() *p2pv1.WhoamiResponse {
 	}
 	r.PresenceText = n.away.text
 	r.LoggedIn, r.Name, r.DisplayName = true, n.self.name, n.displayName()
-	r.Account, r.Device, r.DeviceLabel = textKey(n.self.accountKey()), textKey(n.self.deviceKey()), n.self.certificate.Label
+	r.Account, r.Device, r.DeviceLabel = textKey(n.self.accountKey()), textKey(n.self.deviceKey()), n.self.certificate.Name(n.self.account)
 	if n.node != nil {
 		r.Listen = n.node.Addr().String()
 	}
@@ -142,7 +142,7 @@ func (n *Node) ListDevices(ctx context.Context, _ *connect.Request[p2pv1.ListDev
 		self := c.Device == s.deviceKey()
 		gone := c.Revoked || self && n.outlawed(s) // the directory may be the only one who has said so
 		r.Devices = append(r.Devices, &p2pv1.Device{
-			Key: textKey(c.Device), Label: c.Label, Certified: c.Issued.UnixMilli(), Revoked: gone, ThisOne: self, Online: self && !gone || here[c.Device],
+			Key: textKey(c.Device), Label: c.Name(s.account), Certified: c.Issued.UnixMilli(), Revoked: gone, ThisOne: self, Online: self && !gone || here[c.Device],
 		})
 	}
 	return connect.NewResponse(&r), nil
@@ -156,7 +156,7 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 	}
 	var all []naming.Candidate[identity.Key]
 	for _, c := range n.known.all(s.accountKey()) {
-		k := naming.Candidate[identity.Key]{Name: c.Label, ID: textKey(c.Device), Is: c.Device}
+		k := naming.Candidate[identity.Key]{Name: c.Name(s.account), ID: textKey(c.Device), Is: c.Device}
 		if c.Revoked {
 			k.Rank = naming.Former
 		}
@@ -188,7 +188,7 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 	if err != nil {
 		return err
 	}
-	cert, err := identity.Certify(s.account, device, n.known.label(device), time.Now(), true)
+	cert, err := identity.Certify(s.account, device, n.known.device(device).Name(s.account), time.Now(), true)
 	if err != nil {
 		return err
 	}

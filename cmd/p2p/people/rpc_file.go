@@ -13,6 +13,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/units"
 	"p2p/peer/ext"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
@@ -104,6 +105,9 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 		if err != nil {
 			return err
 		}
+		if err := x.fits(filepath.Dir(path), f.Size); err != nil {
+			return err
+		}
 		t = newTransfer(deal{
 			Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
 		}, info)
@@ -124,7 +128,35 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 		}
 	}
 	if t.cancel == nil {
+		if err := x.fits(filepath.Dir(t.Path), t.Size-t.have); err != nil && !t.Mine && !t.Fetched {
+			return err
+		}
 		x.seek(c, t, f)
+	}
+	return nil
+}
+
+// reserve is what files leave free of a disk, in bytes: the history, and all that is said, may lie on the same one.
+const reserve = 16 << 20
+
+// fits returns an error if so many bytes more have no room in a folder, beside what is being fetched. The caller holds mu.
+func (x *exchange) fits(dir string, size int64) error {
+	room, known := x.room(dir)
+	if !known || size <= 0 {
+		return nil
+	}
+	room -= reserve
+	for _, t := range x.all {
+		if !t.Mine && !t.Fetched && t.cancel != nil {
+			have := t.have
+			if t.swarm != nil {
+				have = t.swarm.Stats().BytesDone
+			}
+			room -= t.Size - have
+		}
+	}
+	if size > room {
+		return fail(full, api.NoSpace, "size", units.FormatBytes(size), "free", units.FormatBytes(max(room, 0)))
 	}
 	return nil
 }

@@ -380,7 +380,7 @@ func (n *Node) displayName() string {
 	case loginName != "":
 		return cut(loginName, maxNameLen)
 	}
-	return n.self.certificate.Label
+	return n.self.accountKey().Short()
 }
 
 // loginName is what the system calls who runs this, empty if it does not say.

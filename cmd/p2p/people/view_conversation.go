@@ -83,8 +83,8 @@ func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 	switch {
 	case m.Me:
 		m.Presence = v.presence()
-	case path == p2pv1.Path_PATH_UNSPECIFIED && s.presence != p2pv1.Presence_PRESENCE_OFFLINE && len(c.talk.Peers()) > 0:
-		m.Path = p2pv1.Path_PATH_RELAYED // those who are connected pass on what is said
+	case path == p2pv1.Path_PATH_UNSPECIFIED && passOn(c.near.Present(), p.Account):
+		m.Path = p2pv1.Path_PATH_RELAYED
 	}
 	return m
 }
@@ -188,7 +188,7 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 	c.Presence, c.LastSeen, c.Path, c.RttMicros = s.presence, s.seen, s.path, s.rtt.Microseconds()
 	for _, cert := range v.known.all(k.Account) {
 		c.Devices = append(c.Devices, &p2pv1.Device{
-			Key: textKey(cert.Device), Label: cert.Label, Certified: cert.Issued.UnixMilli(), Revoked: cert.Revoked, Online: s.devices[cert.Device],
+			Key: textKey(cert.Device), Certified: cert.Issued.UnixMilli(), Revoked: cert.Revoked, Online: s.devices[cert.Device],
 		})
 	}
 	return c

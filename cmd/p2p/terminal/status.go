@@ -33,7 +33,7 @@ func (s *session) headerLine(width int) line {
 	} else {
 		here := 0
 		for _, m := range c.GetMembers() {
-			if m.GetMe() || m.GetPresence() >= p2pv1.Presence_PRESENCE_AWAY {
+			if m.GetMe() || m.GetPath() != p2pv1.Path_PATH_UNSPECIFIED { // who is there, and whom nothing reaches, is not
 				here++
 			}
 		}

@@ -6,7 +6,8 @@
 //
 // The first byte of a message is its kind; one of another kind is passed over.
 //
-//	0 state   a bencoded dictionary: "a" 1 when away, "c" list of certificates, "n" name, "d" card
+//	0 state   a bencoded dictionary: "a" 1 when away, "c" list of certificates, "n" name, "t" text, "d" card,
+//	          "k" the first 8 bytes of the accounts with which the device is connected in the room
 //	1 ping    8 bytes that mean nothing
 //	2 pong    the bytes of the ping
 //	3 pass    32 bytes: an HMAC with the secret of the room of both devices' keys, to a device that is not known

@@ -118,6 +118,7 @@ type state struct {
 	Away         int      `bencode:"a,omitempty"`
 	Certificates []string `bencode:"c"`
 	Card         string   `bencode:"d,omitempty"`
+	Near         string   `bencode:"k,omitempty"`
 	Name         string   `bencode:"n,omitempty"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"p2p/peer/ext"
@@ -17,7 +18,14 @@ const (
 	MaxName         = 64  // bytes
 	MaxText         = 200 // bytes
 	MaxCertificates = 16
+	MaxNear         = 64
 )
+
+// Short is as much of an account's key as tells the members of a room apart.
+type Short [8]byte
+
+// ShortOf returns the Short of an account.
+func ShortOf(account identity.Key) Short { return Short(account[:len(Short{})]) }
 
 // State is what a device says of itself and its account.
 type State struct {
@@ -32,6 +40,8 @@ type State struct {
 	Certificates []identity.Certificate
 	// Card is how a directory knows the account; zero for none, or for nothing that these peers are to hear.
 	Card identity.Card
+	// Near are those with whom the device is connected in this room, at most MaxNear, in order: what is said reaches them through it.
+	Near []Short
 }
 
 // The kinds of messages.
@@ -59,13 +69,14 @@ func pass(secret []byte, from, to identity.Key) []byte {
 var errState = errors.New("a state that is none")
 
 // stateLimits bounds the dictionary of a state: 16 certificates and a card are 3.7 KiB.
-var stateLimits = benc.Limits{Size: 4<<10 + MaxText, Depth: 4, Tokens: 64}
+var stateLimits = benc.Limits{Size: 4<<10 + MaxText + MaxNear*len(Short{}), Depth: 4, Tokens: 64}
 
 // state is a State on the wire.
 type state struct {
 	Away         int      `bencode:"a,omitempty"`
 	Certificates []string `bencode:"c"`
 	Card         string   `bencode:"d,omitempty"`
+	Near         string   `bencode:"k,omitempty"`
 	Name         string   `bencode:"n,omitempty"`
 	Text         string   `bencode:"t,omitempty"`
 }
@@ -82,6 +93,9 @@ func appendState(dst []byte, s State) []byte {
 	}
 	if !s.Card.IsZero() {
 		m.Card = string(s.Card.AppendTo(nil))
+	}
+	for _, k := range s.Near[:min(len(s.Near), MaxNear)] {
+		m.Near += string(k[:])
 	}
 	b, err := benc.Marshal(m)
 	if err != nil {
@@ -105,6 +119,15 @@ func parseState(b []byte) (State, error) {
 		return State{}, fmt.Errorf("%w: it has %d certificates", errState, len(m.Certificates))
 	}
 	s := State{Name: m.Name, Away: m.Away != 0, Text: m.Text}
+	if len(m.Near) > MaxNear*len(Short{}) {
+		return State{}, fmt.Errorf("%w: it is connected with too many", errState)
+	}
+	for near := range slices.Chunk([]byte(m.Near), len(Short{})) {
+		if len(near) < len(Short{}) {
+			return State{}, fmt.Errorf("%w: those with whom it is connected are cut off", errState)
+		}
+		s.Near = append(s.Near, Short(near))
+	}
 	for _, text := range m.Certificates {
 		c, err := identity.ParseCertificate([]byte(text))
 		if err != nil {

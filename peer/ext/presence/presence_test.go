@@ -85,7 +85,7 @@ func TestALaterCertificateReplacesAnEarlierOneAndARevocationWins(t *testing.T) {
 
 func TestWhatProvesNothingBreaksARule(t *testing.T) {
 	own := certify(t, 2, 101, time.Hour, false)
-	forged := state{Certificates: []string{strings.Replace(string(own.AppendTo(nil)), "phone", "phony", 1)}}
+	forged := state{Certificates: []string{strings.Replace(string(own.AppendTo(nil)), own.Label, "phony"+own.Label[5:], 1)}}
 	var many []identity.Certificate
 	for i := range byte(presence.MaxCertificates) {
 		many = append(many, certify(t, 2, 110+i, time.Hour, false))
@@ -100,6 +100,8 @@ func TestWhatProvesNothingBreaksARule(t *testing.T) {
 		"devices of two accounts":         tells(t, "A", own, certify(t, 3, 102, time.Hour, false)),
 		"the device in two accounts":      tells(t, "A", own, certify(t, 3, 101, time.Hour, false)),
 		"another's device, revoked":       tells(t, "A", own, certify(t, 3, 102, time.Hour, true)),
+		"half a key of somebody near":     state{Certificates: []string{string(own.AppendTo(nil))}, Near: "1234"}.payload(t),
+		"too many who are near":           state{Certificates: []string{string(own.AppendTo(nil))}, Near: strings.Repeat("12345678", presence.MaxNear+1)}.payload(t),
 		"a forged one":                    forged.payload(t),
 		"too many":                        tells(t, "A", append(many, own)...),
 		"a name that is too long":         tells(t, strings.Repeat("x", presence.MaxName+1), own),
@@ -399,6 +401,14 @@ func TestAPeerThatFloodsIsCutOff(t *testing.T) {
 		if n < 5 || n == 100 {
 			t.Errorf("%s: %d at once are accepted", what, n)
 		}
+	}
+}
+
+func TestADeviceSaysWithWhomItIsConnected(t *testing.T) {
+	r := newRig(t)
+	r.joins(101).must(state{Certificates: []string{string(certify(t, 2, 101, time.Hour, false).AppendTo(nil))}, Near: "1234567887654321"}.payload(t))
+	if got := r.ext.Present()[0].State.Near; len(got) != 2 || string(got[0][:]) != "12345678" || string(got[1][:]) != "87654321" {
+		t.Errorf("it is connected with %q", got)
 	}
 }
 

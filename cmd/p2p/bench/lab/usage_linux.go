@@ -6,8 +6,6 @@ import (
 	"os"
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // clockTick is the unit of times in /proc: USER_HZ, which is 100 on every
@@ -42,12 +40,3 @@ func liveUsage(pid int) (Usage, bool) {
 
 // Memory is a folder whose files are in memory; "" where there is none.
 const Memory = "/dev/shm"
-
-// Free returns how many bytes dir has room for, and false if that is not known.
-func Free(dir string) (int64, bool) {
-	var s unix.Statfs_t
-	if unix.Statfs(dir, &s) != nil {
-		return 0, false
-	}
-	return int64(s.Bavail) * int64(s.Bsize), true
-}
