@@ -141,7 +141,7 @@ func (n *Node) renew(s *self, why string) (*self, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := newSelf(s.account, device, s.certificate.Label, time.Now())
+	next, err := newSelf(s.account, device, s.certificate.Name(s.account), time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 	if err != nil {
 		return err
 	}
-	cert, err := identity.Certify(s.account, device, n.known.device(device).Name(s.account), time.Now(), true)
+	cert, err := identity.Certify(s.account, device, cut(n.known.device(device).Name(s.account), identity.MaxLabel), time.Now(), true)
 	if err != nil {
 		return err
 	}
