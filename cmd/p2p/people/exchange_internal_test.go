@@ -115,7 +115,7 @@ func TestAFileThatCannotFitIsRefusedWithSizesAndMessagesKeepTheirRoom(t *testing
 		t.Errorf("what fits: %v", err)
 	}
 	running := newTransfer(deal{Hash: infohash.T{1}, Size: 30 << 20}, nil)
-	running.cancel, running.have = func() {}, 10<<20
+	running.cancel, running.Have = func() {}, 10<<20
 	x.all[running.Hash] = running
 	if err := x.fits("", 20<<20); api.ReasonOf(err).GetKey() != api.NoSpace {
 		t.Errorf("beside what is being fetched: %v", err)

@@ -128,7 +128,7 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 		}
 	}
 	if t.cancel == nil {
-		if err := x.fits(filepath.Dir(t.Path), t.Size-t.have); err != nil && !t.Mine && !t.Fetched {
+		if err := x.fits(filepath.Dir(t.Path), t.Size-t.Have); err != nil && !t.Mine && !t.Fetched {
 			return err
 		}
 		x.seek(c, t, f)
@@ -148,7 +148,7 @@ func (x *exchange) fits(dir string, size int64) error {
 	room -= reserve
 	for _, t := range x.all {
 		if !t.Mine && !t.Fetched && t.cancel != nil {
-			have := t.have
+			have := t.Have
 			if t.swarm != nil {
 				have = t.swarm.Stats().BytesDone
 			}
