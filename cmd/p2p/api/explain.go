@@ -96,6 +96,7 @@ var explained = map[string]struct {
 	TooManyFiles:       {"reason.too_many_files", []string{"path"}},
 	BadFileName:        {"reason.bad_file_name", []string{"path"}},
 	NotContact:         {"reason.not_contact", []string{"who"}},
+	NotMetYet:          {"reason.not_met_yet", []string{"who"}},
 	DevicesFull:        {"reason.devices_full", nil},
 	BadDirectory:       {"reason.bad_directory", []string{"url"}},
 	BadNote:            {"reason.bad_note", []string{"limit"}},

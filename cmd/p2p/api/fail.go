@@ -42,6 +42,7 @@ const (
 	AlreadyContact  = "already_contact"  // who
 	NotAsked        = "not_asked"        // he has sent no request: who
 	NotContact      = "not_contact"      // he is none, or not yet: who
+	NotMetYet       = "not_met_yet"      // he is one now, and has begun a conversation that has not come here yet: who
 	Blocked         = "blocked"          // by this person: who
 	KeyChanged      = "key_changed"      // his name has another key at the directory now: who
 	NumberDiffers   = "number_differs"   // this person has found that his safety number is another one there: who

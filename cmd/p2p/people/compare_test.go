@@ -116,6 +116,7 @@ func acquaint(t *testing.T, a, b *person, nameOfA, nameOfB string) {
 	eventually(t, "he is asked", func() bool { return b.contact(nameOfA).State == asks })
 	b.answer(nameOfA, p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
 	eventually(t, "both have each other", func() bool { return a.contact(nameOfB).State == friend && b.contact(nameOfA).State == friend })
+	met(a, b, nameOfA, nameOfB)
 }
 
 // The directory loses everybody, and somebody is quick to take a name.

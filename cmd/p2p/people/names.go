@@ -236,6 +236,9 @@ func (n *Node) unwritten(ctx context.Context, c *conversation, err error) error 
 
 // outside says that this person is not in a place that a program calls s.
 func (n *Node) outside(p place, s string) error {
+	if c := n.conversation(p.Room); n.isFriend(p.With) && (c == nil || !c.talk.Known()) {
+		return fail(away, api.NotMetYet, "who", n.nameOf(p.With))
+	}
 	if !p.With.IsZero() {
 		return fail(failed, api.NotContact, "who", n.nameOf(p.With))
 	}

@@ -166,6 +166,15 @@ func befriend(t *testing.T, a, b *person, nameOfA, nameOfB string) {
 	eventually(t, "both have each other", func() bool {
 		return a.contact(nameOfB).State == friend && b.contact(nameOfA).State == friend
 	})
+	met(a, b, nameOfA, nameOfB)
+}
+
+// met waits until two who have each other can write to each other.
+func met(a, b *person, nameOfA, nameOfB string) {
+	a.t.Helper()
+	eventually(a.t, "both know the conversation", func() bool {
+		return len(a.conversation(nameOfB).GetMembers()) == 2 && len(b.conversation(nameOfA).GetMembers()) == 2
+	})
 }
 
 // two returns alice and bob, who have each other.
