@@ -130,6 +130,8 @@ func (a *app) messageText(m *p2pv1.Message) string {
 			author = a.text.Say("notice.you")
 		}
 		return a.notice(author, m.Notice)
+	case m.DeletedByMe:
+		return a.text.Say("message.deleted_by", a.text.Say("message.me"))
 	case m.Deleted && m.DeletedBy != "":
 		return a.text.Say("message.deleted_by", safe(m.DeletedBy))
 	case m.Deleted:

@@ -349,7 +349,11 @@ func (a *app) printMembers(members []*p2pv1.Member, direct bool) error {
 		if m.InDoubt {
 			doubt = a.text.Say("room.members.doubt")
 		}
-		rows = append(rows, []string{m.Name, role(a.role(m.Role)), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros), doubt})
+		name := m.Name
+		if m.Invited {
+			name = a.text.Say("room.members.invited", name)
+		}
+		rows = append(rows, []string{name, role(a.role(m.Role)), a.presence(m.Presence, 0, time.Now()), a.path(m.Path, m.RttMicros), doubt})
 	}
 	return a.printPainted(rows, func(row, column int, s string) string {
 		switch {

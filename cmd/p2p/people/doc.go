@@ -35,7 +35,8 @@
 // # The name of a person
 //
 // Each account writes how it calls itself into its rooms, signed and numbered (signature.go), so everybody has it from whomever he
-// meets, and takes the last. A contact is called so in the book, unless the person has given him a name (nick.go). The name at the
+// meets, and takes the last. A contact is called so in the book, unless the person has given him a name (nick.go). Of
+// who was added to a room and was never heard of, who added him says what he is called (guest.go). The name at the
 // directory is another matter: compare.go.
 //
 // # The book

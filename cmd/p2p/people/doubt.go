@@ -1,6 +1,7 @@
 package people
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ func (n *Node) inDoubt(account identity.Key) bool {
 
 // maySay returns an error for what this person says in a conversation where somebody's key is in doubt; in a room, if it is not
 // to go there despite him.
-func (n *Node) maySay(c *conversation, p place, despite []string) error {
+func (n *Node) maySay(ctx context.Context, c *conversation, p place, despite []string) error {
 	if reason := n.deserted(c, p); reason != nil {
 		return api.Refused(reason)
 	}
@@ -49,7 +50,7 @@ func (n *Node) maySay(c *conversation, p place, despite []string) error {
 		if !n.inDoubt(m.Account) {
 			continue
 		}
-		if !slices.ContainsFunc(despite, func(s string) bool { k, err := n.somebody(c, s); return err == nil && k == m.Account }) {
+		if !slices.ContainsFunc(despite, func(s string) bool { k, err := n.somebody(ctx, c, s); return err == nil && k == m.Account }) {
 			who = append(who, n.nameOf(m.Account))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api"
@@ -41,7 +40,6 @@ func unknownName(s string, begin []string, otherwise error) error {
 	if len(begin) == 0 {
 		return otherwise
 	}
-	slices.Sort(begin) // places have no order
 	which := strings.Join(begin[:min(len(begin), maxListed)], ", ")
 	if len(begin) > maxListed {
 		which += ", …"
@@ -256,12 +254,17 @@ func (n *Node) opened(p place) *conversation {
 	return n.conversation(p.Room)
 }
 
-// somebody returns the account that a program means: a member of a room, or a contact.
-func (n *Node) somebody(c *conversation, s string) (identity.Key, error) {
+// somebody returns the account that a program means: a member of a room, or a contact. Of two who are called alike this person is the
+// one that is not meant.
+func (n *Node) somebody(ctx context.Context, c *conversation, s string) (identity.Key, error) {
 	var all []naming.Candidate[identity.Key]
 	if c != nil {
 		for _, p := range c.talk.Members() {
-			all = append(all, naming.Candidate[identity.Key]{Name: n.nameOf(p.Account), ID: textKey(p.Account), Is: p.Account})
+			is := naming.Candidate[identity.Key]{Name: cmp.Or(n.guest(ctx, c, p.Account), n.nameOf(p.Account)), ID: textKey(p.Account), Is: p.Account}
+			if p.Account == n.accountOf() {
+				is.Rank = naming.Former
+			}
+			all = append(all, is)
 		}
 	}
 	hits, exact := naming.Pick(strings.TrimPrefix(s, "@"), all)

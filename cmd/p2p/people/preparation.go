@@ -268,7 +268,7 @@ func (x *exchange) say(ctx context.Context, c *conversation, w *preparation, f b
 		if p == nil {
 			return room.ID{}, errNoRoom
 		}
-		if err := n.maySay(c, *p, w.despite); err != nil {
+		if err := n.maySay(ctx, c, *p, w.despite); err != nil {
 			return room.ID{}, err
 		}
 	}

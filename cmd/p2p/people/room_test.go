@@ -316,6 +316,9 @@ func TestWhoHasDeletedAMessageOfAnotherIsSaid(t *testing.T) {
 	if who, _ := by(weeds); who != "alice" {
 		t.Errorf("it was %q", who)
 	}
+	if i := slices.IndexFunc(alice.messages("garden"), func(m *p2pv1.Message) bool { return m.Id == weeds && m.DeletedByMe }); i < 0 {
+		t.Error("alice does not see that it was her")
+	}
 	if who, gone := by(own); who != "" || !gone {
 		t.Errorf("his own was deleted by %q, %v", who, gone)
 	}

@@ -35,7 +35,7 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 		}
 		t.ReplyTo = e.Event.ID
 	}
-	if err := n.maySay(c, p, r.Msg.Despite); err != nil {
+	if err := n.maySay(ctx, c, p, r.Msg.Despite); err != nil {
 		return nil, err
 	}
 	t.Mentions = n.mentioned(c, t.Text)
@@ -165,7 +165,7 @@ func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) 
 		return nil, err
 	}
 	if p := n.place(c.id); p != nil {
-		if err := n.maySay(c, *p, r.Msg.Despite); err != nil {
+		if err := n.maySay(ctx, c, *p, r.Msg.Despite); err != nil {
 			return nil, err
 		}
 	}

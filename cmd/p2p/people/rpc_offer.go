@@ -24,7 +24,7 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if err != nil {
 		return nil, err
 	}
-	if err := n.maySay(c, p, r.Msg.Despite); err != nil {
+	if err := n.maySay(ctx, c, p, r.Msg.Despite); err != nil {
 		return nil, err
 	}
 	path := r.Msg.Path

@@ -138,6 +138,7 @@ func (n *Node) bring(ctx context.Context, c *conversation, account identity.Key)
 		if err := n.change(ctx, c, room.Change{Op: room.Add, Account: account, Role: room.Member}); err != nil {
 			return err
 		}
+		n.introduce(ctx, c, account)
 	}
 	k, known := n.contact(account)
 	direct := n.conversation(k.Room)
@@ -282,7 +283,7 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 	if !p.With.IsZero() {
 		return nil, fail(invalid, api.NotARoom, "where", r.Msg.Where)
 	}
-	account, err := n.somebody(c, r.Msg.Who)
+	account, err := n.somebody(ctx, c, r.Msg.Who)
 	if err != nil {
 		return nil, err
 	}

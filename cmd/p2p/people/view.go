@@ -202,10 +202,10 @@ func (v *viewer) deleter(m *p2pv1.Message, e *history.Entry) error {
 		switch a := &all[i]; {
 		case a.Event.Kind != room.Delete:
 		case a.Account == e.Account:
-			m.DeletedBy = ""
+			m.DeletedBy, m.DeletedByMe = "", false
 			return nil
 		case m.DeletedBy == "" && c != nil && c.talk.Role(a.Account) >= room.Moderator:
-			m.DeletedBy = v.nameOf(a.Account)
+			m.DeletedBy, m.DeletedByMe = v.nameOf(a.Account), a.Account == v.me
 		}
 	}
 	return nil

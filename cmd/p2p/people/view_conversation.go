@@ -77,6 +77,9 @@ func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 	s := v.faces.of(p.Account)
 	m := &p2pv1.Member{Account: textKey(p.Account), Name: v.nameOf(p.Account), Role: p2pv1.Role(p.Role), Presence: s.presence, Me: p.Account == v.me}
+	if name := v.guest(v.ctx, c, p.Account); name != "" {
+		m.Name, m.Invited = name, true
+	}
 	m.InDoubt = v.inDoubt(p.Account)
 	path, rtt := v.faces.in(c.id, p.Account)
 	m.Path, m.RttMicros = path, rtt.Microseconds()

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 )
@@ -48,5 +50,37 @@ func TestOfARoomThatWasLeftItIsNotSaidWhoIsThere(t *testing.T) {
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: c.GetId(), Name: c.GetName(), Left: true}}}).shows("you have left")
 	if strings.Contains(st.text(), "of 0 here") {
 		t.Errorf("it says\n%s", st.text())
+	}
+}
+
+// knows changes how members of a room look.
+func (st *stage) knows(change func(m *p2pv1.Member)) *stage {
+	c := proto.CloneOf(st.s.conversations["r-field"].Conversation)
+	for _, m := range c.Members {
+		change(m)
+	}
+	return st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: c}})
+}
+
+func TestWhoWasInvitedAndHasNotComeIsShownAsThat(t *testing.T) {
+	st := usual(t).keys("'/open field", "enter").knows(func(m *p2pv1.Member) { m.Invited = m.Name == "Bo" })
+	st.keys("'/members", "enter").shows("Bo (invited)")
+}
+
+func TestWhereAnotherIsCalledAlikeOwnLinesSayThatTheyAre(t *testing.T) {
+	says := func(st *stage) *stage {
+		return st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: st.node.add("r-field", "mia", "that was me", at, nil)}}).shows("that was me")
+	}
+	if st := says(usual(t).keys("'/open field", "enter")); strings.Contains(st.text(), "mia (you)") {
+		t.Error("it says so where nobody is")
+	}
+	st := usual(t).keys("'/open field", "enter").knows(func(m *p2pv1.Member) {
+		if m.Name == "Bo" {
+			m.Name = "Mia"
+		}
+	})
+	says(st).shows("mia (you)").keys("'/kick mia", "enter")
+	if got := asked[*p2pv1.ChangeMemberRequest](st); len(got) != 1 || got[0].Who != account("bo") {
+		t.Errorf("asked for %v", got)
 	}
 }

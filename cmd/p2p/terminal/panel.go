@@ -136,7 +136,11 @@ func (s *session) showMembers(string) {
 		p.title = s.say.Say("chat.members.title", s.title(c), len(c.GetMembers()), c.GetLimit())
 	}
 	for _, m := range c.GetMembers() {
-		l := line{presenceMark(m.GetPresence()), {" " + clean(m.GetName()), style{role: nameRole(m.GetAccount()), bold: true}}}
+		name := clean(m.GetName())
+		if m.GetInvited() {
+			name = s.say.Say("room.members.invited", name)
+		}
+		l := line{presenceMark(m.GetPresence()), {" " + name, style{role: nameRole(m.GetAccount()), bold: true}}}
 		if !c.GetDirect() {
 			l = append(l, span{"  " + api.RoleWord(s.say, m.GetRole()), style{role: faint}})
 		}

@@ -122,7 +122,7 @@ func changing(change p2pv1.ChangeMemberRequest_Change) func(*session, string) {
 func (s *session) member(c *conversation, name string) string {
 	name = strings.TrimPrefix(name, "@")
 	for _, m := range c.GetMembers() {
-		if strings.EqualFold(m.GetName(), name) {
+		if strings.EqualFold(m.GetName(), name) && !m.GetMe() { // of two who are called alike it is not this person, as in the node
 			return m.GetAccount()
 		}
 	}

@@ -292,6 +292,17 @@ func TestTheEnvironmentChoosesHowToNotifyAndWhetherThereAreColours(t *testing.T)
 	}
 }
 
+func TestATerminalThatSaysNothingOfItselfIsDumb(t *testing.T) {
+	for _, c := range []struct {
+		term, system string
+		want         bool
+	}{{"", "linux", true}, {"dumb", "linux", true}, {"xterm", "linux", false}, {"", "windows", false}, {"dumb", "windows", true}} {
+		if isDumb(c.term, c.system) != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
 // What is printed line by line stands where it came, so it is said where it belongs.
 func TestPlainModeSaysWhereALateMessageBelongs(t *testing.T) {
 	n := newFakeNode()

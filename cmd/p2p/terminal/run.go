@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -86,7 +87,12 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) isPlain() bool {
-	return o.Plain || o.env("TERM") == "dumb" || !isTerminal(o.Out) || !isTerminal(o.In)
+	return o.Plain || isDumb(o.env("TERM"), runtime.GOOS) || !isTerminal(o.Out) || !isTerminal(o.In)
+}
+
+// isDumb reports whether nothing is known of a terminal but that it shows lines. On Windows none says what it is.
+func isDumb(term, system string) bool {
+	return term == "dumb" || term == "" && system != "windows"
 }
 
 // env returns a variable of the environment; as in every shell, the last one counts.

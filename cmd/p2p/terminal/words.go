@@ -42,10 +42,22 @@ func (s *session) myName() string {
 	return s.say.Say("chat.me")
 }
 
+// myNameAmong is myName; where somebody else is called so too it is said whose it is: without an account both may be called as their
+// systems call them.
+func (s *session) myNameAmong(all []*p2pv1.Member) string {
+	name := s.myName()
+	for _, m := range all {
+		if !m.GetMe() && strings.EqualFold(clean(m.GetName()), name) {
+			return s.say.Say("chat.name.mine", name)
+		}
+	}
+	return name
+}
+
 // nameIn returns the author of a message.
 func (s *session) nameIn(m *p2pv1.Message) string {
 	if m.GetMine() {
-		return s.myName()
+		return s.myNameAmong(s.conversations[m.GetConversation()].people())
 	}
 	if c := s.contacts[m.GetAccount()]; c.GetName() != "" {
 		return clean(c.GetName())
@@ -101,6 +113,9 @@ func (s *session) textOf(m *p2pv1.Message) string {
 
 // deleted says that a message was, and who has done it where that was not its author.
 func (s *session) deleted(m *p2pv1.Message) string {
+	if m.GetDeletedByMe() {
+		return s.say.Say("chat.deleted_by", s.say.Say("chat.me"))
+	}
 	if by := clean(m.GetDeletedBy()); by != "" {
 		return s.say.Say("chat.deleted_by", by)
 	}

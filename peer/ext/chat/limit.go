@@ -18,7 +18,7 @@ type limit struct {
 }
 
 // bodies is the room.Bodies for the other end of a link: members get what was written from some lines before they
-// came, as the room decides, and how those call themselves who wrote it; whoever is no member, nothing that people wrote.
+// came, as the room decides, and how those are called who wrote it or were invited; whoever is no member, nothing that people wrote.
 func (t *Talk) bodies(l *link) room.Bodies {
 	return func(m *room.Meta) []byte {
 		account := l.whose()
@@ -26,7 +26,7 @@ func (t *Talk) bodies(l *link) room.Bodies {
 			return t.body(m)
 		}
 		at := t.limitOf(account)
-		if at.nothing || t.store.Room.Role(account) == room.Nobody || m.Position().Less(at.from) && m.Kind != body.KindName {
+		if at.nothing || t.store.Room.Role(account) == room.Nobody || m.Position().Less(at.from) && m.Kind != body.KindName && m.Kind != body.KindGuest {
 			return nil // he may have been removed in this turn
 		}
 		return t.body(m)

@@ -18,6 +18,7 @@ type view struct {
 	liars    map[identity.Key]bool           // devices that have signed two histories
 	options  room.Options
 	since    map[identity.Key]history.Position // when the members came
+	added    map[identity.Key]identity.Key     // by whom
 	least    int                               // how many lines before that they got for sure, negative for all
 }
 
@@ -27,13 +28,13 @@ func (t *Talk) refresh() {
 	v := &view{
 		members: r.Members(), roles: map[identity.Key]room.Role{}, former: map[identity.Key]identity.Key{}, accounts: r.Joined(),
 		devices: map[identity.Key][]identity.Key{}, ended: map[identity.Key]bool{}, liars: map[identity.Key]bool{}, options: r.Options(),
-		since: map[identity.Key]history.Position{}, least: r.LeastHistory(),
+		since: map[identity.Key]history.Position{}, added: map[identity.Key]identity.Key{}, least: r.LeastHistory(),
 	}
 	v.known = len(v.accounts) > 0
 	for _, p := range v.members {
 		v.roles[p.Account] = p.Role
 		if since, ok := r.Since(p.Account); ok {
-			v.since[p.Account] = since.Position()
+			v.since[p.Account], v.added[p.Account] = since.Position(), v.accounts[since.Author]
 		}
 	}
 	for _, account := range r.Former() {
@@ -85,6 +86,9 @@ func (t *Talk) Removed(account identity.Key) bool {
 // RemovedBy returns who has removed an account: itself, if it has left; zero for a member, and for who was
 // added when there was no place any more.
 func (t *Talk) RemovedBy(account identity.Key) identity.Key { return t.view.Load().former[account] }
+
+// AddedBy returns who has made an account the member that it is; zero for who is none.
+func (t *Talk) AddedBy(account identity.Key) identity.Key { return t.view.Load().added[account] }
 
 // Devices returns the devices of an account that have joined, by key. The slice is shared, and not to be changed.
 func (t *Talk) Devices(account identity.Key) []identity.Key { return t.view.Load().devices[account] }

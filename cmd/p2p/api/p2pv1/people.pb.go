@@ -2991,6 +2991,7 @@ type Member struct {
 	RttMicros     int64                  `protobuf:"varint,6,opt,name=rtt_micros,json=rttMicros,proto3" json:"rtt_micros,omitempty"`
 	Me            bool                   `protobuf:"varint,7,opt,name=me,proto3" json:"me,omitempty"`
 	InDoubt       bool                   `protobuf:"varint,8,opt,name=in_doubt,json=inDoubt,proto3" json:"in_doubt,omitempty"` // a contact whose key is in doubt: see Contact.changed_key and differs, and despite
+	Invited       bool                   `protobuf:"varint,9,opt,name=invited,proto3" json:"invited,omitempty"`                // never heard of: name is what who invited him says that he calls himself
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3077,6 +3078,13 @@ func (x *Member) GetMe() bool {
 func (x *Member) GetInDoubt() bool {
 	if x != nil {
 		return x.InDoubt
+	}
+	return false
+}
+
+func (x *Member) GetInvited() bool {
+	if x != nil {
+		return x.Invited
 	}
 	return false
 }
@@ -4078,7 +4086,8 @@ type Message struct {
 	Transfer      *Transfer              `protobuf:"bytes,27,opt,name=transfer,proto3" json:"transfer,omitempty"`                    // of file, if there is one here
 	DeletedBy     string                 `protobuf:"bytes,29,opt,name=deleted_by,json=deletedBy,proto3" json:"deleted_by,omitempty"` // name of who has deleted it, where that is not its author
 	Others        int32                  `protobuf:"varint,30,opt,name=others,proto3" json:"others,omitempty"`                       // of this person's own: whom it is for, of whom delivered_to are those who have it
-	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"`                        // of an event alone: what was just done to this message, for which it is told again
+	DeletedByMe   bool                   `protobuf:"varint,31,opt,name=deleted_by_me,json=deletedByMe,proto3" json:"deleted_by_me,omitempty"`
+	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"` // of an event alone: what was just done to this message, for which it is told again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4314,6 +4323,13 @@ func (x *Message) GetOthers() int32 {
 		return x.Others
 	}
 	return 0
+}
+
+func (x *Message) GetDeletedByMe() bool {
+	if x != nil {
+		return x.DeletedByMe
+	}
+	return false
 }
 
 func (x *Message) GetChange() *Change {
@@ -6866,7 +6882,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x02qr\x18\x03 \x01(\tR\x02qr\"\x14\n" +
 	"\x12RevokeLinksRequest\"/\n" +
 	"\x13RevokeLinksResponse\x12\x18\n" +
-	"\arevoked\x18\x01 \x01(\x05R\arevoked\"\xf2\x01\n" +
+	"\arevoked\x18\x01 \x01(\x05R\arevoked\"\x8c\x02\n" +
 	"\x06Member\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -6876,7 +6892,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\n" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
 	"\x02me\x18\a \x01(\bR\x02me\x12\x19\n" +
-	"\bin_doubt\x18\b \x01(\bR\ainDoubt\"\xb9\x04\n" +
+	"\bin_doubt\x18\b \x01(\bR\ainDoubt\x12\x18\n" +
+	"\ainvited\x18\t \x01(\bR\ainvited\"\xb9\x04\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -6957,7 +6974,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\tinfo_hash\x18\x04 \x01(\tR\binfoHash\x12\x16\n" +
 	"\x06folder\x18\x05 \x01(\bR\x06folder\x12\x1d\n" +
 	"\n" +
-	"taken_back\x18\x06 \x01(\bR\ttakenBack\"\xfa\x06\n" +
+	"taken_back\x18\x06 \x01(\bR\ttakenBack\"\x9e\a\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\fconversation\x18\x02 \x01(\tR\fconversation\x12\x16\n" +
@@ -6992,7 +7009,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\btransfer\x18\x1b \x01(\v2\x10.p2p.v1.TransferR\btransfer\x12\x1d\n" +
 	"\n" +
 	"deleted_by\x18\x1d \x01(\tR\tdeletedBy\x12\x16\n" +
-	"\x06others\x18\x1e \x01(\x05R\x06others\x12&\n" +
+	"\x06others\x18\x1e \x01(\x05R\x06others\x12\"\n" +
+	"\rdeleted_by_me\x18\x1f \x01(\bR\vdeletedByMe\x12&\n" +
 	"\x06change\x18\x1c \x01(\v2\x0e.p2p.v1.ChangeR\x06change\"\x9d\x02\n" +
 	"\x06Change\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Change.KindR\x04kind\x12\x18\n" +

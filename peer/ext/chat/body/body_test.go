@@ -27,6 +27,7 @@ func full() map[room.Kind]interface{ AppendTo([]byte) []byte } {
 		body.KindReaction:   &body.Reaction{Target: room.ID{5}, Emoji: "👍", Back: true},
 		body.KindInvitation: &body.Invitation{Room: room.ID{8}, Name: "room", Trackers: []string{"https://a/announce", "udp://b:1"}},
 		body.KindName:       &body.Name{Text: "小明 👋", Turn: 1 << 40},
+		body.KindGuest:      &body.Guest{Account: identity.Key{9}, Name: "小明 👋"},
 	}
 }
 
@@ -49,6 +50,9 @@ func parse(kind room.Kind, b []byte) (any, error) {
 		return &v, err
 	case body.KindName:
 		v, err := body.ParseName(b)
+		return &v, err
+	case body.KindGuest:
+		v, err := body.ParseGuest(b)
 		return &v, err
 	}
 	return nil, nil
@@ -97,6 +101,9 @@ func TestWhatIsTooMuchOrTooLittleIsRefused(t *testing.T) {
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1, InfoSize: ext.MaxInfo + 1}}, // nobody could fetch it
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: strings.Repeat("x", body.MaxFileName+1), Files: 1, InfoSize: 1}},
 		{body.KindInvitation, &body.Invitation{Name: "nowhere"}},
+		{body.KindGuest, &body.Guest{Name: "nobody"}},
+		{body.KindGuest, &body.Guest{Account: identity.Key{9}}},
+		{body.KindGuest, &body.Guest{Account: identity.Key{9}, Name: "two\nlines"}},
 		{body.KindInvitation, &body.Invitation{Room: room.ID{1}, Trackers: trackers}},
 		{body.KindInvitation, &body.Invitation{Room: room.ID{1}, Trackers: []string{"file:///etc/passwd"}}},
 	} {

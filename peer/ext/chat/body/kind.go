@@ -39,6 +39,9 @@ func Withdrawal(offer room.ID) []byte { return appendID(nil, 1, offer) }
 // KindName is how its author calls himself, a Name. Members get it whatever the room gives of its history.
 const KindName room.Kind = 50
 
+// KindGuest is what somebody is called whom its author has added to the room, a Guest. Members get it as they get a KindName.
+const KindGuest room.Kind = 51
+
 // Where the ranges of kinds begin.
 const (
 	firstAbout  = 32
