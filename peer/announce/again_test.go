@@ -74,7 +74,7 @@ func TestWhoeverFindsATrackerBackTellsOfIt(t *testing.T) {
 		a := c.NewAnnouncer([][]string{{tracker.url}}, &fakeTorrent{left: 1})
 		run(t, a)
 		time.Sleep(29 * time.Minute)
-		if len(back) > 0 {
+		if synctest.Wait(); len(back) > 0 {
 			t.Errorf("%v is back, and was not away", back)
 		}
 		tracker.down()
@@ -82,7 +82,7 @@ func TestWhoeverFindsATrackerBackTellsOfIt(t *testing.T) {
 		a.Again() // it is not asked more often for it
 		tracker.up()
 		time.Sleep(5 * time.Minute)
-		if !slices.Equal(back, []string{"t"}) {
+		if synctest.Wait(); !slices.Equal(back, []string{"t"}) {
 			t.Errorf("back are %v", back)
 		}
 		asked := tracker.times()
