@@ -237,6 +237,15 @@ func passOn(present []presence.Seen, account identity.Key) bool {
 	return slices.ContainsFunc(present, func(s presence.Seen) bool { return slices.Contains(s.State.Near, presence.ShortOf(account)) })
 }
 
+// through returns how somebody is there with whom another one is connected: who is no contact at a directory shows himself to
+// those alone who are connected with him, and whether he looks is not known then.
+func through(known p2pv1.Presence) p2pv1.Presence {
+	if known == p2pv1.Presence_PRESENCE_ONLINE {
+		return known
+	}
+	return p2pv1.Presence_PRESENCE_AWAY
+}
+
 // accountOf returns the key of the account, zero for nobody's.
 func (n *Node) accountOf() identity.Key {
 	n.mu.Lock()

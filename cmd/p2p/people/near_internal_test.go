@@ -3,6 +3,7 @@ package people
 import (
 	"testing"
 
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/presence"
 	"p2p/peer/identity"
 )
@@ -19,5 +20,13 @@ func TestSomebodyIsReachedThroughOthersOnlyIfOneOfThemSaysThatHeIsConnected(t *t
 	}
 	if passOn(present, identity.Key{5}) || passOn(nil, carol) {
 		t.Error("somebody is reached with whom nobody is connected")
+	}
+	for known, want := range map[p2pv1.Presence]p2pv1.Presence{
+		p2pv1.Presence_PRESENCE_OFFLINE: p2pv1.Presence_PRESENCE_AWAY, p2pv1.Presence_PRESENCE_UNSPECIFIED: p2pv1.Presence_PRESENCE_AWAY,
+		p2pv1.Presence_PRESENCE_ONLINE: p2pv1.Presence_PRESENCE_ONLINE,
+	} {
+		if got := through(known); got != want {
+			t.Errorf("who is reached through others, and otherwise known as %v, is %v", known, got)
+		}
 	}
 }

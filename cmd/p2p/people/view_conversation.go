@@ -86,8 +86,8 @@ func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 	switch {
 	case m.Me:
 		m.Presence = v.presence()
-	case path == p2pv1.Path_PATH_UNSPECIFIED && s.presence != p2pv1.Presence_PRESENCE_OFFLINE && passOn(c.near.Present(), p.Account):
-		m.Path = p2pv1.Path_PATH_RELAYED
+	case path == p2pv1.Path_PATH_UNSPECIFIED && passOn(c.near.Present(), p.Account):
+		m.Path, m.Presence = p2pv1.Path_PATH_RELAYED, through(s.presence)
 	}
 	return m
 }

@@ -25,7 +25,7 @@ func withoutTracker(t *testing.T) (alice, bob, carol *person) {
 func (p *person) reaches(where string, others int) func() bool {
 	return func() bool {
 		for _, m := range p.conversation(where).Members {
-			if m.Path != p2pv1.Path_PATH_UNSPECIFIED {
+			if m.Path != p2pv1.Path_PATH_UNSPECIFIED && m.Path != p2pv1.Path_PATH_RELAYED {
 				others--
 			}
 		}
