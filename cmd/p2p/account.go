@@ -316,9 +316,13 @@ func (a *app) revokeCommand(p *profileFlags) *cobra.Command {
 	}
 }
 
-// presences are what somebody can be shown as, by the words of the command line.
-var presences = map[string]p2pv1.Presence{
-	"online": p2pv1.Presence_PRESENCE_ONLINE, "away": p2pv1.Presence_PRESENCE_AWAY, "auto": p2pv1.Presence_PRESENCE_UNSPECIFIED,
+// presences are what somebody can be shown as, by the words of the command line, and how that is said.
+var presences = map[string]struct {
+	is  p2pv1.Presence
+	key string
+}{
+	"online": {p2pv1.Presence_PRESENCE_ONLINE, "presence.online"}, "away": {p2pv1.Presence_PRESENCE_AWAY, "presence.away"},
+	"auto": {p2pv1.Presence_PRESENCE_UNSPECIFIED, "account.presence.auto"},
 }
 
 // presenceCommand says how contacts see this person.
@@ -327,20 +331,20 @@ func (a *app) presenceCommand(p *profileFlags) *cobra.Command {
 		Use: "presence online|away|auto [TEXT]", Short: a.text.Say("account.presence.short"), Long: a.text.Say("account.presence.long"),
 		Example: "p2p account presence away 'at lunch'\np2p account presence auto", Args: a.these("online|away|auto [TEXT]", 1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			presence, known := presences[args[0]]
-			if note := append(args, "")[1]; !known || note != "" && args[0] != "away" {
+			to, known := presences[args[0]]
+			note := append(args, "")[1]
+			if !known || note != "" && args[0] != "away" {
 				return a.usage("usage.presence", args[0])
 			}
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				r, err := c.SetPresence(ctx, request(&p2pv1.SetPresenceRequest{Presence: &presence, Text: append(args, "")[1]}))
+				r, err := c.SetPresence(ctx, request(&p2pv1.SetPresenceRequest{Presence: &to.is, Text: note}))
 				if err != nil {
 					return err
 				}
 				if a.globals.json {
 					return a.printMe(r.Msg.Me)
 				}
-				key := map[string]string{"online": "presence.online", "away": "presence.away", "auto": "account.presence.auto"}[args[0]]
-				a.say("account.presence.now", a.text.Say(key))
+				a.say("account.presence.now", a.text.Say(to.key))
 				return nil
 			})
 		},

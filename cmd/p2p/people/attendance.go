@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -38,10 +37,10 @@ type attendance struct {
 	connected bool
 	problem   *p2pv1.Reason
 	next      time.Time
-	news      map[identity.Key]time.Time     // who is to be compared with the directory, and when
-	heeded    map[identity.Key]*rate.Limiter // how soon again
-	estranged time.Time                      // when all were last to be compared since the directory is another one
-	review    bool                           // that is to be done
+	news      map[identity.Key]time.Time // who is to be compared with the directory, and when
+	heeded    paces                      // how soon again
+	estranged time.Time                  // when all were last to be compared since the directory is another one
+	review    bool                       // that is to be done
 	wake      chan struct{}
 }
 
@@ -83,7 +82,7 @@ func (n *Node) newAttendance(s *self) (*attendance, error) {
 		return nil, err
 	}
 	return &attendance{
-		node: n, url: s.directory, client: client, first: make(chan struct{}), news: map[identity.Key]time.Time{}, heeded: map[identity.Key]*rate.Limiter{}, wake: make(chan struct{}, 1),
+		node: n, url: s.directory, client: client, first: make(chan struct{}), news: map[identity.Key]time.Time{}, heeded: newPaces(heedEvery, heedBurst), wake: make(chan struct{}, 1),
 	}, nil
 }
 

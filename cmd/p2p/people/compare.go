@@ -285,13 +285,8 @@ func (a *attendance) heed(account identity.Key) {
 	if _, waits := a.news[account]; waits {
 		return
 	}
-	pace := a.heeded[account]
-	if pace == nil {
-		pace = rate.NewLimiter(rate.Every(heedEvery), heedBurst)
-		a.heeded[account] = pace
-	}
 	now := time.Now()
-	a.news[account] = now.Add(pace.ReserveN(now, 1).DelayFrom(now))
+	a.news[account] = now.Add(a.heeded.pace(account).ReserveN(now, 1).DelayFrom(now))
 	select {
 	case a.wake <- struct{}{}:
 	default:

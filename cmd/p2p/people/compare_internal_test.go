@@ -5,8 +5,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/identity"
 )
@@ -106,7 +104,7 @@ func TestACardIsLaterThanTheOneBefore(t *testing.T) {
 // Who changes his name all the time has others ask the directory once a minute, and the last name is looked at too.
 func TestNewsOfAContactIsHeededAtAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &attendance{news: map[identity.Key]time.Time{}, heeded: map[identity.Key]*rate.Limiter{}, wake: make(chan struct{}, 1)}
+		a := &attendance{news: map[identity.Key]time.Time{}, heeded: newPaces(heedEvery, heedBurst), wake: make(chan struct{}, 1)}
 		bob := secretOf(t, 1).Key()
 		for i := range heedBurst {
 			for range 100 {

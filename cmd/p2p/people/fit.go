@@ -139,7 +139,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.convene(c)
 		n.files.review(c.id)
 		n.settle(ctx, c)
-		if s, err := n.me(); err == nil {
+		if s, err := n.me(); err == nil && changesMember(change.Added, s.accountKey()) {
 			n.unheard(ctx, c, s.deviceKey())
 		}
 	}
@@ -285,17 +285,20 @@ func (n *Node) regret(c *conversation, change chat.Change) {
 	if p == nil || p.Left || !p.With.IsZero() {
 		return
 	}
-	for i := range change.Added {
-		e := &change.Added[i]
+	if reason := c.out(me); reason != nil && changesMember(change.Added, me) {
+		n.shout(p2pv1.Alert_KIND_REMOVED, c.talk.RemovedBy(me), c.talk.Options().Name, reason)
+	}
+}
+
+// changesMember reports whether one of these events adds an account to the room, removes it, or gives it another role.
+func changesMember(added []history.Entry, account identity.Key) bool {
+	return slices.ContainsFunc(added, func(e history.Entry) bool {
 		if e.Event.Kind != room.Admin {
-			continue
+			return false
 		}
 		about, err := room.ParseChange(e.Body)
-		if reason := c.out(me); err == nil && about.Account == me && reason != nil {
-			n.shout(p2pv1.Alert_KIND_REMOVED, c.talk.RemovedBy(me), c.talk.Options().Name, reason)
-			return
-		}
-	}
+		return err == nil && about.Account == account
+	})
 }
 
 // tidy closes a room that was left once somebody knows.

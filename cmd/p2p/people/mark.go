@@ -104,9 +104,7 @@ func (n *Node) leaveMark(ctx context.Context) {
 		return
 	}
 	if noted == 0 {
-		if here := machine(); here != "" {
-			n.lost("machine", n.archive.NoteSetting(machineSetting, []byte(here)))
-		}
+		n.noteMachine()
 	}
 	b, err := json.Marshal(mark{Dir: n.opt.Dir, Written: written})
 	if err == nil {
@@ -119,6 +117,13 @@ func (n *Node) leaveMark(ctx context.Context) {
 		n.mu.Lock()
 		n.noted = written
 		n.mu.Unlock()
+	}
+}
+
+// noteMachine keeps in the profile on which machine it is.
+func (n *Node) noteMachine() {
+	if here := machine(); here != "" {
+		n.lost("machine", n.archive.NoteSetting(machineSetting, []byte(here)))
 	}
 }
 
@@ -149,9 +154,7 @@ func (n *Node) renew(s *self, why string) (*self, error) {
 	if err := next.save(n.archive); err != nil {
 		return nil, err
 	}
-	if here := machine(); here != "" {
-		n.lost("machine", n.archive.NoteSetting(machineSetting, []byte(here)))
-	}
+	n.noteMachine()
 	n.mu.Lock()
 	n.renewed = why
 	n.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -82,12 +81,7 @@ func (n *Node) call(ctx context.Context, account identity.Key) error {
 func (n *Node) mayCall(account identity.Key) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	pace := n.calling[account]
-	if pace == nil {
-		pace = rate.NewLimiter(rate.Every(heedEvery), heedBurst)
-		n.calling[account] = pace
-	}
-	return pace.Allow()
+	return n.calling.pace(account).Allow()
 }
 
 // passesFor returns whose name somebody may be taken for who is called name: a contact's, or this person's. Empty for nobody's. The

@@ -5,8 +5,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
@@ -98,7 +96,7 @@ func TestAStrangerInARoomWhoIsCalledAsAContactIsToldFromHim(t *testing.T) {
 
 func TestAContactWhoChangesHisNameAllTheTimeIsFollowedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &Node{calling: map[identity.Key]*rate.Limiter{}}
+		n := &Node{calling: newPaces(heedEvery, heedBurst)}
 		count := 0
 		for range 600 {
 			if n.mayCall(identity.Key{1}) {

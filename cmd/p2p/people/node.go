@@ -94,11 +94,11 @@ type Node struct {
 	stale    map[room.ID]bool              // conversations of which programs are to be told, with or without marks
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone
 	unread   map[room.ID]unread
-	calling  map[identity.Key]*rate.Limiter // of contacts who call themselves otherwise
-	askers   map[identity.Key]*rate.Limiter // of those who ask to be contacts again
-	telling  *rate.Limiter                  // of how this person calls himself
-	untold   atomic.Bool                    // others are to be told that later
-	anew     int                            // how often something was taken out of unread, to be counted anew
+	calling  paces         // of contacts who call themselves otherwise
+	askers   paces         // of those who ask to be contacts again
+	telling  *rate.Limiter // of how this person calls himself
+	untold   atomic.Bool   // others are to be told that later
+	anew     int           // how often something was taken out of unread, to be counted anew
 
 	directory, label string   // that programs have named last, for who registers or logs in
 	chosen           []string // trackers, see nameTrackers
@@ -147,7 +147,7 @@ func (n *Node) reset() {
 	n.self, n.node, n.own, n.attended, n.away, n.full, n.noted = nil, nil, nil, nil, manner{}, false, 0
 	n.book, n.open, n.doors = newBook(), map[room.ID]*conversation{}, map[infohash.T]*door{}
 	n.cards = map[identity.Key]identity.Card{}
-	n.calling, n.askers = map[identity.Key]*rate.Limiter{}, map[identity.Key]*rate.Limiter{}
+	n.calling, n.askers = newPaces(heedEvery, heedBurst), newPaces(againEvery, againBurst)
 	n.telling = rate.NewLimiter(rate.Every(heedEvery), nickBurst)
 	n.typing, n.drafts, n.stale = map[room.ID]map[identity.Key]bool{}, map[room.ID]string{}, map[room.ID]bool{}
 	n.ticks, n.unread = map[room.ID]map[room.ID]ticks{}, map[room.ID]unread{}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/knock"
@@ -142,12 +141,7 @@ func (n *Node) askedAgain(ctx context.Context, k contact, l letter) error {
 func (n *Node) mayAskAgain(account identity.Key) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	pace := n.askers[account]
-	if pace == nil {
-		pace = rate.NewLimiter(rate.Every(againEvery), againBurst)
-		n.askers[account] = pace
-	}
-	return pace.Allow()
+	return n.askers.pace(account).Allow()
 }
 
 // wasRefused reports whether the person has refused k a while ago, and so does not want to be asked again.

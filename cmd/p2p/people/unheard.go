@@ -12,6 +12,7 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/body"
+	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -23,17 +24,19 @@ import (
 // unheardSetting is the name under which is kept how far words of a room were given back: the number of the last of them.
 func unheardSetting(id room.ID) string { return "unheard " + textID(id) }
 
-// unheard gives back what a device of this program has written in a room and what does not count any more. The clerk calls it.
+// unheard gives back what a device of this program has written in a room and what does not count any more. It looks
+// through all that the device has written there, so it is called only when some of that may have ceased to count.
 func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key) {
-	told, err := n.archive.Setting(ctx, unheardSetting(c.id))
 	var upto int64
-	if err == nil && len(told) == 8 {
+	told, err := n.archive.Setting(ctx, unheardSetting(c.id))
+	if len(told) == 8 {
 		upto = int64(binary.BigEndian.Uint64(told))
 	}
-	all, e := n.archive.Unheard(ctx, c.id, device, upto)
-	if err != nil || e != nil || len(all) == 0 {
-		n.lost("what nobody has heard", err)
-		n.lost("what nobody has heard", e)
+	var all []history.Entry
+	if err == nil {
+		all, err = n.archive.Unheard(ctx, c.id, device, upto)
+	}
+	if n.lost("what nobody has heard", err); len(all) == 0 {
 		return
 	}
 	words := n.drafted(c.id)
