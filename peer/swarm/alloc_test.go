@@ -47,8 +47,9 @@ func allocations(t *testing.T, size int) int {
 	return int(after.Mallocs - before.Mallocs)
 }
 
-// What a download costs at its beginning and end, and by the clock, is the same
-// whether it is short or long; the rest is what the blocks cost.
+// What a download costs at its beginning and end is the same whether it is short or long; the rest is what the blocks
+// cost, and the ticks of the clock, of which a busy machine has more: 0.02 a block where it is three times as slow. One
+// allocation for each span, the least that is done for blocks, would be 0.06.
 func TestABlockAllocatesNothingOnItsWay(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates, and empties pools")
@@ -58,7 +59,7 @@ func TestABlockAllocatesNothingOnItsWay(t *testing.T) {
 	for range 3 { // the runtime allocates too, now and then
 		each := float64(allocations(t, large)-allocations(t, small)) / blocks
 		t.Logf("%.4f allocations a block", each)
-		if each <= 0.02 {
+		if each <= 0.04 {
 			return
 		}
 	}
