@@ -26,14 +26,14 @@ import (
 
 // preparation is what is to be an offer.
 type preparation struct {
-	Room  room.ID `json:"room"`
-	Path  string  `json:"path"`
-	Text  string  `json:"text,omitempty"`
-	Began int64   `json:"began"` // milliseconds since 1970
+	Room    room.ID  `json:"room"`
+	Path    string   `json:"path"`
+	Text    string   `json:"text,omitempty"`
+	Began   int64    `json:"began"`             // milliseconds since 1970
+	Despite []string `json:"despite,omitempty"` // as in the request
 
-	despite []string // as in the request
-	kept    bool     // it goes on without whoever has asked for it
-	cancel  context.CancelCauseFunc
+	kept   bool // it goes on without whoever has asked for it
+	cancel context.CancelCauseFunc
 }
 
 // prepared is what became of one.
@@ -268,7 +268,7 @@ func (x *exchange) say(ctx context.Context, c *conversation, w *preparation, f b
 		if p == nil {
 			return room.ID{}, errNoRoom
 		}
-		if err := n.maySay(ctx, c, *p, w.despite); err != nil {
+		if err := n.maySay(ctx, c, *p, w.Despite); err != nil {
 			return room.ID{}, err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // leaves has alice offer what takes a while to be hashed, and not wait for it. It returns the path.
-func (p *person) leaves(where string) string {
+func (p *person) leaves(where string, despite ...string) string {
 	p.t.Helper()
 	path := filepath.Join(p.t.TempDir(), "film.bin")
 	f, err := os.Create(path)
@@ -26,7 +26,7 @@ func (p *person) leaves(where string) string {
 	f.Close()
 	ctx, cancel := context.WithCancel(p.t.Context())
 	cancel()
-	if _, err := p.Offer(ctx, connect.NewRequest(&p2pv1.OfferRequest{Where: where, Path: path, Keep: true})); err == nil {
+	if _, err := p.Offer(ctx, connect.NewRequest(&p2pv1.OfferRequest{Where: where, Path: path, Keep: true, Despite: despite})); err == nil {
 		p.t.Fatal("it was hashed at once")
 	}
 	return path
@@ -60,6 +60,21 @@ func TestWhatIsBeingPreparedIsSentByTheNextRunOnce(t *testing.T) {
 	p = open(t, p.dir)
 	if n := p.offers("lab"); n != 1 {
 		t.Errorf("it is there %d times", n)
+	}
+}
+
+func TestWhatIsBeingPreparedIsSentByTheNextRunDespiteWhomThePersonHasNamed(t *testing.T) {
+	alice, _ := two(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab", Invite: []string{"bob"}})
+	account := alice.contact("bob").Account
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Differ: true})
+	alice.leaves("lab", account)
+	alice.close()
+	alice = open(t, alice.dir)
+	alerts := alice.listens()
+	eventually(t, "it is sent, or refused", func() bool { return alice.offers("lab") == 1 || len(alerts(p2pv1.Alert_KIND_OFFER_LOST)) > 0 })
+	if lost := alerts(p2pv1.Alert_KIND_OFFER_LOST); len(lost) > 0 {
+		t.Errorf("it is not sent: %v", lost[0].Reason)
 	}
 }
 

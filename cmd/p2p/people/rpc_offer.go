@@ -37,7 +37,7 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if _, err := os.Stat(path); err != nil {
 		return nil, unfit(err, path, false)
 	}
-	w := &preparation{Room: c.id, Path: path, Text: r.Msg.Text, Began: time.Now().UnixMilli(), despite: r.Msg.Despite, kept: r.Msg.Keep}
+	w := &preparation{Room: c.id, Path: path, Text: r.Msg.Text, Began: time.Now().UnixMilli(), Despite: r.Msg.Despite, kept: r.Msg.Keep}
 	done := n.files.prepare(ctx, c, w)
 	if done.err != nil {
 		return nil, done.err
