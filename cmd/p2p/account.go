@@ -54,7 +54,7 @@ func (a *app) registerCommand(p *profileFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printMe(r.Msg.Me)
+				return a.printNewMe(r.Msg.Me)
 			})
 		},
 	}
@@ -77,7 +77,7 @@ func (a *app) loginCommand(p *profileFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printMe(r.Msg.Me)
+				return a.printNewMe(r.Msg.Me)
 			})
 		},
 	}
@@ -203,6 +203,14 @@ func (a *app) whoamiCommand(p *profileFlags) *cobra.Command {
 			return a.withNode(cmd, p, func(_ context.Context, c *api.Client) error { return a.printMe(c.Node) })
 		},
 	}
+}
+
+// printNewMe shows whose the node is now: nobody has asked for that who wants to hear no more than he must.
+func (a *app) printNewMe(me *p2pv1.WhoamiResponse) error {
+	if a.globals.quiet && !a.globals.json {
+		return nil
+	}
+	return a.printMe(me)
 }
 
 // printMe shows whose the node is.

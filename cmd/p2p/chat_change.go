@@ -22,15 +22,19 @@ func (a *app) change(m *p2pv1.Message, now time.Time) string {
 	if c.Mine {
 		who = a.text.Say("notice.you")
 	}
+	whose := a.text.Say("change.whose", safe(m.Name), clock(m.Written, now))
+	if m.Mine {
+		whose = a.text.Say("change.yours", clock(m.Written, now))
+	}
 	switch c.Kind {
 	case p2pv1.Change_KIND_EDITED:
 		return a.text.Say("change.edited", who, clock(m.Written, now), a.indented(m))
 	case p2pv1.Change_KIND_DELETED:
-		return a.text.Say("change.deleted", who, a.author(m), clock(m.Written, now))
+		return a.text.Say("change.deleted", who, whose)
 	case p2pv1.Change_KIND_WITHDREW:
 		return a.text.Say("change.withdrew", who, clock(m.Written, now), safe(m.File.GetName()))
 	case p2pv1.Change_KIND_TOOK_BACK:
-		return a.text.Say("change.took_back", who, safe(c.Emoji), a.author(m), clock(m.Written, now), a.indented(m))
+		return a.text.Say("change.took_back", who, safe(c.Emoji), whose, a.indented(m))
 	}
-	return a.text.Say("change.reacted", who, safe(c.Emoji), a.author(m), clock(m.Written, now), a.indented(m))
+	return a.text.Say("change.reacted", who, safe(c.Emoji), whose, a.indented(m))
 }

@@ -266,6 +266,9 @@ func TestPasswordsAreNeverOnTheCommandLine(t *testing.T) {
 			t.Errorf("%v: %v, %s", c.flags, r, out)
 		}
 	}
+	if out, errs := p2pWith(t, exitDone, []string{"account", "register", "alice", "-q", "--password-file", file}, env); out+errs != "" {
+		t.Errorf("who wants to hear no more than he must hears %q and %q", out, errs)
+	}
 	for _, set := range []setting{typed("one", "two"), typed(""), withInput("piped\n")} {
 		_, errs := p2pWith(t, exitUsage, []string{"account", "register", "alice"}, env, set)
 		oneLineSays(t, errs, "password")
@@ -849,5 +852,16 @@ func TestAScriptDoesWithMessagesWhatTheTerminalDoes(t *testing.T) {
 	}
 	for _, args := range [][]string{{"account", "presence", "asleep"}, {"account", "presence", "online", "text"}, {"chat", "edit", "5f3c"}} {
 		p2pWith(t, exitUsage, args, env)
+	}
+}
+
+func TestOfAMessageThatIsForNobodyItIsNotSaidThatItIsNotDelivered(t *testing.T) {
+	a := &app{shell: &shell{}, text: text.English()}
+	m := &p2pv1.Message{Mine: true, Delivery: p2pv1.Delivery_DELIVERY_STORED}
+	if marks := a.messageMarks(m); marks != "" {
+		t.Errorf("alone: %q", marks)
+	}
+	if m.Others = 1; a.messageMarks(m) != "  (not delivered yet)" {
+		t.Errorf("to somebody: %q", a.messageMarks(m))
 	}
 }

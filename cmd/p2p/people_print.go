@@ -170,7 +170,7 @@ func (a *app) messageMarks(m *p2pv1.Message) string {
 		if some := len(m.DeliveredTo); m.Delivery == p2pv1.Delivery_DELIVERY_STORED && some > 0 {
 			marks = append(marks, a.text.Say("message.stored_some", some, m.Others))
 		} else {
-			add(m.Delivery == p2pv1.Delivery_DELIVERY_STORED, "message.stored")
+			add(m.Delivery == p2pv1.Delivery_DELIVERY_STORED && m.Others > 0, "message.stored") // who is alone waits for nobody
 		}
 	}
 	for _, r := range m.Reactions {

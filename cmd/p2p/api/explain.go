@@ -75,6 +75,7 @@ var explained = map[string]struct {
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	NotYours:           {"reason.not_yours", nil},
+	NotEmoji:           {"reason.not_emoji", []string{"emoji"}},
 	TooLong:            {"reason.too_long", []string{"limit"}},
 	Empty:              {"reason.empty", nil},
 	EmptyFile:          {"reason.empty_file", []string{"path"}},

@@ -80,6 +80,7 @@ const (
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
 	AmbiguousMessage   = "ambiguous_message"    // several ids begin so: message
+	NotEmoji           = "not_emoji"            // emoji: what was to be a reaction
 	NotYours           = "not_yours"            // the message is another's
 	TooLong            = "too_long"             // limit (bytes)
 	Empty              = "empty"                // nothing to send

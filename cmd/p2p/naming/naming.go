@@ -70,11 +70,15 @@ func Pick[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool
 	return nil, false
 }
 
-// Starting returns the names that begin with s, each once: what may have been meant by what is nobody's name.
+// Starting returns the names that begin with s, each once: what may have been meant by what is nobody's name. The signs in front may be
+// part of them.
 func Starting[T any](s string, all []Candidate[T]) (names []string) {
-	lower := strings.ToLower(strings.TrimSpace(strings.TrimLeft(s, "#@")))
+	begins := func(name, start string) bool {
+		start = strings.ToLower(strings.TrimSpace(start))
+		return start != "" && strings.HasPrefix(strings.ToLower(name), start)
+	}
 	for _, c := range all {
-		if lower != "" && strings.HasPrefix(strings.ToLower(c.Name), lower) && !slices.Contains(names, c.Name) {
+		if (begins(c.Name, strings.TrimLeft(s, signs)) || begins(c.Name, s)) && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}
 	}
@@ -90,8 +94,11 @@ func Look[T any](s string, all []Candidate[T], isRoom func(T) bool) (found []Can
 	for _, most := range []Rank{Group, Former} {
 		some := slices.DeleteFunc(slices.Clone(all), func(c Candidate[T]) bool { return c.Rank > most })
 		for _, name := range Starting(s, some) {
-			sign := s[:len(s)-len(strings.TrimLeft(s, "#@"))]
-			more, _ := Place(sign+name, some, isRoom)
+			whole := name
+			if !strings.HasPrefix(strings.ToLower(name), strings.ToLower(s)) {
+				whole = s[:len(s)-len(strings.TrimLeft(s, signs))] + name
+			}
+			more, _ := Place(whole, some, isRoom)
 			for _, c := range more {
 				if !slices.ContainsFunc(found, func(f Candidate[T]) bool { return f.what() == c.what() }) {
 					found = append(found, c)
@@ -105,14 +112,27 @@ func Look[T any](s string, all []Candidate[T], isRoom func(T) bool) (found []Can
 	return nil, false
 }
 
+// signs say in front of a name what it is.
+const signs = "#@"
+
+// Person is Pick for people: there may be an @ in front.
+func Person[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool) {
+	if rest, signed := strings.CutPrefix(s, "@"); signed {
+		if found, exact = Pick(rest, all); len(found) > 0 {
+			return found, exact
+		}
+	}
+	return Pick(s, all) // he may be called so
+}
+
 // Place is Pick for conversations: with # in front s is a room, with @ a person.
 func Place[T any](s string, all []Candidate[T], isRoom func(T) bool) (found []Candidate[T], exact bool) {
 	if !strings.HasPrefix(s, "#") && !strings.HasPrefix(s, "@") {
 		return Pick(s, all)
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(c Candidate[T]) bool { return isRoom(c.Is) != (s[0] == '#') })
-	if found, exact = Pick(s[1:], all); len(found) == 0 {
-		found, exact = Pick(s, all) // it may be called so
+	kind := slices.DeleteFunc(slices.Clone(all), func(c Candidate[T]) bool { return isRoom(c.Is) != (s[0] == '#') })
+	if found, exact = Pick(s[1:], kind); len(found) == 0 {
+		found, exact = Pick(s, all) // it may be called so, whatever it is
 	}
 	return found, exact
 }

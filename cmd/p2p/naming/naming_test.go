@@ -43,8 +43,10 @@ func TestWhatANameMeans(t *testing.T) {
 func TestASignInFrontSaysWhetherItIsARoom(t *testing.T) {
 	all := []naming.Candidate[string]{
 		{Name: "bob", ID: "1", Is: "person", Rank: naming.Own}, {Name: "bob", ID: "2", Is: "room", Rank: naming.Group}, {Name: "#tag", ID: "3", Is: "room", Rank: naming.Group},
+		{Name: "@home", ID: "4", Is: "room", Rank: naming.Group}, {Name: "al", ID: "5", Is: "person", Rank: naming.Own}, {Name: "@al", ID: "6", Is: "room", Rank: naming.Group},
 	}
-	for s, want := range map[string]string{"bob": "person", "@bob": "person", "#bob": "room", "#tag": "room", "##tag": "room", "@#tag": ""} {
+	for s, want := range map[string]string{"bob": "person", "@bob": "person", "#bob": "room", "#tag": "room", "##tag": "room", "@#tag": "",
+		"@home": "room", "#@home": "room", "@@home": "", "@al": "person"} {
 		got := ""
 		if found, _ := naming.Place(s, all, func(is string) bool { return is == "room" }); len(found) == 1 {
 			got = found[0].Is
@@ -74,7 +76,24 @@ func TestTheStartOfANameIsEnoughToLook(t *testing.T) {
 			t.Errorf("%q shows %q, want %q", s, got, want)
 		}
 	}
+	all = append(all, naming.Candidate[string]{Name: "@home", ID: "7", Is: "room", Rank: naming.Group})
+	if found, _ := naming.Look("@ho", all, isRoom); len(found) != 1 || found[0].Is != "room" {
+		t.Errorf("@ho shows %v", found)
+	}
 	if got := naming.Starting("@BO", all); !slices.Equal(got, []string{"bob", "bobsleigh"}) {
 		t.Errorf("what begins with bo is %q", got)
+	}
+}
+
+func TestAPersonMayBeCalledWithASignInFront(t *testing.T) {
+	all := []naming.Candidate[int]{{Name: "al", ID: "1", Is: 1}, {Name: "@al", ID: "2", Is: 2}, {Name: "@bo", ID: "3", Is: 3}}
+	for s, want := range map[string]int{"al": 1, "@al": 1, "@@al": 2, "@bo": 3, "@@bo": 3, "bo": 0} {
+		got := 0
+		if found, _ := naming.Person(s, all); len(found) == 1 {
+			got = found[0].Is
+		}
+		if got != want {
+			t.Errorf("%s is %d, want %d", s, got, want)
+		}
 	}
 }

@@ -21,3 +21,17 @@ func (n *Node) ForgeDelete(ctx context.Context, where, message string) error {
 	_, err = c.talk.Write(ctx, room.Delete, body.Delete(id))
 	return err
 }
+
+// ForgeReaction puts any text to a message, as programs did before a reaction was an emoji.
+func (n *Node) ForgeReaction(ctx context.Context, where, message, text string) error {
+	c, _, err := n.room(ctx, where)
+	if err != nil {
+		return err
+	}
+	id, err := parseID(message)
+	if err != nil {
+		return err
+	}
+	_, err = c.talk.Write(ctx, body.KindReaction, (&body.Reaction{Target: id, Emoji: text}).AppendTo(nil))
+	return err
+}

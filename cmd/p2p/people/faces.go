@@ -226,7 +226,10 @@ func (f *faces) in(id room.ID, account identity.Key) (p2pv1.Path, time.Duration)
 func (f *faces) name(account identity.Key) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.kept[account].Name
+	if name := f.kept[account].Name; seen(name) {
+		return name
+	}
+	return ""
 }
 
 // called notes what is said of how somebody calls himself, unless he has signed a name.
@@ -258,7 +261,7 @@ func (f *faces) signs(account identity.Key, n body.Name) bool {
 func (f *faces) signed(account identity.Key) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if k := f.kept[account]; k.Turn > 0 {
+	if k := f.kept[account]; k.Turn > 0 && seen(k.Name) {
 		return k.Name
 	}
 	return ""

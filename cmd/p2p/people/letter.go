@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -145,6 +146,18 @@ func plain(s string, n int) bool {
 	}
 	return true
 }
+
+// seen reports whether a name shows: one of blanks, or of characters that nobody sees, is like no name at all, and can pass for
+// another of them.
+func seen(name string) bool {
+	const brailleBlank = '\u2800'
+	return strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && r != brailleBlank
+	})
+}
+
+// isName reports whether a person can be called s: by nothing, which takes a name back, or by what shows.
+func isName(s string) bool { return plain(s, maxNameLen) && (s == "" || seen(s)) }
 
 func announceURL(s string) bool {
 	u, err := url.Parse(s)

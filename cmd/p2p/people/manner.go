@@ -86,7 +86,7 @@ func (n *Node) SetPresence(ctx context.Context, r *connect.Request[p2pv1.SetPres
 		return nil, fail(invalid, api.BadPresenceText, "limit", strconv.Itoa(presence.MaxText))
 	}
 	if name := r.Msg.DisplayName; name != nil {
-		if !plain(*name, maxNameLen) {
+		if !isName(*name) {
 			return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
 		}
 		if err := n.ensure(ctx); err != nil {

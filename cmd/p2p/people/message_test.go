@@ -1,10 +1,12 @@
 package people_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +111,35 @@ func TestAConversationIsExportedAsItIsNowAndNothingElse(t *testing.T) {
 	_, messages := export(&p2pv1.ExportRequest{Where: "bob", Messages: true})
 	if len(messages) != 2 || messages[0].Text != "hello" || !messages[0].Edited || !messages[1].Deleted {
 		t.Errorf("as people see it: %v", messages)
+	}
+}
+
+func TestAReactionIsOneEmojiAndWhatAnOlderProgramHasPutIsTakenBack(t *testing.T) {
+	p := open(t, filepath.Join(t.TempDir(), "alice"))
+	ask(t, p.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	m := p.say("lab", "x")
+	react := func(emoji string, back bool) error {
+		_, err := p.React(t.Context(), connect.NewRequest(&p2pv1.ReactRequest{Message: m.Id, Emoji: emoji, TakeBack: back}))
+		return err
+	}
+	for _, no := range []string{"", "yes", "👍👍", "👍 ok", ":nosuchthing:", "x\u0301"} {
+		if err := react(no, false); p.reason(err) != api.NotEmoji {
+			t.Errorf("%q: %v", no, err)
+		}
+	}
+	if err := errors.Join(react(":tada:", false), p.ForgeReaction(t.Context(), "lab", m.Id, "yes")); err != nil {
+		t.Fatal(err)
+	}
+	shown := func() (all []string) {
+		for _, r := range p.messages("lab")[1].Reactions {
+			all = append(all, r.Emoji)
+		}
+		return all
+	}
+	if got := shown(); !slices.Equal(got, []string{"🎉", "yes"}) {
+		t.Errorf("it shows %q", got)
+	}
+	if err := react("yes", true); err != nil || !slices.Equal(shown(), []string{"🎉"}) {
+		t.Errorf("then it shows %q: %v", shown(), err)
 	}
 }

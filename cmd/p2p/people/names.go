@@ -68,7 +68,7 @@ func (n *Node) who(s string) (contact, error) {
 		}
 	}
 	n.mu.Unlock()
-	hits, exact := naming.Pick(strings.TrimPrefix(s, "@"), all)
+	hits, exact := naming.Person(s, all)
 	switch len(hits) {
 	case 0:
 		return contact{}, unknownName(s, naming.Starting(s, all), fail(missing, api.NoSuchPerson, "who", s))
@@ -150,7 +150,7 @@ func (n *Node) nameOfPlace(p place) string {
 	if !p.With.IsZero() {
 		return n.nameOf(p.With)
 	}
-	if c := n.conversation(p.Room); c != nil && c.talk.Known() && c.talk.Options().Name != "" {
+	if c := n.conversation(p.Room); c != nil && c.talk.Known() && seen(c.talk.Options().Name) {
 		return c.talk.Options().Name
 	}
 	return cmp.Or(p.Name, n.nameOf(p.Host))
@@ -267,7 +267,7 @@ func (n *Node) somebody(ctx context.Context, c *conversation, s string) (identit
 			all = append(all, is)
 		}
 	}
-	hits, exact := naming.Pick(strings.TrimPrefix(s, "@"), all)
+	hits, exact := naming.Person(s, all)
 	switch len(hits) {
 	case 1:
 		return hits[0].Is, nil

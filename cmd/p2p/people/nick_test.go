@@ -1,8 +1,11 @@
 package people_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
+
+	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -65,4 +68,21 @@ func TestNobodyTakesTheNameOfAContactByANick(t *testing.T) {
 	eventually(t, "nor her own", func() bool { return len(told(p2pv1.Alert_KIND_RENAMED)) == 2 })
 	carol.name("caroline")
 	eventually(t, "another she may have", func() bool { return alice.contact("caroline").Account != "" })
+}
+
+func TestANameInWhichNothingShowsIsRefused(t *testing.T) {
+	p := open(t, filepath.Join(t.TempDir(), "alice"))
+	ask(t, p.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	for _, no := range []string{" ", "\u3000", "\u200b", "\u2060\u3164", "\u2800", "\ufe0f"} {
+		if _, err := p.SetPresence(t.Context(), connect.NewRequest(&p2pv1.SetPresenceRequest{DisplayName: &no})); p.reason(err) != api.BadNickname {
+			t.Errorf("a person called %q: %v", no, err)
+		}
+		if _, err := p.CreateRoom(t.Context(), connect.NewRequest(&p2pv1.CreateRoomRequest{Name: no})); p.reason(err) != api.BadRoomName {
+			t.Errorf("a room called %q: %v", no, err)
+		}
+		if _, err := p.ChangeRoom(t.Context(), connect.NewRequest(&p2pv1.ChangeRoomRequest{Where: "lab", Name: &no})); p.reason(err) != api.BadRoomName {
+			t.Errorf("a room that is to be called %q: %v", no, err)
+		}
+	}
+	p.name("é")
 }

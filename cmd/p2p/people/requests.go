@@ -164,7 +164,7 @@ func (n *Node) redeem(ctx context.Context, t identity.Token, who identity.Key) e
 func (n *Node) freeName(name string, but identity.Key) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if name == "" {
+	if !seen(name) {
 		name = but.Short()
 	}
 	return n.book.free(cut(name, maxNameLen-4), but)

@@ -41,7 +41,7 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 	switch {
 	case !plain(r.Msg.Note, 4*maxNote) || utf8.RuneCountInString(r.Msg.Note) > maxNote:
 		return nil, fail(invalid, api.BadNote, "limit", strconv.Itoa(maxNote))
-	case !plain(r.Msg.Name, maxNameLen):
+	case !isName(r.Msg.Name):
 		return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
 	}
 	k, err := n.whom(ctx, r.Msg.Who)
@@ -209,7 +209,7 @@ func (n *Node) found(ctx context.Context, o room.Options, p place, first func(co
 
 // AnswerContact implements p2pv1connect.PeopleHandler.
 func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error) {
-	if !plain(r.Msg.Name, maxNameLen) {
+	if !isName(r.Msg.Name) {
 		return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
 	}
 	if k, err := n.who(r.Msg.Who); err == nil && r.Msg.Answer == p2pv1.AnswerContactRequest_ANSWER_ACCEPT {

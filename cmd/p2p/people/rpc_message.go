@@ -13,6 +13,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/emoji"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
@@ -209,10 +210,14 @@ func (n *Node) React(ctx context.Context, r *connect.Request[p2pv1.ReactRequest]
 	if err != nil {
 		return nil, err
 	}
-	if r.Msg.Emoji == "" || !plain(r.Msg.Emoji, body.MaxEmoji) || strings.ContainsAny(r.Msg.Emoji, " \n") {
-		return nil, fail(invalid, api.Invalid, "what", "emoji")
+	symbol, is := emoji.Of(r.Msg.Emoji)
+	if !is || len(symbol) > body.MaxEmoji {
+		if !r.Msg.TakeBack || r.Msg.Emoji == "" || !plain(r.Msg.Emoji, body.MaxEmoji) { // an older program may have put any text
+			return nil, fail(invalid, api.NotEmoji, "emoji", r.Msg.Emoji)
+		}
+		symbol = r.Msg.Emoji
 	}
-	a := body.Reaction{Target: e.Event.ID, Emoji: r.Msg.Emoji, Back: r.Msg.TakeBack}
+	a := body.Reaction{Target: e.Event.ID, Emoji: symbol, Back: r.Msg.TakeBack}
 	if _, err := c.talk.Write(ctx, body.KindReaction, a.AppendTo(nil)); err != nil {
 		return nil, n.unwritten(ctx, c, err)
 	}

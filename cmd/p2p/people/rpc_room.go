@@ -41,7 +41,7 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 	if o.Limit == 0 {
 		o.Limit = defaultLimit
 	}
-	if err := errors.Join(possible(o), possibleHistory(r.Msg.History)); err != nil {
+	if err := errors.Join(entitled(o.Name), possible(o), possibleHistory(r.Msg.History)); err != nil {
 		return nil, err
 	}
 	if err := n.ensure(ctx); err != nil {
@@ -78,11 +78,17 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 	return connect.NewResponse(&p2pv1.CreateRoomResponse{Conversation: out}), err
 }
 
-// possible reports what no room can have.
+// entitled reports a name that no room can be given. One that has it already is left alone.
+func entitled(name string) error {
+	if !plain(name, room.MaxName) || !seen(name) {
+		return fail(invalid, api.BadRoomName, "limit", strconv.Itoa(room.MaxName))
+	}
+	return nil
+}
+
+// possible reports what no room can have besides.
 func possible(o room.Options) error {
 	switch {
-	case o.Name == "" || !plain(o.Name, room.MaxName):
-		return fail(invalid, api.BadRoomName, "limit", strconv.Itoa(room.MaxName))
 	case o.Limit < 1 || o.Limit > room.MaxMembers:
 		return fail(invalid, api.BadRoomLimit, "limit", strconv.Itoa(room.MaxMembers))
 	}
@@ -203,7 +209,7 @@ func (n *Node) follows(ctx context.Context, l identity.Link) (place, error) {
 		Swarm: l.Room.String(), Host: l.Account, Trackers: l.Trackers, Since: time.Now().UnixMilli(),
 		Join: &reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token},
 	}
-	if plain(l.RoomName, room.MaxName) {
+	if entitled(l.RoomName) == nil {
 		p.Name = l.RoomName
 	}
 	n.faces.called(l.Account, l.Name)
@@ -330,6 +336,9 @@ func (n *Node) ChangeRoom(ctx context.Context, r *connect.Request[p2pv1.ChangeRo
 	o := c.talk.Options()
 	was := o
 	if r.Msg.Name != nil {
+		if err := entitled(*r.Msg.Name); err != nil {
+			return nil, err
+		}
 		o.Name = *r.Msg.Name
 	}
 	if r.Msg.Limit != nil {

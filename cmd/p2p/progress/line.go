@@ -185,9 +185,11 @@ func (y Style) bar(fraction float64, width int) string {
 
 // Words returns the units of time in the language of t.
 func Words(t *text.Catalogue) units.Words {
-	return units.Words{
-		Day: t.Say("unit.day"), Hour: t.Say("unit.hour"), Minute: t.Say("unit.minute"), Second: t.Say("unit.second"),
+	w := units.Words{Day: t.Say("unit.day"), Hour: t.Say("unit.hour"), Minute: t.Say("unit.minute"), Second: t.Say("unit.second")}
+	if t.Lang() == "zh" { // as in all its sentences
+		w.Gap = " "
 	}
+	return w
 }
 
 // Plain returns s as a line for a log file. Its form is the same in every

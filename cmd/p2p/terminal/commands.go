@@ -186,7 +186,7 @@ func (s *session) contactNamed(name string) *p2pv1.Contact {
 		known.Name, known.Rank = c.GetDirectoryName(), max(is.Rank, naming.Elsewhere)
 		all = append(all, is, known)
 	}
-	return only(naming.Pick(strings.TrimPrefix(name, "@"), all))
+	return only(naming.Person(name, all))
 }
 
 // openNamed opens what is called so: what is known here at once, else what the node knows, as what was said with somebody who is

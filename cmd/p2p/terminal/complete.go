@@ -5,11 +5,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-
-	"github.com/kyokomi/emoji/v2"
 
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/emoji"
 )
 
 // completion is a word that is being completed: Tab goes through what it could become.
@@ -149,41 +147,22 @@ func starting(names []string, prefix string) []string {
 	return slices.Compact(found)
 }
 
-// emojiNames are the names of all emoji, sorted.
-var emojiNames = sync.OnceValue(func() []string {
-	names := make([]string, 0, len(emoji.CodeMap()))
-	for name := range emoji.CodeMap() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-})
-
 // maxChoices is how many emoji are offered.
 const maxChoices = 40
 
 func emojiStarting(prefix string) []string {
-	all := emojiNames()
+	all := emoji.Names()
 	at, _ := slices.BinarySearch(all, prefix)
 	var found []string
 	for _, name := range all[at:] {
 		if !strings.HasPrefix(name, prefix) || len(found) == maxChoices {
 			break
 		}
-		if e := emojiOf(name); !slices.Contains(found, e) {
+		if e, _ := emoji.Of(name); !slices.Contains(found, e) {
 			found = append(found, e)
 		}
 	}
 	return found
-}
-
-// emojiOf returns the emoji of a name that begins with a colon, "" if there is none, and everything else as it is.
-func emojiOf(s string) string {
-	s = strings.TrimSpace(s)
-	if !strings.HasPrefix(s, ":") {
-		return s
-	}
-	return strings.TrimSpace(emoji.CodeMap()[":"+strings.Trim(s, ":")+":"])
 }
 
 // closeEmoji turns :name: before the cursor into its emoji when the last colon is typed.
@@ -193,8 +172,8 @@ func (e *editor) closeEmoji() {
 	if at < 0 {
 		return
 	}
-	if symbol, ok := emoji.CodeMap()[word[at:]]; ok {
-		e.before = e.before[:len(e.before)-len(word)+at] + strings.TrimSpace(symbol)
+	if symbol, ok := emoji.Of(word[at:]); ok {
+		e.before = e.before[:len(e.before)-len(word)+at] + symbol
 	}
 }
 

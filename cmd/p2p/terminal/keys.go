@@ -1,9 +1,11 @@
 package terminal
 
 import (
+	"slices"
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/emoji"
 )
 
 // key does what a key does: first those that work everywhere, then those of what has the keys.
@@ -229,12 +231,18 @@ func (s *session) toOriginal(it *item) {
 // react adds an emoji to a message, or takes it back.
 // reactWith reacts with what was typed: an emoji or its :name:.
 func (s *session) reactWith(message, typed string) {
-	switch emoji := emojiOf(typed); {
+	symbol, is := emoji.Of(typed)
+	if !is && s.current != nil && s.current.byID[message] != nil { // an older program may have put any text: it is taken back
+		is = slices.ContainsFunc(s.current.byID[message].GetReactions(), func(r *p2pv1.Reaction) bool {
+			return r.GetEmoji() == symbol && slices.Contains(r.GetAccounts(), s.me.GetAccount())
+		})
+	}
+	switch {
 	case strings.Trim(typed, ": ") == "":
-	case emoji == "":
-		s.complain("chat.error.emoji", ":"+strings.Trim(typed, ": "))
+	case !is:
+		s.complain("chat.error.emoji", typed)
 	default:
-		s.react(message, emoji)
+		s.react(message, symbol)
 	}
 }
 

@@ -110,7 +110,11 @@ func TestAnEmojiThatThereIsNotIsNoReaction(t *testing.T) {
 	if q := asked[*p2pv1.ReactRequest](st); len(q) != 0 {
 		t.Fatalf("reacted with %q", q[0].Emoji)
 	}
-	st.shows("there is no emoji :nosuch").keys("up", "'+", "':tad", "tab", "enter")
+	st.keys("'/react well done", "enter")
+	if q := asked[*p2pv1.ReactRequest](st); len(q) != 0 {
+		t.Fatalf("reacted with %q", q[0].Emoji)
+	}
+	st.shows("well done is no emoji").keys("up", "'+", "':tad", "tab", "enter")
 	if q := asked[*p2pv1.ReactRequest](st); len(q) != 1 || q[0].Emoji != "🎉" {
 		t.Errorf("reactions %v", q)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/naming"
 )
 
 // The commands for contacts, rooms and files.
@@ -61,7 +62,7 @@ func (s *session) account(name string) string {
 	if c := s.contactNamed(name); c != nil {
 		return c.GetAccount()
 	}
-	return strings.TrimPrefix(name, "@")
+	return name
 }
 
 func (s *session) remove(name string) {
@@ -120,13 +121,19 @@ func changing(change p2pv1.ChangeMemberRequest_Change) func(*session, string) {
 
 // member returns the key of a member by his name.
 func (s *session) member(c *conversation, name string) string {
-	name = strings.TrimPrefix(name, "@")
+	var all []naming.Candidate[string]
 	for _, m := range c.GetMembers() {
-		if strings.EqualFold(m.GetName(), name) && !m.GetMe() { // of two who are called alike it is not this person, as in the node
-			return m.GetAccount()
+		if !m.GetMe() { // of two who are called alike it is not this person, as in the node
+			all = append(all, naming.Candidate[string]{Name: m.GetName(), ID: m.GetAccount(), Is: m.GetAccount()})
 		}
 	}
-	return s.account(name)
+	switch found, _ := naming.Person(name, all); len(found) {
+	case 0:
+		return s.account(name)
+	case 1:
+		return found[0].Is
+	}
+	return name // the node says which
 }
 
 func (s *session) setRole(args string) {

@@ -80,6 +80,8 @@ func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
 	out.waitFor(t, ": here\n    and there")
 	n.changed("c-anna", 1, "mia", p2pv1.Change_KIND_REACTED, func(m *p2pv1.Message) { m.Change.Emoji, m.Change.Mine = "👍", true })
 	out.waitFor(t, "] mia put 👍 to a message by Anna, of")
+	n.changed("c-anna", 2, "Anna", p2pv1.Change_KIND_REACTED, func(m *p2pv1.Message) { m.Change.Emoji = "🎉" })
+	out.waitFor(t, "] Anna put 🎉 to your message of")
 	n.changed("c-anna", 1, "Anna", p2pv1.Change_KIND_DELETED, func(m *p2pv1.Message) { m.Deleted = true })
 	out.waitFor(t, "Anna deleted a message by Anna, of")
 	io.WriteString(typing, "/who\n")

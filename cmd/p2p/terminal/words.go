@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/units"
 	"p2p/peer/identity"
 )
@@ -226,8 +227,7 @@ func (s *session) ago(milli int64) string {
 }
 
 func (s *session) duration(d time.Duration) string {
-	w := units.Words{Day: s.say.Say("unit.day"), Hour: s.say.Say("unit.hour"), Minute: s.say.Say("unit.minute"), Second: s.say.Say("unit.second")}
-	return units.FormatDuration(d, w)
+	return units.FormatDuration(d, progress.Words(s.say))
 }
 
 // typingText says who is typing.
@@ -294,25 +294,29 @@ func (s *session) changeLine(m *p2pv1.Message, where bool) line {
 	if in := s.conversations[m.GetConversation()]; where && in != nil {
 		l = append(l, span{s.title(in) + ": ", style{role: accent}})
 	}
-	who, author, when := clean(c.GetName()), clean(s.nameIn(m)), s.clock(m.GetWritten())
+	who, when := clean(c.GetName()), s.clock(m.GetWritten())
 	if t := s.ms(m.GetWritten()); s.date(t) != s.date(s.now) {
 		when = s.date(t) + " " + when
 	}
 	if c.GetMine() {
 		who = s.myName()
 	}
+	whose := s.say.Say("change.whose", clean(s.nameIn(m)), when)
+	if m.GetMine() {
+		whose = s.say.Say("change.yours", when)
+	}
 	what := ""
 	switch c.GetKind() {
 	case p2pv1.Change_KIND_EDITED:
 		what = s.say.Say("change.edited", who, when, s.textOf(m))
 	case p2pv1.Change_KIND_DELETED:
-		what = s.say.Say("change.deleted", who, author, when)
+		what = s.say.Say("change.deleted", who, whose)
 	case p2pv1.Change_KIND_REACTED:
-		what = s.say.Say("change.reacted", who, clean(c.GetEmoji()), author, when, preview(s.textOf(m)))
+		what = s.say.Say("change.reacted", who, clean(c.GetEmoji()), whose, preview(s.textOf(m)))
 	case p2pv1.Change_KIND_WITHDREW:
 		what = s.say.Say("change.withdrew", who, when, clean(m.GetFile().GetName()))
 	case p2pv1.Change_KIND_TOOK_BACK:
-		what = s.say.Say("change.took_back", who, clean(c.GetEmoji()), author, when, preview(s.textOf(m)))
+		what = s.say.Say("change.took_back", who, clean(c.GetEmoji()), whose, preview(s.textOf(m)))
 	}
 	return append(l, span{what, style{}})
 }

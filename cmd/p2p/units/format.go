@@ -56,17 +56,18 @@ func FormatRates(down, up int64) string {
 }
 
 // Words are the units of time in the reader's language, as they follow a
-// number: "d", "h", "m", "s".
-type Words struct{ Day, Hour, Minute, Second string }
+// number: "d", "h", "m", "s". Gap stands between all numbers and units; it is a blank where units are words, as
+// in Chinese.
+type Words struct{ Day, Hour, Minute, Second, Gap string }
 
 // English are the words that ParseDuration reads.
-var English = Words{"d", "h", "m", "s"}
+var English = Words{"d", "h", "m", "s", ""}
 
 // FormatElapsed is FormatDuration for how long something took: less than ten
 // seconds are worth a digit after the point.
 func FormatElapsed(d time.Duration, w Words) string {
 	if d < 10*time.Second {
-		return fmt.Sprintf("%.1f%s", max(d, 0).Seconds(), w.Second)
+		return fmt.Sprintf("%.1f%s%s", max(d, 0).Seconds(), w.Gap, w.Second)
 	}
 	return FormatDuration(d, w)
 }
@@ -75,14 +76,16 @@ func FormatElapsed(d time.Duration, w Words) string {
 // "2h03m", "3d04h", "5s". A duration under a second is 0 seconds.
 func FormatDuration(d time.Duration, w Words) string {
 	s := int64(max(d, 0).Round(time.Second) / time.Second)
+	two := func(large int64, unit string, small int64, below string) string {
+		return fmt.Sprintf("%[1]d%[5]s%[2]s%[5]s%02[3]d%[5]s%[4]s", large, unit, small, below, w.Gap)
+	}
 	switch {
 	case s < 60:
-		return fmt.Sprintf("%d%s", s, w.Second)
+		return fmt.Sprintf("%d%s%s", s, w.Gap, w.Second)
 	case s < 3600:
-		return fmt.Sprintf("%d%s%02d%s", s/60, w.Minute, s%60, w.Second)
+		return two(s/60, w.Minute, s%60, w.Second)
 	case s < 24*3600:
-		return fmt.Sprintf("%d%s%02d%s", s/3600, w.Hour, s/60%60, w.Minute)
-	default:
-		return fmt.Sprintf("%d%s%02d%s", s/86400, w.Day, s/3600%24, w.Hour)
+		return two(s/3600, w.Hour, s/60%60, w.Minute)
 	}
+	return two(s/86400, w.Day, s/3600%24, w.Hour)
 }

@@ -122,14 +122,14 @@ func TestBytesAreWrittenForPeople(t *testing.T) {
 }
 
 func TestDurationsAreWrittenInTwoUnits(t *testing.T) {
-	chinese := units.Words{Day: "天", Hour: "小时", Minute: "分", Second: "秒"}
+	chinese := units.Words{Day: "天", Hour: "小时", Minute: "分", Second: "秒", Gap: " "}
 	for d, want := range map[time.Duration][2]string{
-		-time.Second:                   {"0s", "0秒"},
-		400 * time.Millisecond:         {"0s", "0秒"},
-		59600 * time.Millisecond:       {"1m00s", "1分00秒"},
-		4*time.Minute + 13*time.Second: {"4m13s", "4分13秒"},
-		2*time.Hour + 3*time.Minute:    {"2h03m", "2小时03分"},
-		76 * time.Hour:                 {"3d04h", "3天04小时"},
+		-time.Second:                   {"0s", "0 秒"},
+		400 * time.Millisecond:         {"0s", "0 秒"},
+		59600 * time.Millisecond:       {"1m00s", "1 分 00 秒"},
+		4*time.Minute + 13*time.Second: {"4m13s", "4 分 13 秒"},
+		2*time.Hour + 3*time.Minute:    {"2h03m", "2 小时 03 分"},
+		76 * time.Hour:                 {"3d04h", "3 天 04 小时"},
 	} {
 		if got := units.FormatDuration(d, units.English); got != want[0] {
 			t.Errorf("FormatDuration(%v) = %q; want %q", d, got, want[0])
