@@ -4,9 +4,5 @@ package main
 
 import "syscall"
 
-// The system's numbers for a disk or a quota that is full, and for a port that
-// somebody else has.
-var (
-	diskFullErrnos = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT}
-	portBusyErrnos = []syscall.Errno{syscall.EADDRINUSE}
-)
+// portBusyErrnos is the system's number for a port that somebody else has.
+var portBusyErrnos = []syscall.Errno{syscall.EADDRINUSE}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/space"
 	"p2p/cmd/p2p/text"
 	"p2p/piece/store"
 	"p2p/torrentfile"
@@ -54,7 +55,7 @@ var causes = []struct {
 	hint string
 }{
 	{isErrno([]syscall.Errno{syscall.EPIPE}), exitPipe, ""},
-	{isErrno(diskFullErrnos), exitDiskFull, "hint.disk_full"},
+	{space.Full, exitDiskFull, "hint.disk_full"},
 	{isErrno(portBusyErrnos), exitPortBusy, "hint.port_busy"},
 	{is(torrentfile.ErrMagnet), exitMagnet, "hint.magnet"},
 	{is(torrentfile.ErrNotBencode), exitNotBencode, "hint.not_bencode"},

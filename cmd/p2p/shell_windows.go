@@ -33,9 +33,6 @@ var statusSignals []os.Signal
 
 func surviveBrokenPipe() {}
 
-// Numbers of Windows for what Unix calls ENOSPC and EADDRINUSE; package syscall
-// has invented ones of its own for these names, which the system never returns.
-var (
-	diskFullErrnos = []syscall.Errno{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL}
-	portBusyErrnos = []syscall.Errno{windows.WSAEADDRINUSE, syscall.EADDRINUSE}
-)
+// portBusyErrnos is the number of Windows for what Unix calls EADDRINUSE; package syscall
+// has invented one of its own for this name, which the system never returns.
+var portBusyErrnos = []syscall.Errno{windows.WSAEADDRINUSE, syscall.EADDRINUSE}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"p2p/cmd/p2p/space"
 	"p2p/cmd/p2p/units"
 	"p2p/piece/store"
 )
@@ -21,7 +22,7 @@ var systemWords = []struct {
 	{is(fs.ErrExist), "file.exists"},
 	{is(fs.ErrNotExist), "file.missing"},
 	{is(fs.ErrPermission), "file.forbidden"},
-	{isErrno(diskFullErrnos), "file.no_room"},
+	{space.Full, "file.no_room"},
 	{isErrno([]syscall.Errno{syscall.EROFS}), "file.read_only"},
 	{isErrno([]syscall.Errno{syscall.EISDIR}), "file.folder"},
 	{isErrno([]syscall.Errno{syscall.ENOTDIR}), "file.not_folder"},

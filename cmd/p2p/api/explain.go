@@ -123,6 +123,7 @@ var explained = map[string]struct {
 	DeviceRevoked:  {"problem.device_revoked", nil},
 	Other:          {"problem.other", []string{"detail"}},
 	NobodyHasIt:    {"problem.nobody_has_it", nil},
+	LittleRoom:     {"problem.little_room", []string{"dir", "size", "free"}},
 	GiverLost:      {"problem.giver_lost", nil},
 	FileChanged:    {"problem.file_changed", nil},
 	FileGone:       {"problem.file_gone", nil},

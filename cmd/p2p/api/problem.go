@@ -27,6 +27,7 @@ const (
 	Other          = "other"           // detail
 
 	NobodyHasIt    = "nobody_has_it"   // who is connected
+	LittleRoom     = "little_room"     // on the disk: dir, size, free; it goes on by itself when there is more
 	GiverLost      = "giver_lost"      // the same, and the copy of who has offered it has changed since, or is gone
 	FileChanged    = "file_changed"    // since it was offered or fetched, or it is gone
 	FileGone       = "file_gone"       // it was offered or fetched, and is not there any more

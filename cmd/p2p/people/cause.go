@@ -12,6 +12,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/space"
 	"p2p/peer/directory"
 	"p2p/peer/ext/offer"
 	"p2p/peer/identity"
@@ -34,7 +35,7 @@ var causes = []struct {
 	{is(directory.ErrFull), api.DevicesFull},
 	{is(directory.ErrSlow), api.Trouble},
 	{as[*dirwire.Failure], api.Trouble},
-	{is(syscall.ENOSPC), api.DiskFull},
+	{space.Full, api.DiskFull},
 
 	{as[*net.DNSError], api.UnknownHost},
 	{is(syscall.ECONNREFUSED), api.Rejected},

@@ -52,6 +52,8 @@
 // files under names that are free and safe, and joins that swarm; from the first verified piece on it
 // serves others. What is offered and accepted is kept in the settings of the history, and goes on after a restart.
 //
+// Others fill the disk too. A download that finds no room waits for it and goes on by itself, and leaves messages the last of it (shortage.go).
+//
 // The files stay their owner's: he may change, move or delete them. What is shared is looked at now and then, and when somebody
 // wants it; what was written to is hashed again. An offer that is not any more what it was fails, and who waits for it is told so
 // (package offer). What was fetched is gone then, until it is accepted again: nobody gets a file back that he has deleted.

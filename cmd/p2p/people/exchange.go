@@ -48,6 +48,7 @@ type transfer struct {
 	cancel    context.CancelFunc // nil: nothing is done for it
 	ended     chan struct{}      // closed when what cancel ends has ended
 	giverLost bool               // who has offered it says that his copy is not any more what it was
+	lacks     *p2pv1.Reason      // while it waits for room on the disk
 	told      told               // what programs know
 }
 
@@ -354,6 +355,9 @@ func (t *transfer) moves(v *p2pv1.Transfer, st peer.Stats) {
 
 // waitsFor says why nothing comes of a transfer. The caller holds mu.
 func (t *transfer) waitsFor() *p2pv1.Reason {
+	if t.lacks != nil {
+		return t.lacks
+	}
 	if t.giverLost {
 		return api.Problem(api.GiverLost)
 	}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
-	"syscall"
 
 	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/space"
 	"p2p/peer/directory"
 	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/history"
@@ -40,7 +40,7 @@ func failure(err error) error {
 		return nil
 	case api.ReasonOf(err) != nil:
 		return err
-	case errors.Is(err, syscall.ENOSPC):
+	case space.Full(err):
 		return fail(full, api.DiskFull)
 	case errors.Is(err, history.ErrClosed), errors.Is(err, chat.ErrClosed):
 		return fail(away, api.Stopping)

@@ -141,24 +141,34 @@ const reserve = 16 << 20
 
 // fits returns an error if so many bytes more have no room in a folder, beside what is being fetched. The caller holds mu.
 func (x *exchange) fits(dir string, size int64) error {
-	room, known := x.room(dir)
-	if !known || size <= 0 {
-		return nil
-	}
-	room -= reserve
-	for _, t := range x.all {
-		if !t.Mine && !t.Fetched && t.cancel != nil {
-			have := t.Have
-			if t.swarm != nil {
-				have = t.swarm.Stats().BytesDone
-			}
-			room -= t.Size - have
-		}
-	}
-	if size > room {
-		return fail(full, api.NoSpace, "size", units.FormatBytes(size), "free", units.FormatBytes(max(room, 0)))
+	if spare, known := x.spare(dir); known && size > max(spare, 0) {
+		return fail(full, api.NoSpace, "size", units.FormatBytes(size), "free", units.FormatBytes(max(spare, 0)))
 	}
 	return nil
+}
+
+// spare returns how many bytes a folder has room for, beside what is being fetched, and less than none where that needs more than
+// there is. What waits for room itself has no claim to any, or two would wait for each other. The caller holds mu.
+func (x *exchange) spare(dir string) (bytes int64, known bool) {
+	room, known := x.room(dir)
+	room -= reserve
+	for _, t := range x.all {
+		if t.cancel != nil && t.lacks == nil {
+			room -= t.left()
+		}
+	}
+	return room, known
+}
+
+// left is how many bytes of a download are to come. The caller holds mu.
+func (t *transfer) left() int64 {
+	switch {
+	case t.Mine || t.Fetched:
+		return 0
+	case t.swarm != nil:
+		return t.Size - t.swarm.Stats().BytesDone
+	}
+	return t.Size - t.Have
 }
 
 // goingOn returns the transfer of f that an Accept goes on with, nil if it begins anew: there is none, what it has fetched is not
@@ -171,14 +181,14 @@ func (x *exchange) goingOn(ctx context.Context, f body.File, folder string) (*tr
 		x.mu.Unlock()
 		return nil, nil, nil
 	}
-	stopped, left := t.Stopped, t.left()
+	stopped, remains := t.Stopped, t.remains()
 	state, path, runs, mine, info, open := t.state, t.Path, t.cancel != nil, t.Mine, t.info, t.store
 	x.mu.Unlock()
 	elsewhere := folder != "" && !sameFolder(folder, filepath.Dir(path))
 	switch {
 	case mine:
 		return t, nil, nil
-	case state == p2pv1.Transfer_STATE_GONE, stopped && !left:
+	case state == p2pv1.Transfer_STATE_GONE, stopped && !remains:
 	case state == p2pv1.Transfer_STATE_DONE:
 		if open != nil && open.Intact() == nil && !elsewhere {
 			return t, nil, nil

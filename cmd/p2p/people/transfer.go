@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -21,7 +22,8 @@ func newTransfer(d deal, info []byte) *transfer {
 	return &transfer{deal: d, info: info}
 }
 
-// start has work done for a transfer, until it fails or is halted. The caller holds mu.
+// start has work done for a transfer, until it fails or is halted; when the disk is full, again as soon as there is room. The
+// caller holds mu.
 func (x *exchange) start(t *transfer, s p2pv1.Transfer_State, work func(context.Context) error) {
 	if x.closed {
 		return
@@ -33,7 +35,12 @@ func (x *exchange) start(t *transfer, s p2pv1.Transfer_State, work func(context.
 	x.group.Go(func() {
 		defer close(ended)
 		defer cancel()
-		if err := work(ctx); err != nil && ctx.Err() == nil {
+		var s shortage
+		err := work(ctx)
+		for wantsRoom(err) && x.awaitRoom(ctx, t, &s) {
+			err = work(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			x.fail(t, err)
 		}
 	})
@@ -169,8 +176,8 @@ func (x *exchange) check(ctx context.Context, t *transfer, s *store.Store, piece
 	return have, s.Checkpoint(ctx, have)
 }
 
-// left reports whether something is there of a download that was cancelled. What has its name and is no part of it is not looked at.
-func (d *deal) left() bool {
+// remains reports whether something is there of a download that was cancelled. What has its name and is no part of it is not looked at.
+func (d *deal) remains() bool {
 	return d.Folder && !absent(d.Path) || d.Fetched && !absent(d.Path) || !absent(d.Path+".part")
 }
 
@@ -216,12 +223,8 @@ func (x *exchange) follow(ctx context.Context, t *transfer) error {
 	if t.Mine {
 		return x.guard(ctx, s)
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.Failed():
-		return s.Err()
-	case <-s.Complete():
+	if err := x.complete(ctx, t, s); err != nil || ctx.Err() != nil {
+		return err
 	}
 	x.mu.Lock()
 	t.state = p2pv1.Transfer_STATE_DONE
@@ -236,6 +239,30 @@ func (x *exchange) follow(ctx context.Context, t *transfer) error {
 	}
 	x.tell()
 	return x.guard(ctx, s)
+}
+
+// complete waits until all of a download is there.
+func (x *exchange) complete(ctx context.Context, t *transfer, s *peer.Swarm) error {
+	look := time.NewTimer(0)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.Failed():
+			return s.Err()
+		case <-s.Complete():
+			return nil
+		case <-look.C:
+			if x.scarce(t) {
+				return errScarce
+			}
+			look.Reset(beatEvery)
+			if s.Stats().Connected > 0 {
+				look.Reset(scarceEvery)
+			}
+		}
+	}
 }
 
 // guard waits for the end of the sharing.

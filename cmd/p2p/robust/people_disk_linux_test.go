@@ -50,6 +50,64 @@ func (p *person) warnsLate(kind p2pv1.Alert_Kind) {
 	p.t.Errorf("a program that is opened now is not told of %v: %v", kind, late.Err())
 }
 
+// TestADownloadWaitsForRoomThatOthersTake has the disk of somebody who gets a file, which also has what he writes, filled meanwhile.
+func TestADownloadWaitsForRoomThatOthersTake(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long: it is looked for room every other second")
+	}
+	if !inside(t) {
+		return
+	}
+	const size = 32 * mib
+	disk := mount(t, "size=96M")
+	tracker := startTracker(t, "127.0.0.1:0").Started(soon)
+	alice := newPerson(t, "alice", "--tracker", tracker.Announce[0])
+	bob := newPersonAt(t, "bob", filepath.Join(disk, "bob"), "--tracker", tracker.Announce[0])
+	befriend(t, alice, bob)
+	message, path := alice.offers(bob, size)
+	alice.kill()
+	ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: message})
+	filler := fill(t, disk)
+	st, err := os.Stat(filler)
+	if err == nil {
+		err = os.Truncate(filler, st.Size()-24*mib)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.start()
+	waits := func() bool {
+		x := bob.transfer(message)
+		return x.State == p2pv1.Transfer_STATE_WAITING && x.Problem.GetKey() == api.LittleRoom
+	}
+	drive.Eventually(t, soon, "it does not wait for room", waits)
+	had := bob.transfer(message)
+	t.Logf("it waits with %d MiB: %v", had.Done/mib, had.Problem)
+	var sent []string
+	for range 20 {
+		m, err := bob.say("alice", "it waits")
+		switch key := api.ReasonOf(err).GetKey(); {
+		case err == nil:
+			sent = append(sent, m.Id)
+		case key != api.DiskFull:
+			t.Fatalf("a message is refused as %q, %v", key, err)
+		}
+	}
+	t.Logf("%d of 20 messages found room", len(sent))
+	bob.kill()
+	bob.start()
+	drive.Eventually(t, soon, "killed and started again, it does not wait for room", waits)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	drive.SameTree(t, path, bob.transferred(message))
+	bob.says("alice", "it is here")
+	alice.hears("bob", "it is here")
+	if got := len(alice.messages("bob")); got != 1+len(sent)+1 {
+		t.Errorf("alice has %d messages of %d", got, 1+len(sent)+1)
+	}
+}
+
 // TestAFullDiskTakesNoMessageAndSaysSo fills the disk of somebody who writes and is written to. A message is sent or it is not:
 // one that was refused is nowhere, also later.
 func TestAFullDiskTakesNoMessageAndSaysSo(t *testing.T) {
