@@ -49,6 +49,7 @@ type contact struct {
 	Refused   int64              `json:"refused,omitempty"` // milliseconds; by the account, when it was last asked
 	Late      identity.Key       `json:"late,omitzero"`     // who had used the link of the account with which he asks
 	Reach     reach              `json:"reach,omitzero"`
+	Beginning []byte             `json:"beginning,omitempty"` // of Room, as he has sent it with a request that waits
 }
 
 // reach is where somebody is to be found.
@@ -78,6 +79,8 @@ type place struct {
 	Join     *reach           `json:"join,omitempty"`  // how to get in, while it has not happened
 	Refused  *refusal         `json:"refused,omitempty"`
 	Gone     bool             `json:"gone,omitempty"` // there is nothing to read, and it is listed no more
+
+	Beginning []byte `json:"beginning,omitempty"` // of a direct one: for those devices of the account that have not met anybody there
 }
 
 // refusal is why a link did not lead into a room.

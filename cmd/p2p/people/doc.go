@@ -25,9 +25,9 @@
 //
 // Who asks makes the room of the two and adds the other account to it. Its id is in his request: sealed for the
 // account and left with the directory, or said at the other's doorbell, inside TLS to a device that the account has
-// certified. The request is signed by the device, so nobody between can make one up. Who
-// accepts enters that room; seeing him join it is what tells the other that he was accepted. A refusal is a letter
-// back. All of it is in the book before it is sent, and is sent again until it was answered.
+// certified. The request is signed by the device, so nobody between can make one up, and has the first events of that room in
+// it (beginning.go). Who accepts enters the room and can write there, whether the two have met or not; seeing him join it, or his letter
+// that says so, is what tells the other that he was accepted. A refusal is a letter back. All of it is in the book before it is sent, and is sent again until it was answered.
 //
 // A contact is a key. What the directory says of his name is compared with it (compare.go says what a directory that lies
 // can do), and a difference stops all that goes to him until the person has decided (verify.go).

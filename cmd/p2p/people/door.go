@@ -66,7 +66,11 @@ func (n *Node) errands() map[infohash.T]errand {
 	}
 	for _, c := range n.book.contacts {
 		if c.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
-			add(c.Account, c.Reach, knock.Request{Note: c.Note, Room: c.Room})
+			q := knock.Request{Note: c.Note, Room: c.Room}
+			if p := n.book.places[swarmOf(c.Room).String()]; p != nil {
+				q.Beginning = p.Beginning
+			}
+			add(c.Account, c.Reach, q)
 		}
 	}
 	for _, p := range n.book.places {
@@ -188,7 +192,7 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 	case k != nil && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && k.Room == room.ID(r.Room):
 		return knock.Answer{Verdict: knock.Refused}
 	}
-	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, from: v.Certificate, token: r.Token}
+	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, Beginning: r.Beginning, from: v.Certificate, token: r.Token}
 	n.clerk.do(func(ctx context.Context) {
 		if err := n.asked(ctx, v.Account, l); err != nil && ctx.Err() == nil {
 			n.log.Warn("a request waits", zap.Error(err))

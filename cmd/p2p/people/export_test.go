@@ -35,3 +35,14 @@ func (n *Node) ForgeReaction(ctx context.Context, where, message, text string) e
 	_, err = c.talk.Write(ctx, body.KindReaction, (&body.Reaction{Target: id, Emoji: text}).AppendTo(nil))
 	return err
 }
+
+// ForgetBeginnings has requests go out as those of versions do that send no beginning along.
+func (n *Node) ForgetBeginnings(ctx context.Context) error {
+	for _, p := range n.places() {
+		p.Beginning = nil
+		if err := n.write(ctx, record{Place: &p}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

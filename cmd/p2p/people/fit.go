@@ -115,6 +115,7 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 		addrs = append(addrs, k.Reach.Addrs...)
 	}
 	n.mu.Unlock()
+	n.commence(ctx, c, p.With, p.Beginning)
 	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
 	n.convene(c)
 	c.join(ctx)

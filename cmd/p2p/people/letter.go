@@ -35,6 +35,7 @@ type letter struct {
 	Note        string           `json:"note,omitempty"`
 	Trackers    []string         `json:"trackers,omitempty"`
 	Addrs       []netip.AddrPort `json:"addrs,omitempty"`
+	Beginning   []byte           `json:"beginning,omitempty"` // of Room, where that is asked for and there is space
 
 	from  identity.Certificate // what Certificate holds
 	token identity.Token       // of the link that led to the door where it was said; letters at the directory have none
@@ -55,12 +56,17 @@ var errLetter = errors.New("the letter is not genuine")
 
 const letterPurpose = "letter"
 
-// sealLetter signs a letter as the device and seals it for an account.
+// sealLetter signs a letter as the device and seals it for an account. What the person has written goes before the beginning of
+// the conversation.
 func (s *self) sealLetter(to identity.Key, l letter) ([]byte, error) {
 	l.Certificate = s.certificate.AppendTo(nil)
 	text, err := json.Marshal(l)
 	if err != nil {
 		return nil, fmt.Errorf("write letter: %w", err)
+	}
+	if len(l.Beginning) > 0 && identity.SignatureSize+len(text)+identity.SealedOverhead > maxLetter {
+		l.Beginning = nil
+		return s.sealLetter(to, l)
 	}
 	signed := append(s.device.Sign(letterPurpose, signedLetter(to, text)), text...)
 	if len(signed)+identity.SealedOverhead > maxLetter {

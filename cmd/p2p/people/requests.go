@@ -73,6 +73,7 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 		_, _ = n.post(ctx, from, letter{Kind: refuses, Room: l.Room})
 		return nil
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room == l.Room: // the answer has not reached him
+		n.commence(ctx, n.conversation(k.Room), from, l.Beginning)
 		_, _ = n.post(ctx, from, letter{Kind: accepts, Room: k.Room})
 		return nil
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,
@@ -92,7 +93,7 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 		k.His = cmp.Or(l.Name, k.Name)
 	}
 	k.Account, k.Room, k.Note, k.Asked, k.Late = from, l.Room, l.Note, time.Now().UnixMilli(), late
-	k.Reach = reach{Trackers: l.Trackers, Addrs: l.Addrs}
+	k.Reach, k.Beginning = reach{Trackers: l.Trackers, Addrs: l.Addrs}, n.begun(from, l)
 	k.State = p2pv1.ContactState_CONTACT_STATE_ASKS
 	if !invited {
 		if err := n.write(ctx, record{Contact: &k}); err != nil {
@@ -126,11 +127,14 @@ const (
 // askedAgain takes in a request of one whose request waits already: that is no news, only what it says may be. What comes too fast is
 // not taken in; who asks says it again with each session of his.
 func (n *Node) askedAgain(ctx context.Context, k contact, l letter) error {
-	note := cmp.Or(l.Note, k.Note)
-	if k.Room == l.Room && k.Note == note || !n.mayAskAgain(k.Account) {
+	note, beginning := cmp.Or(l.Note, k.Note), n.begun(k.Account, l)
+	if k.Room == l.Room && len(beginning) == 0 {
+		beginning = k.Beginning
+	}
+	if k.Room == l.Room && k.Note == note && bytes.Equal(k.Beginning, beginning) || !n.mayAskAgain(k.Account) {
 		return nil
 	}
-	k.Room, k.Note, k.Reach = l.Room, note, reach{Trackers: l.Trackers, Addrs: l.Addrs}
+	k.Room, k.Note, k.Reach, k.Beginning = l.Room, note, reach{Trackers: l.Trackers, Addrs: l.Addrs}, beginning
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
 		return err
 	}
@@ -175,7 +179,9 @@ func (n *Node) accept(ctx context.Context, k contact) error {
 	k.State, k.Refused = p2pv1.ContactState_CONTACT_STATE_FRIEND, 0
 	p := place{
 		Room: k.Room, Swarm: swarmOf(k.Room).String(), With: k.Account, Trackers: k.Reach.Trackers, Addrs: k.Reach.Addrs, Since: time.Now().UnixMilli(),
+		Beginning: k.Beginning,
 	}
+	k.Beginning = nil
 	if err := n.write(ctx, record{Place: &p}); err != nil {
 		return err
 	}
@@ -214,6 +220,15 @@ func (n *Node) post(ctx context.Context, to identity.Key, l letter) (online bool
 	return online, err
 }
 
+// request returns the letter that asks somebody to be a contact.
+func (n *Node) request(k contact) letter {
+	l := letter{Kind: asks, Room: k.Room, Note: k.Note}
+	if p := n.place(k.Room); p != nil {
+		l.Beginning = p.Beginning
+	}
+	return l
+}
+
 // resend sends the requests again that have not been answered: a session with the directory has begun.
 func (n *Node) resend(ctx context.Context) {
 	n.mu.Lock()
@@ -225,7 +240,7 @@ func (n *Node) resend(ctx context.Context) {
 	}
 	n.mu.Unlock()
 	for _, k := range open {
-		_, _ = n.post(ctx, k.Account, letter{Kind: asks, Room: k.Room, Note: k.Note}) // it has logged why not
+		_, _ = n.post(ctx, k.Account, n.request(k)) // it has logged why not
 	}
 }
 

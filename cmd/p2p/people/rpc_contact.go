@@ -123,7 +123,7 @@ func (n *Node) ask(ctx context.Context, k contact) (online bool, err error) {
 	case k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND:
 		return n.faces.of(k.Account).presence != p2pv1.Presence_PRESENCE_OFFLINE, nil
 	}
-	online, err = n.post(ctx, k.Account, letter{Kind: asks, Room: k.Room, Note: k.Note})
+	online, err = n.post(ctx, k.Account, n.request(k))
 	if err != nil && len(k.Reach.Trackers)+len(k.Reach.Addrs) > 0 || errors.Is(err, directory.ErrUnavailable) {
 		err = nil // his bell is rung, or it is sent with the next session
 	}
@@ -136,7 +136,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	defer n.asking.Unlock()
 	now, known := n.contact(k.Account)
 	if known { // he may have asked a moment ago
-		k.State, k.Room, k.Arrived = now.State, now.Room, now.Arrived
+		k.State, k.Room, k.Arrived, k.Beginning = now.State, now.Room, now.Arrived, now.Beginning
 	}
 	var err error
 	switch k.State {
@@ -164,7 +164,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
 			return k, err
 		}
-		k.Arrived = false
+		k.Arrived, k.Beginning = false, nil
 	}
 	k.State, k.Asked, k.Refused = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli(), 0
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
@@ -175,14 +175,18 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 
 // foundDirect makes the room of this person and one other.
 func (n *Node) foundDirect(ctx context.Context, with identity.Key) (room.ID, error) {
-	return n.found(ctx, room.Options{Limit: 2, History: -1}, place{With: with}, func(ctx context.Context, c *conversation) error {
-		_, err := c.talk.Change(ctx, room.Change{Op: room.Add, Account: with, Role: room.Member})
+	add := room.Change{Op: room.Add, Account: with, Role: room.Member}
+	return n.found(ctx, room.Options{Limit: 2, History: -1}, place{With: with}, func(ctx context.Context, c *conversation, p *place) error {
+		e, err := c.talk.Change(ctx, add)
+		if err == nil {
+			p.Beginning, err = n.beginningOf(ctx, c, e, &add)
+		}
 		return err
 	})
 }
 
-// found makes a room and writes it into the book; first is done before others hear of it.
-func (n *Node) found(ctx context.Context, o room.Options, p place, first func(context.Context, *conversation) error) (room.ID, error) {
+// found makes a room and writes it into the book; first is done before others hear of it, and may add to what is written.
+func (n *Node) found(ctx context.Context, o room.Options, p place, first func(context.Context, *conversation, *place) error) (room.ID, error) {
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	s, err := n.me()
@@ -194,7 +198,7 @@ func (n *Node) found(ctx context.Context, o room.Options, p place, first func(co
 	if err != nil {
 		return room.ID{}, err
 	}
-	if err := first(ctx, c); err != nil {
+	if err := first(ctx, c, &p); err != nil {
 		c.close(ctx)
 		return room.ID{}, err
 	}
@@ -280,7 +284,7 @@ func (n *Node) unblocked(k contact) p2pv1.ContactState {
 }
 
 func (n *Node) refuse(ctx context.Context, k contact) error {
-	k.State, k.Refused = p2pv1.ContactState_CONTACT_STATE_REMOVED, time.Now().UnixMilli()
+	k.State, k.Refused, k.Beginning = p2pv1.ContactState_CONTACT_STATE_REMOVED, time.Now().UnixMilli(), nil
 	if err := n.rewritten(ctx, k); err != nil {
 		return err
 	}

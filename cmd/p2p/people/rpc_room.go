@@ -64,7 +64,7 @@ func (n *Node) CreateRoom(ctx context.Context, r *connect.Request[p2pv1.CreateRo
 	if len(guests) >= o.Limit {
 		return nil, fail(full, api.RoomFull, "limit", strconv.Itoa(o.Limit))
 	}
-	id, err := n.found(ctx, o, place{Name: o.Name}, func(context.Context, *conversation) error { return nil })
+	id, err := n.found(ctx, o, place{Name: o.Name}, func(context.Context, *conversation, *place) error { return nil })
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -115,6 +115,26 @@ func (t *Talk) withThis(cuts []room.Cut) []room.Cut {
 	return cuts
 }
 
+// Begin takes the first events of the room, which have come with an invitation and are verified as those of room.ParseMessage are:
+// they count as those that a member sends, whoever has passed them on. It waits as Write does. Where they are here already
+// nothing happens.
+func (t *Talk) Begin(ctx context.Context, first []room.Sent) error {
+	_, err := t.submit(ctx, func(r *room.Room) (e room.Event, all room.Outcome, err error) {
+		for i := range first {
+			out, err := r.Receive(first[i].Event, first[i].Body, 0)
+			all.Add(out) // also with an error: what came before the bad one is in the room
+			if err != nil {
+				return room.Event{}, all, err
+			}
+		}
+		return room.Event{}, all, nil
+	})
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	return nil
+}
+
 // Join writes the first event of this device, unless it is there, and waits as Write does. The error is ErrNotAllowed as long
 // as it is not known here that the account is a member.
 func (t *Talk) Join(ctx context.Context, cert identity.Certificate) error {

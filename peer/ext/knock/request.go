@@ -22,6 +22,8 @@ const (
 	MaxTrackers = 4
 	MaxTracker  = 256 // bytes
 	MaxAddrs    = 8
+
+	MaxBeginning = 1 << 10 // bytes
 )
 
 // Request is what somebody wants who rings. All of it is only said: what is proven is who says it.
@@ -33,6 +35,9 @@ type Request struct {
 	Token    identity.Token
 	Trackers []string         // where he announces Room, at most MaxTrackers
 	Addrs    []netip.AddrPort // where he accepts connections, at most MaxAddrs
+	// Beginning is what Room begins with, in words that this package does not know, at most MaxBeginning bytes: who gets it can be
+	// in Room before the two have met there. Nil for none, as versions send that do not know of it.
+	Beginning []byte
 }
 
 // errRequest is a request that breaks a rule.
@@ -41,6 +46,7 @@ var errRequest = errors.New("a request that is none")
 // request is a Request on the wire.
 type request struct {
 	Addrs    string   `bencode:"a,omitempty"`
+	Begin    string   `bencode:"b,omitempty"`
 	Join     string   `bencode:"j,omitempty"`
 	Token    string   `bencode:"k,omitempty"`
 	Name     string   `bencode:"n,omitempty"`
@@ -53,7 +59,8 @@ type request struct {
 var requestLimits = benc.Limits{Size: MaxRequest, Depth: 4, Tokens: 64}
 
 // AppendTo appends the encoded request to dst, made to keep the bounds: texts are cut and freed of
-// what would harm a terminal, and of trackers and addresses as many are kept, in order, as fit.
+// what would harm a terminal, and of trackers and addresses as many are kept, in order, as fit. There may be no space for the
+// beginning.
 func (r Request) AppendTo(dst []byte) []byte {
 	m := request{Name: ext.Line(r.Name, MaxName), Note: noteOf(r.Note)}
 	m.Join, m.Token, m.Room = fixed(r.Join[:]), fixed(r.Token[:]), fixed(r.Room[:])
@@ -63,7 +70,14 @@ func (r Request) AppendTo(dst []byte) []byte {
 			m.Trackers = append(m.Trackers, t)
 		}
 	}
+	if len(r.Beginning) <= MaxBeginning {
+		m.Begin = string(r.Beginning)
+	}
 	b := marshal(m)
+	if len(b) > MaxRequest {
+		m.Begin = ""
+		b = marshal(m)
+	}
 	for len(b) > MaxRequest && len(m.Trackers) > 0 {
 		m.Trackers = m.Trackers[:len(m.Trackers)-1]
 		b = marshal(m)
@@ -91,6 +105,12 @@ func ParseRequest(b []byte) (Request, error) {
 		if !isTracker(t) {
 			return Request{}, fmt.Errorf("%w: it names a tracker that is none", errRequest)
 		}
+	}
+	if len(m.Begin) > MaxBeginning {
+		return Request{}, fmt.Errorf("%w: it begins with too much", errRequest)
+	}
+	if m.Begin != "" {
+		r.Beginning = []byte(m.Begin)
 	}
 	var err error
 	if r.Addrs, err = parseAddrs(m.Addrs); err != nil {

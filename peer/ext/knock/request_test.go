@@ -23,7 +23,9 @@ func whole() knock.Request {
 }
 
 func TestARequestIsReadAsItIsWritten(t *testing.T) {
-	for _, r := range []knock.Request{{}, whole(), {Note: strings.Repeat("😀", knock.MaxNote)}} {
+	begins := whole()
+	begins.Beginning = bytes.Repeat([]byte{0}, 700)
+	for _, r := range []knock.Request{{}, whole(), begins, {Note: strings.Repeat("😀", knock.MaxNote)}, {Beginning: make([]byte, knock.MaxBeginning)}} {
 		got, err := knock.ParseRequest(r.AppendTo(nil))
 		if err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("%+v, %v; want %+v", got, err, r)
@@ -47,6 +49,18 @@ func TestWhatIsWrittenKeepsTheBoundsWhateverItIs(t *testing.T) {
 	}
 }
 
+func TestABeginningForWhichThereIsNoSpaceIsLeftOut(t *testing.T) {
+	for what, r := range map[string]knock.Request{
+		"a long note":             {Note: strings.Repeat("😀", knock.MaxNote), Beginning: make([]byte, knock.MaxBeginning)},
+		"more than one may be of": {Note: "x", Beginning: make([]byte, knock.MaxBeginning+1)},
+	} {
+		got, err := knock.ParseRequest(r.AppendTo(nil))
+		if err != nil || got.Beginning != nil || got.Note != r.Note {
+			t.Errorf("with %s: %+v, %v", what, got, err)
+		}
+	}
+}
+
 func TestARequestThatKeepsNoBoundsIsRefused(t *testing.T) {
 	addr := strings.Repeat("\x00", 10) + "\xff\xff\xc0\x00\x02\x01"
 	for what, b := range map[string]string{
@@ -60,6 +74,7 @@ func TestARequestThatKeepsNoBoundsIsRefused(t *testing.T) {
 		"a note that is too long":      "d1:o301:" + strings.Repeat("x", 301) + "e",
 		"a note that turns writing":    "d1:o3:\u202ee",
 		"a short room":                 "d1:r3:abce",
+		"a long beginning":             "d1:b1025:" + strings.Repeat("x", 1025) + "e",
 		"a long token":                 "d1:k17:" + strings.Repeat("x", 17) + "e",
 		"a tracker that is a file":     "d1:tl12:file:///etc/ee",
 		"five trackers":                "d1:tl" + strings.Repeat("10:udp://a:1/", 5) + "ee",
