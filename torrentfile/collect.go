@@ -47,6 +47,7 @@ func collect(ctx context.Context, root string, o *CreateOptions) (files []diskFi
 	if err := filepath.WalkDir(root, w.visit); err != nil {
 		return nil, false, err
 	}
+	w.tellEmpty()
 	files, err = inOrder(w.files)
 	return files, false, err
 }
@@ -73,23 +74,27 @@ type walk struct {
 	// leaveOut is CreateOptions.LeaveOut.
 	leaveOut func(path string, mode fs.FileMode)
 	files    []diskFile
+	empty    []string // folders in which nothing was found so far
 }
 
-func (w *walk) visit(path string, d fs.DirEntry, err error) error {
+func (w *walk) visit(name string, d fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	if path == w.root {
+	if name == w.root {
 		return nil
 	}
-	rel, err := filepath.Rel(w.root, path)
+	rel, err := filepath.Rel(w.root, name)
 	if err != nil {
 		return err
 	}
 	rel = filepath.ToSlash(rel)
+	if n := len(w.empty); n > 0 && w.empty[n-1] == path.Dir(rel) { // it is visited right before what is in it
+		w.empty = w.empty[:n-1]
+	}
 	if w.exclude.match(rel) {
 		if d.IsDir() {
 			return fs.SkipDir
@@ -97,9 +102,12 @@ func (w *walk) visit(path string, d fs.DirEntry, err error) error {
 		return nil
 	}
 	if d.IsDir() {
+		if w.leaveOut != nil {
+			w.empty = append(w.empty, rel)
+		}
 		return nil
 	}
-	if err := regular(path, d.Type()); err != nil {
+	if err := regular(name, d.Type()); err != nil {
 		if w.leaveOut != nil {
 			w.leaveOut(rel, d.Type())
 			return nil
@@ -113,8 +121,15 @@ func (w *walk) visit(path string, d fs.DirEntry, err error) error {
 	if len(w.files) == MaxFiles {
 		return fmt.Errorf("%s: more than %d files", w.root, MaxFiles)
 	}
-	w.files = append(w.files, diskFile{path: path, rel: rel, size: st.Size(), modTime: st.ModTime()})
+	w.files = append(w.files, diskFile{path: name, rel: rel, size: st.Size(), modTime: st.ModTime()})
 	return nil
+}
+
+// tellEmpty tells of the folders with nothing in them: a torrent is a list of files.
+func (w *walk) tellEmpty() {
+	for _, rel := range w.empty {
+		w.leaveOut(rel, fs.ModeDir)
+	}
 }
 
 // UnfitError is the error of Create for what is neither file nor folder.

@@ -52,7 +52,8 @@ type CreateOptions struct {
 	// folder, one with a slash with the path below the root.
 	Exclude []string
 	// LeaveOut, if not nil, is told of what a torrent cannot hold, by its slash-separated path below the
-	// root and the type bits of its mode; it is left out then, and no error.
+	// root and the type bits of its mode; it is left out then, and no error. At last it is told of folders with
+	// nothing in them, which are left out in any case.
 	LeaveOut func(path string, mode fs.FileMode)
 	Workers  int // hashing goroutines; 0 means one for each CPU
 	// Progress is told how many of all bytes have been hashed, from several

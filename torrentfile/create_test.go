@@ -244,9 +244,16 @@ func TestOnlyFilesAndFoldersGoIntoATorrent(t *testing.T) {
 	if err := os.Symlink("file", link); err != nil {
 		t.Fatal(err)
 	}
+	for _, dir := range []string{"empty", "full/of/nothing", "full/er"} { // and full itself has something
+		if err := os.MkdirAll(filepath.Join(tree, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	out := map[string]fs.FileMode{}
 	got := create(t, tree, torrentfile.CreateOptions{LeaveOut: func(path string, mode fs.FileMode) { out[path] = mode }})
-	if len(got.Info.Files) != 1 || !maps.Equal(out, map[string]fs.FileMode{"link": fs.ModeSymlink, "s": fs.ModeSocket}) {
+	if len(got.Info.Files) != 1 || !maps.Equal(out, map[string]fs.FileMode{
+		"link": fs.ModeSymlink, "s": fs.ModeSocket, "empty": fs.ModeDir, "full/of/nothing": fs.ModeDir, "full/er": fs.ModeDir,
+	}) {
 		t.Errorf("it holds %+v without %v", got.Info.Files, out)
 	}
 	refuses("a socket", filepath.Join(tree, "s"))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"unicode/utf8"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -13,6 +14,9 @@ import (
 func (a *app) offer(ctx context.Context, c *api.Client, what *p2pv1.OfferRequest) (err error) {
 	if what.Path, err = filepath.Abs(what.Path); err != nil { // the node stands in another folder
 		return err
+	}
+	if !utf8.ValidString(what.Path) { // nor could protobuf carry it
+		return a.usage("usage.file_name", what.Path)
 	}
 	stop, err := a.showHashing(ctx, c, what.Path)
 	if err != nil {
@@ -94,6 +98,8 @@ func (a *app) tellLeftOut(r *p2pv1.OfferResponse) error {
 
 func (a *app) leftOutKind(k p2pv1.LeftOut_Kind) string {
 	switch k {
+	case p2pv1.LeftOut_KIND_FOLDER:
+		return a.text.Say("left_out.folder")
 	case p2pv1.LeftOut_KIND_LINK:
 		return a.text.Say("left_out.link")
 	case p2pv1.LeftOut_KIND_PIPE:

@@ -50,7 +50,7 @@ var argumentNames = map[string][]names{
 	"WHO": {friends}, "WHERE": {friends, rooms}, "NAME|ROOM": {friends, rooms}, "ROOM": {rooms}, "DEVICE": {devices},
 	"ROLE":               {fixed("owner", "moderator", "member")},
 	"contact accept WHO": {askers}, "contact refuse WHO": {askers}, "contact unblock WHO": {blocked}, "contact block WHO": {anybody},
-	"contact remove WHO": {anybody}, "room kick WHO": {members}, "room role WHO": {members},
+	"contact remove WHO": {anybody}, "contact rename WHO": {anybody}, "room kick WHO": {members}, "room role WHO": {members},
 	"chat accept MESSAGE": {offers}, "chat cancel MESSAGE": {moving},
 }
 

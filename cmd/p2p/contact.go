@@ -28,7 +28,7 @@ func (a *app) contactCommand() *cobra.Command {
 		a.contactListCommand(&p), a.contactAddCommand(&p),
 		answer("accept", p2pv1.AnswerContactRequest_ANSWER_ACCEPT), answer("refuse", p2pv1.AnswerContactRequest_ANSWER_REFUSE),
 		answer("block", p2pv1.AnswerContactRequest_ANSWER_BLOCK), answer("unblock", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK),
-		a.contactRemoveCommand(&p), a.verifyContactCommand(&p), a.contactInviteCommand(&p))
+		a.contactRemoveCommand(&p), a.contactRenameCommand(&p), a.verifyContactCommand(&p), a.contactInviteCommand(&p))
 }
 
 func (a *app) contactListCommand(p *profileFlags) *cobra.Command {
@@ -256,9 +256,13 @@ func (a *app) answerCommand(p *profileFlags, word string, answer p2pv1.AnswerCon
 	short := map[string]string{
 		"accept": "contact.accept.short", "refuse": "contact.refuse.short", "block": "contact.block.short", "unblock": "contact.unblock.short",
 	}[word]
+	long := ""
+	if answer == p2pv1.AnswerContactRequest_ANSWER_BLOCK {
+		long = a.text.Say("contact.block.long")
+	}
 	var as string
 	cmd := &cobra.Command{
-		Use: word + " WHO", Short: a.text.Say(short), Example: "p2p contact " + word + " bob", Args: a.one("WHO"),
+		Use: word + " WHO", Short: a.text.Say(short), Long: long, Example: "p2p contact " + word + " bob", Args: a.one("WHO"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				r, err := c.AnswerContact(ctx, request(&p2pv1.AnswerContactRequest{Who: args[0], Answer: answer, Name: as}))
@@ -341,7 +345,7 @@ func (a *app) contactInviteCommand(p *profileFlags) *cobra.Command {
 		Example: "p2p contact invite\np2p contact invite --qr --tracker http://tracker.example:6969\np2p contact invite --for 1h\np2p contact invite --revoke", Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if revoke {
-				return a.revokeContactLinks(cmd, p, f.qr || len(f.trackers) > 0 || cmd.Flags().Changed("for"))
+				return a.revokeContactLinks(cmd, p, f.qr || f.png != "" || len(f.trackers) > 0 || cmd.Flags().Changed("for"))
 			}
 			return a.invite(cmd, p, "", f)
 		},
@@ -381,6 +385,7 @@ const (
 type inviteFlags struct {
 	valid    units.Duration
 	qr       bool
+	png      string // file to be
 	trackers []string
 }
 
@@ -395,6 +400,7 @@ func (a *app) validity(valid units.Duration) error {
 func (a *app) inviteFlags(cmd *cobra.Command, f *inviteFlags) {
 	cmd.Flags().Var(&f.valid, "for", a.text.Say("invite.for"))
 	cmd.Flags().BoolVar(&f.qr, "qr", false, a.text.Say("invite.qr"))
+	cmd.Flags().StringVar(&f.png, "qr-png", "", a.text.Say("invite.qr_png"))
 	cmd.Flags().StringArrayVar(&f.trackers, "tracker", nil, a.text.Say("invite.tracker"))
 }
 
@@ -409,8 +415,16 @@ func (a *app) invite(cmd *cobra.Command, p *profileFlags, where string, f invite
 		}
 	}
 	return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
+		picture, err := a.newPicture(f.png)
+		if err != nil {
+			return err
+		}
+		defer picture.drop()
 		r, err := c.Invite(ctx, request(&p2pv1.InviteRequest{Where: where, ValidMillis: time.Duration(f.valid).Milliseconds(), Trackers: f.trackers}))
 		if err != nil {
+			return err
+		}
+		if err := picture.draw(r.Msg.Link); err != nil {
 			return err
 		}
 		return a.printInvite(ctx, c, r.Msg, f.qr)

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,6 +12,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/identity"
 )
 
 func (f *fakePerson) RevokeLinks(context.Context, *connect.Request[p2pv1.RevokeLinksRequest]) (*connect.Response[p2pv1.RevokeLinksResponse], error) {
@@ -81,4 +85,53 @@ func TestAWrongFlagIsExplainedInTheLanguageOfWhoReadsIt(t *testing.T) {
 			t.Errorf("it says %s", errs)
 		}
 	}
+}
+
+func TestTheCodeOfALinkIsDrawnIntoANewFile(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	path := filepath.Join(t.TempDir(), "code.png")
+	_, errs := p2pWith(t, exitDone, []string{"contact", "invite", "--qr-png", path}, env)
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatalf("%v: %s", err, errs)
+	}
+	defer file.Close()
+	if c, err := png.DecodeConfig(file); err != nil || c.Width < 100 || c.Width != c.Height || !strings.Contains(errs, "code.png") {
+		t.Errorf("it is %+v, %v: %s", c, err, errs)
+	}
+	before := f.last()
+	_, errs = p2pWith(t, exitExists, []string{"contact", "invite", "--qr-png", path}, env)
+	if oneLineSays(t, errs, "code.png", "exists"); f.last() != before {
+		t.Errorf("a link is made that nobody sees: %v", f.last())
+	}
+}
+
+func TestAContactGetsAnotherName(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	for _, args := range [][]string{{"bob", "Robert"}, {"bob", "--none"}} {
+		p2pWith(t, exitDone, append([]string{"contact", "rename"}, args...), env)
+		want := args[1]
+		if want == "--none" {
+			want = ""
+		}
+		if q := f.last().(*p2pv1.RenameContactRequest); q.Who != "bob" || q.Name != want {
+			t.Errorf("%v asks %v", args, q)
+		}
+	}
+	for _, args := range [][]string{{"bob"}, {"bob", "Robert", "--none"}} {
+		_, errs := p2pWith(t, exitUsage, append([]string{"contact", "rename"}, args...), env)
+		oneLineSays(t, errs, "--none")
+	}
+}
+
+func (f *fakePerson) RenameContact(_ context.Context, r *connect.Request[p2pv1.RenameContactRequest]) (*connect.Response[p2pv1.RenameContactResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.RenameContactResponse{Contact: &p2pv1.Contact{Name: r.Msg.Name}})
+}
+
+func (f *fakePerson) Invite(_ context.Context, r *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error) {
+	f.note(r.Msg)
+	return answer(&p2pv1.InviteResponse{Link: identity.Link{Account: identity.Key{1}, Name: "alice"}.String()})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -184,19 +183,6 @@ func (x *exchange) keepPrepared() error {
 	}
 	x.prepares = len(list) > 0 || err != nil
 	return err
-}
-
-// callOff ends what is being prepared at a path, or of a name, and returns where that is.
-func (x *exchange) callOff(what string) (path string, found bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, w := range x.preparing {
-		if w.Path == filepath.Clean(what) || filepath.Base(w.Path) == what {
-			w.cancel(errCalledOff)
-			return w.Path, true
-		}
-	}
-	return "", false
 }
 
 // restorePrepared goes on with what an earlier run has prepared.

@@ -216,16 +216,23 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 	if !isName(r.Msg.Name) {
 		return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
 	}
-	if k, err := n.who(r.Msg.Who); err == nil && r.Msg.Answer == p2pv1.AnswerContactRequest_ANSWER_ACCEPT {
+	k, err := n.who(r.Msg.Who)
+	switch {
+	case err == nil && r.Msg.Answer == p2pv1.AnswerContactRequest_ANSWER_ACCEPT:
 		if err := n.notPosing(ctx, k); err != nil {
 			return nil, err
 		}
+	case err != nil && r.Msg.Answer == p2pv1.AnswerContactRequest_ANSWER_BLOCK:
+		if k, err = n.unknown(ctx, r.Msg.Who, err); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
 	}
 	n.asking.Lock()
 	defer n.asking.Unlock()
-	k, err := n.who(r.Msg.Who)
-	if err != nil {
-		return nil, err
+	if now, known := n.contact(k.Account); known { // much may have happened meanwhile
+		k = now
 	}
 	if r.Msg.Name != "" {
 		k.Name, k.His = n.freeName(r.Msg.Name, k.Account), ""
@@ -270,6 +277,74 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		}
 	}
 	return connect.NewResponse(out), nil
+}
+
+// unknown returns whom somebody means who is no contact: by his name at the directory, a link to him, or his key; otherwise the error
+// with which he was not found among the contacts.
+func (n *Node) unknown(ctx context.Context, who string, otherwise error) (contact, error) {
+	if account, err := identity.ParseKey(who); err == nil {
+		if err := n.notMe(account); err != nil {
+			return contact{}, err
+		}
+		k, known := n.contact(account)
+		if !known {
+			name := n.faces.name(account)
+			k = contact{Account: account, Name: n.freeName(name, account), His: name, State: p2pv1.ContactState_CONTACT_STATE_REMOVED}
+		}
+		return k, nil
+	}
+	if key := api.ReasonOf(otherwise).GetKey(); key != api.NoSuchPerson && key != api.NameStart {
+		return contact{}, otherwise
+	}
+	k, err := n.whom(ctx, strings.TrimPrefix(who, "@"))
+	switch api.ReasonOf(err).GetKey() {
+	case api.NoSuchPerson, api.BadName, api.NoDirectory, api.NoAccount: // it was the name of no contact, to begin with
+		err = otherwise
+	}
+	if k.State == p2pv1.ContactState_CONTACT_STATE_UNSPECIFIED { // what he is when he is unblocked
+		k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+	}
+	return k, err
+}
+
+// RenameContact implements p2pv1connect.PeopleHandler.
+func (n *Node) RenameContact(ctx context.Context, r *connect.Request[p2pv1.RenameContactRequest]) (*connect.Response[p2pv1.RenameContactResponse], error) {
+	if !isName(r.Msg.Name) {
+		return nil, fail(invalid, api.BadNickname, "limit", strconv.Itoa(maxNameLen))
+	}
+	n.asking.Lock()
+	defer n.asking.Unlock()
+	k, err := n.who(r.Msg.Who)
+	if err != nil {
+		return nil, err
+	}
+	was := k.Name
+	if k.Name, k.His = n.freeName(r.Msg.Name, k.Account), ""; r.Msg.Name == "" {
+		if k.Name, k.His, err = n.ownName(k); err != nil {
+			return nil, err
+		}
+	}
+	if k.Name != was {
+		k.Was = was
+		if err := n.write(ctx, record{Contact: &k}); err != nil {
+			return nil, failure(err)
+		}
+		n.tellDoubt(k.Account) // the conversation is called so
+	}
+	return connect.NewResponse(&p2pv1.RenameContactResponse{Contact: n.viewer(ctx).contactView(k)}), nil
+}
+
+// ownName returns what a contact calls himself, as he would be called here if he had no other name, and as he says it. A name by which
+// he may be taken for somebody else is not given back to him.
+func (n *Node) ownName(k contact) (name, his string, err error) {
+	his = cmp.Or(n.faces.signed(k.Account), k.Directory, n.faces.name(k.Account))
+	n.mu.Lock()
+	like := n.passesFor(his, k.Account)
+	n.mu.Unlock()
+	if like != "" {
+		return "", "", fail(failed, api.NameOfAnother, "who", k.Name, "now", his, "like", like)
+	}
+	return n.freeName(his, k.Account), cmp.Or(his, k.Account.Short()), nil
 }
 
 // unblocked returns what somebody is who was blocked: what he was before, so that a request of his is there again.

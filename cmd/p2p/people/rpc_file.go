@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -17,6 +18,7 @@ import (
 	"p2p/peer/ext"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
 	"p2p/torrentfile"
 	"p2p/torrentfile/infohash"
 )
@@ -298,10 +300,19 @@ var errOffer = errors.New("what is offered is not what the message says")
 func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelRequest]) (*connect.Response[p2pv1.CancelResponse], error) {
 	e, err := n.event(ctx, r.Msg.Message)
 	if err != nil {
-		if path, found := n.files.callOff(r.Msg.Message); found {
-			return connect.NewResponse(&p2pv1.CancelResponse{Transfer: calledOff(path)}), nil
+		found := n.files.called(r.Msg.Message)
+		switch {
+		case len(found) == 0:
+			return nil, err
+		case len(found) > 1:
+			return nil, severalFiles(r.Msg.Message, found)
+		case found[0].prepared != nil:
+			found[0].prepared.cancel(errCalledOff)
+			return connect.NewResponse(&p2pv1.CancelResponse{Transfer: calledOff(found[0].prepared.Path)}), nil
 		}
-		return nil, err
+		if e, err = n.event(ctx, textID(found[0].message)); err != nil {
+			return nil, err
+		}
 	}
 	h, ok := offered(&e)
 	if !ok {
@@ -320,6 +331,51 @@ func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelReques
 	}
 	return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.returned(&e)}), nil
 }
+
+// called is something that is prepared, on its way or shared, which a name may mean.
+type called struct {
+	name     string
+	message  room.ID      // that offers it
+	prepared *preparation // no message offers it yet
+}
+
+// called returns what has a name, or is prepared at a path: then that alone.
+func (x *exchange) called(what string) (all []called) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, w := range x.preparing {
+		switch base := filepath.Base(w.Path); {
+		case w.Path == filepath.Clean(what):
+			return []called{{name: base, prepared: w}}
+		case strings.EqualFold(base, what):
+			all = append(all, called{name: base, prepared: w})
+		}
+	}
+	for _, t := range x.all {
+		over := t.state == p2pv1.Transfer_STATE_CANCELLED || t.state == p2pv1.Transfer_STATE_GONE
+		if name := safeName(t.Name); !over && strings.EqualFold(name, what) {
+			all = append(all, called{name: name, message: t.Message})
+		}
+	}
+	return all
+}
+
+// severalFiles is the error for a name that several things have.
+func severalFiles(what string, all []called) error {
+	var which []string
+	for _, c := range all {
+		id := textID(c.message)[:messageShown]
+		if c.prepared != nil {
+			id = c.prepared.Path
+		}
+		which = append(which, c.name+" ("+id+")")
+	}
+	slices.Sort(which)
+	return fail(invalid, api.SameName, "who", what, "which", strings.Join(which, ", "))
+}
+
+// messageShown is how many characters of the id of a message an error shows.
+const messageShown = 12
 
 // returned is what programs are told of an own offer that was taken back: another message may offer the same.
 func (x *exchange) returned(e *history.Entry) *p2pv1.Transfer {

@@ -83,6 +83,8 @@ func (l *leftOut) add(path string, mode fs.FileMode) {
 	}
 	kind := p2pv1.LeftOut_KIND_UNSPECIFIED
 	switch {
+	case mode.IsDir():
+		kind = p2pv1.LeftOut_KIND_FOLDER
 	case mode&fs.ModeSymlink != 0:
 		kind = p2pv1.LeftOut_KIND_LINK
 	case mode&fs.ModeNamedPipe != 0:

@@ -70,6 +70,9 @@ func (s *session) peopleAnswer(a answer) {
 		s.word(key, got.GetContact().GetName())
 	case *p2pv1.LeaveRoomResponse, *p2pv1.RemoveContactResponse:
 		s.done(a.ask)
+	case *p2pv1.RenameContactResponse:
+		s.contacts[got.GetContact().GetAccount()] = got.GetContact()
+		s.word("contact.renamed", clean(got.GetContact().GetName()))
 	case *p2pv1.AnswerContactResponse:
 		s.contact(got.GetContact())
 		if rooms := got.GetSharedRooms(); len(rooms) > 0 {

@@ -26,6 +26,8 @@ func ask(ctx context.Context, c p2pv1connect.PeopleClient, request proto.Message
 		return unary(ctx, r, c.AddContact)
 	case *p2pv1.AnswerContactRequest:
 		return unary(ctx, r, c.AnswerContact)
+	case *p2pv1.RenameContactRequest:
+		return unary(ctx, r, c.RenameContact)
 	case *p2pv1.RemoveContactRequest:
 		return unary(ctx, r, c.RemoveContact)
 	case *p2pv1.VerifyContactRequest:

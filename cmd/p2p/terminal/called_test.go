@@ -84,3 +84,34 @@ func TestWhereAnotherIsCalledAlikeOwnLinesSayThatTheyAre(t *testing.T) {
 		t.Errorf("asked for %v", got)
 	}
 }
+
+func TestAContactIsRenamedByNameOrWhereOneTalksWithHim(t *testing.T) {
+	st := usual(t)
+	for line, want := range map[string]*p2pv1.RenameContactRequest{
+		"/rename bo Bo from work": {Who: account("bo"), Name: "Bo from work"}, "/rename My Anna": {Who: account("anna"), Name: "My Anna"},
+	} {
+		st.did = nil
+		st.in(typed{line})
+		if q := asked[*p2pv1.RenameContactRequest](st); len(q) != 1 || !proto.Equal(q[0], want) {
+			t.Errorf("%s asks %v", line, q)
+		}
+	}
+	st.keys("'/open field", "enter").in(typed{"/rename Nobody"}).shows("want /rename")
+	c := proto.CloneOf(st.s.contacts[account("bo")])
+	c.Name = "Bo from work"
+	st.in(answer{request: request{ask: &p2pv1.RenameContactRequest{}}, got: &p2pv1.RenameContactResponse{Contact: c}}).shows("is called Bo from work here now")
+}
+
+func TestAMemberWhoIsNoContactIsBlocked(t *testing.T) {
+	st := usual(t).keys("'/open field", "enter").knows(func(m *p2pv1.Member) {
+		if m.Name == "Bo" {
+			m.Name, m.Account = "Zed", account("zed")
+		}
+	})
+	st.in(typed{"/block zed"}).shows("blocks")
+	st.now = st.now.Add(twice)
+	st.in(typed{"/block zed"})
+	if q := asked[*p2pv1.AnswerContactRequest](st); len(q) != 1 || q[0].Who != account("zed") || q[0].Answer != p2pv1.AnswerContactRequest_ANSWER_BLOCK {
+		t.Errorf("asked %v", q)
+	}
+}

@@ -28,9 +28,10 @@ func init() { // and not above: the help reads the list itself
 		{"add", "NAME|LINK [NOTE]", "chat.help.add", 1, (*session).add},
 		{"accept", "[NAME]", "chat.help.accept", 0, answering(p2pv1.AnswerContactRequest_ANSWER_ACCEPT)},
 		{"refuse", "[NAME]", "chat.help.refuse", 0, answering(p2pv1.AnswerContactRequest_ANSWER_REFUSE)},
-		{"block", "[NAME]", "chat.help.block", 0, answering(p2pv1.AnswerContactRequest_ANSWER_BLOCK)},
+		{"block", "[NAME|LINK]", "chat.help.block", 0, answering(p2pv1.AnswerContactRequest_ANSWER_BLOCK)},
 		{"unblock", "NAME", "chat.help.unblock", 1, answering(p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)},
 		{"remove", "NAME", "chat.help.remove", 1, (*session).remove},
+		{"rename", "[NAME] NEW", "chat.help.rename", 1, (*session).rename},
 		{"verify", "[NAME] [same|differ|new]", "chat.help.verify", 0, (*session).verify},
 		{"invite", "[room]", "chat.help.invite", 0, (*session).invite},
 		{"devices", "", "chat.help.devices", 0, func(s *session, _ string) { s.ask(&p2pv1.ListDevicesRequest{}) }},
@@ -80,7 +81,7 @@ var capitals = regexp.MustCompile("[A-Z]+")
 
 // argumentWords are the words that stand for something in command.args.
 var argumentWords = map[string]string{
-	"COMMAND": "chat.word.command", "NAME": "chat.word.name", "LINK": "chat.word.link", "NOTE": "chat.word.note", "LIMIT": "chat.word.limit",
+	"COMMAND": "chat.word.command", "NEW": "chat.word.new", "NAME": "chat.word.name", "LINK": "chat.word.link", "NOTE": "chat.word.note", "LIMIT": "chat.word.limit",
 	"TEXT": "chat.word.text", "EMOJI": "chat.word.emoji", "FILE": "chat.word.file", "FOLDER": "chat.word.folder", "WORDS": "chat.word.words",
 }
 

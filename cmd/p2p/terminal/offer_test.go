@@ -75,3 +75,34 @@ func TestWhatWasNotSentIsSaidAndWhatTheNextNodeSendsToo(t *testing.T) {
 	st.in(answer{request: request{ask: q}, err: connect.NewError(connect.CodeUnavailable, errors.New("EOF"))}).shows("film.mkv", "goes on with it")
 	st.in(answer{request: request{ask: q}, err: api.Fail(connect.CodeFailedPrecondition, api.CalledOff)}).shows("film.mkv was not sent", "called off")
 }
+
+func TestOfTwoFilesThatAreCalledAlikeTheIdSaysWhichIsStopped(t *testing.T) {
+	st := usual(t)
+	first, second := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	for hash, id := range map[string]string{"f1": first, "f2": second} {
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
+			InfoHash: hash, Message: id, Conversation: "c-anna", File: &p2pv1.File{Name: "plan.pdf", Size: 100}, State: p2pv1.Transfer_STATE_DOWNLOADING,
+		}}})
+	}
+	st.keys("'/cancel Plan.pdf", "enter")
+	if q := asked[*p2pv1.CancelRequest](st); len(q) > 0 {
+		t.Fatalf("asked %v", q)
+	}
+	for _, id := range []string{first, second} {
+		if want := "plan.pdf (" + id[:12] + ")"; !strings.Contains(st.s.flash.text, want) {
+			t.Errorf("it does not name %s: %s", want, st.s.flash.text)
+		}
+	}
+	st.keys("'/cancel "+second[:8], "enter")
+	if q := asked[*p2pv1.CancelRequest](st); len(q) != 1 || q[0].Message != second {
+		t.Errorf("asked %v", q)
+	}
+}
+
+func TestAFileWhoseNameIsNoTextIsNotOffered(t *testing.T) {
+	st := usual(t)
+	st.in(typed{"/send b\xe9d.txt"}).shows(`b\xe9d.txt`, "UTF-8")
+	if q := asked[*p2pv1.OfferRequest](st); len(q) > 0 {
+		t.Errorf("asked %v", q)
+	}
+}

@@ -1,9 +1,11 @@
 package terminal
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/naming"
@@ -49,6 +51,9 @@ func answering(a p2pv1.AnswerContactRequest_Answer) func(*session, string) {
 			}
 		}
 		account := s.account(who)
+		if a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && s.current != nil && !s.current.GetDirect() {
+			account = s.member(s.current, who) // who is no contact, perhaps
+		}
 		if a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && !s.sure("block", account, s.nameFor(account)) {
 			return
 		}
@@ -69,6 +74,23 @@ func (s *session) remove(name string) {
 	if account := s.account(name); s.sure("remove", account, s.nameFor(account)) {
 		s.ask(&p2pv1.RemoveContactRequest{Who: account})
 	}
+}
+
+// rename calls a contact by another name: the one with whose name args begins, or else the one whose conversation is open.
+func (s *session) rename(args string) {
+	words := strings.Fields(args)
+	for n := len(words) - 1; n > 0; n-- {
+		if c := s.contactNamed(strings.Join(words[:n], " ")); c != nil {
+			s.ask(&p2pv1.RenameContactRequest{Who: c.GetAccount(), Name: strings.Join(words[n:], " ")})
+			return
+		}
+	}
+	c := s.contactNamed("")
+	if c == nil {
+		s.complain("chat.error.usage", s.usage(commandNamed("rename")))
+		return
+	}
+	s.ask(&p2pv1.RenameContactRequest{Who: c.GetAccount(), Name: strings.Join(words, " ")})
 }
 
 func (s *session) verify(args string) {
@@ -167,6 +189,8 @@ func (s *session) offer(path string) {
 	c := s.here()
 	switch {
 	case c == nil:
+	case !utf8.ValidString(path):
+		s.complain("usage.file_name", path)
 	case s.blocked(c):
 		s.complain("chat.error.blocked", s.title(c))
 	case s.doubted(c):
@@ -208,27 +232,65 @@ func (s *session) get(name string) {
 	}
 }
 
-// cancel stops the transfer of a name; without one the last that is under way.
+// cancel stops the transfer of a name, or what is prepared to be sent; without one the last that is under way.
 func (s *session) cancel(name string) {
+	if name == "" {
+		s.cancelLast()
+		return
+	}
+	var found []*p2pv1.Transfer
+	for _, t := range s.transfers {
+		id := whatToCancel(t)
+		switch {
+		case id == name:
+			s.ask(&p2pv1.CancelRequest{Message: id})
+			return
+		case t.GetState() == p2pv1.Transfer_STATE_CANCELLED, t.GetState() == p2pv1.Transfer_STATE_GONE:
+		case strings.EqualFold(t.GetFile().GetName(), name), len(name) >= enoughID && strings.HasPrefix(id, name):
+			found = append(found, t)
+		}
+	}
+	switch len(found) {
+	case 0:
+		s.complain("chat.error.no_transfer")
+	case 1:
+		s.ask(&p2pv1.CancelRequest{Message: whatToCancel(found[0])})
+	default:
+		var which []string
+		for _, t := range found {
+			id := whatToCancel(t)
+			if t.GetMessage() != "" {
+				id = shortID(id)
+			}
+			which = append(which, clean(t.GetFile().GetName())+" ("+clean(id)+")")
+		}
+		slices.Sort(which)
+		s.complain("reason.same_name", name, strings.Join(which, ", "))
+	}
+}
+
+// enoughID is how much of the id of a message means it.
+const enoughID = 6
+
+// whatToCancel is what a transfer is named by: the message that offers it, or where it lies while it is hashed, and offered by none yet.
+func whatToCancel(t *p2pv1.Transfer) string { return cmp.Or(t.GetMessage(), t.GetPath()) }
+
+// cancelLast stops what is hashed, or else the last transfer that is under way.
+func (s *session) cancelLast() {
 	var found *p2pv1.Transfer
 	for _, t := range s.transfers {
-		runs := t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_WAITING
-		if t.GetMessage() == "" { // it is hashed, and offered by no message yet
-			if name == "" || strings.EqualFold(t.GetFile().GetName(), name) {
-				s.ask(&p2pv1.CancelRequest{Message: t.GetPath()})
-				return
-			}
-			continue
+		if t.GetMessage() == "" {
+			found = t
+			break
 		}
-		if name == "" && runs || name != "" && strings.EqualFold(t.GetFile().GetName(), name) {
-			if found == nil || t.GetMessage() > found.GetMessage() {
-				found = t
-			}
+		runs := t.GetState() == p2pv1.Transfer_STATE_DOWNLOADING || t.GetState() == p2pv1.Transfer_STATE_WAITING
+		if runs && (found == nil || t.GetMessage() > found.GetMessage()) {
+			found = t
 		}
 	}
 	if found == nil {
 		s.complain("chat.error.no_transfer")
 		return
 	}
-	s.ask(&p2pv1.CancelRequest{Message: found.GetMessage()})
+	s.ask(&p2pv1.CancelRequest{Message: whatToCancel(found)})
 }

@@ -409,7 +409,7 @@ func (x ChangeMemberRequest_Change) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ChangeMemberRequest_Change.Descriptor instead.
 func (ChangeMemberRequest_Change) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51, 0}
 }
 
 type Change_Kind int32
@@ -467,7 +467,7 @@ func (x Change_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Change_Kind.Descriptor instead.
 func (Change_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58, 0}
 }
 
 type Notice_Kind int32
@@ -543,7 +543,7 @@ func (x Notice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Notice_Kind.Descriptor instead.
 func (Notice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59, 0}
 }
 
 type Transfer_State int32
@@ -619,7 +619,7 @@ func (x Transfer_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Transfer_State.Descriptor instead.
 func (Transfer_State) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81, 0}
 }
 
 type LeftOut_Kind int32
@@ -630,6 +630,7 @@ const (
 	LeftOut_KIND_PIPE        LeftOut_Kind = 2
 	LeftOut_KIND_SOCKET      LeftOut_Kind = 3
 	LeftOut_KIND_DEVICE      LeftOut_Kind = 4
+	LeftOut_KIND_FOLDER      LeftOut_Kind = 5
 )
 
 // Enum value maps for LeftOut_Kind.
@@ -640,6 +641,7 @@ var (
 		2: "KIND_PIPE",
 		3: "KIND_SOCKET",
 		4: "KIND_DEVICE",
+		5: "KIND_FOLDER",
 	}
 	LeftOut_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -647,6 +649,7 @@ var (
 		"KIND_PIPE":        2,
 		"KIND_SOCKET":      3,
 		"KIND_DEVICE":      4,
+		"KIND_FOLDER":      5,
 	}
 )
 
@@ -674,7 +677,7 @@ func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeftOut_Kind.Descriptor instead.
 func (LeftOut_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84, 0}
 }
 
 type Alert_Kind int32
@@ -762,7 +765,7 @@ func (x Alert_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Alert_Kind.Descriptor instead.
 func (Alert_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{93, 0}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{95, 0}
 }
 
 // Reason says in an error's details what is wrong, and elsewhere why something is not so, as a key that does not change.
@@ -2445,6 +2448,7 @@ func (x *AddContactResponse) GetSought() bool {
 	return false
 }
 
+// Blocked is also who is no contact and has not asked: by his name at the directory, a link to him, or his key.
 type AnswerContactRequest struct {
 	state         protoimpl.MessageState      `protogen:"open.v1"`
 	Who           string                      `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
@@ -2557,6 +2561,104 @@ func (x *AnswerContactResponse) GetSharedRooms() []string {
 	return nil
 }
 
+// Name: what this person calls him from now on, whatever he calls himself; of two with one name the later gets a number. Empty: as he
+// calls himself. What he was called before still finds him.
+type RenameContactRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Who           string                 `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenameContactRequest) Reset() {
+	*x = RenameContactRequest{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenameContactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenameContactRequest) ProtoMessage() {}
+
+func (x *RenameContactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenameContactRequest.ProtoReflect.Descriptor instead.
+func (*RenameContactRequest) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RenameContactRequest) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *RenameContactRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RenameContactResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contact       *Contact               `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenameContactResponse) Reset() {
+	*x = RenameContactResponse{}
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenameContactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenameContactResponse) ProtoMessage() {}
+
+func (x *RenameContactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenameContactResponse.ProtoReflect.Descriptor instead.
+func (*RenameContactResponse) Descriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RenameContactResponse) GetContact() *Contact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
 type RemoveContactRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Who           string                 `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
@@ -2566,7 +2668,7 @@ type RemoveContactRequest struct {
 
 func (x *RemoveContactRequest) Reset() {
 	*x = RemoveContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2680,7 @@ func (x *RemoveContactRequest) String() string {
 func (*RemoveContactRequest) ProtoMessage() {}
 
 func (x *RemoveContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[31]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2693,7 @@ func (x *RemoveContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveContactRequest.ProtoReflect.Descriptor instead.
 func (*RemoveContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{31}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RemoveContactRequest) GetWho() string {
@@ -2609,7 +2711,7 @@ type RemoveContactResponse struct {
 
 func (x *RemoveContactResponse) Reset() {
 	*x = RemoveContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2723,7 @@ func (x *RemoveContactResponse) String() string {
 func (*RemoveContactResponse) ProtoMessage() {}
 
 func (x *RemoveContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[32]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2736,7 @@ func (x *RemoveContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveContactResponse.ProtoReflect.Descriptor instead.
 func (*RemoveContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{32}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
 }
 
 // Same: the number is the same on both sides; of two keys the one that is known here is his. Differ: it is not, so that somebody
@@ -2653,7 +2755,7 @@ type VerifyContactRequest struct {
 
 func (x *VerifyContactRequest) Reset() {
 	*x = VerifyContactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2665,7 +2767,7 @@ func (x *VerifyContactRequest) String() string {
 func (*VerifyContactRequest) ProtoMessage() {}
 
 func (x *VerifyContactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[33]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2678,7 +2780,7 @@ func (x *VerifyContactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyContactRequest.ProtoReflect.Descriptor instead.
 func (*VerifyContactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{33}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *VerifyContactRequest) GetWho() string {
@@ -2721,7 +2823,7 @@ type VerifyContactResponse struct {
 
 func (x *VerifyContactResponse) Reset() {
 	*x = VerifyContactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2733,7 +2835,7 @@ func (x *VerifyContactResponse) String() string {
 func (*VerifyContactResponse) ProtoMessage() {}
 
 func (x *VerifyContactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[34]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2746,7 +2848,7 @@ func (x *VerifyContactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyContactResponse.ProtoReflect.Descriptor instead.
 func (*VerifyContactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{34}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *VerifyContactResponse) GetSafetyNumber() string {
@@ -2792,7 +2894,7 @@ type InviteRequest struct {
 
 func (x *InviteRequest) Reset() {
 	*x = InviteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +2906,7 @@ func (x *InviteRequest) String() string {
 func (*InviteRequest) ProtoMessage() {}
 
 func (x *InviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[35]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +2919,7 @@ func (x *InviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRequest.ProtoReflect.Descriptor instead.
 func (*InviteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{35}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *InviteRequest) GetValidMillis() int64 {
@@ -2852,7 +2954,7 @@ type InviteResponse struct {
 
 func (x *InviteResponse) Reset() {
 	*x = InviteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2864,7 +2966,7 @@ func (x *InviteResponse) String() string {
 func (*InviteResponse) ProtoMessage() {}
 
 func (x *InviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[36]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2877,7 +2979,7 @@ func (x *InviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteResponse.ProtoReflect.Descriptor instead.
 func (*InviteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{36}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *InviteResponse) GetLink() string {
@@ -2909,7 +3011,7 @@ type RevokeLinksRequest struct {
 
 func (x *RevokeLinksRequest) Reset() {
 	*x = RevokeLinksRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2921,7 +3023,7 @@ func (x *RevokeLinksRequest) String() string {
 func (*RevokeLinksRequest) ProtoMessage() {}
 
 func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[37]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2934,7 +3036,7 @@ func (x *RevokeLinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLinksRequest.ProtoReflect.Descriptor instead.
 func (*RevokeLinksRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{37}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
 }
 
 type RevokeLinksResponse struct {
@@ -2946,7 +3048,7 @@ type RevokeLinksResponse struct {
 
 func (x *RevokeLinksResponse) Reset() {
 	*x = RevokeLinksResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2958,7 +3060,7 @@ func (x *RevokeLinksResponse) String() string {
 func (*RevokeLinksResponse) ProtoMessage() {}
 
 func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[38]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2971,7 +3073,7 @@ func (x *RevokeLinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeLinksResponse.ProtoReflect.Descriptor instead.
 func (*RevokeLinksResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{38}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RevokeLinksResponse) GetRevoked() int32 {
@@ -2998,7 +3100,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3010,7 +3112,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[39]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3023,7 +3125,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{39}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Member) GetAccount() string {
@@ -3119,7 +3221,7 @@ type Conversation struct {
 
 func (x *Conversation) Reset() {
 	*x = Conversation{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3131,7 +3233,7 @@ func (x *Conversation) String() string {
 func (*Conversation) ProtoMessage() {}
 
 func (x *Conversation) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[40]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3144,7 +3246,7 @@ func (x *Conversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
 func (*Conversation) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{40}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Conversation) GetId() string {
@@ -3310,7 +3412,7 @@ type ListConversationsRequest struct {
 
 func (x *ListConversationsRequest) Reset() {
 	*x = ListConversationsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3322,7 +3424,7 @@ func (x *ListConversationsRequest) String() string {
 func (*ListConversationsRequest) ProtoMessage() {}
 
 func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[41]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3335,7 +3437,7 @@ func (x *ListConversationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsRequest.ProtoReflect.Descriptor instead.
 func (*ListConversationsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{41}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListConversationsRequest) GetWhere() string {
@@ -3354,7 +3456,7 @@ type ListConversationsResponse struct {
 
 func (x *ListConversationsResponse) Reset() {
 	*x = ListConversationsResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3366,7 +3468,7 @@ func (x *ListConversationsResponse) String() string {
 func (*ListConversationsResponse) ProtoMessage() {}
 
 func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[42]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3379,7 +3481,7 @@ func (x *ListConversationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConversationsResponse.ProtoReflect.Descriptor instead.
 func (*ListConversationsResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListConversationsResponse) GetConversations() []*Conversation {
@@ -3402,7 +3504,7 @@ type CreateRoomRequest struct {
 
 func (x *CreateRoomRequest) Reset() {
 	*x = CreateRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3516,7 @@ func (x *CreateRoomRequest) String() string {
 func (*CreateRoomRequest) ProtoMessage() {}
 
 func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[43]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3529,7 @@ func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomRequest.ProtoReflect.Descriptor instead.
 func (*CreateRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{43}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CreateRoomRequest) GetName() string {
@@ -3474,7 +3576,7 @@ type CreateRoomResponse struct {
 
 func (x *CreateRoomResponse) Reset() {
 	*x = CreateRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3486,7 +3588,7 @@ func (x *CreateRoomResponse) String() string {
 func (*CreateRoomResponse) ProtoMessage() {}
 
 func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[44]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3499,7 +3601,7 @@ func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomResponse.ProtoReflect.Descriptor instead.
 func (*CreateRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{44}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CreateRoomResponse) GetConversation() *Conversation {
@@ -3518,7 +3620,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3530,7 +3632,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[45]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3543,7 +3645,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{45}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *JoinRoomRequest) GetLink() string {
@@ -3562,7 +3664,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3574,7 +3676,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[46]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3587,7 +3689,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{46}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *JoinRoomResponse) GetConversation() *Conversation {
@@ -3606,7 +3708,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3618,7 +3720,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[47]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3631,7 +3733,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{47}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *LeaveRoomRequest) GetWhere() string {
@@ -3649,7 +3751,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3661,7 +3763,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[48]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3674,7 +3776,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{48}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
 }
 
 type ChangeMemberRequest struct {
@@ -3689,7 +3791,7 @@ type ChangeMemberRequest struct {
 
 func (x *ChangeMemberRequest) Reset() {
 	*x = ChangeMemberRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3701,7 +3803,7 @@ func (x *ChangeMemberRequest) String() string {
 func (*ChangeMemberRequest) ProtoMessage() {}
 
 func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[49]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3714,7 +3816,7 @@ func (x *ChangeMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberRequest.ProtoReflect.Descriptor instead.
 func (*ChangeMemberRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{49}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ChangeMemberRequest) GetWhere() string {
@@ -3754,7 +3856,7 @@ type ChangeMemberResponse struct {
 
 func (x *ChangeMemberResponse) Reset() {
 	*x = ChangeMemberResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3766,7 +3868,7 @@ func (x *ChangeMemberResponse) String() string {
 func (*ChangeMemberResponse) ProtoMessage() {}
 
 func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[50]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3779,7 +3881,7 @@ func (x *ChangeMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMemberResponse.ProtoReflect.Descriptor instead.
 func (*ChangeMemberResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{50}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ChangeMemberResponse) GetConversation() *Conversation {
@@ -3805,7 +3907,7 @@ type ChangeRoomRequest struct {
 
 func (x *ChangeRoomRequest) Reset() {
 	*x = ChangeRoomRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3817,7 +3919,7 @@ func (x *ChangeRoomRequest) String() string {
 func (*ChangeRoomRequest) ProtoMessage() {}
 
 func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3830,7 +3932,7 @@ func (x *ChangeRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomRequest.ProtoReflect.Descriptor instead.
 func (*ChangeRoomRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{51}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ChangeRoomRequest) GetWhere() string {
@@ -3884,7 +3986,7 @@ type ChangeRoomResponse struct {
 
 func (x *ChangeRoomResponse) Reset() {
 	*x = ChangeRoomResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3896,7 +3998,7 @@ func (x *ChangeRoomResponse) String() string {
 func (*ChangeRoomResponse) ProtoMessage() {}
 
 func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[52]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3909,7 +4011,7 @@ func (x *ChangeRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeRoomResponse.ProtoReflect.Descriptor instead.
 func (*ChangeRoomResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{52}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ChangeRoomResponse) GetConversation() *Conversation {
@@ -3929,7 +4031,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3941,7 +4043,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3954,7 +4056,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{53}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Reaction) GetEmoji() string {
@@ -3985,7 +4087,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3997,7 +4099,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[54]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4010,7 +4112,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{54}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *File) GetName() string {
@@ -4094,7 +4196,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4106,7 +4208,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[55]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4119,7 +4221,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{55}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Message) GetId() string {
@@ -4353,7 +4455,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4365,7 +4467,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[56]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4378,7 +4480,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{56}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Change) GetKind() Change_Kind {
@@ -4439,7 +4541,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4451,7 +4553,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[57]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4464,7 +4566,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{57}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Notice) GetKind() Notice_Kind {
@@ -4535,7 +4637,7 @@ type RoomOptions struct {
 
 func (x *RoomOptions) Reset() {
 	*x = RoomOptions{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4547,7 +4649,7 @@ func (x *RoomOptions) String() string {
 func (*RoomOptions) ProtoMessage() {}
 
 func (x *RoomOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[58]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4560,7 +4662,7 @@ func (x *RoomOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomOptions.ProtoReflect.Descriptor instead.
 func (*RoomOptions) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{58}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RoomOptions) GetName() string {
@@ -4606,7 +4708,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4618,7 +4720,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[59]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4631,7 +4733,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{59}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SendRequest) GetWhere() string {
@@ -4678,7 +4780,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4690,7 +4792,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[60]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4703,7 +4805,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{60}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *SendResponse) GetMessage() *Message {
@@ -4724,7 +4826,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4736,7 +4838,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[61]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4749,7 +4851,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{61}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *EditRequest) GetMessage() string {
@@ -4782,7 +4884,7 @@ type EditResponse struct {
 
 func (x *EditResponse) Reset() {
 	*x = EditResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4794,7 +4896,7 @@ func (x *EditResponse) String() string {
 func (*EditResponse) ProtoMessage() {}
 
 func (x *EditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[62]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4807,7 +4909,7 @@ func (x *EditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
 func (*EditResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{62}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *EditResponse) GetMessage() *Message {
@@ -4826,7 +4928,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4838,7 +4940,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4851,7 +4953,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{63}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *DeleteRequest) GetMessage() string {
@@ -4869,7 +4971,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4881,7 +4983,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[64]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4894,7 +4996,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{64}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
 }
 
 type ReactRequest struct {
@@ -4908,7 +5010,7 @@ type ReactRequest struct {
 
 func (x *ReactRequest) Reset() {
 	*x = ReactRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4920,7 +5022,7 @@ func (x *ReactRequest) String() string {
 func (*ReactRequest) ProtoMessage() {}
 
 func (x *ReactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[65]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4933,7 +5035,7 @@ func (x *ReactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
 func (*ReactRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{65}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ReactRequest) GetMessage() string {
@@ -4966,7 +5068,7 @@ type ReactResponse struct {
 
 func (x *ReactResponse) Reset() {
 	*x = ReactResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4978,7 +5080,7 @@ func (x *ReactResponse) String() string {
 func (*ReactResponse) ProtoMessage() {}
 
 func (x *ReactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[66]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4991,7 +5093,7 @@ func (x *ReactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
 func (*ReactResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{66}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ReactResponse) GetMessage() *Message {
@@ -5014,7 +5116,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5026,7 +5128,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[67]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5039,7 +5141,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{67}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ListMessagesRequest) GetWhere() string {
@@ -5088,7 +5190,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5100,7 +5202,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[68]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5113,7 +5215,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{68}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -5149,7 +5251,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5161,7 +5263,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[69]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5174,7 +5276,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{69}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -5215,7 +5317,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5227,7 +5329,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[70]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5240,7 +5342,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{70}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SearchResponse) GetMessages() []*Message {
@@ -5267,7 +5369,7 @@ type MarkReadRequest struct {
 
 func (x *MarkReadRequest) Reset() {
 	*x = MarkReadRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5279,7 +5381,7 @@ func (x *MarkReadRequest) String() string {
 func (*MarkReadRequest) ProtoMessage() {}
 
 func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[71]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5292,7 +5394,7 @@ func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
 func (*MarkReadRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{71}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *MarkReadRequest) GetWhere() string {
@@ -5317,7 +5419,7 @@ type MarkReadResponse struct {
 
 func (x *MarkReadResponse) Reset() {
 	*x = MarkReadResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5329,7 +5431,7 @@ func (x *MarkReadResponse) String() string {
 func (*MarkReadResponse) ProtoMessage() {}
 
 func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[72]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5342,7 +5444,7 @@ func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
 func (*MarkReadResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{72}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
 }
 
 type TypingRequest struct {
@@ -5355,7 +5457,7 @@ type TypingRequest struct {
 
 func (x *TypingRequest) Reset() {
 	*x = TypingRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5367,7 +5469,7 @@ func (x *TypingRequest) String() string {
 func (*TypingRequest) ProtoMessage() {}
 
 func (x *TypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[73]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5380,7 +5482,7 @@ func (x *TypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingRequest.ProtoReflect.Descriptor instead.
 func (*TypingRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{73}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *TypingRequest) GetWhere() string {
@@ -5405,7 +5507,7 @@ type TypingResponse struct {
 
 func (x *TypingResponse) Reset() {
 	*x = TypingResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5417,7 +5519,7 @@ func (x *TypingResponse) String() string {
 func (*TypingResponse) ProtoMessage() {}
 
 func (x *TypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[74]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5430,7 +5532,7 @@ func (x *TypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingResponse.ProtoReflect.Descriptor instead.
 func (*TypingResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{74}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
 }
 
 type SaveDraftRequest struct {
@@ -5443,7 +5545,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5455,7 +5557,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[75]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5468,7 +5570,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{75}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *SaveDraftRequest) GetWhere() string {
@@ -5493,7 +5595,7 @@ type SaveDraftResponse struct {
 
 func (x *SaveDraftResponse) Reset() {
 	*x = SaveDraftResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5505,7 +5607,7 @@ func (x *SaveDraftResponse) String() string {
 func (*SaveDraftResponse) ProtoMessage() {}
 
 func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[76]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5518,7 +5620,7 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{76}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -5532,7 +5634,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5544,7 +5646,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5557,7 +5659,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{77}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ExportRequest) GetWhere() string {
@@ -5584,7 +5686,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5596,7 +5698,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[78]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5609,7 +5711,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ExportResponse) GetData() []byte {
@@ -5648,7 +5750,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5660,7 +5762,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[79]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5673,7 +5775,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{79}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Transfer) GetInfoHash() string {
@@ -5788,7 +5890,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5800,7 +5902,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[80]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5813,7 +5915,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{80}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *OfferRequest) GetWhere() string {
@@ -5862,7 +5964,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +5976,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[81]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +5989,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{81}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *OfferResponse) GetMessage() *Message {
@@ -5921,7 +6023,7 @@ type LeftOut struct {
 
 func (x *LeftOut) Reset() {
 	*x = LeftOut{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5933,7 +6035,7 @@ func (x *LeftOut) String() string {
 func (*LeftOut) ProtoMessage() {}
 
 func (x *LeftOut) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[82]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5946,7 +6048,7 @@ func (x *LeftOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
 func (*LeftOut) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{82}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *LeftOut) GetPath() string {
@@ -5974,7 +6076,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5986,7 +6088,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[83]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5999,7 +6101,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{83}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *AcceptRequest) GetMessage() string {
@@ -6025,7 +6127,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6037,7 +6139,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[84]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6050,7 +6152,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{84}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *AcceptResponse) GetTransfer() *Transfer {
@@ -6061,7 +6163,7 @@ func (x *AcceptResponse) GetTransfer() *Transfer {
 }
 
 // An own offer is taken back, and the others are told; what a download has so far stays, and Accept goes on with it. What is being
-// prepared to be offered is meant by its path, or its name.
+// prepared to be offered is meant by its path; it, and what is on its way or shared, also by its name, if one thing alone has it.
 type CancelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
@@ -6071,7 +6173,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6083,7 +6185,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[85]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6096,7 +6198,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{85}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *CancelRequest) GetMessage() string {
@@ -6115,7 +6217,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6127,7 +6229,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[86]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6140,7 +6242,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{86}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *CancelResponse) GetTransfer() *Transfer {
@@ -6159,7 +6261,7 @@ type ListTransfersRequest struct {
 
 func (x *ListTransfersRequest) Reset() {
 	*x = ListTransfersRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6171,7 +6273,7 @@ func (x *ListTransfersRequest) String() string {
 func (*ListTransfersRequest) ProtoMessage() {}
 
 func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[87]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6184,7 +6286,7 @@ func (x *ListTransfersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersRequest.ProtoReflect.Descriptor instead.
 func (*ListTransfersRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{87}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListTransfersRequest) GetOffers() bool {
@@ -6203,7 +6305,7 @@ type ListTransfersResponse struct {
 
 func (x *ListTransfersResponse) Reset() {
 	*x = ListTransfersResponse{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6215,7 +6317,7 @@ func (x *ListTransfersResponse) String() string {
 func (*ListTransfersResponse) ProtoMessage() {}
 
 func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[88]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6228,7 +6330,7 @@ func (x *ListTransfersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTransfersResponse.ProtoReflect.Descriptor instead.
 func (*ListTransfersResponse) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{88}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListTransfersResponse) GetTransfers() []*Transfer {
@@ -6248,7 +6350,7 @@ type EventsRequest struct {
 
 func (x *EventsRequest) Reset() {
 	*x = EventsRequest{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6260,7 +6362,7 @@ func (x *EventsRequest) String() string {
 func (*EventsRequest) ProtoMessage() {}
 
 func (x *EventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[89]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6273,7 +6375,7 @@ func (x *EventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
 func (*EventsRequest) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{89}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *EventsRequest) GetCursor() int64 {
@@ -6311,7 +6413,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6323,7 +6425,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6336,7 +6438,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{90}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Event) GetCursor() int64 {
@@ -6504,7 +6606,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6516,7 +6618,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[91]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6529,7 +6631,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{91}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Hello) GetCursor() int64 {
@@ -6572,7 +6674,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6584,7 +6686,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6597,7 +6699,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{92}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Typing) GetConversation() string {
@@ -6644,7 +6746,7 @@ type Alert struct {
 
 func (x *Alert) Reset() {
 	*x = Alert{}
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[93]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6656,7 +6758,7 @@ func (x *Alert) String() string {
 func (*Alert) ProtoMessage() {}
 
 func (x *Alert) ProtoReflect() protoreflect.Message {
-	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[93]
+	mi := &file_cmd_p2p_api_p2pv1_people_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6669,7 +6771,7 @@ func (x *Alert) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alert.ProtoReflect.Descriptor instead.
 func (*Alert) Descriptor() ([]byte, []int) {
-	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{93}
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Alert) GetKind() Alert_Kind {
@@ -6858,7 +6960,12 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x0eANSWER_UNBLOCK\x10\x04\"e\n" +
 	"\x15AnswerContactResponse\x12)\n" +
 	"\acontact\x18\x01 \x01(\v2\x0f.p2p.v1.ContactR\acontact\x12!\n" +
-	"\fshared_rooms\x18\x02 \x03(\tR\vsharedRooms\"(\n" +
+	"\fshared_rooms\x18\x02 \x03(\tR\vsharedRooms\"<\n" +
+	"\x14RenameContactRequest\x12\x10\n" +
+	"\x03who\x18\x01 \x01(\tR\x03who\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"B\n" +
+	"\x15RenameContactResponse\x12)\n" +
+	"\acontact\x18\x01 \x01(\v2\x0f.p2p.v1.ContactR\acontact\"(\n" +
 	"\x14RemoveContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\"\x17\n" +
 	"\x15RemoveContactResponse\"m\n" +
@@ -7159,16 +7266,17 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rOfferResponse\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\x12*\n" +
 	"\bleft_out\x18\x02 \x03(\v2\x0f.p2p.v1.LeftOutR\aleftOut\x12$\n" +
-	"\x0eleft_out_count\x18\x03 \x01(\x05R\fleftOutCount\"\xa5\x01\n" +
+	"\x0eleft_out_count\x18\x03 \x01(\x05R\fleftOutCount\"\xb6\x01\n" +
 	"\aLeftOut\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12(\n" +
-	"\x04kind\x18\x02 \x01(\x0e2\x14.p2p.v1.LeftOut.KindR\x04kind\"\\\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x14.p2p.v1.LeftOut.KindR\x04kind\"m\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tKIND_LINK\x10\x01\x12\r\n" +
 	"\tKIND_PIPE\x10\x02\x12\x0f\n" +
 	"\vKIND_SOCKET\x10\x03\x12\x0f\n" +
-	"\vKIND_DEVICE\x10\x04\"A\n" +
+	"\vKIND_DEVICE\x10\x04\x12\x0f\n" +
+	"\vKIND_FOLDER\x10\x05\"A\n" +
 	"\rAcceptRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\tR\x06folder\">\n" +
@@ -7264,7 +7372,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x14DELIVERY_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fDELIVERY_STORED\x10\x01\x12\x16\n" +
 	"\x12DELIVERY_DELIVERED\x10\x02\x12\x11\n" +
-	"\rDELIVERY_READ\x10\x032\xa8\x13\n" +
+	"\rDELIVERY_READ\x10\x032\xf6\x13\n" +
 	"\x06People\x127\n" +
 	"\x06Whoami\x12\x15.p2p.v1.WhoamiRequest\x1a\x16.p2p.v1.WhoamiResponse\x12F\n" +
 	"\vSetPresence\x12\x1a.p2p.v1.SetPresenceRequest\x1a\x1b.p2p.v1.SetPresenceResponse\x121\n" +
@@ -7280,6 +7388,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\n" +
 	"AddContact\x12\x19.p2p.v1.AddContactRequest\x1a\x1a.p2p.v1.AddContactResponse\x12L\n" +
 	"\rAnswerContact\x12\x1c.p2p.v1.AnswerContactRequest\x1a\x1d.p2p.v1.AnswerContactResponse\x12L\n" +
+	"\rRenameContact\x12\x1c.p2p.v1.RenameContactRequest\x1a\x1d.p2p.v1.RenameContactResponse\x12L\n" +
 	"\rRemoveContact\x12\x1c.p2p.v1.RemoveContactRequest\x1a\x1d.p2p.v1.RemoveContactResponse\x12L\n" +
 	"\rVerifyContact\x12\x1c.p2p.v1.VerifyContactRequest\x1a\x1d.p2p.v1.VerifyContactResponse\x127\n" +
 	"\x06Invite\x12\x15.p2p.v1.InviteRequest\x1a\x16.p2p.v1.InviteResponse\x12F\n" +
@@ -7321,7 +7430,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 }
 
 var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
-var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 95)
+var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
 	(Path)(0),                         // 1: p2p.v1.Path
@@ -7366,73 +7475,75 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(*AddContactResponse)(nil),        // 40: p2p.v1.AddContactResponse
 	(*AnswerContactRequest)(nil),      // 41: p2p.v1.AnswerContactRequest
 	(*AnswerContactResponse)(nil),     // 42: p2p.v1.AnswerContactResponse
-	(*RemoveContactRequest)(nil),      // 43: p2p.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),     // 44: p2p.v1.RemoveContactResponse
-	(*VerifyContactRequest)(nil),      // 45: p2p.v1.VerifyContactRequest
-	(*VerifyContactResponse)(nil),     // 46: p2p.v1.VerifyContactResponse
-	(*InviteRequest)(nil),             // 47: p2p.v1.InviteRequest
-	(*InviteResponse)(nil),            // 48: p2p.v1.InviteResponse
-	(*RevokeLinksRequest)(nil),        // 49: p2p.v1.RevokeLinksRequest
-	(*RevokeLinksResponse)(nil),       // 50: p2p.v1.RevokeLinksResponse
-	(*Member)(nil),                    // 51: p2p.v1.Member
-	(*Conversation)(nil),              // 52: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 53: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 54: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 55: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 56: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 57: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 58: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 59: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 60: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 61: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 62: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 63: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 64: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 65: p2p.v1.Reaction
-	(*File)(nil),                      // 66: p2p.v1.File
-	(*Message)(nil),                   // 67: p2p.v1.Message
-	(*Change)(nil),                    // 68: p2p.v1.Change
-	(*Notice)(nil),                    // 69: p2p.v1.Notice
-	(*RoomOptions)(nil),               // 70: p2p.v1.RoomOptions
-	(*SendRequest)(nil),               // 71: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 72: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 73: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 74: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 75: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 76: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 77: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 78: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 79: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 80: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 81: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 82: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 83: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 84: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 85: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 86: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 87: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 88: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 89: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 90: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 91: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 92: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 93: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 94: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 95: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 96: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 97: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 98: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 99: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 100: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 101: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 102: p2p.v1.Event
-	(*Hello)(nil),                     // 103: p2p.v1.Hello
-	(*Typing)(nil),                    // 104: p2p.v1.Typing
-	(*Alert)(nil),                     // 105: p2p.v1.Alert
-	nil,                               // 106: p2p.v1.Reason.WithEntry
+	(*RenameContactRequest)(nil),      // 43: p2p.v1.RenameContactRequest
+	(*RenameContactResponse)(nil),     // 44: p2p.v1.RenameContactResponse
+	(*RemoveContactRequest)(nil),      // 45: p2p.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),     // 46: p2p.v1.RemoveContactResponse
+	(*VerifyContactRequest)(nil),      // 47: p2p.v1.VerifyContactRequest
+	(*VerifyContactResponse)(nil),     // 48: p2p.v1.VerifyContactResponse
+	(*InviteRequest)(nil),             // 49: p2p.v1.InviteRequest
+	(*InviteResponse)(nil),            // 50: p2p.v1.InviteResponse
+	(*RevokeLinksRequest)(nil),        // 51: p2p.v1.RevokeLinksRequest
+	(*RevokeLinksResponse)(nil),       // 52: p2p.v1.RevokeLinksResponse
+	(*Member)(nil),                    // 53: p2p.v1.Member
+	(*Conversation)(nil),              // 54: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 55: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 56: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 57: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 58: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 59: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 60: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 61: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 62: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 63: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 64: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 65: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 66: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 67: p2p.v1.Reaction
+	(*File)(nil),                      // 68: p2p.v1.File
+	(*Message)(nil),                   // 69: p2p.v1.Message
+	(*Change)(nil),                    // 70: p2p.v1.Change
+	(*Notice)(nil),                    // 71: p2p.v1.Notice
+	(*RoomOptions)(nil),               // 72: p2p.v1.RoomOptions
+	(*SendRequest)(nil),               // 73: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 74: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 75: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 76: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 77: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 78: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 79: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 80: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 81: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 82: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 83: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 84: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 85: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 86: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 87: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 88: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 89: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 90: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 91: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 92: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 93: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 94: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 95: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 96: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 97: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 98: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 99: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 100: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 101: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 102: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 103: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 104: p2p.v1.Event
+	(*Hello)(nil),                     // 105: p2p.v1.Hello
+	(*Typing)(nil),                    // 106: p2p.v1.Typing
+	(*Alert)(nil),                     // 107: p2p.v1.Alert
+	nil,                               // 108: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	106, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	108, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
 	12,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
 	14,  // 2: p2p.v1.Directory.trackers:type_name -> p2p.v1.Tracker
 	12,  // 3: p2p.v1.Tracker.problem:type_name -> p2p.v1.Reason
@@ -7453,140 +7564,143 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	36,  // 18: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
 	5,   // 19: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
 	36,  // 20: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	36,  // 21: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,   // 22: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,   // 23: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,   // 24: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	67,  // 25: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	51,  // 26: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,   // 27: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	12,  // 28: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	52,  // 29: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	52,  // 30: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	52,  // 31: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,   // 32: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,   // 33: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	52,  // 34: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	52,  // 35: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	65,  // 36: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	66,  // 37: p2p.v1.Message.file:type_name -> p2p.v1.File
-	69,  // 38: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,   // 39: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	91,  // 40: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	68,  // 41: p2p.v1.Message.change:type_name -> p2p.v1.Change
-	7,   // 42: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
-	8,   // 43: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,   // 44: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	70,  // 45: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
-	70,  // 46: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
-	67,  // 47: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	67,  // 48: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	67,  // 49: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	67,  // 50: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	67,  // 51: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	67,  // 52: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	66,  // 53: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	9,   // 54: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	12,  // 55: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	67,  // 56: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	94,  // 57: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
-	10,  // 58: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	91,  // 59: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	91,  // 60: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
-	91,  // 61: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	103, // 62: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	67,  // 63: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	36,  // 64: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	52,  // 65: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	104, // 66: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	91,  // 67: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	13,  // 68: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	105, // 69: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	67,  // 70: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	16,  // 71: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	11,  // 72: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12,  // 73: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	15,  // 74: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	17,  // 75: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	19,  // 76: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	21,  // 77: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	23,  // 78: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	25,  // 79: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	27,  // 80: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	29,  // 81: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	32,  // 82: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	34,  // 83: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	37,  // 84: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	39,  // 85: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	41,  // 86: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	43,  // 87: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	45,  // 88: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	47,  // 89: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	49,  // 90: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	53,  // 91: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	55,  // 92: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	57,  // 93: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	59,  // 94: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	61,  // 95: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	63,  // 96: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	71,  // 97: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	73,  // 98: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	75,  // 99: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	77,  // 100: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	79,  // 101: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	81,  // 102: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	83,  // 103: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	85,  // 104: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	87,  // 105: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	89,  // 106: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	92,  // 107: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	95,  // 108: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	97,  // 109: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	99,  // 110: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	101, // 111: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	16,  // 112: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	18,  // 113: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	20,  // 114: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	22,  // 115: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	24,  // 116: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	26,  // 117: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	28,  // 118: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	30,  // 119: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	33,  // 120: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	35,  // 121: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	38,  // 122: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	40,  // 123: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	42,  // 124: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	44,  // 125: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	46,  // 126: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	48,  // 127: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	50,  // 128: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	54,  // 129: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	56,  // 130: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	58,  // 131: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	60,  // 132: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	62,  // 133: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	64,  // 134: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	72,  // 135: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	74,  // 136: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	76,  // 137: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	78,  // 138: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	80,  // 139: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	82,  // 140: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	84,  // 141: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	86,  // 142: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	88,  // 143: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	90,  // 144: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	93,  // 145: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	96,  // 146: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	98,  // 147: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	100, // 148: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	102, // 149: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	112, // [112:150] is the sub-list for method output_type
-	74,  // [74:112] is the sub-list for method input_type
-	74,  // [74:74] is the sub-list for extension type_name
-	74,  // [74:74] is the sub-list for extension extendee
-	0,   // [0:74] is the sub-list for field type_name
+	36,  // 21: p2p.v1.RenameContactResponse.contact:type_name -> p2p.v1.Contact
+	36,  // 22: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,   // 23: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,   // 24: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,   // 25: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	69,  // 26: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	53,  // 27: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,   // 28: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	12,  // 29: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	54,  // 30: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	54,  // 31: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	54,  // 32: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	6,   // 33: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,   // 34: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	54,  // 35: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	54,  // 36: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	67,  // 37: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	68,  // 38: p2p.v1.Message.file:type_name -> p2p.v1.File
+	71,  // 39: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,   // 40: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	93,  // 41: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	70,  // 42: p2p.v1.Message.change:type_name -> p2p.v1.Change
+	7,   // 43: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
+	8,   // 44: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,   // 45: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	72,  // 46: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
+	72,  // 47: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
+	69,  // 48: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	69,  // 49: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	69,  // 50: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	69,  // 51: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	69,  // 52: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	69,  // 53: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	68,  // 54: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	9,   // 55: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	12,  // 56: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	69,  // 57: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	96,  // 58: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	10,  // 59: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	93,  // 60: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	93,  // 61: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
+	93,  // 62: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	105, // 63: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	69,  // 64: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	36,  // 65: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	54,  // 66: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	106, // 67: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	93,  // 68: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	13,  // 69: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	107, // 70: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	69,  // 71: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	16,  // 72: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	11,  // 73: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	12,  // 74: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	15,  // 75: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	17,  // 76: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	19,  // 77: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	21,  // 78: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	23,  // 79: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	25,  // 80: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	27,  // 81: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	29,  // 82: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	32,  // 83: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	34,  // 84: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	37,  // 85: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	39,  // 86: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	41,  // 87: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	43,  // 88: p2p.v1.People.RenameContact:input_type -> p2p.v1.RenameContactRequest
+	45,  // 89: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	47,  // 90: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	49,  // 91: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	51,  // 92: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	55,  // 93: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	57,  // 94: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	59,  // 95: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	61,  // 96: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	63,  // 97: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	65,  // 98: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	73,  // 99: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	75,  // 100: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	77,  // 101: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	79,  // 102: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	81,  // 103: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	83,  // 104: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	85,  // 105: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	87,  // 106: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	89,  // 107: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	91,  // 108: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	94,  // 109: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	97,  // 110: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	99,  // 111: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	101, // 112: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	103, // 113: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	16,  // 114: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	18,  // 115: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	20,  // 116: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	22,  // 117: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	24,  // 118: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	26,  // 119: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	28,  // 120: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	30,  // 121: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	33,  // 122: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	35,  // 123: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	38,  // 124: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	40,  // 125: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	42,  // 126: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	44,  // 127: p2p.v1.People.RenameContact:output_type -> p2p.v1.RenameContactResponse
+	46,  // 128: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	48,  // 129: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	50,  // 130: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	52,  // 131: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	56,  // 132: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	58,  // 133: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	60,  // 134: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	62,  // 135: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	64,  // 136: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	66,  // 137: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	74,  // 138: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	76,  // 139: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	78,  // 140: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	80,  // 141: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	82,  // 142: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	84,  // 143: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	86,  // 144: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	88,  // 145: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	90,  // 146: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	92,  // 147: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	95,  // 148: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	98,  // 149: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	100, // 150: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	102, // 151: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	104, // 152: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	114, // [114:153] is the sub-list for method output_type
+	75,  // [75:114] is the sub-list for method input_type
+	75,  // [75:75] is the sub-list for extension type_name
+	75,  // [75:75] is the sub-list for extension extendee
+	0,   // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -7595,8 +7709,8 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		return
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[51].OneofWrappers = []any{}
-	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[90].OneofWrappers = []any{
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),
 		(*Event_Contact)(nil),
@@ -7613,7 +7727,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
 			NumEnums:      12,
-			NumMessages:   95,
+			NumMessages:   97,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -73,6 +73,8 @@ const (
 	PeopleAddContactProcedure = "/p2p.v1.People/AddContact"
 	// PeopleAnswerContactProcedure is the fully-qualified name of the People's AnswerContact RPC.
 	PeopleAnswerContactProcedure = "/p2p.v1.People/AnswerContact"
+	// PeopleRenameContactProcedure is the fully-qualified name of the People's RenameContact RPC.
+	PeopleRenameContactProcedure = "/p2p.v1.People/RenameContact"
 	// PeopleRemoveContactProcedure is the fully-qualified name of the People's RemoveContact RPC.
 	PeopleRemoveContactProcedure = "/p2p.v1.People/RemoveContact"
 	// PeopleVerifyContactProcedure is the fully-qualified name of the People's VerifyContact RPC.
@@ -145,6 +147,8 @@ type PeopleClient interface {
 	ListContacts(context.Context, *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error)
 	AddContact(context.Context, *connect.Request[p2pv1.AddContactRequest]) (*connect.Response[p2pv1.AddContactResponse], error)
 	AnswerContact(context.Context, *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error)
+	// RenameContact gives somebody a name that is this person's alone, or takes it back.
+	RenameContact(context.Context, *connect.Request[p2pv1.RenameContactRequest]) (*connect.Response[p2pv1.RenameContactResponse], error)
 	RemoveContact(context.Context, *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error)
 	VerifyContact(context.Context, *connect.Request[p2pv1.VerifyContactRequest]) (*connect.Response[p2pv1.VerifyContactResponse], error)
 	Invite(context.Context, *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error)
@@ -266,6 +270,12 @@ func NewPeopleClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			httpClient,
 			baseURL+PeopleAnswerContactProcedure,
 			connect.WithSchema(peopleMethods.ByName("AnswerContact")),
+			connect.WithClientOptions(opts...),
+		),
+		renameContact: connect.NewClient[p2pv1.RenameContactRequest, p2pv1.RenameContactResponse](
+			httpClient,
+			baseURL+PeopleRenameContactProcedure,
+			connect.WithSchema(peopleMethods.ByName("RenameContact")),
 			connect.WithClientOptions(opts...),
 		),
 		removeContact: connect.NewClient[p2pv1.RemoveContactRequest, p2pv1.RemoveContactResponse](
@@ -436,6 +446,7 @@ type peopleClient struct {
 	listContacts      *connect.Client[p2pv1.ListContactsRequest, p2pv1.ListContactsResponse]
 	addContact        *connect.Client[p2pv1.AddContactRequest, p2pv1.AddContactResponse]
 	answerContact     *connect.Client[p2pv1.AnswerContactRequest, p2pv1.AnswerContactResponse]
+	renameContact     *connect.Client[p2pv1.RenameContactRequest, p2pv1.RenameContactResponse]
 	removeContact     *connect.Client[p2pv1.RemoveContactRequest, p2pv1.RemoveContactResponse]
 	verifyContact     *connect.Client[p2pv1.VerifyContactRequest, p2pv1.VerifyContactResponse]
 	invite            *connect.Client[p2pv1.InviteRequest, p2pv1.InviteResponse]
@@ -526,6 +537,11 @@ func (c *peopleClient) AddContact(ctx context.Context, req *connect.Request[p2pv
 // AnswerContact calls p2p.v1.People.AnswerContact.
 func (c *peopleClient) AnswerContact(ctx context.Context, req *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error) {
 	return c.answerContact.CallUnary(ctx, req)
+}
+
+// RenameContact calls p2p.v1.People.RenameContact.
+func (c *peopleClient) RenameContact(ctx context.Context, req *connect.Request[p2pv1.RenameContactRequest]) (*connect.Response[p2pv1.RenameContactResponse], error) {
+	return c.renameContact.CallUnary(ctx, req)
 }
 
 // RemoveContact calls p2p.v1.People.RemoveContact.
@@ -672,6 +688,8 @@ type PeopleHandler interface {
 	ListContacts(context.Context, *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error)
 	AddContact(context.Context, *connect.Request[p2pv1.AddContactRequest]) (*connect.Response[p2pv1.AddContactResponse], error)
 	AnswerContact(context.Context, *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error)
+	// RenameContact gives somebody a name that is this person's alone, or takes it back.
+	RenameContact(context.Context, *connect.Request[p2pv1.RenameContactRequest]) (*connect.Response[p2pv1.RenameContactResponse], error)
 	RemoveContact(context.Context, *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error)
 	VerifyContact(context.Context, *connect.Request[p2pv1.VerifyContactRequest]) (*connect.Response[p2pv1.VerifyContactResponse], error)
 	Invite(context.Context, *connect.Request[p2pv1.InviteRequest]) (*connect.Response[p2pv1.InviteResponse], error)
@@ -789,6 +807,12 @@ func NewPeopleHandler(svc PeopleHandler, opts ...connect.HandlerOption) (string,
 		PeopleAnswerContactProcedure,
 		svc.AnswerContact,
 		connect.WithSchema(peopleMethods.ByName("AnswerContact")),
+		connect.WithHandlerOptions(opts...),
+	)
+	peopleRenameContactHandler := connect.NewUnaryHandler(
+		PeopleRenameContactProcedure,
+		svc.RenameContact,
+		connect.WithSchema(peopleMethods.ByName("RenameContact")),
 		connect.WithHandlerOptions(opts...),
 	)
 	peopleRemoveContactHandler := connect.NewUnaryHandler(
@@ -969,6 +993,8 @@ func NewPeopleHandler(svc PeopleHandler, opts ...connect.HandlerOption) (string,
 			peopleAddContactHandler.ServeHTTP(w, r)
 		case PeopleAnswerContactProcedure:
 			peopleAnswerContactHandler.ServeHTTP(w, r)
+		case PeopleRenameContactProcedure:
+			peopleRenameContactHandler.ServeHTTP(w, r)
 		case PeopleRemoveContactProcedure:
 			peopleRemoveContactHandler.ServeHTTP(w, r)
 		case PeopleVerifyContactProcedure:
@@ -1078,6 +1104,10 @@ func (UnimplementedPeopleHandler) AddContact(context.Context, *connect.Request[p
 
 func (UnimplementedPeopleHandler) AnswerContact(context.Context, *connect.Request[p2pv1.AnswerContactRequest]) (*connect.Response[p2pv1.AnswerContactResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("p2p.v1.People.AnswerContact is not implemented"))
+}
+
+func (UnimplementedPeopleHandler) RenameContact(context.Context, *connect.Request[p2pv1.RenameContactRequest]) (*connect.Response[p2pv1.RenameContactResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("p2p.v1.People.RenameContact is not implemented"))
 }
 
 func (UnimplementedPeopleHandler) RemoveContact(context.Context, *connect.Request[p2pv1.RemoveContactRequest]) (*connect.Response[p2pv1.RemoveContactResponse], error) {
