@@ -145,7 +145,9 @@ func (a *app) messageText(m *p2pv1.Message) string {
 	}
 	switch {
 	case m.ReplyTo == "":
-	case m.ReplyText == "": // deleted, or not shared with this person
+	case m.ReplyDeleted:
+		said = a.text.Say("message.reply_deleted", safe(m.ReplyName)) + "\n" + said
+	case m.ReplyText == "": // not shared with this person
 		said = a.text.Say("message.reply_gone") + "\n" + said
 	default:
 		said = a.text.Say("message.reply", safe(m.ReplyName), safe(m.ReplyText)) + "\n" + said

@@ -74,6 +74,8 @@ var explained = map[string]struct {
 	BadRoomHistory:     {"reason.bad_room_history", []string{"limit"}},
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
+	MessageDeleted:     {"reason.message_deleted", nil},
+	ElsewhereSaid:      {"reason.elsewhere_said", nil},
 	NotYours:           {"reason.not_yours", nil},
 	NotEmoji:           {"reason.not_emoji", []string{"emoji"}},
 	TooLong:            {"reason.too_long", []string{"limit"}},

@@ -79,6 +79,9 @@ const (
 	BadRoomHistory     = "bad_room_history"     // limit: the most that it may be
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
+	MessageDeleted     = "message_deleted"      //
+	ElsewhereSaid      = "elsewhere_said"       // what is answered was said in another conversation
+	NotInRoom          = "not_in_room"          // somebody is no member of it: who
 	AmbiguousMessage   = "ambiguous_message"    // several ids begin so: message
 	NotEmoji           = "not_emoji"            // emoji: what was to be a reaction
 	NotYours           = "not_yours"            // the message is another's

@@ -229,7 +229,7 @@ func (x *exchange) offer(ctx context.Context, c *conversation, w *preparation) p
 	}
 	f := body.File{
 		InfoHash: meta.InfoHash, Name: meta.Info.Name, Size: meta.Info.Total(), Files: len(meta.Info.Files), InfoSize: int64(len(meta.InfoBytes)), Text: w.Text,
-		Folder: st.IsDir(),
+		Folder: st.IsDir(), Mentions: n.mentioned(c, w.Text),
 	}
 	id, err := x.say(ctx, c, w, f)
 	if err != nil {

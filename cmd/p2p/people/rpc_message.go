@@ -31,8 +31,13 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 	}
 	if r.Msg.ReplyTo != "" {
 		e, err := n.event(ctx, r.Msg.ReplyTo)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case e.Event.In() != c.id: // nobody here could read what is answered
+			return nil, fail(invalid, api.ElsewhereSaid)
+		case e.Gone:
+			return nil, fail(invalid, api.MessageDeleted)
 		}
 		t.ReplyTo = e.Event.ID
 	}
@@ -141,7 +146,9 @@ func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation
 	switch {
 	case c == nil || !c.talk.Joined():
 		return e, nil, fail(failed, api.NotMember, "where", textID(e.Event.In()))
-	case e.Event.Kind < room.Content || e.Event.Kind == body.KindRevocation || e.Gone:
+	case e.Gone:
+		return e, nil, fail(missing, api.MessageDeleted)
+	case e.Event.Kind < room.Content || e.Event.Kind == body.KindRevocation:
 		return e, nil, fail(missing, api.NoSuchMessage, "message", s)
 	}
 	return e, c, nil
@@ -170,11 +177,11 @@ func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) 
 			return nil, err
 		}
 	}
-	was, parseErr := body.ParseText(e.Body)
+	was, isText := textIn(&e)
 	switch {
 	case e.Account != n.accountOf():
 		return nil, fail(denied, api.NotYours)
-	case e.Event.Kind != body.KindText || parseErr != nil:
+	case !isText:
 		return nil, fail(missing, api.NoSuchMessage, "message", r.Msg.Message)
 	}
 	if err := sayable(r.Msg.Text); err != nil {
@@ -312,24 +319,70 @@ func (n *Node) Search(ctx context.Context, r *connect.Request[p2pv1.SearchReques
 		}
 		q.Room = p.Room
 	}
-	found, err := n.archive.Search(ctx, q)
-	if err != nil {
+	out := &p2pv1.SearchResponse{}
+	if err := n.search(ctx, q, out); err != nil {
 		return nil, failure(err)
 	}
-	out, v := &p2pv1.SearchResponse{}, n.viewer(ctx)
-	for i := range found {
-		m, err := v.changedBy(&found[i])
-		if err != nil {
-			return nil, failure(err)
-		}
-		if m != nil && (len(out.Messages) == 0 || out.Messages[len(out.Messages)-1].Id != m.Id) {
-			out.Messages = append(out.Messages, m)
-		}
-	}
-	if len(found) == q.Limit {
-		out.Next = found[len(found)-1].N
-	}
 	return connect.NewResponse(out), nil
+}
+
+// search fills a page with messages that say now what is looked for, each once. What one said before it was changed is in the
+// index too, since others may have it still: it is looked past.
+func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchResponse) error {
+	v, limit, listed := n.viewer(ctx), q.Limit, map[string]bool{}
+	for range maxSearches {
+		found, err := n.archive.Search(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			e := &found[i]
+			m, err := v.changedBy(e)
+			if err != nil {
+				return err
+			}
+			q.Before = e.N
+			if m == nil || listed[m.Id] || !v.saysNow(m, e) {
+				continue
+			}
+			listed[m.Id] = true
+			out.Messages = append(out.Messages, m)
+			if len(out.Messages) == limit {
+				out.Next = q.Before
+				return nil
+			}
+		}
+		if len(found) < q.Limit {
+			out.Next = 0
+			return nil
+		}
+		out.Next = q.Before
+	}
+	return nil
+}
+
+// maxSearches is how many pages of the index are read for one of messages, of which some may have been changed a thousand times.
+const maxSearches = 8
+
+// saysNow reports whether what the event e says is what the message m says now. A file is found by its name too, whatever is said beside it.
+func (v *viewer) saysNow(m *p2pv1.Message, e *history.Entry) bool {
+	if !m.Edited || e.Line && m.File != nil {
+		return true
+	}
+	if e.Line {
+		return false
+	}
+	id := e.Target
+	to, found, err := v.archive.Event(v.ctx, id)
+	if err != nil || !found {
+		return false
+	}
+	all, err := v.archive.About(v.ctx, id)
+	if err != nil {
+		return false
+	}
+	_, by := edited(&to, all)
+	return by == e.Event.ID
 }
 
 // MarkRead implements p2pv1connect.PeopleHandler.

@@ -140,7 +140,7 @@ func (v *viewer) change(e, to *history.Entry) *p2pv1.Change {
 		return c
 	case to.Gone || to.Body == nil:
 		return nil
-	case e.Event.Kind == body.KindEdit && e.Account == to.Account && to.Event.Kind == body.KindText:
+	case edits(e, to):
 		c.Kind = p2pv1.Change_KIND_EDITED
 		return c
 	case withdraws(e, to):

@@ -103,7 +103,7 @@ func (v *viewer) fromOthers(e *history.Entry) bool {
 }
 
 func (u *unread) mention(v *viewer, e *history.Entry) {
-	if t, err := body.ParseText(e.Body); err == nil && e.Event.Kind == body.KindText && slices.Contains(t.Mentions, v.me) {
+	if t, ok := textIn(e); ok && slices.Contains(t.Mentions, v.me) {
 		u.mentions++
 	}
 }

@@ -87,7 +87,8 @@ func (v *viewer) say(m *p2pv1.Message, e *history.Entry) {
 		}
 	case body.KindFile:
 		if f, err := body.ParseFile(e.Body); err == nil {
-			m.Text, m.File = f.Text, fileOf(f)
+			v.text(m, captionOf(f))
+			m.File = fileOf(f)
 			m.Transfer = v.files.of(f.InfoHash)
 		}
 	case body.KindInvitation:
@@ -101,41 +102,6 @@ func (v *viewer) say(m *p2pv1.Message, e *history.Entry) {
 	case room.Create, room.Join, room.Admin:
 		m.Notice = v.notice(e)
 	}
-}
-
-func (v *viewer) text(m *p2pv1.Message, t body.Text) {
-	m.Text, m.ReplyTo, m.Mentions = t.Text, textID(t.ReplyTo), nil
-	for _, k := range t.Mentions {
-		m.Mentions = append(m.Mentions, textKey(k))
-		m.MentionsMe = m.MentionsMe || k == v.me
-	}
-	if t.ReplyTo.IsZero() {
-		return
-	}
-	if to, found, err := v.archive.Event(v.ctx, t.ReplyTo); found && err == nil {
-		m.ReplyName, m.ReplyText = v.nameOf(to.Account), cut(v.said(&to), replyLength)
-	}
-}
-
-// replyLength is how much of a message stands above the answer to it, in bytes.
-const replyLength = 200
-
-// said returns what a message says now, or the name of the file that it offers.
-func (v *viewer) said(e *history.Entry) string {
-	if f, err := body.ParseFile(e.Body); err == nil && e.Event.Kind == body.KindFile {
-		return f.Name
-	}
-	t, err := body.ParseText(e.Body)
-	if err != nil || e.Event.Kind != body.KindText {
-		return ""
-	}
-	all, _ := v.archive.About(v.ctx, e.Event.ID) // without them, what was said first
-	for i := range all {
-		if edit, err := body.ParseEdit(all[i].Body); err == nil && all[i].Event.Kind == body.KindEdit && all[i].Account == e.Account {
-			t = edit.New
-		}
-	}
-	return t.Text
 }
 
 func fileOf(f body.File) *p2pv1.File {
@@ -220,16 +186,15 @@ func (v *viewer) about(m *p2pv1.Message, e *history.Entry) error {
 	if err != nil {
 		return err
 	}
+	if t, by := edited(e, all); !by.IsZero() {
+		v.text(m, t)
+		m.Edited = true
+	}
 	given := map[string][]string{} // accounts by emoji
 	var order []string
 	for i := range all {
 		a := &all[i]
 		switch a.Event.Kind {
-		case body.KindEdit:
-			if edit, err := body.ParseEdit(a.Body); err == nil && a.Account == e.Account && e.Event.Kind == body.KindText {
-				v.text(m, edit.New)
-				m.Edited = true
-			}
 		case body.KindReaction:
 			r, err := body.ParseReaction(a.Body)
 			if err != nil {

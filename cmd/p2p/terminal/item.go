@@ -113,12 +113,23 @@ func (s *session) headLine(it *item, w layout) line {
 // indent is what stands before the text of messages.
 const indent = "  "
 
+// answered is the line above an answer.
+func (s *session) answered(m *p2pv1.Message) line {
+	of := span{"┌ " + clean(m.GetReplyName()) + ": ", style{role: faint, bold: true}}
+	switch {
+	case m.GetReplyDeleted():
+		return line{of, {s.say.Say("chat.reply.deleted"), style{role: faint, italic: true}}}
+	case m.GetReplyText() == "":
+		return line{{"┌ " + s.say.Say("chat.reply.gone"), style{role: faint, italic: true}}}
+	}
+	return line{of, {preview(m.GetReplyText()), style{role: faint}}}
+}
+
 func (s *session) body(it *item, w layout) []line {
 	inner := w.width - len(indent)
 	var lines []line
 	if it.GetReplyTo() != "" {
-		reply := line{{"┌ " + clean(it.GetReplyName()) + ": ", style{role: faint, bold: true}}, {preview(it.GetReplyText()), style{role: faint}}}
-		lines = append(lines, reply.cut(inner, w.m))
+		lines = append(lines, s.answered(it.Message).cut(inner, w.m))
 	}
 	switch {
 	case it.GetDeleted():

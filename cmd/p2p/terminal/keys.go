@@ -193,7 +193,7 @@ func (s *session) replyTo(it *item) {
 }
 
 func (s *session) editIt(it *item) {
-	if !it.GetMine() || it.GetDeleted() || it.GetFile() != nil {
+	if !it.GetMine() || it.GetDeleted() || it.GetNotice() != nil {
 		s.complain("chat.error.not_yours")
 		return
 	}

@@ -265,7 +265,9 @@ func (s *session) sentence(m *p2pv1.Message, where bool) line {
 	l = append(l, span{clean(s.nameIn(m)) + ": ", style{role: nameRole(m.GetAccount()), bold: true}})
 	switch {
 	case m.GetReplyTo() == "":
-	case m.GetReplyText() == "": // deleted, or not shared with this person
+	case m.GetReplyDeleted():
+		l = append(l, span{s.say.Say("chat.plain.reply_deleted", clean(m.GetReplyName())) + " ", style{role: faint}})
+	case m.GetReplyText() == "": // not shared with this person
 		l = append(l, span{s.say.Say("chat.plain.reply_gone") + " ", style{role: faint}})
 	default:
 		l = append(l, span{s.say.Say("chat.plain.reply", clean(m.GetReplyName()), preview(m.GetReplyText())) + " ", style{role: faint}})

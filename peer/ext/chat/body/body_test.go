@@ -22,7 +22,7 @@ func full() map[room.Kind]interface{ AppendTo([]byte) []byte } {
 	text := body.Text{Text: "**hello** 你好", ReplyTo: room.ID{1}, Mentions: []identity.Key{{2}, {3}}}
 	return map[room.Kind]interface{ AppendTo([]byte) []byte }{
 		body.KindText:       &text,
-		body.KindFile:       &body.File{InfoHash: infohash.T{1}, Name: "a.txt", Size: 1 << 40, Files: 3, Folder: true, InfoSize: 1000, Text: "look"},
+		body.KindFile:       &body.File{InfoHash: infohash.T{1}, Name: "a.txt", Size: 1 << 40, Files: 3, Folder: true, InfoSize: 1000, Text: "look", Mentions: []identity.Key{{2}, {3}}},
 		body.KindEdit:       &body.Edit{Target: room.ID{4}, New: text},
 		body.KindReaction:   &body.Reaction{Target: room.ID{5}, Emoji: "👍", Back: true},
 		body.KindInvitation: &body.Invitation{Room: room.ID{8}, Name: "room", Trackers: []string{"https://a/announce", "udp://b:1"}},
@@ -97,6 +97,7 @@ func TestWhatIsTooMuchOrTooLittleIsRefused(t *testing.T) {
 		{body.KindReaction, &body.Reaction{Target: room.ID{1}}},
 		{body.KindReaction, &body.Reaction{Target: room.ID{1}, Emoji: strings.Repeat("x", body.MaxEmoji+1)}},
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1}},
+		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1, InfoSize: 1, Mentions: slices.Repeat([]identity.Key{{1}}, body.MaxMentions+1)}},
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1, InfoSize: 1, Size: 1 << 62}},
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: "x", Files: 1, InfoSize: ext.MaxInfo + 1}}, // nobody could fetch it
 		{body.KindFile, &body.File{InfoHash: infohash.T{1}, Name: strings.Repeat("x", body.MaxFileName+1), Files: 1, InfoSize: 1}},
@@ -131,6 +132,10 @@ func TestAKindSaysWhetherItHasALine(t *testing.T) {
 	text := body.Text{Text: "found"}
 	if got := body.Summarize(body.KindText, text.AppendTo(nil)); got.Text != "found" {
 		t.Errorf("a text is found by %q", got.Text)
+	}
+	file := body.File{InfoHash: infohash.T{1}, Name: "a.txt", Files: 1, InfoSize: 1, Text: "look"}
+	if got := body.Summarize(body.KindFile, file.AppendTo(nil)); got.Text != "a.txt\nlook" {
+		t.Errorf("a file is found by %q, not by its name and what goes with it", got.Text)
 	}
 	if got := body.Summarize(body.KindWithdrawal, body.Withdrawal(room.ID{2})); got != (body.Summary{About: room.ID{2}}) {
 		t.Errorf("a withdrawal is %+v", got)

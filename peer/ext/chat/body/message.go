@@ -46,7 +46,7 @@ func ParseText(b []byte) (Text, error) {
 	return t, nil
 }
 
-// Edit replaces the text of a message. Of several by its author the last in the order of the room counts;
+// Edit replaces the text of a message, or what goes with a file. Of several by its author the last in the order of the room counts;
 // those of others mean nothing.
 type Edit struct {
 	Target room.ID
@@ -125,8 +125,9 @@ type File struct {
 	Size     int64  // bytes in all
 	Files    int    // 1 for a file, else those in the folder
 	Folder   bool
-	InfoSize int64  // bytes of the info dictionary, which is fetched first; at most ext.MaxInfo
-	Text     string // that goes with it
+	InfoSize int64          // bytes of the info dictionary, which is fetched first; at most ext.MaxInfo
+	Text     string         // that goes with it
+	Mentions []identity.Key // accounts in Text, at most MaxMentions; an older program passes them over
 }
 
 // Bounds of what a File says.
@@ -143,7 +144,11 @@ func (f *File) AppendTo(dst []byte) []byte {
 	dst = appendNumber(dst, 4, uint64(f.Files))
 	dst = appendFlag(dst, 5, f.Folder)
 	dst = appendNumber(dst, 6, uint64(f.InfoSize))
-	return appendText(dst, 7, f.Text)
+	dst = appendText(dst, 7, f.Text)
+	for _, m := range f.Mentions {
+		dst = appendKey(dst, 8, m)
+	}
+	return dst
 }
 
 // ParseFile reads what AppendTo has written. It keeps nothing of b.
@@ -166,9 +171,13 @@ func ParseFile(b []byte) (File, error) {
 			f.InfoSize = int64(r.number(ext.MaxInfo))
 		case 7:
 			f.Text = r.text(MaxText)
+		case 8:
+			if k := r.key(); k != (identity.Key{}) {
+				f.Mentions = append(f.Mentions, k)
+			}
 		}
 	}
-	if err := r.err(f.InfoHash != infohash.T{} && f.Name != "" && f.Files > 0 && f.InfoSize > 0); err != nil {
+	if err := r.err(f.InfoHash != infohash.T{} && f.Name != "" && f.Files > 0 && f.InfoSize > 0 && len(f.Mentions) <= MaxMentions); err != nil {
 		return File{}, err
 	}
 	return f, nil

@@ -24,11 +24,14 @@ var schema5 string
 //go:embed schema/6.sql
 var schema6 string
 
+//go:embed schema/7.sql
+var schema7 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
 // migrations bring an archive from each version to the next; the first makes it. What has been released is
-// not changed any more. A change of terms needs one too, which makes the index anew.
+// not changed any more. A change of terms, or of what a body says, needs one too, which makes the index anew, and another purpose of the sealed one (sealedWords).
 var migrations = []string{
 	schema1 + schemaWords,
 	schema2,
@@ -36,6 +39,7 @@ var migrations = []string{
 	schema4,
 	schema5,
 	schema6,
+	schema7 + schemaWords + schema4,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

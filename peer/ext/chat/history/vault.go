@@ -34,7 +34,7 @@ const (
 	sealedPlace   purpose = "place"
 	sealedDraft   purpose = "draft"
 	sealedSetting purpose = "setting"
-	sealedWords   purpose = "words"
+	sealedWords   purpose = "words, beside files too"
 )
 
 // errSealed is that a sealed value was changed, or belongs elsewhere.
