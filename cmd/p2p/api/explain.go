@@ -75,6 +75,7 @@ var explained = map[string]struct {
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	MessageDeleted:     {"reason.message_deleted", nil},
+	NotInRoom:          {"reason.not_in_room", []string{"who"}},
 	ElsewhereSaid:      {"reason.elsewhere_said", nil},
 	NotYours:           {"reason.not_yours", nil},
 	NotEmoji:           {"reason.not_emoji", []string{"emoji"}},

@@ -268,6 +268,11 @@ func (n *Node) somebody(ctx context.Context, c *conversation, s string) (identit
 		}
 	}
 	hits, exact := naming.Person(s, all)
+	if len(hits) == 1 && hits[0].Is == n.accountOf() { // or a contact who is called so, and is no member yet
+		if found, err := n.who(s); err == nil && found.State == p2pv1.ContactState_CONTACT_STATE_FRIEND {
+			return found.Account, nil
+		}
+	}
 	switch len(hits) {
 	case 1:
 		return hits[0].Is, nil

@@ -500,3 +500,44 @@ func TestProgramsWriteTheHistoryOfARoomAsTheyReadIt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoIsToldWhyNobodysRoleOrMembershipChanges(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	change := func(p *person, q *p2pv1.ChangeMemberRequest, want string) {
+		t.Helper()
+		q.Where = "garden"
+		_, err := p.ChangeMember(t.Context(), connect.NewRequest(q))
+		if got := api.ReasonOf(err).GetKey(); got != want {
+			t.Errorf("%v: %v, want %s", q, err, want)
+		}
+	}
+	role, kick, add := p2pv1.ChangeMemberRequest_CHANGE_ROLE, p2pv1.ChangeMemberRequest_CHANGE_KICK, p2pv1.ChangeMemberRequest_CHANGE_ADD
+	change(bob, &p2pv1.ChangeMemberRequest{Who: "alice", Change: role, Role: p2pv1.Role_ROLE_MEMBER}, api.NotAllowed) // and not: you are the last owner
+	change(alice, &p2pv1.ChangeMemberRequest{Who: "carol", Change: kick}, api.NotInRoom)
+	change(alice, &p2pv1.ChangeMemberRequest{Who: "nobody", Change: kick}, api.NoSuchPerson)
+	carolsKey := carol.me().Account
+	alice.name("carol")
+	change(alice, &p2pv1.ChangeMemberRequest{Who: "carol", Change: add}, "") // the contact, not oneself
+	eventually(t, "carol, whose name alice has too, is brought in", func() bool {
+		return slices.ContainsFunc(alice.conversation("garden").Members, func(m *p2pv1.Member) bool { return m.Account == carolsKey })
+	})
+}
+
+func TestWhatWasReadStaysReadWhenTheReaderRemovesItsAuthor(t *testing.T) {
+	alice, bob := two(t)
+	said := alice.say("bob", "hello")
+	eventually(t, "bob has it", bob.has("alice", "hello"))
+	ask(t, bob.MarkRead, &p2pv1.MarkReadRequest{Where: "alice"})
+	now := func() *p2pv1.Message {
+		all := alice.messages("bob")
+		return all[slices.IndexFunc(all, func(m *p2pv1.Message) bool { return m.Id == said.Id })]
+	}
+	eventually(t, "alice sees that he has read it", func() bool { return now().Delivery == p2pv1.Delivery_DELIVERY_READ })
+	ask(t, bob.RemoveContact, &p2pv1.RemoveContactRequest{Who: "alice"})
+	eventually(t, "alice sees that he has gone", func() bool { return alice.contact("bob").GetState() != p2pv1.ContactState_CONTACT_STATE_FRIEND })
+	if m := now(); m.Delivery != p2pv1.Delivery_DELIVERY_READ || len(m.ReadBy) != 1 {
+		t.Errorf("what he has read is %v now, read by %d", m.Delivery, len(m.ReadBy))
+	}
+}

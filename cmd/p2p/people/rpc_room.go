@@ -300,7 +300,7 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD: // also again: the invitation may not have been written
 		err = n.bring(ctx, c, account)
 	case !member:
-		err = fail(missing, api.NoSuchPerson, "who", r.Msg.Who)
+		err = fail(missing, api.NotInRoom, "who", n.nameOf(account))
 	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_KICK && account == n.accountOf() && lastOwner(c, account):
 		err = fail(failed, api.LastOwner) // as leaving is refused
 	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_KICK:
@@ -310,7 +310,7 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 		if role < room.Member || role > room.Owner {
 			return nil, fail(invalid, api.Invalid, "what", "role")
 		}
-		if role != room.Owner && lastOwner(c, account) {
+		if role != room.Owner && account == n.accountOf() && lastOwner(c, account) { // of another nobody but he himself could take it
 			return nil, fail(failed, api.LastOwner)
 		}
 		err = n.change(ctx, c, room.Change{Op: room.SetRole, Account: account, Role: role})

@@ -242,6 +242,9 @@ func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
 	}
 	delivered := c.talk.Delivered(&e.Event)
 	others := slices.DeleteFunc(c.others(), func(k identity.Key) bool { return !c.talk.Given(k, &e.Event) })
+	if p := v.place(id); len(others) == 0 && p != nil && !p.With.IsZero() { // one of the two has gone since, who may have had it
+		others = []identity.Key{p.With}
+	}
 	m.Others = int32(len(others))
 	for _, k := range others {
 		mark, has := reads[k]
