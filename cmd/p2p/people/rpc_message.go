@@ -37,7 +37,7 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 		case e.Event.In() != c.id: // nobody here could read what is answered
 			return nil, fail(invalid, api.ElsewhereSaid)
 		case e.Gone:
-			return nil, fail(invalid, api.MessageDeleted)
+			return nil, fail(missing, api.MessageDeleted)
 		}
 		t.ReplyTo = e.Event.ID
 	}
