@@ -49,6 +49,10 @@ type Room struct {
 	// Home is a Doorbell of one's own. A router may keep those out who ring, so they are called too where trackers say that they
 	// are, at a pace that is no harm to whom a tracker names falsely: ten calls in a minute, and fewer to who does not answer.
 	Home bool
+	// Expecting returns how often trackers that allow it are asked who is at a Home, 0 for no more often than they want it
+	// (announce.Announcer.Watch): who rings may be there for a minute, and hears of nobody who calls. It is called on another
+	// goroutine all the time, and must not block. nil = nobody is expected.
+	Expecting func() time.Duration
 	// AnswerOnly has nobody dialled: others come, or do not.
 	AnswerOnly bool
 	// MaxPeers bounds the connections; 0 = 64, or 30 with Doorbell.
@@ -72,7 +76,8 @@ type Gathering struct {
 	wg        sync.WaitGroup
 	closing   sync.Once
 
-	vigil vigil // owned by the lobby
+	vigil     vigil                // owned by the lobby
+	expecting func() time.Duration // nil = nobody is expected
 }
 
 // GatheringStats is a room at one moment.
@@ -110,7 +115,7 @@ func (n *Node) gather(r Room) (*Gathering, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	g, err := n.openGathering(ctx, o, r.Trackers, opening{cancel, door, r.Missing})
+	g, err := n.openGathering(ctx, o, r.Trackers, opening{cancel, door, r.Missing, r.Expecting})
 	if err != nil {
 		cancel(err)
 		return nil, err
@@ -124,6 +129,8 @@ type opening struct {
 	cancel  context.CancelCauseFunc
 	door    *doorman
 	missing func(here []identity.Key) int
+
+	expecting func() time.Duration
 }
 
 // openGathering makes a gathering and enters it in the list of the Node. Its lobby runs, and
@@ -137,7 +144,7 @@ func (n *Node) openGathering(ctx context.Context, o swarm.LobbyOptions, trackers
 	case n.has(o.InfoHash):
 		return nil, ErrAdded
 	}
-	g := &Gathering{node: n, hash: o.InfoHash, key: n.rng.Uint32(), cancel: with.cancel, door: with.door, vigil: newVigil(time.Now(), with.missing)}
+	g := &Gathering{node: n, hash: o.InfoHash, key: n.rng.Uint32(), cancel: with.cancel, door: with.door, vigil: newVigil(time.Now(), with.missing), expecting: with.expecting}
 	o.PeerID, o.Listen, o.Hello = n.id, n.addr, n.hello
 	o.Dial = func(addr netip.AddrPort) {
 		n.dialAs(ctx, g.lobby, call{hash: g.hash, addr: addr, want: g.door.wants(addr)})
@@ -191,6 +198,9 @@ func (g *Gathering) Again() {
 func (g *Gathering) watch() {
 	if g.announcer == nil {
 		return
+	}
+	if g.expecting != nil {
+		g.announcer.Watch(g.expecting())
 	}
 	var here []identity.Key
 	for _, guest := range g.lobby.Stats().Guests {

@@ -21,8 +21,8 @@ type Options struct {
 	// random, so that clients that came together do not return together.
 	Interval time.Duration
 	// MinInterval is how long clients wait in any case; half of Interval when
-	// zero, never more than it. Who is told of nobody may come back sooner, after
-	// AloneInterval.
+	// zero, never more than it. In a small swarm they may come back sooner, after
+	// SmallInterval; who is told of nobody, after AloneInterval.
 	MinInterval time.Duration
 	// PeerTTL is how long a peer is handed out after its last announce; twice
 	// Interval when zero. It is longer than the longest interval handed out.
@@ -211,9 +211,20 @@ func (s *Service) announce(ctx context.Context, r Request) (Response, error) {
 // an hour beside it.
 const AloneInterval = 15 * time.Second
 
+// SmallInterval is the min interval of a swarm of up to smallSwarm peers. Two who look for each other, of whom one cannot be
+// called, meet when that one asks; beside them the swarm may have those who went without a word. Clients that wait for nobody keep
+// the interval, and load a tracker no more for it.
+const (
+	SmallInterval = 30 * time.Second
+	smallSwarm    = 8
+)
+
 func (s *Service) minInterval(want int, swarm Swarm) time.Duration {
 	if want > 0 && swarm.Peers.Len() == 0 {
 		return min(AloneInterval, s.opts.MinInterval)
+	}
+	if want > 0 && swarm.Seeders+swarm.Leechers <= smallSwarm {
+		return min(SmallInterval, s.opts.MinInterval)
 	}
 	return s.opts.MinInterval
 }

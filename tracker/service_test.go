@@ -3,6 +3,7 @@ package tracker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -66,7 +67,9 @@ func TestPeersAreIntroducedToEachOther(t *testing.T) {
 
 func TestTheIntervalIsSpreadButNeverShorter(t *testing.T) {
 	s := newService(tracker.Options{Interval: 20 * time.Minute})
-	announce(t, s, from("192.0.2.9:6881")) // somebody to be told of
+	for i := range 8 { // no small swarm
+		announce(t, s, from(fmt.Sprintf("192.0.2.9:%d", 7000+i)))
+	}
 	seen := make(map[time.Duration]bool)
 	for range 200 {
 		r := announce(t, s, from("192.0.2.1:6881"))
@@ -93,9 +96,22 @@ func TestWhoIsToldOfNobodyMayComeBackSoon(t *testing.T) {
 	if r := announce(t, s, leaves); r.MinInterval != 15*time.Minute {
 		t.Errorf("one that wants nobody: min interval is %v", r.MinInterval)
 	}
-	announce(t, s, from("192.0.2.1:6881"))
-	if r := announce(t, s, from("192.0.2.2:6881")); r.MinInterval != 15*time.Minute {
-		t.Errorf("with a peer: min interval is %v", r.MinInterval)
+	for i := range 10 {
+		r, want := announce(t, s, from(fmt.Sprintf("192.0.2.%d:6881", i+1))), 15*time.Minute
+		switch {
+		case i == 0:
+			want = tracker.AloneInterval
+		case i < 8:
+			want = tracker.SmallInterval
+		}
+		if r.MinInterval != want {
+			t.Errorf("with %d peers: min interval is %v, want %v", i, r.MinInterval, want)
+		}
+	}
+	short := newService(tracker.Options{Interval: time.Minute, MinInterval: 20 * time.Second})
+	announce(t, short, from("192.0.2.1:6881"))
+	if r := announce(t, short, from("192.0.2.2:6881")); r.MinInterval != 20*time.Second {
+		t.Errorf("where a tracker wants them sooner anyway: min interval is %v", r.MinInterval)
 	}
 }
 

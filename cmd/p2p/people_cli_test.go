@@ -376,6 +376,10 @@ func TestARequestThatHasArrivedCountsAsReachedThoughNobodyHasAnswered(t *testing
 	if said := a.contactState(silent); !strings.Contains(said, "no answer yet") || !strings.Contains(said, "nobody answers at the known addresses") {
 		t.Errorf("the list says %q", said)
 	}
+	silent.Problem = api.Problem(api.CallsBack, "minutes", "16")
+	if said := a.contactState(silent); !strings.Contains(said, "no answer yet") || !strings.Contains(said, "calls you instead, within 16 min") {
+		t.Errorf("the list says %q", said)
+	}
 }
 
 func TestContactsAreShownWithoutTricks(t *testing.T) {

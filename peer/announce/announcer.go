@@ -42,6 +42,9 @@ type Status struct {
 	Leechers int        // according to the last answer, -1 when unknown
 	Warning  string     // of the last answer
 	External netip.Addr // our address according to the last answer (BEP 24), zero when unknown
+	// Least is how long after an answer those ask it again who cannot wait for the interval, as Watch does: its min interval, or the
+	// interval where it has not said one. Zero before the first answer.
+	Least time.Duration
 }
 
 // Announcer keeps one torrent announced: Run does that on a goroutine, a Scheduler
@@ -79,6 +82,7 @@ type Announcer struct {
 
 	scheduler atomic.Pointer[Scheduler]
 	signals   atomic.Uint32
+	watching  atomic.Int64             // nanoseconds, see Watch
 	published atomic.Pointer[[]Status] // what it points at never changes
 }
 
@@ -88,8 +92,9 @@ const (
 	completed
 	changed
 	doubted
+	watched
 
-	anything = wantPeers | completed | changed | doubted
+	anything = wantPeers | completed | changed | doubted | watched
 )
 
 // NewAnnouncer returns an Announcer of t to the trackers of announceList, which
@@ -128,6 +133,9 @@ func (a *Announcer) heed(what uint32) {
 	if told&doubted != 0 {
 		a.renew()
 	}
+	if told&watched != 0 {
+		a.keepWatch()
+	}
 }
 
 // NeedPeers says that the torrent could use more peers. The next announce then
@@ -148,6 +156,15 @@ func (a *Announcer) NetworkChanged() { a.signal(changed) }
 // comes within a minute, at a moment that chance picks, and after it NeedPeers is heard as after the first. The
 // next time it comes five minutes later at the earliest, then ten, and so on up to the interval.
 func (a *Announcer) Again() { a.signal(doubted) }
+
+// Watch has trackers asked every so often whether somebody has come who is waited for, of those that allow it: BEP 3's answers may
+// name a min interval, which is then kept. Others are asked when their interval is over, as ever. 0 ends that. It may be called all
+// the time.
+func (a *Announcer) Watch(every time.Duration) {
+	if a.watching.Swap(int64(every)) != int64(every) {
+		a.signal(watched)
+	}
+}
 
 // Asks reports whether a tracker at host, as Options.Back names it, is one of its own.
 func (a *Announcer) Asks(host string) bool {

@@ -89,7 +89,7 @@ func (a *Announcer) round(ctx context.Context) {
 // askable returns the trackers that may be asked now, in the order of BEP 12, but
 // first those whose hosts are not known to be down.
 func (a *Announcer) askable(now time.Time) []*tracker {
-	due := a.tiers.due(now, a.owes)
+	due := a.onWatch(now, a.tiers.due(now, a.owes))
 	if len(due) > 1 {
 		down := func(t *tracker) int {
 			if a.client.standing.down(t.host, now) {
@@ -131,6 +131,9 @@ func (a *Announcer) answered(t *tracker, event wire.Event, resp Response) {
 	t.round = a.rounds
 	t.Answered = time.Now()
 	t.hold = t.Answered.Add(shortest(resp))
+	if t.allows, t.Least = resp.MinInterval > 0, regular(resp); t.allows {
+		t.Least = shortest(resp)
+	}
 	t.Err, t.Refused, t.Failures = "", "", 0
 	t.Peers, t.Seeders, t.Leechers, t.Warning = len(resp.Peers), resp.Seeders, resp.Leechers, resp.Warning
 	t.External = resp.External
@@ -187,6 +190,7 @@ func (a *Announcer) plan() {
 	if held := a.tiers.earliest(a.inLastRound); !a.owes && a.next.Before(held) {
 		a.next = held
 	}
+	a.keepWatch()
 	a.show()
 }
 
@@ -257,6 +261,40 @@ func (a *Announcer) renew() {
 // renewing reports whether a round that begins now is the one that Again asked for.
 func (a *Announcer) renewing(now time.Time) bool {
 	return !a.renewal.IsZero() && !now.Before(a.renewal)
+}
+
+// keepWatch moves the next round forward to when the first tracker may be asked that allows Watch.
+func (a *Announcer) keepWatch() {
+	if a.interval == 0 || !a.watches() {
+		return
+	}
+	for _, t := range a.tiers.all() {
+		if t.allows && t.Failures == 0 {
+			a.next = earlier(a.next, a.watchAt(t))
+		}
+	}
+	a.show()
+}
+
+// watches reports whether there is a tracker that allows Watch, and somebody who wants it.
+func (a *Announcer) watches() bool {
+	return a.watching.Load() > 0 && slices.ContainsFunc(a.tiers.all(), func(t *tracker) bool { return t.allows && t.Failures == 0 })
+}
+
+// watchAt returns when t, which has answered, is asked again where others are watched.
+func (a *Announcer) watchAt(t *tracker) time.Time {
+	if !t.allows {
+		return t.Answered.Add(t.Least)
+	}
+	return t.Answered.Add(max(t.Least, time.Duration(a.watching.Load())))
+}
+
+// onWatch leaves those out of due that are asked at their interval only, when it is others that are watched.
+func (a *Announcer) onWatch(now time.Time, due []*tracker) []*tracker {
+	if a.owes || !a.watches() || !slices.ContainsFunc(due, func(t *tracker) bool { return t.allows }) {
+		return due
+	}
+	return slices.DeleteFunc(due, func(t *tracker) bool { return t.started && t.Failures == 0 && !t.allows && a.watchAt(t).After(now) })
 }
 
 // finish notes that the download is complete and has the trackers told.

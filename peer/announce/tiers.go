@@ -19,6 +19,7 @@ type tracker struct {
 	asked   time.Time // the last time
 	started bool      // it has answered a started announce, so it wants a stopped one
 	hold    time.Time // it must not be asked before: back-off, or its min interval
+	allows  bool      // its last answer had a min interval: asking that often is no more than it has said
 	never   bool      // it must not be asked at all
 	round   int       // the last round in which it answered
 	id      string    // that it wants to see again

@@ -138,6 +138,7 @@ var explained = map[string]struct {
 	TrackerSilent:  {"problem.tracker_silent", nil},
 	TrackerRefuses: {"problem.tracker_refuses", []string{"detail"}},
 	NobodyAnswers:  {"problem.nobody_answers", nil},
+	CallsBack:      {"problem.calls_back", []string{"minutes"}},
 	LinkStart:      {"problem.link_start", nil},
 	LinkDamaged:    {"problem.link_damaged", nil},
 	LinkCrowded:    {"problem.link_crowded", nil},

@@ -39,6 +39,7 @@ const (
 	TrackerSilent  = "tracker_silent"  // where somebody is to be found
 	TrackerRefuses = "tracker_refuses" // and says: detail
 	NobodyAnswers  = "nobody_answers"  // at the addresses of somebody
+	CallsBack      = "calls_back"      // the same, and he is told by a tracker who has rung: minutes
 
 	LinkStart    = "link_start"     // it does not begin as links do
 	LinkDamaged  = "link_damaged"   //

@@ -103,8 +103,9 @@ func (f farewell) event() *room.Event {
 // invite is a link that the account has given out.
 type invite struct {
 	Token identity.Token `json:"token"`
-	Room  room.ID        `json:"room,omitzero"` // zero: to the account itself
-	Until int64          `json:"until"`         // milliseconds
+	Room  room.ID        `json:"room,omitzero"`  // zero: to the account itself
+	Made  int64          `json:"made,omitempty"` // milliseconds
+	Until int64          `json:"until"`          // milliseconds
 	Void  bool           `json:"void,omitempty"`
 	Known []room.ID      `json:"known,omitempty"` // revocations in Room when it was made: any other one makes it void
 	Used  identity.Key   `json:"used,omitzero"`   // whom one to the account itself has let in: it lets in nobody else

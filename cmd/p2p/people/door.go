@@ -12,6 +12,7 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer"
+	"p2p/peer/announce"
 	"p2p/peer/ext"
 	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/room"
@@ -39,7 +40,28 @@ func (d *door) problem() *p2pv1.Reason {
 	if st.LastError == "" {
 		return nil
 	}
+	if minutes := calledWithin(st.Trackers); minutes > 0 {
+		return api.Problem(api.CallsBack, "minutes", strconv.Itoa(minutes))
+	}
 	return api.Problem(api.NobodyAnswers, "detail", st.LastError)
+}
+
+// callTime is what passes from when somebody hears of who rings until the two talk.
+const callTime = 10 * time.Second
+
+// calledWithin returns after how many minutes at most who is rung for has asked one of these trackers, which have told him of
+// this person then; 0 for that he never hears. Versions that do not know peer.Room.Expecting may take as long as the interval.
+func calledWithin(all []announce.Status) (minutes int) {
+	for _, t := range all {
+		if t.Answered.IsZero() {
+			continue
+		}
+		within := int((max(t.Least, laterEvery) + callTime + time.Minute - 1) / time.Minute)
+		if minutes == 0 || within < minutes {
+			minutes = within
+		}
+	}
+	return minutes
 }
 
 // errand is a reason to ring somebody's bell.
@@ -103,7 +125,7 @@ func (n *Node) fitDoors(ctx context.Context) error {
 	var err error
 	if !answering {
 		own := knock.NewDoor(knock.Door{Certificate: n.certificate, Answer: n.answer})
-		err = n.openDoor(home, peer.Room{Trackers: tiers(n.trackers()), Home: true, Extensions: []ext.Extension{own}}, own)
+		err = n.openDoor(home, peer.Room{Trackers: tiers(n.trackers()), Home: true, Expecting: n.expecting, Extensions: []ext.Extension{own}}, own)
 	}
 	for hash, e := range wanted {
 		n.mu.Lock()
@@ -121,6 +143,33 @@ func (n *Node) lookOut() {
 	if d := n.home(); d != nil {
 		d.swarm.Again()
 	}
+}
+
+// How often trackers that allow it are asked who is at this person's door, while she has given out a link that is good: her router
+// may let nobody in, and who has just been given one often rings at once. Nobody else makes trackers answer more than ever: a door to
+// which no good link leads is announced as any swarm is.
+const (
+	freshEvery = 20 * time.Second
+	laterEvery = 50 * time.Second // who rings is called within a minute
+	freshFor   = time.Hour
+)
+
+// expecting is peer.Room.Expecting of this person's door.
+func (n *Node) expecting() time.Duration {
+	now := time.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	every := time.Duration(0)
+	for _, i := range n.book.invites {
+		switch {
+		case i.Void || now.UnixMilli() >= i.Until:
+		case now.Sub(time.UnixMilli(i.Made)).Abs() < freshFor:
+			return freshEvery
+		default:
+			every = laterEvery
+		}
+	}
+	return every
 }
 
 // home returns this person's own door, nil while it is not open.

@@ -437,7 +437,8 @@ func (n *Node) Invite(ctx context.Context, r *connect.Request[p2pv1.InviteReques
 	if valid == 0 {
 		valid = inviteFor
 	}
-	i := invite{Token: newToken(), Until: time.Now().Add(valid).UnixMilli()}
+	now := time.Now()
+	i := invite{Token: newToken(), Made: now.UnixMilli(), Until: now.Add(valid).UnixMilli()}
 	l := identity.Link{Account: n.accountOf(), Token: i.Token, Trackers: first(n.trackers(), maxTrackers), Addrs: first(n.addrs(), maxAddrs)}
 	if r.Msg.Where != "" {
 		c, p, err := n.room(ctx, r.Msg.Where)
