@@ -43,6 +43,7 @@ const (
 	exitFirst      = 43
 	exitFull       = 44
 	exitDoubt      = 45
+	exitUnknown    = 46
 	exitSignal     = 128 // plus the number of the signal: 130, 143
 	exitPipe       = exitSignal + 13
 )

@@ -25,7 +25,7 @@ var exitOfReason = map[string]int{
 	api.Removed: exitRefused, api.RemovedBy: exitRefused, api.RemovedYou: exitRefused, api.RoomClosed: exitRefused,
 	api.LinkExpired: exitRefused, api.LinkRevoked: exitRefused, api.LinkPowerless: exitRefused, api.LinkRefused: exitRefused,
 	api.NoSuchPath: exitNotFound, api.NoFile: exitNotFound, api.FileGone: exitNotFound, api.OfferBack: exitNotFound,
-	api.BeingSent: exitBusy, api.FileBusy: exitBusy, api.FileElsewhere: exitBusy, api.FileInTheWay: exitExists,
+	api.OutcomeUnknown: exitUnknown, api.FileBusy: exitBusy, api.FileElsewhere: exitBusy, api.FileInTheWay: exitExists,
 	api.DiskFull: exitDiskFull, api.NoSpace: exitDiskFull, api.NotPermitted: exitIO, api.FileChanging: exitIO,
 	api.FileChanged: exitMismatch, api.NotAsOffered: exitMismatch,
 }

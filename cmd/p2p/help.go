@@ -267,7 +267,7 @@ func (a *app) exitCodes() string {
 		{exitNetwork, "exit.6"}, {exitUnfinished, "exit.7"}, {exitDiskFull, "exit.9"}, {exitBusy, "exit.11"}, {exitExists, "exit.13"},
 		{exitIO, "exit.17"}, {exitRefused, "exit.24"}, {exitNotBencode, "exit.25"}, {exitInvalid, "exit.26"},
 		{exitMagnet, "exit.27"}, {exitMismatch, "exit.32"}, {exitPortBusy, "exit.41"}, {exitWaiting, "exit.42"},
-		{exitFirst, "exit.43"}, {exitFull, "exit.44"}, {exitDoubt, "exit.45"},
+		{exitFirst, "exit.43"}, {exitFull, "exit.44"}, {exitDoubt, "exit.45"}, {exitUnknown, "exit.46"},
 		{exitSignal + 2, "exit.130"}, {exitPipe, "exit.141"}, {exitSignal + 15, "exit.143"},
 	} {
 		fmt.Fprintf(&b, "\n  %3d  %s", row.code, a.text.Say(row.key))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -658,6 +659,37 @@ func TestALogIsReadInPagesAndFollowed(t *testing.T) {
 	if code := p.interrupt(); code != 130 {
 		t.Errorf("it ends with %d: %s", code, p.errs.String())
 	}
+}
+
+// A script that repeats what nobody has answered must not say it twice.
+func TestWhatNoNodeHasAnsweredIsAskedForOnceMoreAndIsThenUnknown(t *testing.T) {
+	f := newFakePerson()
+	env, _ := withPerson(t, f)
+	p2pWith(t, exitDone, []string{"chat", "send", "bob", "hello", "--id", "k1"}, env)
+	if r := f.last().(*p2pv1.SendRequest); r.Key != "k1" {
+		t.Errorf("asked with the key %q", r.Key)
+	}
+	p2pWith(t, exitDone, []string{"chat", "send", "bob", "--file", "a.bin", "--id", "k2"}, env)
+	if r := f.last().(*p2pv1.OfferRequest); r.Key != "k2" {
+		t.Errorf("a file is asked for with the key %q", r.Key)
+	}
+	p2pWith(t, exitUsage, []string{"chat", "send", "bob", "hello", "--id", ""}, env)
+	f.sayNot = connect.NewError(connect.CodeUnavailable, io.ErrUnexpectedEOF)
+	f.asked = nil
+	_, errs := p2pWith(t, exitUnknown, []string{"chat", "send", "bob", "hello"}, env)
+	if len(f.asked) != 2 {
+		t.Fatalf("it asked %d times", len(f.asked))
+	}
+	first, second := f.asked[0].(*p2pv1.SendRequest), f.asked[1].(*p2pv1.SendRequest)
+	if first.Key == "" || first.Key != second.Key || !strings.Contains(errs, "--id "+first.Key) {
+		t.Errorf("with %q, then %q: %s", first.Key, second.Key, errs)
+	}
+	_, errs = p2pWith(t, exitUnknown, []string{"chat", "send", "bob", "hello", "--id", "k3", "-j"}, env)
+	if e := objects(t, errs)[0]; e["reason"] != api.OutcomeUnknown || e["with"].(map[string]any)["id"] != "k3" {
+		t.Errorf("a program is told %v", e)
+	}
+	f.sayNot = api.Fail(connect.CodeUnavailable, api.Stopping)
+	p2pWith(t, exitNetwork, []string{"chat", "send", "bob", "hello"}, env) // it says that it has not
 }
 
 func TestProgramsHearAllAndGoOnFromACursor(t *testing.T) {

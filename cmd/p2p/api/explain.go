@@ -95,7 +95,7 @@ var explained = map[string]struct {
 	NoSuchPath:         {"reason.no_such_path", []string{"path"}},
 	DiskFull:           {"reason.disk_full", nil},
 	NoSpace:            {"reason.no_space", []string{"size", "free"}},
-	BeingSent:          {"reason.being_sent", nil},
+	OutcomeUnknown:     {"reason.outcome_unknown", []string{"id"}},
 	AmbiguousMessage:   {"reason.ambiguous_message", []string{"message"}},
 	TooManyFiles:       {"reason.too_many_files", []string{"path"}},
 	BadFileName:        {"reason.bad_file_name", []string{"path"}},

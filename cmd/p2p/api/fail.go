@@ -97,7 +97,7 @@ const (
 	CalledOff          = "called_off"           // an offer that was being prepared
 	NotAFile           = "not_a_file"           // neither file nor folder: path
 	FileChanging       = "file_changing"        // it was written to while it was read: path
-	BeingSent          = "being_sent"           // the message with that key, at this moment
+	OutcomeUnknown     = "outcome_unknown"      // no node has answered whether it has what was to be sent: id
 	NoFile             = "no_file"              // the message offers none: message
 	NoSuchPath         = "no_such_path"         // on this machine: path
 	BadFileName        = "bad_file_name"        // it would lead out of a folder, or is too long: path

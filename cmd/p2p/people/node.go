@@ -89,7 +89,6 @@ type Node struct {
 	away     manner
 	typing   map[room.ID]map[identity.Key]bool
 	drafts   map[room.ID]string
-	sent     sent
 	full     bool                          // the history cannot be written
 	stale    map[room.ID]bool              // conversations of which programs are to be told, with or without marks
 	ticks    map[room.ID]map[room.ID]ticks // that programs were told of the last messages; the inner ones are for the clerk alone

@@ -29,7 +29,8 @@ type preparation struct {
 	Path    string   `json:"path"`
 	Text    string   `json:"text,omitempty"`
 	Began   int64    `json:"began"`             // milliseconds since 1970
-	Despite []string `json:"despite,omitempty"` // as in the request
+	Despite []string `json:"despite,omitempty"` // as in the request, and so is Key
+	Key     string   `json:"key,omitempty"`
 
 	kept   bool // it goes on without whoever has asked for it
 	cancel context.CancelCauseFunc
@@ -235,6 +236,9 @@ func (x *exchange) offer(ctx context.Context, c *conversation, w *preparation) p
 	if err != nil {
 		return prepared{err: err}
 	}
+	if w.Key != "" && !x.offers(ctx, id, f.InfoHash) {
+		return prepared{message: id} // what was sent under that key before was something else
+	}
 	d := deal{Hash: f.InfoHash, Message: id, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: w.Path, Mine: true, fresh: true}
 	if err := x.add(d, meta.InfoBytes); err != nil {
 		return prepared{err: failure(err)}
@@ -258,11 +262,36 @@ func (x *exchange) say(ctx context.Context, c *conversation, w *preparation, f b
 			return room.ID{}, err
 		}
 	}
-	e, err := c.talk.Write(ctx, body.KindFile, f.AppendTo(nil))
+	e, err := c.talk.WriteOnce(ctx, w.Key, body.KindFile, f.AppendTo(nil))
 	if err != nil {
 		return room.ID{}, n.unwritten(ctx, c, err)
 	}
 	return e.ID, nil
+}
+
+// offers reports whether a message offers h.
+func (x *exchange) offers(ctx context.Context, message room.ID, h infohash.T) bool {
+	e, found, err := x.node.archive.Event(ctx, message)
+	of, ok := infohash.T{}, false
+	if err == nil && found {
+		of, ok = offered(&e)
+	}
+	return ok && of == h
+}
+
+// unshared reports whether a message of this device offers what is no transfer: its node ended between the two. An offer that was
+// taken back is none of those.
+func (x *exchange) unshared(ctx context.Context, message room.ID) bool {
+	e, found, err := x.node.archive.Event(ctx, message)
+	if err != nil || !found {
+		return false
+	}
+	h, ok := offered(&e)
+	if !ok || x.of(h) != nil {
+		return false
+	}
+	why, err := x.node.takenBack(ctx, &e)
+	return err == nil && why == nil
 }
 
 // saidBefore returns the message of this device that offers h since it began to be prepared.

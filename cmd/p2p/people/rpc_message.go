@@ -29,6 +29,13 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 	if err := sayable(t.Text); err != nil {
 		return nil, err
 	}
+	switch id, again, err := n.sentBefore(ctx, c, r.Msg.Key); {
+	case err != nil:
+		return nil, err
+	case again:
+		m, err := n.viewEvent(ctx, id)
+		return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
+	}
 	if r.Msg.ReplyTo != "" {
 		e, err := n.event(ctx, r.Msg.ReplyTo)
 		switch {
@@ -45,27 +52,27 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 		return nil, err
 	}
 	t.Mentions = n.mentioned(c, t.Text)
-	id, again := n.sent.begin(r.Msg.Key)
-	if again {
-		return n.sentBefore(ctx, id)
-	}
-	e, err := c.talk.Write(ctx, body.KindText, t.AppendTo(nil))
+	e, err := c.talk.WriteOnce(ctx, r.Msg.Key, body.KindText, t.AppendTo(nil))
 	if err != nil {
-		n.sent.undo(r.Msg.Key)
 		return nil, n.unwritten(ctx, c, err)
 	}
-	n.sent.done(r.Msg.Key, e.ID)
 	m, err := n.viewEvent(ctx, e.ID)
 	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
 }
 
-// sentBefore answers for a message that a program sends a second time, since it has not heard the answer.
-func (n *Node) sentBefore(ctx context.Context, id room.ID) (*connect.Response[p2pv1.SendResponse], error) {
-	if id.IsZero() {
-		return nil, fail(away, api.BeingSent)
+// maxKey is the longest key of what is sent, in bytes.
+const maxKey = 256
+
+// sentBefore returns what was sent to a conversation under a key: a program that has not heard the answer sends it again.
+func (n *Node) sentBefore(ctx context.Context, c *conversation, key string) (id room.ID, again bool, err error) {
+	switch {
+	case key == "":
+		return id, false, nil
+	case len(key) > maxKey:
+		return id, false, fail(invalid, api.Invalid, "what", "key")
 	}
-	m, err := n.viewEvent(ctx, id)
-	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
+	e, again, err := n.archive.Sent(ctx, c.id, key)
+	return e.ID, again, failure(err)
 }
 
 // sayable reports whether a text can be a message.

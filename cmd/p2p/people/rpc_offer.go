@@ -24,6 +24,14 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if err != nil {
 		return nil, err
 	}
+	id, again, err := n.sentBefore(ctx, c, r.Msg.Key)
+	if err != nil {
+		return nil, err
+	}
+	if again && !n.files.unshared(ctx, id) {
+		m, err := n.viewEvent(ctx, id)
+		return connect.NewResponse(&p2pv1.OfferResponse{Message: m}), err
+	}
 	if err := n.maySay(ctx, c, p, r.Msg.Despite); err != nil {
 		return nil, err
 	}
@@ -37,7 +45,7 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if _, err := os.Stat(path); err != nil {
 		return nil, unfit(err, path, false)
 	}
-	w := &preparation{Room: c.id, Path: path, Text: r.Msg.Text, Began: time.Now().UnixMilli(), Despite: r.Msg.Despite, kept: r.Msg.Keep}
+	w := &preparation{Room: c.id, Path: path, Text: r.Msg.Text, Began: time.Now().UnixMilli(), Despite: r.Msg.Despite, Key: r.Msg.Key, kept: r.Msg.Keep}
 	done := n.files.prepare(ctx, c, w)
 	if done.err != nil {
 		return nil, done.err

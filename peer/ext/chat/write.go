@@ -41,11 +41,26 @@ func (t *Talk) submit(ctx context.Context, write func(r *room.Room) (room.Event,
 // committed: it survives whatever happens then, and goes to the others. When ctx ends first it may be
 // written all the same.
 func (t *Talk) Write(ctx context.Context, kind room.Kind, b []byte) (room.Event, error) {
+	return t.WriteOnce(ctx, "", kind, b)
+}
+
+// WriteOnce is Write for what may be asked for again, since whoever asked has not heard the answer: what was written into this room
+// under the same key before, on this device, is returned instead, whatever it is. An empty key is none.
+func (t *Talk) WriteOnce(ctx context.Context, key string, kind room.Kind, b []byte) (room.Event, error) {
 	e, err := t.submit(ctx, func(r *room.Room) (room.Event, room.Outcome, error) {
+		if key != "" {
+			if e, there := t.store.Sent(key); there {
+				return e, room.Outcome{}, nil
+			}
+		}
 		if err := t.mayWrite(r, kind, b); err != nil {
 			return room.Event{}, room.Outcome{}, err
 		}
-		return r.Write(t.o.Device, kind, b, t.wall())
+		e, out, err := r.Write(t.o.Device, kind, b, t.wall())
+		if err == nil && key != "" {
+			t.store.Under(key)
+		}
+		return e, out, err
 	})
 	if err != nil {
 		return room.Event{}, fmt.Errorf("write: %w", err)

@@ -5892,6 +5892,7 @@ type OfferRequest struct {
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	Despite       []string               `protobuf:"bytes,4,rep,name=despite,proto3" json:"despite,omitempty"`
 	Keep          bool                   `protobuf:"varint,5,opt,name=keep,proto3" json:"keep,omitempty"`
+	Key           string                 `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5959,6 +5960,13 @@ func (x *OfferRequest) GetKeep() bool {
 		return x.Keep
 	}
 	return false
+}
+
+func (x *OfferRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
 }
 
 type OfferResponse struct {
@@ -7265,13 +7273,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"STATE_GONE\x10\t\x12\x11\n" +
 	"\rSTATE_OFFERED\x10\n" +
 	"\x12\x13\n" +
-	"\x0fSTATE_FINISHING\x10\vJ\x04\b\v\x10\f\"z\n" +
+	"\x0fSTATE_FINISHING\x10\vJ\x04\b\v\x10\f\"\x8c\x01\n" +
 	"\fOfferRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
 	"\adespite\x18\x04 \x03(\tR\adespite\x12\x12\n" +
-	"\x04keep\x18\x05 \x01(\bR\x04keep\"\x8c\x01\n" +
+	"\x04keep\x18\x05 \x01(\bR\x04keep\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\tR\x03key\"\x8c\x01\n" +
 	"\rOfferResponse\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\x12*\n" +
 	"\bleft_out\x18\x02 \x03(\v2\x0f.p2p.v1.LeftOutR\aleftOut\x12$\n" +

@@ -154,6 +154,11 @@ func (c *commit) event(p *pending) error {
 			return err
 		}
 	}
+	if p.key != nil {
+		if err := c.w.exec("INSERT INTO sent VALUES (?, ?)", p.n, p.key); err != nil {
+			return err
+		}
+	}
 	if content.Text != "" {
 		c.words = append(c.words, wordChange{n: p.n, room: c.n, text: content.Text})
 	}

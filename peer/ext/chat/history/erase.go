@@ -4,7 +4,7 @@ import "fmt"
 
 // erased are the tables that Erase empties: all but the vault.
 var erased = []string{
-	"bodies", "heads", "forks", "runs", "marks", "delivered", "events", "views", "devices", "rooms", "drafts", "settings",
+	"bodies", "heads", "forks", "runs", "marks", "delivered", "sent", "events", "views", "devices", "rooms", "drafts", "settings",
 }
 
 // Erase takes everything away that the archive holds, in one transaction: a program that is killed meanwhile leaves all or

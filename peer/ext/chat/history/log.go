@@ -49,6 +49,7 @@ type device struct {
 type pending struct {
 	meta room.Meta
 	body []byte
+	key  []byte // under which it was written, or nil
 
 	// Given by the commit.
 	n      int64

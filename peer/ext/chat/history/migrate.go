@@ -27,6 +27,9 @@ var schema6 string
 //go:embed schema/7.sql
 var schema7 string
 
+//go:embed schema/8.sql
+var schema8 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -40,6 +43,7 @@ var migrations = []string{
 	schema5,
 	schema6,
 	schema7 + schemaWords + schema4,
+	schema8,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

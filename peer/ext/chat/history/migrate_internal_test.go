@@ -64,6 +64,7 @@ func fillGolden(t testing.TB, a *Archive) {
 	out, err := l.Room.Receive(e, body, 0)
 	fail(t, err)
 	fail(t, l.Commit(out))
+	id := e.ID
 	write := func(kind room.Kind, body []byte) room.ID {
 		e, out, err := l.Room.Write(device, kind, body, 1_790_000_000_000)
 		fail(t, err)
@@ -76,12 +77,15 @@ func fillGolden(t testing.TB, a *Archive) {
 	write(room.Delete, gone[:])
 	add := room.Change{Op: room.Add, Account: identity.Key{7}, Role: room.Member}
 	write(room.Admin, add.AppendTo(nil))
-	write(room.Content, []byte("the last"))
+	e, out, err = l.Room.Write(device, room.Content, []byte("the last"), 1_790_000_000_000)
+	fail(t, err)
+	l.Under("key")
+	fail(t, l.Commit(out))
 	_, err = a.MarkRead(account.Key(), read)
 	fail(t, err)
 	fail(t, a.SaveDraft("place", "a draft"))
 	fail(t, a.SaveSetting("name", []byte("value")))
-	fail(t, a.SaveDelivered(e.ID, []Delivery{{identity.Key{7}, device.Key(), 6}}))
+	fail(t, a.SaveDelivered(id, []Delivery{{identity.Key{7}, device.Key(), 6}}))
 }
 
 // checkGolden looks for all of it, and goes on writing.
@@ -126,6 +130,11 @@ func checkGolden(t *testing.T, a *Archive, version int) {
 	fail(t, err)
 	if version > 1 && (len(delivered) != 1 || delivered[0] != Delivery{identity.Key{7}, device.Key(), 6}) {
 		t.Errorf("delivered: %v", delivered)
+	}
+	sent, found, err := a.Sent(ctx, rooms[0], "key")
+	fail(t, err)
+	if version > 7 && (!found || sent.ID != lines[3].Event.ID) {
+		t.Errorf("under the key %v was sent: %v", sent.ID, found)
 	}
 	_, out, err := l.Room.Write(device, room.Content, []byte("and on"), 1)
 	fail(t, err)
@@ -202,7 +211,7 @@ func writeGolden(t *testing.T) {
 	fillGolden(t, a)
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- An archive of version %d.\n%s", len(migrations), strings.Join(migrations, ""))
-	for _, table := range []string{"rooms", "devices", "views", "events", "bodies", "heads", "forks", "runs", "marks", "drafts", "settings", "delivered"} {
+	for _, table := range []string{"rooms", "devices", "views", "events", "bodies", "heads", "forks", "runs", "marks", "drafts", "settings", "delivered", "sent"} {
 		dump(t, a, &b, table)
 	}
 	for i, text := range []string{"hello golden world", "你好世界", "the last"} {

@@ -24,7 +24,7 @@ func (t *transcript) copy(ctx context.Context) error {
 	t.rooms = map[int64]keys{}
 	steps := []func(context.Context) error{
 		t.copyRooms, t.same("devices"), t.copyViews, t.copyEvents, t.same("heads"), t.copyForks, t.same("runs"),
-		t.same("marks"), t.same("delivered"), t.copyDrafts, t.copySettings,
+		t.same("marks"), t.same("delivered"), t.same("sent"), t.copyDrafts, t.copySettings,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
