@@ -39,7 +39,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	c := &conversation{node: n, id: id, own: own, opened: make(chan struct{})}
 	defer close(c.opened)
 	o := chat.Options{
-		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell, Said: c.said,
+		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell, Said: c.said, Meets: c.meets,
 	}
 	var err error
 	if birth != nil {
@@ -235,6 +235,12 @@ func nearOf(present []presence.Seen, own presence.Short) (near []presence.Short)
 // passOn reports whether one of those who are connected says that he is so with an account: what is said reaches it through him.
 func passOn(present []presence.Seen, account identity.Key) bool {
 	return slices.ContainsFunc(present, func(s presence.Seen) bool { return slices.Contains(s.State.Near, presence.ShortOf(account)) })
+}
+
+// meets is chat.Options.Meets.
+func (c *conversation) meets(device, account identity.Key) bool {
+	of := slices.DeleteFunc(slices.Clone(c.near.Present()), func(s presence.Seen) bool { return s.Device != device })
+	return passOn(of, account)
 }
 
 // through returns how somebody is there with whom another one is connected: who is no contact at a directory shows himself to

@@ -15,7 +15,8 @@
 //
 // Read marks and typing are frames that nobody signs: the connection proves whose they are. They go to those who are
 // connected, and read marks to whoever connects later. What was delivered follows from what the others say that they
-// have stored, and from what they wrote upon.
+// have stored, and from what they wrote upon. Who does not meet somebody learns both from a receipt, which that one's device has
+// signed and others pass on (receipts.go).
 //
 // Each member tells the others a digest of how far it knows all logs, now and then. Two who are not at one, with nothing on
 // its way, begin their session anew, within half a minute.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"p2p/peer/ext"
+	"p2p/peer/identity"
 )
 
 // extension is p2_chat for the swarm of one room.
@@ -34,6 +35,7 @@ type swarm struct {
 // Attach implements ext.Instance.
 func (s *swarm) Attach(_ time.Time, p ext.Peer) ext.Handler {
 	l := &link{peer: p, swarm: s, number: s.talk.sources.Add(1), news: allowance, sayings: saidAllowance}
+	l.receipts = receiptsOf{has: map[identity.Key]uint64{}, behind: map[identity.Key]bool{}, allowance: receiptAllowance}
 	l.state = PeerState{Device: p.Device(), Addr: p.Addr()}
 	s.mu.Lock()
 	s.links = append(s.links, l)

@@ -12,12 +12,13 @@ import (
 // A payload of p2_chat is a frame: its kind in one byte, and what belongs to it. Frames of unknown kinds are
 // passed over.
 const (
-	frameMessage = 1 // flags in one byte, and a part of a room.Message
-	frameRead    = 2 // the id of the event up to which the account behind the connection has read
-	frameTyping  = 3 // 1 for begun, or still at it; 0 for ceased
-	frameClock   = 4 // digest of how far its sender knows all logs
-	frameSaid    = 5 // id of an event that its sender is about to commit, and its text
-	frameSeen    = 6 // to devices of the same account, before a frameRead: devices, and the seq up to which each one's log was read
+	frameMessage  = 1 // flags in one byte, and a part of a room.Message
+	frameRead     = 2 // the id of the event up to which the account behind the connection has read
+	frameTyping   = 3 // 1 for begun, or still at it; 0 for ceased
+	frameClock    = 4 // digest of how far its sender knows all logs
+	frameSaid     = 5 // id of an event that its sender is about to commit, and its text
+	frameSeen     = 6 // to devices of the same account, before a frameRead: devices, and the seq up to which each one's log was read
+	frameReceipts = 7 // receipts, each with its length before it
 )
 
 // Flags of a message.

@@ -51,28 +51,29 @@ type link struct {
 	why    error // it is to end for, when all of out was sent
 
 	// For the goroutine of the Talk.
-	session *room.Session
-	parts   assembly
-	answers []room.Message          // to be sent after the commit
-	reading room.ID                 // a read mark for an event that is not here yet
-	read    room.ID                 // the read mark that came last
-	seen    map[identity.Key]uint64 // of a device of the same account: what was there when it was read
-	typing  time.Time               // until when its person counts as typing, zero for not
-	news    ext.Allowance
-	sayings ext.Allowance
-	check   check
-	asked   bool                       // for bodies, in this session,
-	deep    bool                       // and for more than the room gives,
-	rests   bool                       // and it has answered all
-	paid    time.Time                  // when what it has asked for is paid off
-	deaf    time.Time                  // until when it is not heard, since it owes too much; zero for it is
-	until   time.Time                  // it waits for somebody to know whose it is; zero for not
-	haveAt  time.Time                  // when it is told what is here, zero when there is nothing to tell
-	sendAt  time.Time                  // when it is sent what others have not sent, zero when nothing is left to others
-	leave   time.Time                  // until when it may say how far it is, to hear that its account was removed; zero for not
-	has     map[identity.Key]room.Mark // what it has said of that
-	ended   bool                       // nothing more is heard of it, or said to it
-	gone    bool                       // the connection has ended
+	session  *room.Session
+	parts    assembly
+	answers  []room.Message          // to be sent after the commit
+	reading  room.ID                 // a read mark for an event that is not here yet
+	read     room.ID                 // the read mark that came last
+	seen     map[identity.Key]uint64 // of a device of the same account: what was there when it was read
+	typing   time.Time               // until when its person counts as typing, zero for not
+	news     ext.Allowance
+	sayings  ext.Allowance
+	check    check
+	receipts receiptsOf
+	asked    bool                       // for bodies, in this session,
+	deep     bool                       // and for more than the room gives,
+	rests    bool                       // and it has answered all
+	paid     time.Time                  // when what it has asked for is paid off
+	deaf     time.Time                  // until when it is not heard, since it owes too much; zero for it is
+	until    time.Time                  // it waits for somebody to know whose it is; zero for not
+	haveAt   time.Time                  // when it is told what is here, zero when there is nothing to tell
+	sendAt   time.Time                  // when it is sent what others have not sent, zero when nothing is left to others
+	leave    time.Time                  // until when it may say how far it is, to hear that its account was removed; zero for not
+	has      map[identity.Key]room.Mark // what it has said of that
+	ended    bool                       // nothing more is heard of it, or said to it
+	gone     bool                       // the connection has ended
 }
 
 // Handle implements ext.Handler.

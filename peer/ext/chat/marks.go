@@ -16,7 +16,8 @@ import (
 )
 
 // What is told beside the events, and how often. It is signed by nobody: the connection has proven
-// which device says it, and it goes no further, but between the devices of one account.
+// which device says it, and it goes no further, but between the devices of one account. What goes further
+// is a receipt.
 const (
 	typingLasts = 6 * time.Second // unless it is renewed
 	typingAgain = 3 * time.Second // is when it is renewed
@@ -130,6 +131,7 @@ func (t *Talk) readMarks(n *turn) {
 		return
 	}
 	late := slices.ContainsFunc(t.told.Added, func(e history.Entry) bool { return e.Late })
+	t.creditAll(n, late)
 	for _, l := range t.links {
 		account := l.whose()
 		if account.IsZero() || l.session == nil {
@@ -150,17 +152,22 @@ func (t *Talk) readMarks(n *turn) {
 			t.readElsewhere(n, id, l.seen)
 			continue
 		}
-		moved, err := t.archive.MarkRead(account, id)
-		if err != nil {
-			t.log.Debug("a read mark cannot be kept", zap.Error(err))
-		}
-		if !moved {
-			continue
-		}
-		t.told.Read = append(t.told.Read, Read{account, id})
-		if account == t.o.Account {
-			t.marked(n, id)
-		}
+		t.readBy(n, account, id)
+	}
+}
+
+// readBy notes that an account has read up to an event that is here.
+func (t *Talk) readBy(n *turn, account identity.Key, id room.ID) {
+	moved, err := t.archive.MarkRead(account, id)
+	if err != nil {
+		t.log.Debug("a read mark cannot be kept", zap.Error(err))
+	}
+	if !moved {
+		return
+	}
+	t.told.Read = append(t.told.Read, Read{account, id})
+	if account == t.o.Account {
+		t.marked(n, id)
 	}
 }
 
@@ -183,6 +190,7 @@ func (t *Talk) readElsewhere(n *turn, id room.ID, seen map[identity.Key]uint64) 
 func (t *Talk) passTime(n *turn) {
 	if !t.marks.due.IsZero() && !n.now.Before(t.marks.due) {
 		t.marks.due, t.marks.last = time.Time{}, n.now
+		t.receiptsSoon(n)
 		for _, l := range t.links {
 			if l.session != nil {
 				t.tellRead(l)
@@ -194,6 +202,10 @@ func (t *Talk) passTime(n *turn) {
 	if t.store != nil && len(t.links) > 0 && !n.now.Before(t.clock.next) {
 		t.clock.next = n.now.Add(clockEvery)
 		t.all(appendClock(t.digest()))
+		t.receiptsSoon(n) // for who is connected with whom may have changed
+	}
+	if at := t.receipts.due; t.store != nil && !at.IsZero() && !n.now.Before(at) {
+		t.tellReceipts(n)
 	}
 	if at := t.stored.due(); !at.IsZero() && !n.now.Before(at) {
 		t.save()
@@ -223,6 +235,7 @@ func (t *Talk) deadline() time.Time {
 	if len(t.links) > 0 && t.store != nil {
 		sooner(t.asking.until)
 		sooner(t.clock.next)
+		sooner(t.receipts.due)
 	}
 	return at
 }

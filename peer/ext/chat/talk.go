@@ -43,6 +43,9 @@ type Options struct {
 	Tell func(Change)
 	// Said is told what others say that is no event yet, as Tell is. Nil for nobody.
 	Said func(Said)
+	// Meets reports whether a device that is connected here says that it is connected with an account in this room: it hears by
+	// itself what that has stored and read. It is called by the goroutine of the Talk, and must be quick. Nil for nobody does.
+	Meets func(device, account identity.Key) bool
 }
 
 // Talk is one conversation on this device. Its methods may be called by any goroutine.
@@ -74,6 +77,7 @@ type Talk struct {
 	typing    ownTyping
 	typers    map[identity.Key]bool // that Tell was told
 	clock     clock
+	receipts  receipts
 	asking    asking
 	farewells map[identity.Key]*ext.Allowance // how often devices of former members may still be told that they are
 	covered   map[room.ID]uint64              // how much of this device's log recent events stand upon
@@ -149,6 +153,7 @@ func prepare(archive *history.Archive, o Options) *Talk {
 		archive: archive, o: o, log: o.Log,
 		requests: make(chan *request), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{},
+		receipts:  receipts{held: map[identity.Key]*held{}},
 		farewells: map[identity.Key]*ext.Allowance{}, asking: asking{rests: map[identity.Key]rest{}, deep: map[identity.Key]time.Time{}},
 	}
 }

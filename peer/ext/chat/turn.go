@@ -32,6 +32,9 @@ func (t *Talk) turn(first *request) {
 	if t.commit(n) {
 		t.answer(n)
 		t.pursue(n)
+		if len(n.heard) > 0 {
+			t.receiptsSoon(n)
+		}
 	}
 	t.takeMail(n)
 	t.readMarks(n)
@@ -105,6 +108,7 @@ func (t *Talk) hear(n *turn) {
 		}
 	}
 	if left {
+		t.receiptsSoon(n)
 		t.links = slices.DeleteFunc(t.links, func(l *link) bool { return l.gone })
 		t.publishPeers()
 	}
@@ -161,6 +165,8 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 			l.typing = n.now.Add(typingLasts)
 		}
 		return err
+	case frameReceipts:
+		return t.receive(n, l, f[1:])
 	case frameSaid:
 		return t.said(n, l, f[1:])
 	case frameClock:

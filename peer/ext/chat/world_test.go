@@ -33,6 +33,25 @@ type world struct {
 	links   []*end // both ends of each connection, one after the other
 	next    piece.PeerKey
 	hears   func(to *device, payload string) // nil for nobody
+	// alters has what is on its way to somebody become something else, or be lost, when it is empty; nil for nothing.
+	alters func(to *device, payload string) string
+
+	nearby sync.Mutex
+	near   map[[2]identity.Key]int // connections between a device and an account
+}
+
+// meets is the chat.Options.Meets of all.
+func (w *world) meets(device, account identity.Key) bool {
+	w.nearby.Lock()
+	defer w.nearby.Unlock()
+	return w.near[[2]identity.Key{device, account}] > 0
+}
+
+// nears counts connections between a device and the account of another.
+func (w *world) nears(a, b *device, n int) {
+	w.nearby.Lock()
+	defer w.nearby.Unlock()
+	w.near[[2]identity.Key{a.secret.Key(), b.account.Key()}] += n
 }
 
 // device is one of a person, with its archive on disk.
@@ -63,7 +82,7 @@ type end struct {
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 3))}
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 3)), near: map[[2]identity.Key]int{}}
 	t.Cleanup(func() {
 		for _, d := range w.devices {
 			d.close()
@@ -123,6 +142,7 @@ func (d *device) options() chat.Options {
 			}
 			return identity.Key{}
 		},
+		Meets: d.w.meets,
 		Tell: func(c chat.Change) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -195,6 +215,8 @@ func (w *world) connect(a, b *device) {
 	x.handler = a.swarm.Attach(time.Now(), x)
 	y.handler = b.swarm.Attach(time.Now(), y)
 	w.links = append(w.links, x, y)
+	w.nears(a, b, 1)
+	w.nears(b, a, 1)
 }
 
 // link returns a's end of the connection with b.
@@ -214,6 +236,8 @@ func (w *world) cut(a, b *device) {
 		return
 	}
 	w.links = slices.DeleteFunc(w.links, func(o *end) bool { return o == e || o == e.other })
+	w.nears(a, b, -1)
+	w.nears(b, a, -1)
 	e.handler.Detach()
 	e.other.handler.Detach()
 }
@@ -241,7 +265,10 @@ func (w *world) deliver(e *end) (moved bool) {
 		if w.hears != nil {
 			w.hears(e.other.at, payload)
 		}
-		if e.lose {
+		if w.alters != nil {
+			payload = w.alters(e.other.at, payload)
+		}
+		if e.lose || payload == "" {
 			continue
 		}
 		if w.link(e.at, e.other.at) != e {
