@@ -116,11 +116,7 @@ const (
 func pauseAfter(failures int, err error, random float64) time.Duration {
 	window := min(maxWait, firstWait<<min(failures, 10))
 	wait := window/4 + time.Duration(random*float64(window)*3/4)
-	var f *dirwire.Failure
-	if errors.As(err, &f) {
-		wait += min(f.RetryIn(), 5*time.Minute)
-	}
-	return wait
+	return wait + min(retryIn(err), 5*time.Minute)
 }
 
 // attend opens a session and keeps it until it is lost.

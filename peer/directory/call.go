@@ -3,6 +3,7 @@ package directory
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,10 +18,19 @@ import (
 const callFor = 10 * time.Second
 
 // call sends a request, sealed, and returns the body of the answer. Errors are a *dirwire.Failure, or wrap
-// ErrUnavailable.
+// ErrUnavailable: what is not understood is a *BuildError.
 func (c *Client) call(ctx context.Context, m dirwire.Method, proof string, body []byte, within time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	answer, err := c.answer(ctx, m, proof, body)
+	if f := (*dirwire.Failure)(nil); errors.As(err, &f) && f.Code == dirwire.CodeMalformed && f.Level != dirwire.Level {
+		return nil, &BuildError{Method: string(m), Newer: f.Level > dirwire.Level}
+	}
+	return answer, err
+}
+
+// answer is call with what is not understood as a *dirwire.Failure.
+func (c *Client) answer(ctx context.Context, m dirwire.Method, proof string, body []byte) ([]byte, error) {
 	answer, err := c.sealed(ctx, dirseal.Request{Method: m, Proof: proof, Body: body})
 	if is(err, dirwire.CodeKey) { // it has another key than before, or none of ours has come whole
 		c.forget()
@@ -78,8 +88,8 @@ func (c *Client) key(ctx context.Context) (dirseal.Public, error) {
 	if err == nil {
 		key, err = dirseal.ParsePublic(m.Key)
 	}
-	if err != nil {
-		return key, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	if err != nil { // as of a web server that answers all that it is asked for
+		return key, fmt.Errorf("%w: %w: %w", ErrUnavailable, ErrNone, err)
 	}
 	return key, c.know(key)
 }
@@ -122,15 +132,15 @@ func (c *Client) fetch(ctx context.Context, method, path string, body []byte, mo
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case len(answer) > most:
-		return nil, fmt.Errorf("%w: the answer is too long", ErrUnavailable)
+	case len(answer) > most && r.StatusCode == http.StatusOK:
+		return nil, fmt.Errorf("%w: %w: the answer is too long", ErrUnavailable, ErrNone)
 	case r.StatusCode == http.StatusOK:
 		return answer, nil
 	}
 	// Nobody has signed this: what it says must not count for more than a line that is cut.
 	f, err := dirwire.Parse[dirwire.Failure](answer)
 	if err != nil || !f.Code.InClear() {
-		return nil, fmt.Errorf("%w: %w (status %d)", ErrUnavailable, ErrNone, r.StatusCode)
+		return nil, strange(r)
 	}
 	return nil, &f
 }

@@ -3,6 +3,9 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"p2p/tracker/dirwire"
@@ -64,6 +67,70 @@ func (e *AnotherKeyError) Error() string {
 
 // Unwrap makes it an ErrUnavailable.
 func (e *AnotherKeyError) Unwrap() error { return ErrUnavailable }
+
+// BuildError is that the directory does not understand a request, since it is of another build. It is also ErrUnavailable.
+type BuildError struct {
+	Method string
+	Newer  bool // the directory is, and this program is to be updated; else the directory
+}
+
+// Error implements error.
+func (e *BuildError) Error() string {
+	if e.Newer {
+		return "the directory is newer than this program, and does not understand its " + strconv.Quote(e.Method)
+	}
+	return "the directory is older than this program, and does not know " + strconv.Quote(e.Method)
+}
+
+// Unwrap makes it an ErrUnavailable.
+func (e *BuildError) Unwrap() error { return ErrUnavailable }
+
+// AnswerError is that a proxy before the directory has answered, or whatever else is at that address, with a status of HTTP that
+// tells what is wrong. It is also ErrUnavailable. A status that tells only that there is no directory is ErrNone.
+type AnswerError struct {
+	Status  int           // 413, 429, from 502 to 504, or that of a redirect, which is not followed
+	RetryIn time.Duration // with 429 and 503: what is asked for, at most an hour; zero for nothing
+	To      string        // with a redirect: where to
+}
+
+// Error implements error.
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("not the directory has answered: status %d %s", e.Status, e.To)
+}
+
+// Unwrap makes it an ErrUnavailable.
+func (e *AnswerError) Unwrap() error { return ErrUnavailable }
+
+// maxRetryIn bounds what whoever stands between can have a client wait.
+const maxRetryIn = time.Hour
+
+// strange returns the error of an answer that is none of a directory.
+func strange(r *http.Response) error {
+	e := &AnswerError{Status: r.StatusCode}
+	switch to, err := r.Location(); {
+	case err == nil:
+		e.To, _, _ = strings.Cut(to.String(), dirwire.Prefix) // as it would be given
+		return e
+	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusServiceUnavailable:
+		seconds, _ := strconv.Atoi(r.Header.Get("Retry-After")) // it may be a date, or nothing
+		e.RetryIn = min(time.Duration(max(0, min(seconds, 1<<20)))*time.Second, maxRetryIn)
+		return e
+	case r.StatusCode == http.StatusRequestEntityTooLarge, r.StatusCode == http.StatusBadGateway, r.StatusCode == http.StatusGatewayTimeout:
+		return e
+	}
+	return fmt.Errorf("%w: %w (status %d)", ErrUnavailable, ErrNone, r.StatusCode)
+}
+
+// retryIn returns how long an error asks to wait.
+func retryIn(err error) time.Duration {
+	if f := (*dirwire.Failure)(nil); errors.As(err, &f) {
+		return f.RetryIn()
+	}
+	if e := (*AnswerError)(nil); errors.As(err, &e) {
+		return e.RetryIn
+	}
+	return 0
+}
 
 // explained returns the error that a failure is to callers. What they can do nothing about but try
 // again is ErrUnavailable.

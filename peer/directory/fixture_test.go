@@ -31,6 +31,8 @@ type service struct {
 	// lie changes an answer before the client sees it; nil for none.
 	lie  func(m dirwire.Method, body []byte) []byte
 	liar *sealtest.Liar
+	// plain answers instead of all that; nil for nothing.
+	plain http.Handler
 }
 
 // newService returns a node as clients see it, which always do so through somebody who could lie.
@@ -64,7 +66,10 @@ var errAway = errors.New("connection refused")
 // RoundTrip implements http.RoundTripper.
 func (s *service) RoundTrip(q *http.Request) (*http.Response, error) {
 	s.mu.Lock()
-	node, from, liar := s.node, s.from, s.liar
+	node, from, front := s.node, s.from, http.Handler(s.liar)
+	if s.plain != nil {
+		front = s.plain
+	}
 	s.mu.Unlock()
 	if node == nil {
 		return nil, errAway
@@ -79,7 +84,7 @@ func (s *service) RoundTrip(q *http.Request) (*http.Response, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		liar.ServeHTTP(w, in)
+		front.ServeHTTP(w, in)
 	}()
 	select {
 	case <-done:

@@ -55,7 +55,7 @@ func (d *Directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		failure := d.failure(err)
 		if !failure.Code.InClear() {
-			failure = &dirwire.Failure{Code: dirwire.CodeMalformed}
+			failure = dirwire.Malformed()
 		}
 		body, status = dirwire.Append(nil, failure), failure.Code.Status()
 	case r.Method == http.MethodPost:
@@ -83,7 +83,7 @@ func (d *Directory) failure(err error) *dirwire.Failure {
 	case errors.Is(err, dirseal.ErrKey):
 		f = &dirwire.Failure{Code: dirwire.CodeKey}
 	case errors.Is(err, dirwire.ErrMalformed), errors.Is(err, identity.ErrCertificate):
-		f = &dirwire.Failure{Code: dirwire.CodeMalformed}
+		f = dirwire.Malformed()
 	default:
 		d.counters.Failed.Add(1)
 		d.log.Warn("the directory cannot answer", zap.Error(err))

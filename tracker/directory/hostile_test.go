@@ -232,6 +232,18 @@ func TestNonsenseIsRefusedWithAReason(t *testing.T) {
 			}
 		}
 	}
+	sealed, answers := r.seal("of a later build", "", []byte("{}"))
+	w := httptest.NewRecorder()
+	q := httptest.NewRequest(http.MethodPost, dirwire.Prefix+dirwire.PathSealed, bytes.NewReader(sealed))
+	q.RemoteAddr = r.from
+	d.ServeHTTP(w, q)
+	answer, err := answers.Open(w.Body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := dirwire.Parse[dirwire.Failure](answer.Body); !answer.Failed || err != nil || f.Code != dirwire.CodeMalformed || f.Level != dirwire.Level {
+		t.Errorf("a method that it does not know: %+v, %v", f, err)
+	}
 	for size, code := range map[int]dirwire.Code{
 		0: dirwire.CodeMalformed, 100: dirwire.CodeMalformed, 2000: dirwire.CodeKey, dirseal.MaxRequest: dirwire.CodeKey, 10 * dirseal.MaxRequest: dirwire.CodeMalformed,
 	} {
@@ -241,8 +253,9 @@ func TestNonsenseIsRefusedWithAReason(t *testing.T) {
 	for path, method := range map[string]string{"hello": http.MethodPost, dirwire.PathSealed: http.MethodGet, dirwire.PathKey: http.MethodPost, "": http.MethodPost} {
 		w := httptest.NewRecorder()
 		d.ServeHTTP(w, httptest.NewRequest(method, dirwire.Prefix+path, strings.NewReader("{}")))
-		if w.Code != http.StatusBadRequest {
-			t.Errorf("%s %s in clear: %d", method, path, w.Code)
+		f, err := dirwire.Parse[dirwire.Failure](w.Body.Bytes())
+		if w.Code != http.StatusBadRequest || err != nil || f.Level != dirwire.Level {
+			t.Errorf("%s %s in clear: %d, %+v, %v", method, path, w.Code, f, err)
 		}
 	}
 	if got := d.Counters().Failed.Load(); got != 0 {

@@ -107,7 +107,7 @@ func (m *mailbox) taken(ctx context.Context, to identity.Key, id string) error {
 	sender, _, _ := strings.Cut(id, ".")
 	from, err := identity.ParseKey(sender)
 	if err != nil {
-		return &dirwire.Failure{Code: dirwire.CodeMalformed}
+		return dirwire.Malformed()
 	}
 	l, revision, err := m.get(ctx, to, from)
 	if errors.Is(err, ledger.ErrMissing) || err == nil && l.ID != id {

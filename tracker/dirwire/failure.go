@@ -32,11 +32,19 @@ var statuses = map[Code]int{
 // Status returns the status that HTTP has for it.
 func (c Code) Status() int { return statuses[c] }
 
+// Level is what a build of the service, or of its clients, understands: it grows with each method that is added, and with each change of
+// what there is. A service tells its own with CodeMalformed, so that a client knows which of the two is the older one.
+const Level = 1
+
+// Malformed returns the failure of what this build does not understand.
+func Malformed() *Failure { return &Failure{Code: CodeMalformed, Level: Level} }
+
 // Failure is what an answer says that has failed: sealed, or, for what was not opened, in clear, with another status than 200.
 type Failure struct {
 	Code    Code     `json:"error"`
 	Rule    NameRule `json:"rule,omitempty"`     // with CodeName
 	RetryMS int64    `json:"retry_ms,omitempty"` // with CodeSlow and CodeTrouble
+	Level   int      `json:"level,omitempty"`    // with CodeMalformed; 0 of a service that tells none
 }
 
 // InClear reports whether a failure is one of those that the service says in clear. Whoever stands between can say them too:

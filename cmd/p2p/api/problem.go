@@ -19,6 +19,12 @@ const (
 	BrokenOff      = "broken_off"      // in the middle of an answer
 	BadCertificate = "bad_certificate" // of the server, or it speaks no TLS
 	NotDirectory   = "not_directory"   // something else answers
+	DirectoryOlder = "directory_older" // than this program, and does not know: method
+	DirectoryNewer = "directory_newer" // than this program, and does not understand: method
+	DirectoryMoved = "directory_moved" // what answers there says that it is elsewhere: to
+	ProxyLimit     = "proxy_limit"     // a proxy before it refuses requests of that length
+	ProxyAlone     = "proxy_alone"     // a proxy before it does not reach it: status
+	Busy           = "busy"            // it, or a proxy before it: seconds
 	Trouble        = "trouble"         // it answers that it cannot
 	Untrusted      = "untrusted"       // the answer cannot be right
 	AnotherKey     = "another_key"     // the directory has

@@ -7,8 +7,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"net"
+	"net/http"
+	"slices"
+	"strconv"
 	"syscall"
+	"time"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -31,9 +36,15 @@ var causes = []struct {
 	{is(directory.ErrUntrusted), api.Untrusted},
 	{is(errHeirloom), api.Untrusted},
 	{is(directory.ErrNone), api.NotDirectory},
+	{ofBuild(false), api.DirectoryOlder},
+	{ofBuild(true), api.DirectoryNewer},
+	{answered(http.StatusRequestEntityTooLarge), api.ProxyLimit},
+	{answered(http.StatusBadGateway, http.StatusGatewayTimeout), api.ProxyAlone},
+	{answered(http.StatusTooManyRequests, http.StatusServiceUnavailable), api.Busy},
+	{as[*directory.AnswerError], api.DirectoryMoved},
 	{is(directory.ErrNoPerson), api.AccountUnknown},
 	{is(directory.ErrFull), api.DevicesFull},
-	{is(directory.ErrSlow), api.Trouble},
+	{is(directory.ErrSlow), api.Busy},
 	{as[*dirwire.Failure], api.Trouble},
 	{space.Full, api.DiskFull},
 
@@ -78,6 +89,22 @@ func as[T error](err error) bool {
 	return ok
 }
 
+// ofBuild fits a directory that is older than this program, or newer.
+func ofBuild(newer bool) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*directory.BuildError](err)
+		return ok && e.Newer == newer
+	}
+}
+
+// answered fits an answer of whatever is before a directory, with one of these statuses.
+func answered(statuses ...int) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*directory.AnswerError](err)
+		return ok && slices.Contains(statuses, e.Status)
+	}
+}
+
 func timedOut(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
@@ -107,7 +134,24 @@ func detailsOf(err error) []string {
 	if e, ok := errors.AsType[*directory.AnotherKeyError](err); ok {
 		details = append(details, "key", e.Key)
 	}
+	if e, ok := errors.AsType[*directory.BuildError](err); ok {
+		details = append(details, "method", e.Method)
+	}
+	if e, ok := errors.AsType[*directory.AnswerError](err); ok {
+		details = append(details, "status", strconv.Itoa(e.Status), "to", e.To, "seconds", seconds(e.RetryIn))
+	}
+	if e, ok := errors.AsType[*directory.SlowError](err); ok {
+		details = append(details, "seconds", seconds(e.RetryIn))
+	}
 	return details
+}
+
+// seconds says how long is to be waited; who was told nothing waits for a while.
+func seconds(d time.Duration) string {
+	if d <= 0 {
+		d = 10 * time.Second
+	}
+	return strconv.Itoa(int(math.Ceil(d.Seconds())))
 }
 
 // badLink is the error of a text that is no link.

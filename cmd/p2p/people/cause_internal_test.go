@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"syscall"
 	"testing"
+	"time"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/text"
@@ -34,6 +35,13 @@ func TestWhatIsBehindAnErrorHasWordsInBothLanguages(t *testing.T) {
 		{over(io.EOF), api.BrokenOff},
 		{fmt.Errorf("%w: %w (status 404)", directory.ErrUnavailable, directory.ErrNone), api.NotDirectory},
 		{fmt.Errorf("%w: %w", directory.ErrUnavailable, &dirwire.Failure{Code: dirwire.CodeTrouble}), api.Trouble},
+		{fmt.Errorf("find: %w", &directory.BuildError{Method: "find"}), api.DirectoryOlder},
+		{fmt.Errorf("find: %w", &directory.BuildError{Method: "find", Newer: true}), api.DirectoryNewer},
+		{&directory.AnswerError{Status: 301, To: "https://elsewhere"}, api.DirectoryMoved},
+		{&directory.AnswerError{Status: 413}, api.ProxyLimit},
+		{&directory.AnswerError{Status: 502}, api.ProxyAlone},
+		{&directory.AnswerError{Status: 429}, api.Busy},
+		{&directory.SlowError{RetryIn: time.Second}, api.Busy},
 		{fmt.Errorf("attend: %w", directory.ErrRevoked), api.DeviceRevoked},
 		{directory.ErrNoPerson, api.AccountUnknown},
 		{fmt.Errorf("%w: the answer is too long", directory.ErrUnavailable), api.Trouble},
