@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,7 +38,33 @@ const (
 // startServer starts the NATS server inside this process, and returns how to log
 // in. It listens for other nodes only if o says so.
 func startServer(o Options, id nodeID) (*server.Server, nats.Option, error) {
-	so, err := serverOptions(o, id)
+	return startServerAt(o, id, freePort)
+}
+
+// portTries is how many ports are tried where any will do: between the moment in which one is free and the server's, another program
+// may have taken it.
+const portTries = 5
+
+// startServerAt is startServer with a choice of the port, which is asked where any will do.
+func startServerAt(o Options, id nodeID, choose func(host string) (int, error)) (*server.Server, nats.Option, error) {
+	for try := 1; ; try++ {
+		s, login, err := tryServer(o, id, choose)
+		if !errors.Is(err, errPortTaken) || !anyPort(o.Listen) || try == portTries {
+			return s, login, err
+		}
+	}
+}
+
+func anyPort(listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	return err == nil && port == "0"
+}
+
+// errPortTaken is that the server cannot listen for other nodes.
+var errPortTaken = errors.New("it cannot listen for other nodes")
+
+func tryServer(o Options, id nodeID, choose func(host string) (int, error)) (*server.Server, nats.Option, error) {
+	so, err := serverOptions(o, id, choose)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,6 +87,9 @@ func (l *serverLog) await(s *server.Server) error {
 	for end := time.Now().Add(startTimeout); time.Now().Before(end); {
 		select {
 		case line := <-l.fatal:
+			if strings.HasPrefix(line, "Error listening on router port") { // as the server says it; another port may do
+				return fmt.Errorf("%w: %s", errPortTaken, line)
+			}
 			return errors.New(line)
 		default:
 		}
@@ -70,7 +100,7 @@ func (l *serverLog) await(s *server.Server) error {
 	return errors.New("it takes too long")
 }
 
-func serverOptions(o Options, id nodeID) (*server.Options, error) {
+func serverOptions(o Options, id nodeID, choose func(host string) (int, error)) (*server.Options, error) {
 	so := &server.Options{
 		ServerName: fmt.Sprintf("p2p-%016x", uint64(id)),
 		DontListen: true,
@@ -87,7 +117,7 @@ func serverOptions(o Options, id nodeID) (*server.Options, error) {
 	if o.Listen == "" {
 		return so, nil
 	}
-	host, port, err := splitListen(o.Listen)
+	host, port, err := splitListen(o.Listen, choose)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +153,8 @@ func serverOptions(o Options, id nodeID) (*server.Options, error) {
 	return so, nil
 }
 
-// splitListen returns host and port as the server wants them.
-func splitListen(addr string) (host string, port int, err error) {
+// splitListen returns host and port as the server wants them. For 0 a port is chosen: the server has to know it before it starts.
+func splitListen(addr string, choose func(host string) (int, error)) (host string, port int, err error) {
 	host, digits, err := net.SplitHostPort(addr)
 	if err == nil {
 		port, err = strconv.Atoi(digits)
@@ -136,15 +166,14 @@ func splitListen(addr string) (host string, port int, err error) {
 		host = "0.0.0.0"
 	}
 	if port == 0 {
-		if port, err = freePort(host); err != nil {
+		if port, err = choose(host); err != nil {
 			return "", 0, err
 		}
 	}
 	return host, port, nil
 }
 
-// freePort returns a port that was free a moment ago. The server has to know it
-// before it starts.
+// freePort returns a port that was free a moment ago.
 func freePort(host string) (int, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
