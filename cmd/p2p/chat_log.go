@@ -300,13 +300,19 @@ func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2p
 		return err
 	}
 	defer stream.Close()
+	namesake := false
+	if what.Messages {
+		if namesake, err = hasNamesake(ctx, c, what.Where); err != nil {
+			return err
+		}
+	}
 	lines := text.JSONWriter(w)
 	for stream.Receive() {
 		if _, err := lines.Write(stream.Msg().Data); err != nil {
 			return err
 		}
 		for _, m := range stream.Msg().Messages {
-			if _, err := io.WriteString(w, a.readable(m)); err != nil {
+			if _, err := io.WriteString(w, a.readable(m, namesake)); err != nil {
 				return err
 			}
 		}
@@ -315,20 +321,50 @@ func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2p
 }
 
 // readable returns a message as text to keep: when, who, what; further lines are indented, so that nobody can make one look like
-// somebody else's.
-func (a *app) readable(m *p2pv1.Message) string {
-	who, text := safe(m.Name)+": ", a.messageText(m)
+// somebody else's. namesake is that somebody else is called as this person is.
+func (a *app) readable(m *p2pv1.Message, namesake bool) string {
+	name := safe(m.Name)
+	if m.Mine && namesake {
+		name = a.text.Say("chat.name.mine", name)
+	}
+	who, text := name+": ", a.messageText(m)
 	if m.Notice != nil { // it names the author itself, whoever will read this
 		m.Notice.Me = false
-		who, text = "— ", a.notice(safe(m.Name), m.Notice)
+		who, text = "— ", a.notice(name, m.Notice)
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i := range lines {
 		lines[i] = safe(lines[i])
 	}
 	said := time.UnixMilli(m.Written).Local().Format("2006-01-02 15:04:05") + "  " + who + strings.Join(lines, "\n    ")
+	var marks []string
 	if m.Edited {
-		said += "  (" + a.text.Say("message.edited") + ")"
+		marks = append(marks, a.text.Say("message.edited"))
+	}
+	if word := api.DeliveryWord(a.text, m); word != "" {
+		marks = append(marks, word)
+	}
+	if len(marks) > 0 {
+		said += "  (" + a.text.List(marks) + ")"
 	}
 	return said + "\n"
+}
+
+// hasNamesake reports whether somebody else in a conversation is called as this person is.
+func hasNamesake(ctx context.Context, c p2pv1connect.PeopleClient, where string) (bool, error) {
+	r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: where}))
+	if err != nil {
+		return false, err
+	}
+	mine, others := "", map[string]bool{}
+	for _, k := range r.Msg.Conversations {
+		for _, m := range k.Members {
+			if name := strings.ToLower(safe(m.Name)); m.Me {
+				mine = name
+			} else {
+				others[name] = true
+			}
+		}
+	}
+	return others[mine], nil
 }

@@ -44,11 +44,18 @@ func TestLinksToAPersonAreRevokedByCommand(t *testing.T) {
 func TestRoomsAreListedWithTheStartsOfTheirIds(t *testing.T) {
 	f := newFakePerson()
 	f.rooms = []*p2pv1.Conversation{
-		{Id: "0123456789abcdef", Name: "lab", Limit: 50, Members: []*p2pv1.Member{{}, {}}},
 		{Id: "fedcba9876543210", Name: "bench", Left: true, Reason: api.Problem(api.RoomFull, "limit", "2")},
+		{Id: "0123456789abcdef", Name: "lab", Limit: 50, Members: []*p2pv1.Member{{}, {}}},
 	}
 	env, _ := withPerson(t, f)
-	out, _ := p2pWith(t, exitDone, []string{"room", "list"}, env)
+	out, errs := p2pWith(t, exitDone, []string{"room", "list"}, env)
+	if strings.Contains(out, "bench") || !strings.Contains(errs, "1 more") || !strings.Contains(errs, "room list --all") {
+		t.Errorf("a room where one is no member is not apart:\n%s%s", out, errs)
+	}
+	out, _ = p2pWith(t, exitDone, []string{"room", "list", "--all"}, env)
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[2], "bench") {
+		t.Errorf("it does not stand last:\n%s", out)
+	}
 	for _, want := range []string{"2/50", "01234567", "fedcba98"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it lacks %q:\n%s", want, out)

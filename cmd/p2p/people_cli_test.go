@@ -794,7 +794,7 @@ func TestTheHistoryIsExportedAndOverwritesNothing(t *testing.T) {
 	text, _ := p2pWith(t, exitDone, []string{"chat", "export", "bob", "--text"}, env)
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) != 4 || strings.Contains(text, "\x1b") || !strings.HasSuffix(lines[0], "  bob\ufffd[2J: two") || lines[1] != "    lines  (edited)" ||
-		!strings.HasSuffix(lines[2], "  bob: [file a.bin, 5 B]") || !strings.HasSuffix(lines[3], "  — bob joined") {
+		!strings.HasSuffix(lines[2], "  bob: [file a.bin, 5 B]  (read)") || !strings.HasSuffix(lines[3], "  — bob joined") {
 		t.Errorf("to read it is\n%s", text)
 	}
 }
@@ -899,5 +899,16 @@ func TestOfAMessageThatIsForNobodyItIsNotSaidThatItIsNotDelivered(t *testing.T) 
 	}
 	if m.Others = 1; a.messageMarks(m) != "  (not delivered yet)" {
 		t.Errorf("to somebody: %q", a.messageMarks(m))
+	}
+}
+
+func TestAnExportTellsOneselfFromAnotherOfThatNameAndHowFarMessagesHaveCome(t *testing.T) {
+	f := newFakePerson()
+	f.joined = &p2pv1.Conversation{Id: "1", Name: "lab", Members: []*p2pv1.Member{{Name: "Bob", Me: true}, {Name: "bob"}}}
+	env, _ := withPerson(t, f)
+	text, _ := p2pWith(t, exitDone, []string{"chat", "export", "behind the link", "--text"}, env)
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) != 4 || !strings.HasSuffix(lines[2], "  bob (you): [file a.bin, 5 B]  (read)") || !strings.HasSuffix(lines[3], "  — bob joined") {
+		t.Errorf("to read it is\n%s", text)
 	}
 }

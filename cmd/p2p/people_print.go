@@ -166,14 +166,8 @@ func (a *app) messageMarks(m *p2pv1.Message) string {
 	add(m.Edited, "message.edited")
 	add(m.Late, "message.late")
 	add(m.File.GetTakenBack(), "message.taken_back")
-	if m.Mine && m.Notice == nil {
-		add(m.Delivery == p2pv1.Delivery_DELIVERY_DELIVERED, "message.delivered")
-		add(m.Delivery == p2pv1.Delivery_DELIVERY_READ, "message.read")
-		if some := len(m.DeliveredTo); m.Delivery == p2pv1.Delivery_DELIVERY_STORED && some > 0 {
-			marks = append(marks, a.text.Say("message.stored_some", some, m.Others))
-		} else {
-			add(m.Delivery == p2pv1.Delivery_DELIVERY_STORED && m.Others > 0, "message.stored") // who is alone waits for nobody
-		}
+	if word := api.DeliveryWord(a.text, m); word != "" {
+		marks = append(marks, word)
 	}
 	for _, r := range m.Reactions {
 		marks = append(marks, fmt.Sprintf("%s %d", safe(r.Emoji), len(r.Accounts)))

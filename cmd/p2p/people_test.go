@@ -243,7 +243,7 @@ func (f *fakePerson) Export(_ context.Context, r *connect.Request[p2pv1.ExportRe
 	f.note(r.Msg)
 	if r.Msg.Messages {
 		return s.Send(&p2pv1.ExportResponse{Messages: []*p2pv1.Message{
-			{Name: "bob\x1b[2J", Text: "two\nlines", Edited: true}, {Name: "bob", Mine: true, File: &p2pv1.File{Name: "a.bin", Size: 5, Files: 1}},
+			{Name: "bob\x1b[2J", Text: "two\nlines", Edited: true}, {Name: "bob", Mine: true, Delivery: p2pv1.Delivery_DELIVERY_READ, File: &p2pv1.File{Name: "a.bin", Size: 5, Files: 1}},
 			{Name: "bob", Notice: &p2pv1.Notice{Kind: p2pv1.Notice_KIND_JOINED, Name: "carol"}},
 		}})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,22 +24,38 @@ func (a *app) roomCommand() *cobra.Command {
 }
 
 func (a *app) roomListCommand(p *profileFlags) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: a.text.Say("room.list.short"), Example: "p2p room list", Args: a.none,
+	var all bool
+	cmd := &cobra.Command{
+		Use: "list", Short: a.text.Say("room.list.short"), Example: "p2p room list\np2p room list --all", Args: a.none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
 				r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{}))
 				if err != nil {
 					return err
 				}
-				return a.printRooms(r.Msg.Conversations)
+				return a.printRooms(r.Msg.Conversations, all)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, a.text.Say("room.list.all"))
+	return cmd
 }
 
-// printRooms shows the rooms among some conversations.
-func (a *app) printRooms(all []*p2pv1.Conversation) error {
+// printRooms shows the rooms among some conversations: all for programs, for people those of which they are members, and the others apart
+// if they are wanted.
+func (a *app) printRooms(all []*p2pv1.Conversation, leftToo bool) error {
+	left := 0
+	if !a.globals.json {
+		slices.SortStableFunc(all, func(x, y *p2pv1.Conversation) int {
+			switch {
+			case x.Left == y.Left:
+				return 0
+			case x.Left:
+				return 1
+			}
+			return -1
+		})
+	}
 	rows := [][]string{{
 		a.text.Say("room.head.name"), a.text.Say("room.head.members"), a.text.Say("room.head.role"), a.text.Say("room.head.unread"),
 		a.text.Say("room.head.active"), a.text.Say("room.head.id"), "",
@@ -51,6 +68,10 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 			if err := a.emitMessage("room", r); err != nil {
 				return err
 			}
+			continue
+		}
+		if r.Left && !leftToo {
+			left++
 			continue
 		}
 		note := ""
@@ -70,7 +91,11 @@ func (a *app) printRooms(all []*p2pv1.Conversation) error {
 			r.Name, members, a.role(r.Role), strconv.Itoa(int(r.Unread)), clock(r.Active, time.Now()), r.Id[:min(len(r.Id), shownID)], note,
 		})
 	}
-	return a.printList("room.none", rows, nil)
+	if err := a.printList("room.none", rows, nil); err != nil || left == 0 {
+		return err
+	}
+	a.say("room.left_too", left)
+	return nil
 }
 
 // shownID is how many characters of an id a table shows: enough to name a room by.

@@ -39,6 +39,25 @@ func ExplainNotice(c *text.Catalogue, author string, n *p2pv1.Notice) string {
 	return c.Say("notice.changed", author, roomChanges(c, n))
 }
 
+// DeliveryWord says how far a message of this person has come; "" of what is another's, and of what is for nobody: who is alone waits for
+// nobody.
+func DeliveryWord(c *text.Catalogue, m *p2pv1.Message) string {
+	some := len(m.GetDeliveredTo())
+	switch {
+	case !m.GetMine() || m.GetNotice() != nil:
+		return ""
+	case m.GetDelivery() == p2pv1.Delivery_DELIVERY_READ:
+		return c.Say("message.read")
+	case m.GetDelivery() == p2pv1.Delivery_DELIVERY_DELIVERED:
+		return c.Say("message.delivered")
+	case m.GetDelivery() == p2pv1.Delivery_DELIVERY_STORED && some > 0:
+		return c.Say("message.stored_some", some, m.GetOthers())
+	case m.GetDelivery() == p2pv1.Delivery_DELIVERY_STORED && m.GetOthers() > 0:
+		return c.Say("message.stored")
+	}
+	return ""
+}
+
 // RoleWord says what a member is.
 func RoleWord(c *text.Catalogue, r p2pv1.Role) string {
 	switch r {

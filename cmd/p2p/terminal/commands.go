@@ -36,6 +36,7 @@ func init() { // and not above: the help reads the list itself
 		{"invite", "[room]", "chat.help.invite", 0, (*session).invite},
 		{"devices", "", "chat.help.devices", 0, func(s *session, _ string) { s.ask(&p2pv1.ListDevicesRequest{}) }},
 		{"room", "NAME [LIMIT]", "chat.help.room", 1, (*session).createRoom},
+		{"rooms", "", "chat.help.rooms", 0, (*session).showRooms},
 		{"join", "LINK", "chat.help.join", 1, func(s *session, link string) { s.ask(&p2pv1.JoinRoomRequest{Link: link}) }},
 		{"members", "", "chat.help.members", 0, (*session).showMembers},
 		{"bring", "NAME", "chat.help.bring", 1, changing(p2pv1.ChangeMemberRequest_CHANGE_ADD)},
@@ -47,6 +48,7 @@ func init() { // and not above: the help reads the list itself
 		{"edit", "TEXT", "chat.help.edit", 1, (*session).editNow},
 		{"delete", "", "chat.help.delete", 0, (*session).deleteNow},
 		{"react", "EMOJI", "chat.help.react", 1, (*session).reactNow},
+		{"info", "", "chat.help.info", 0, (*session).infoNow},
 		{"me", "TEXT", "chat.help.me", 1, func(s *session, text string) { s.send("*" + s.myName() + " " + text + "*") }},
 		{"send", "FILE|FOLDER", "chat.help.send", 1, (*session).offer},
 		{"get", "[NAME]", "chat.help.get", 0, (*session).get},
@@ -272,6 +274,12 @@ func (s *session) editNow(text string) {
 func (s *session) deleteNow(string) {
 	if it := s.subject(isMine); it != nil {
 		s.ask(&p2pv1.DeleteRequest{Message: it.GetId()})
+	}
+}
+
+func (s *session) infoNow(string) {
+	if it := s.subject(isMine); it != nil {
+		s.showDetails(it)
 	}
 }
 

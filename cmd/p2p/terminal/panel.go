@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -157,6 +159,31 @@ func (s *session) showMembers(string) {
 	s.show(p)
 }
 
+// showRooms lists the rooms, and apart those of which this person is no member any more.
+func (s *session) showRooms(string) {
+	p := &panel{title: s.say.Say("chat.rooms.title")}
+	var left []line
+	for _, c := range slices.SortedFunc(maps.Values(s.conversations), func(a, b *conversation) int {
+		return cmp.Or(-cmp.Compare(a.GetActive(), b.GetActive()), cmp.Compare(a.GetId(), b.GetId()))
+	}) {
+		name := span{"#" + s.title(c), style{bold: true}}
+		switch {
+		case c.GetDirect():
+		case c.GetLeft():
+			left = append(left, line{name, {"  " + s.whyLeft(c.Conversation), style{role: faint}}})
+		default:
+			p.lines = append(p.lines, line{name, {"  " + s.say.Say("chat.members.count", len(c.GetMembers()), c.GetLimit()), style{role: faint}}})
+		}
+	}
+	if len(p.lines) == 0 {
+		p.lines = append(p.lines, plainly(s.say.Say("chat.rooms.none"), style{role: faint}))
+	}
+	if len(left) > 0 {
+		p.lines = append(append(p.lines, nil, plainly(s.say.Say("chat.rooms.left"), style{role: faint})), left...)
+	}
+	s.show(p)
+}
+
 // showWho lists the contacts and how each is reached.
 func (s *session) showWho(string) {
 	p := &panel{title: s.say.Say("chat.who.title")}
@@ -298,7 +325,7 @@ func (s *session) showFiles(string) {
 
 // showDetails says all that is known of a message.
 func (s *session) showDetails(it *item) {
-	p := &panel{title: s.say.Say("chat.details.title")}
+	p := &panel{title: s.say.Say("chat.details.title"), lines: []line{plainly(preview(s.textOf(it.Message)), style{role: quote})}}
 	add := func(key, value string) {
 		if value != "" {
 			p.lines = append(p.lines, entry(s.say.Say(key), value, s.m))
@@ -314,6 +341,7 @@ func (s *session) showDetails(it *item) {
 	add("chat.details.from", clean(s.nameIn(it.Message)))
 	add("chat.details.written", s.ms(it.GetWritten()).Format("2006-01-02 15:04:05"))
 	add("chat.details.arrived", s.ms(it.GetArrived()).Format("2006-01-02 15:04:05"))
+	add("chat.details.state", api.DeliveryWord(s.say, it.Message))
 	add("chat.details.delivered", names(it.GetDeliveredTo()))
 	add("chat.details.read", names(it.GetReadBy()))
 	for _, r := range it.GetReactions() {

@@ -115,7 +115,7 @@ type (
 
 func newSession(o Options, key func() string) *session {
 	s := &session{
-		say: o.Text, newKey: key, wanted: o.Where, focused: true, loc: time.Local, scheme: o.Colour,
+		say: o.Text.ForTerminal(), newKey: key, wanted: o.Where, focused: true, loc: time.Local, scheme: o.Colour,
 		contacts: map[string]*p2pv1.Contact{}, conversations: map[string]*conversation{},
 		transfers: map[string]*p2pv1.Transfer{}, moving: map[string]bool{}, muted: map[string]bool{}, doubts: map[string]string{},
 		me: &p2pv1.WhoamiResponse{}, width: 80, height: 24,

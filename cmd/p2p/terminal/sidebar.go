@@ -34,9 +34,10 @@ func (r listed) key() string {
 	return ""
 }
 
-// rows returns the rows of the sidebar: requests, people, rooms; what was active last stands first.
+// rows returns the rows of the sidebar: requests, people, rooms, and apart from them those of which this person is no member any more; what
+// was active last stands first.
 func (s *session) rows() []listed {
-	var rows, people, rooms []listed
+	var rows, people, rooms, left []listed
 	for _, c := range s.asking() {
 		rows = append(rows, listed{contact: c})
 	}
@@ -59,14 +60,18 @@ func (s *session) rows() []listed {
 		}
 	}
 	for _, c := range s.conversations {
-		if !c.GetDirect() && (!c.GetLeft() || c == s.current || c.GetReason() != nil) {
+		switch {
+		case c.GetDirect():
+		case !c.GetLeft():
 			rooms = append(rooms, listed{conv: c})
+		case c == s.current || c.GetReason() != nil: // those that he has left himself are shown by showRooms
+			left = append(left, listed{conv: c})
 		}
 	}
 	for _, part := range []struct {
 		heading string
 		rows    []listed
-	}{{s.say.Say("chat.list.people"), people}, {s.say.Say("chat.list.rooms"), rooms}} {
+	}{{s.say.Say("chat.list.people"), people}, {s.say.Say("chat.list.rooms"), rooms}, {s.say.Say("chat.list.left"), left}} {
 		if len(part.rows) == 0 {
 			continue
 		}

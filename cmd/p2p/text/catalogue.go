@@ -3,6 +3,7 @@ package text
 import (
 	_ "embed" // the two languages
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -24,6 +25,21 @@ func English() *Catalogue { return &Catalogue{"en", parse(english)} }
 
 // Chinese returns the Chinese catalogue.
 func Chinese() *Catalogue { return &Catalogue{"zh", parse(chinese)} }
+
+// Inside begins the keys of messages that are said otherwise inside the terminal session, where commands begin with a slash: after it
+// stands the key of the message as it is said everywhere else, with the same verbs.
+const Inside = "inside."
+
+// ForTerminal returns the catalogue of the same language as it speaks inside the terminal session.
+func (c *Catalogue) ForTerminal() *Catalogue {
+	t := &Catalogue{c.lang, maps.Clone(c.messages)}
+	for key, message := range c.messages {
+		if elsewhere, is := strings.CutPrefix(key, Inside); is {
+			t.messages[elsewhere] = message
+		}
+	}
+	return t
+}
 
 // Lang returns "en" or "zh".
 func (c *Catalogue) Lang() string { return c.lang }

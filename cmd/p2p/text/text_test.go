@@ -119,7 +119,7 @@ func literals(t *testing.T) map[string]bool {
 func TestEveryMessageIsUsed(t *testing.T) {
 	used := literals(t)
 	text.English().Each(func(key, _ string) {
-		base := strings.TrimSuffix(strings.TrimSuffix(key, ".one"), ".many")
+		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(key, text.Inside), ".one"), ".many")
 		if !used[key] && !used[base] {
 			t.Errorf("nothing uses %s", key)
 		}
@@ -197,6 +197,29 @@ func TestStrangersCannotPlayTricksOnTheTerminal(t *testing.T) {
 	} {
 		if got := text.Printable(in); got != want {
 			t.Errorf("Printable(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
+func TestInsideTheTerminalCommandsBeginWithASlashAndTheRestIsTheSame(t *testing.T) {
+	for _, c := range []*text.Catalogue{text.English(), text.Chinese()} {
+		inside, n := c.ForTerminal(), 0
+		c.Each(func(key, message string) {
+			elsewhere, is := strings.CutPrefix(key, text.Inside)
+			if !is {
+				return
+			}
+			n++
+			plain, known := c.Message(elsewhere)
+			if !known || !slices.Equal(slices.Compact(verbs(plain)), slices.Compact(verbs(message))) {
+				t.Errorf("%s: %s has other verbs than %s: %q, %q", c.Lang(), key, elsewhere, message, plain)
+			}
+			if strings.Contains(message, "p2p ") || inside.Say(elsewhere) != message || c.Say(elsewhere) != plain {
+				t.Errorf("%s: inside %s is %q, outside %q", c.Lang(), elsewhere, inside.Say(elsewhere), c.Say(elsewhere))
+			}
+		})
+		if n == 0 || inside.Say("reason.stopping") != c.Say("reason.stopping") {
+			t.Errorf("%s: %d messages are said otherwise", c.Lang(), n)
 		}
 	}
 }
