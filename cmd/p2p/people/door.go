@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -266,6 +267,7 @@ func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Ans
 	case c == nil:
 		return knock.Answer{Verdict: knock.Received}
 	case c.talk.Role(v.Account) != room.Nobody:
+		c.await(v)
 		return knock.Answer{Verdict: knock.Accepted, Room: p.Room, Addrs: c.addrs()}
 	case c.expelled(v.Account): // and does not come back by a link
 		return knock.Answer{Verdict: knock.Refused, Why: knock.Removed}
@@ -275,7 +277,7 @@ func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Ans
 		return c.isFull()
 	}
 	n.faces.called(v.Account, cut(r.Name, maxNameLen))
-	time.AfterFunc(n.turn(), func() { n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v.Account, r.Token) }) })
+	time.AfterFunc(n.turn(), func() { n.clerk.do(func(ctx context.Context) { n.letIn(ctx, c, v, r.Token) }) })
 	return knock.Answer{Verdict: knock.Received} // he is told when it is so
 }
 
@@ -327,7 +329,8 @@ func (n *Node) turn() (wait time.Duration) {
 
 // letIn adds somebody to a room who has a link of this person, and tells him. Others may have come, or the rules have changed,
 // since he rang.
-func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key, by identity.Token) {
+func (n *Node) letIn(ctx context.Context, c *conversation, v knock.Visitor, by identity.Token) {
+	account := v.Account
 	void, err := n.revoked(ctx, c, by)
 	if err == nil && !void && c.talk.Role(account) == room.Nobody {
 		_, err = c.talk.Change(ctx, room.Change{Op: room.Add, Account: account, Role: room.Member})
@@ -349,6 +352,17 @@ func (n *Node) letIn(ctx context.Context, c *conversation, account identity.Key,
 	}
 	answer.Join = swarmOf(c.id)
 	n.tellVisitor(account, answer)
+	if answer.Verdict == knock.Accepted {
+		c.await(v)
+	}
+}
+
+// await has somebody called in a room whom its door has told that he is in: he comes now, and this person's router may let nobody
+// in. He is called where he was when he rang, by the address of that connection.
+func (c *conversation) await(v knock.Visitor) {
+	if v.Listen.IsValid() {
+		c.swarm.Expect([]netip.AddrPort{v.Listen})
+	}
 }
 
 // revoked reports whether somebody has made the links into a room void since this one was given out.
