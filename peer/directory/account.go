@@ -150,7 +150,7 @@ func (c *Client) SetPassword(ctx context.Context, password []byte, account ident
 }
 
 // Certify tells the service of a device that the account has certified, or revoked: the certificate
-// itself proves it. ErrNoPerson if the account is not registered, ErrFull.
+// itself proves it. ErrNoPerson if the account is not registered, ErrFull, ErrRevoked where nothing certifies the device any more.
 func (c *Client) Certify(ctx context.Context, cert identity.Certificate) error {
 	_, err := ask[dirwire.Empty](ctx, c, dirwire.MethodCertify, dirwire.Certified{Certificate: cert.AppendTo(nil)})
 	return wrapped("certify a device", err)

@@ -262,8 +262,8 @@ func (b *book) change(ctx context.Context, k identity.Key, create bool, f func(*
 	return ledger.ErrConflict
 }
 
-// certify adds a certificate, or replaces an older one about the same device; of two of one second the one that
-// revokes counts. What revokes is never dropped, for the older one could be shown again.
+// certify adds a certificate, or replaces an older one about the same device. What revokes is never dropped, and nothing follows it:
+// whoever has the device has the account's key too, and could certify it again.
 func (a *account) certify(c identity.Certificate) error {
 	raw := c.AppendTo(nil)
 	for i, known := range a.Certificates {
@@ -285,7 +285,7 @@ func (a *account) certify(c identity.Certificate) error {
 }
 
 func supersedes(c, old identity.Certificate) bool {
-	return c.Issued.After(old.Issued) || c.Issued.Equal(old.Issued) && c.Revoked && !old.Revoked
+	return !old.Revoked && (c.Revoked || c.Issued.After(old.Issued))
 }
 
 // certificate returns what the account has said last about a device.

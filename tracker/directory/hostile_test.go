@@ -190,7 +190,13 @@ func TestARevokedDeviceStaysOut(t *testing.T) {
 			want(t, "the revocation", code, "")
 		}
 		_, code := r.post(dirwire.MethodCertify, "", dirwire.Append(nil, dirwire.Certified{Certificate: r.certificate(false)}))
-		want(t, "the certificate of before", code, "")
+		want(t, "the certificate of before", code, dirwire.CodeRevoked)
+		later, err := identity.Certify(r.account, r.device.Key(), "y", time.Unix(2e9, 0), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, code = r.post(dirwire.MethodCertify, "", dirwire.Append(nil, dirwire.Certified{Certificate: later.AppendTo(nil)}))
+		want(t, "a later one, which who has the device can make", code, dirwire.CodeRevoked)
 		synctest.Wait()
 		_, code = r.says(dirwire.MethodAttend, dirwire.Attend{})
 		want(t, "its session", code, dirwire.CodeSession)

@@ -193,8 +193,14 @@ func (d *Directory) doCertify(ctx context.Context, q request) (any, error) {
 	if err := slow(d.paces.questions, address(q.source)); err != nil {
 		return nil, err
 	}
-	_, err = d.certify(ctx, c)
-	return dirwire.Empty{}, err
+	a, err := d.certify(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if latest, ok := a.certificate(c.Device); ok && latest.Revoked && !c.Revoked {
+		return nil, errRevoked
+	}
+	return dirwire.Empty{}, nil
 }
 
 func certificateOf(q request) (identity.Certificate, error) {

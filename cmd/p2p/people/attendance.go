@@ -239,6 +239,9 @@ func (n *Node) sessionView() *p2pv1.Directory {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		d := &p2pv1.Directory{Url: a.url, Connected: a.connected, Problem: a.problem}
+		if s != nil && s.revoked { // another device has said so, before the directory does
+			d.Problem = api.Problem(api.DeviceRevoked)
+		}
 		if !a.next.IsZero() {
 			d.NextTry = a.next.UnixMilli()
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"p2p/peer/identity"
+	"p2p/tracker/dirwire"
 )
 
 // certificates is what is known of whose a device is. Its methods may be called by any goroutine.
@@ -15,9 +16,10 @@ type certificates struct {
 	changed bool                                  // since it was kept
 }
 
-// maxCertificates bounds the devices of an account, and of all accounts together, that are known.
+// maxCertificates bounds the devices of all accounts together that are known, maxDevices those of one: as many as a directory takes,
+// which says so to the one too many.
 const (
-	maxDevices      = 16
+	maxDevices      = dirwire.MaxDevices
 	maxCertificates = 16 << 10
 )
 

@@ -129,6 +129,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 	if len(change.Proofs) > 0 {
 		n.contradicted(c)
 	}
+	n.outlaw(change.Added)
 	if c.own {
 		n.ownChanged(ctx, c, change)
 		return

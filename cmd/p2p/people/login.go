@@ -97,6 +97,9 @@ func (n *Node) login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	if old, none := n.me(); none == nil && old.accountKey() == got.Account.Key() {
+		if n.outlawed(old) { // for good: a directory of before would take another certificate
+			return nil, fail(denied, api.RevokedHere)
+		}
 		if old, err = n.certifyAgain(ctx, client, old, r.Msg.DeviceLabel); err == nil {
 			err = n.loggedIn(ctx, old, got.Name, client.URL())
 		}
@@ -307,8 +310,11 @@ func (n *Node) certifyAgain(ctx context.Context, client *directory.Client, s *se
 // certify tells the directory of a device.
 func certify(ctx context.Context, client *directory.Client, cert identity.Certificate) error {
 	err := client.Certify(ctx, cert)
-	if errors.Is(err, directory.ErrFull) {
+	switch {
+	case errors.Is(err, directory.ErrFull):
 		return fail(full, api.DevicesFull)
+	case errors.Is(err, directory.ErrRevoked):
+		return fail(denied, api.RevokedHere)
 	}
 	return err
 }

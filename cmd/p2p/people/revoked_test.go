@@ -58,6 +58,16 @@ func TestADeviceThatWasRevokedBeforeItWasMetIsOut(t *testing.T) {
 	if err := phone.login("alice"); phone.reason(err) != api.RevokedHere {
 		t.Errorf("after a logout it logs in again: %v", err)
 	}
+	for range 2 {
+		_, err := phone.Login(t.Context(), connect.NewRequest(&p2pv1.LoginRequest{Name: "alice", Password: password, DeviceLabel: "another"}))
+		if phone.reason(err) != api.RevokedHere {
+			t.Errorf("under another name it logs in: %v", err)
+		}
+		if d := phone.me().Directory; d.Connected {
+			t.Errorf("it has a session: %v", d)
+		}
+		ask(t, phone.Logout, &p2pv1.LogoutRequest{})
+	}
 	if got := desk.rooms(); len(got) > 0 {
 		t.Errorf("the desk has %v from it", got)
 	}

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect"
@@ -12,6 +13,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/naming"
 	"p2p/peer/directory"
+	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -211,6 +213,33 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 		c.near.Changed()
 	}
 	return nil
+}
+
+// outlaw believes another device of the account which says in a room that it has revoked this one: the directory may say so later, or
+// never. From now on this device does nothing but show what was said.
+func (n *Node) outlaw(added []history.Entry) {
+	s, err := n.me()
+	if err != nil || s.revoked || !slices.ContainsFunc(added, func(e history.Entry) bool { return revokes(&e, s) }) {
+		return
+	}
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	if s, err = n.still(s); err == nil {
+		_, err = n.become(s, func(s *self) { s.revoked = true })
+	}
+	if err != nil {
+		n.log.Warn("cannot note that this device was revoked", zap.Error(err))
+	}
+	n.tellDirectory()
+}
+
+// revokes reports whether an event is that the account of s has revoked its device. A moderator can revoke it too, for his room alone.
+func revokes(e *history.Entry, s *self) bool {
+	if e.Event.Kind != room.Admin || !e.Counts || e.Account != s.accountKey() || e.Event.Author == s.deviceKey() {
+		return false
+	}
+	c, err := room.ParseChange(e.Body)
+	return err == nil && c.Op == room.Revoke && c.Cuts[0].Device == s.deviceKey()
 }
 
 // disown has a room know which devices this account has revoked. It may hear of one after that, from whoever has met it: so

@@ -24,7 +24,7 @@ type self struct {
 	name        string        // at the directory; empty without an account there
 	directory   string        // URL; empty for none
 	loggedOut   bool          // at the directory, until the next login
-	revoked     bool          // and no login helps: this device was the account's no more when it logged out
+	revoked     bool          // and no login helps: this device is the account's no more
 	port        uint16        // where peers reached this device last
 	card        identity.Card // says name to contacts; zero without one
 }
