@@ -22,6 +22,7 @@ const (
 
 	NoAccount       = "no_account"       // nobody is logged in at this profile
 	LoggedIn        = "logged_in"        // somebody is: name
+	AccountLost     = "account_lost"     // a directory has lost this person's: url, name
 	LoggedOut       = "logged_out"       // somebody was, and has to log in again
 	NoDirectory     = "no_directory"     // none is set
 	Unreachable     = "unreachable"      // the directory: url, problem

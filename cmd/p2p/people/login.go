@@ -39,9 +39,13 @@ func (n *Node) register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 		return nil, namedAt(url, err, r.Msg.Name)
 	}
 	if s, err := n.me(); err == nil && s.name != "" {
-		return nil, fail(failed, api.LoggedIn, "name", s.name)
-	}
-	if err := n.ensure(ctx); err != nil {
+		if n.outlawed(s) {
+			return nil, fail(denied, api.RevokedHere)
+		}
+		if !n.stranded(ctx, s, url) {
+			return nil, fail(failed, api.LoggedIn, "name", s.name)
+		}
+	} else if err := n.ensure(ctx); err != nil {
 		return nil, failure(err)
 	}
 	s, err := n.me()
@@ -65,6 +69,35 @@ func (n *Node) register(ctx context.Context, r *connect.Request[p2pv1.RegisterRe
 	n.hear(ctx)
 	return connect.NewResponse(&p2pv1.RegisterResponse{Me: n.whoami()}), nil
 }
+
+// stranded reports whether the account of s has no directory any more: the one that it had knows it no more, since it has lost its
+// data, or does not answer as itself, and url is another. The same keys get a name there then, for contacts know people by their
+// keys; who is well where he is might want a second account, which is not for this profile.
+func (n *Node) stranded(ctx context.Context, s *self, url string) bool {
+	if n.sessionView().Connected {
+		return false
+	}
+	gone, err := n.forgotten(ctx, s, s.directory)
+	return gone || err != nil && url != s.directory
+}
+
+// forgotten reports whether a directory knows the account of s no more, or under its name another one.
+func (n *Node) forgotten(ctx context.Context, s *self, url string) (bool, error) {
+	client, err := directory.New(directory.Options{URL: url, Device: s.device, Log: n.log})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, strandTime)
+	defer cancel()
+	p, err := client.Find(ctx, s.name)
+	if errors.Is(err, directory.ErrNoPerson) {
+		return true, nil
+	}
+	return err == nil && p.Account != s.accountKey(), err
+}
+
+// strandTime bounds how long a directory is waited for that may not be there any more.
+const strandTime = 5 * time.Second
 
 // Login implements p2pv1connect.PeopleHandler.
 func (n *Node) Login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]) (*connect.Response[p2pv1.LoginResponse], error) {
@@ -94,7 +127,7 @@ func (n *Node) login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 	}
 	got, err := client.Login(ctx, r.Msg.Name, []byte(r.Msg.Password))
 	if err != nil {
-		return nil, namedAt(url, err, r.Msg.Name)
+		return nil, n.notLoggedIn(ctx, url, err, r.Msg.Name)
 	}
 	if old, none := n.me(); none == nil && old.accountKey() == got.Account.Key() {
 		if n.outlawed(old) { // for good: a directory of before would take another certificate
@@ -114,6 +147,23 @@ func (n *Node) login(ctx context.Context, r *connect.Request[p2pv1.LoginRequest]
 		return nil, fail(denied, api.RevokedHere)
 	}
 	return connect.NewResponse(&p2pv1.LoginResponse{Me: n.whoami()}), nil
+}
+
+// notLoggedIn is namedAt for a login: a directory that has lost this person knows neither name nor password, where both are right.
+func (n *Node) notLoggedIn(ctx context.Context, url string, err error, name string) error {
+	s, none := n.me()
+	if none != nil || s.name == "" || !errors.Is(err, directory.ErrNoPerson) && !errors.Is(err, directory.ErrPassword) {
+		return namedAt(url, err, name)
+	}
+	mine, bad := dirwire.ParseName(s.name)
+	other, worse := dirwire.ParseName(name)
+	if bad != nil || worse != nil || !mine.Same(other) {
+		return namedAt(url, err, name)
+	}
+	if lost, _ := n.forgotten(ctx, s, url); lost {
+		return fail(missing, api.AccountLost, "url", keyless(url), "name", name)
+	}
+	return namedAt(url, err, name)
 }
 
 // note remembers what a program has named, and returns the directory that was named before: unname goes back to it, for this one
@@ -140,7 +190,7 @@ func (n *Node) note(url, label string) (before string, err error) {
 // to name it once more.
 func ruled(err error) bool {
 	switch api.ReasonOf(err).GetKey() {
-	case api.NameTaken, api.NoSuchPerson, api.WrongPassword, api.WeakPassword:
+	case api.NameTaken, api.NoSuchPerson, api.AccountLost, api.WrongPassword, api.WeakPassword:
 		return true
 	}
 	return false

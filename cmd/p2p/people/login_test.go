@@ -165,6 +165,46 @@ func TestWhatADirectoryHasLostCanBeForgotten(t *testing.T) {
 	}
 }
 
+// Her keys are what others know her by: with another entry for them all goes on.
+func TestWhoseDirectoryHasLostHerRegistersTheSameKeysAgain(t *testing.T) {
+	for problem, next := range map[string]func(*ledger.Memory) string{
+		api.AnotherKey:     func(*ledger.Memory) string { return startDirectory(t) },
+		api.AccountUnknown: func(l *ledger.Memory) string { return startDirectoryOn(t, deserted(t, l)) },
+	} {
+		l := new(ledger.Memory)
+		w := town{t, startTracker(t), startDirectoryOn(t, l)}
+		turn := w.stand(t)
+		alice, bob := w.settle("alice"), open(t, filepath.Join(t.TempDir(), "bob"), w.tracker)
+		bob.name("bob")
+		befriend(t, alice, bob, "alice", "bob")
+		account := alice.me().Account
+		if err := alice.register(&p2pv1.RegisterRequest{Name: "alicia", Password: password}); alice.reason(err) != api.LoggedIn {
+			t.Errorf("who is well where she is registers again: %v", err)
+		}
+		now := next(l)
+		turn(now)
+		eventually(t, "she is told", func() bool { return alice.me().Directory.Problem.GetKey() == problem })
+		if problem == api.AnotherKey {
+			now += "#" + alice.me().Directory.Problem.With["key"]
+		} else {
+			now = ""
+		}
+		ask(t, alice.Logout, &p2pv1.LogoutRequest{}) // which is no way out of it, and no harm
+		_, err := alice.Login(t.Context(), connect.NewRequest(&p2pv1.LoginRequest{Name: "alice", Password: password, Directory: now}))
+		if alice.reason(err) != api.AccountLost {
+			t.Errorf("%s: a login is answered with %v", problem, err)
+		}
+		if err := alice.register(&p2pv1.RegisterRequest{Name: "alice", Password: password, Directory: now}); err != nil || !alice.me().Directory.Connected {
+			t.Errorf("%s: once more: %v", problem, err)
+		}
+		if me := alice.me(); me.Account != account || alice.contact("bob").State != friend {
+			t.Errorf("%s: she is %v", problem, me)
+		}
+		alice.say("bob", "it is still me")
+		eventually(t, "bob has it", bob.has("alice", "it is still me"))
+	}
+}
+
 // Many programs ask while one logs out and in; the race detector watches.
 func TestWhoeverAsksWhileAPersonLogsOutAndInDisturbsNobody(t *testing.T) {
 	w := newTown(t)
