@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/cmd/p2p/drive"
 	"p2p/peer/directory"
 	"p2p/peer/identity"
 )
@@ -131,5 +132,35 @@ func TestATrackerNeedNotServePeople(t *testing.T) {
 	url := strings.Fields(p.out.until(t, "statistics"))[1]
 	if _, err := comes(t, url).Find(t.Context(), "alice"); !errors.Is(err, directory.ErrUnavailable) {
 		t.Errorf("somebody is looked for: %v", err)
+	}
+}
+
+// What is behind the "#" is known when the nodes have found each other, which is after the first line.
+func TestATrackerOfAClusterSaysWhereItsPeopleAreAsSoonAsItKnows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long: two nodes find each other and elect one")
+	}
+	nodes := []string{drive.Addr(t), drive.Addr(t)}
+	var started []*process
+	for i, node := range nodes {
+		started = append(started, start(t, []string{
+			"tracker", "-j", "--listen", "127.0.0.1:0", "--cluster-listen", node, "--join", nodes[1-i], "--data", filepath.Join(trackerFolder(t), "data"),
+		}))
+	}
+	var keys []string
+	for _, p := range started {
+		all := objects(t, p.out.until(t, `"kind":"people"`))
+		if url := all[0]["people"]; url != nil {
+			t.Errorf("the first line says %v", url)
+		}
+		detail, _ := all[len(all)-1]["detail"].(map[string]any)
+		url, _ := detail["url"].(string)
+		if !strings.HasPrefix(url, "http://"+all[0]["listen"].(string)+"#") {
+			t.Fatalf("it says %v", all)
+		}
+		keys = append(keys, url[strings.Index(url, "#"):])
+	}
+	if keys[0] != keys[1] {
+		t.Errorf("one service has the keys %q", keys)
 	}
 }

@@ -2,10 +2,13 @@ package people_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -202,6 +205,66 @@ func TestWhoseDirectoryHasLostHerRegistersTheSameKeysAgain(t *testing.T) {
 		}
 		alice.say("bob", "it is still me")
 		eventually(t, "bob has it", bob.has("alice", "it is still me"))
+	}
+}
+
+func TestADeviceThatLogsInAgainIsTheSameOneByWhateverNameItIsCalled(t *testing.T) {
+	w := newTown(t)
+	alice := w.settle("alice")
+	was := alice.me()
+	ask(t, alice.Logout, &p2pv1.LogoutRequest{})
+	login := &p2pv1.LoginRequest{Name: "alice", Password: password, DeviceLabel: "tablet"}
+	if me := ask(t, alice.Login, login).Me; me.Device != was.Device || me.DeviceLabel != "tablet" {
+		t.Errorf("it was %s, %q, and is %s, %q", was.Device, was.DeviceLabel, me.Device, me.DeviceLabel)
+	}
+	alice.close()
+	alice = w.open(alice.dir)
+	if me := alice.me(); me.Device != was.Device || me.DeviceLabel != "tablet" {
+		t.Errorf("after a restart it is %s, %q", me.Device, me.DeviceLabel)
+	}
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another device knows both", func() bool { return len(ask(t, phone.ListDevices, &p2pv1.ListDevicesRequest{}).Devices) == 2 })
+	for _, d := range ask(t, phone.ListDevices, &p2pv1.ListDevicesRequest{}).Devices {
+		if d.Key == was.Device && (d.Label != "tablet" || d.Revoked) {
+			t.Errorf("to another device it is %v", d)
+		}
+	}
+}
+
+// It takes two seconds: so long may a directory take to be told.
+func TestWhoLogsOutDoesNotWaitForADirectoryThatHangs(t *testing.T) {
+	w := newTown(t)
+	answering := w.directory
+	turn := w.stand(t)
+	alice := w.settle("alice")
+	eventually(t, "she is there", func() bool { return alice.me().Directory.Connected })
+	let := make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-let:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(func() {
+		close(let)
+		hangs.Close()
+	})
+	turn(hangs.URL)
+	patience, cancel := context.WithTimeout(t.Context(), 8*time.Second) // any other request waits for 10 s
+	defer cancel()
+	a, err := alice.Logout(patience, connect.NewRequest(&p2pv1.LogoutRequest{}))
+	if err != nil || a.Msg.Untold.GetWith()["problem"] != api.TimedOut || patience.Err() != nil {
+		t.Errorf("it says %v, %v, %v", a, err, patience.Err())
+	}
+	if me := alice.me(); !me.Directory.LoggedOut || me.Name != "alice" {
+		t.Errorf("she is %v", me)
+	}
+	turn(answering)
+	if err := alice.login("alice"); err != nil || alice.me().Directory.LoggedOut {
+		t.Errorf("when it answers again: %v", err)
 	}
 }
 
