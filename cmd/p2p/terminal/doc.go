@@ -13,7 +13,7 @@
 //     kept, and only those that are seen are drawn, so a redraw costs the same with a hundred and with
 //     a hundred thousand messages.
 //   - the shells do effects and bring inputs: screen with bubbletea for a terminal, plain line by line
-//     for screen readers and pipes. Both share follow, which keeps the stream of events open over
+//     for screen readers and pipes; on a terminal console keeps what is being typed apart from what is printed. Both share follow, which keeps the stream of events open over
 //     restarts of the node, and way, which has a node started again that has died.
 //
 // Text that others wrote is cleaned where it is drawn (clean, package text): no control sequence and

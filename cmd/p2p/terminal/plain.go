@@ -17,6 +17,9 @@ import (
 // maxLine is how long a line of the input may be, in bytes.
 const maxLine = 1 << 20
 
+// linesAhead is how many lines somebody may type before the first is heard: what he types is shown meanwhile.
+const linesAhead = 64
+
 // UnsentError is that some lines of an input, which is no terminal, could not be sent. Why was said for each.
 type UnsentError struct{ Lines int }
 
@@ -32,9 +35,16 @@ func runPlain(ctx context.Context, o Options) error {
 	defer cancel()
 	p := &plain{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), inputs: make(chan any, 64), theme: newTheme(None)}
 	p.session.plain, p.session.width = true, 1<<16 // lines are wrapped by whoever shows them
-	lines := make(chan string)
+	console, release := openConsole(o)
+	defer release()
+	p.console = console
 	workers.Go(func() { follow(ctx, p.way, p.send) })
-	go readLines(ctx, o.In, lines) // not waited for: nothing ends a read of a terminal
+	lines := make(chan string, linesAhead)
+	if console != nil {
+		go console.readLines(ctx, o.In, lines) // not waited for: nothing ends a read of a terminal
+	} else {
+		go readLines(ctx, o.In, lines)
+	}
 	if o.State != "" {
 		p.handle(loadMemory(o.State))
 	}
@@ -49,6 +59,7 @@ func runPlain(ctx context.Context, o Options) error {
 type plain struct {
 	ctx     context.Context
 	o       Options
+	console *console // nil: what is typed shows by itself
 	way     *way
 	session *session
 	theme   *theme
@@ -157,8 +168,13 @@ func (p *plain) opened() {
 
 // print writes a line of the session; what has several lines is set apart by blanks.
 func (p *plain) print(l line) {
-	if p.failed == nil {
-		_, p.failed = fmt.Fprintln(p.o.Out, strings.ReplaceAll(l.text(), "\n", "\n    "))
+	text := strings.ReplaceAll(l.text(), "\n", "\n    ")
+	switch {
+	case p.failed != nil:
+	case p.console != nil:
+		p.failed = p.console.print(text)
+	default:
+		_, p.failed = fmt.Fprintln(p.o.Out, text)
 	}
 }
 

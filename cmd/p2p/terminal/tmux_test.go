@@ -160,3 +160,21 @@ func TestARealTerminalOfLines(t *testing.T) {
 	w.keys("Enter")
 	w.shows("left with 0")
 }
+
+// The answer comes while the next line is being typed, or before it: in any case the two do not run into each other.
+func TestOnARealTerminalNothingRunsIntoWhatIsBeingTyped(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=echo", "P2P_PLAIN=1")
+	w.shows("mia: (to Anna: Good. Then run) done, it verifies")
+	w.types("first")
+	w.keys("Enter")
+	w.types("half 一半")
+	w.shows("Anna: you said: first", "half 一半")
+	drive.Eventually(t, patience, "what is being typed stands alone, last", func() bool {
+		lines := strings.Split(strings.TrimSpace(w.screen()), "\n")
+		return lines[len(lines)-1] == "half 一半" && strings.Count(w.screen(), "half") == 1
+	})
+	w.keys("BSpace", "Enter")
+	w.shows("Anna: you said: half 一")
+	w.keys("C-d")
+	w.shows("left with 0")
+}
