@@ -35,6 +35,23 @@ func (n *Node) beginningOf(ctx context.Context, c *conversation, add room.Event,
 	return m.AppendTo(nil), nil
 }
 
+// beginningIn returns the beginning of a conversation of two, nil if it is not here.
+func (n *Node) beginningIn(ctx context.Context, id room.ID) []byte {
+	if p := n.place(id); p != nil && len(p.Beginning) > 0 {
+		return p.Beginning
+	}
+	birth, here, err := n.archive.Event(ctx, id)
+	if err != nil || !here {
+		return nil
+	}
+	changes, err := n.archive.OfKind(ctx, id, room.Admin)
+	if err != nil || len(changes) == 0 {
+		return nil
+	}
+	m := room.Message{Events: []room.Sent{{Event: birth.Event, Body: birth.Body}, {Event: changes[0].Event, Body: changes[0].Body}}}
+	return m.AppendTo(nil)
+}
+
 // parseBeginning reads and verifies the beginning of the conversation id that from has made for to. The error wraps errLetter.
 func parseBeginning(b []byte, id room.ID, from, to identity.Key) ([]room.Sent, error) {
 	if len(b) > maxBeginning {
@@ -75,11 +92,23 @@ func (n *Node) begun(from identity.Key, l letter) []byte {
 	if len(l.Beginning) == 0 {
 		return nil
 	}
-	if _, err := parseBeginning(l.Beginning, l.Room, from, n.accountOf()); err != nil {
+	if _, err := n.beginning(l.Beginning, l.Room, from); err != nil {
 		n.log.Info("a request does not say how its conversation begins", zap.Stringer("from", from), zap.Error(err))
 		return nil
 	}
 	return bytes.Clone(l.Beginning)
+}
+
+// beginning is parseBeginning for a conversation with somebody: he has made it, or, long before, this account.
+func (n *Node) beginning(b []byte, id room.ID, with identity.Key) ([]room.Sent, error) {
+	me := n.accountOf()
+	events, err := parseBeginning(b, id, with, me)
+	if err != nil {
+		if own, other := parseBeginning(b, id, me, with); other == nil {
+			return own, nil
+		}
+	}
+	return events, err
 }
 
 // commence gives a conversation with somebody its beginning, if that is not known here.
@@ -87,7 +116,7 @@ func (n *Node) commence(ctx context.Context, c *conversation, with identity.Key,
 	if c == nil || len(beginning) == 0 || c.talk.Known() {
 		return
 	}
-	events, err := parseBeginning(beginning, c.id, with, n.accountOf())
+	events, err := n.beginning(beginning, c.id, with)
 	if err == nil {
 		err = c.talk.Begin(ctx, events)
 	}

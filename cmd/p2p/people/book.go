@@ -236,6 +236,17 @@ func (b *book) friend(k identity.Key) bool {
 	return c != nil && c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND
 }
 
+// resumes reports whether the account knows of no other conversation with somebody than the one in which it asks him: he may know of one,
+// from before this device was the account's.
+func (b *book) resumes(k *contact) bool {
+	for _, p := range b.places {
+		if p.With == k.Account && p.Room != k.Room {
+			return false
+		}
+	}
+	return true
+}
+
 // blocked reports whether the account wants to hear nothing of somebody.
 func (b *book) blocked(k identity.Key) bool {
 	c := b.contacts[k]

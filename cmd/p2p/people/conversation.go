@@ -178,6 +178,9 @@ func (c *conversation) sees(s presence.Seen) {
 	if s.Listen.IsValid() && !n.faces.meeting(at) {
 		n.clerk.do(func(context.Context) { n.alsoAt(c, s) })
 	}
+	if !n.faces.meeting(at) {
+		n.greet(c, s.Account, s.Device)
+	}
 	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), listen: s.Listen, rtt: s.RTT, near: s.State.Near}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
 		n.clerk.do(func(ctx context.Context) { n.looks(ctx, s.Account) })

@@ -89,7 +89,7 @@ func (n *Node) errands() map[infohash.T]errand {
 	}
 	for _, c := range n.book.contacts {
 		if c.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
-			q := knock.Request{Note: c.Note, Room: c.Room}
+			q := knock.Request{Note: c.Note, Room: c.Room, Resumes: n.book.resumes(c)}
 			if p := n.book.places[swarmOf(c.Room).String()]; p != nil {
 				q.Beginning = p.Beginning
 			}
@@ -242,7 +242,7 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 	case k != nil && k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED && k.Room == room.ID(r.Room):
 		return knock.Answer{Verdict: knock.Refused}
 	}
-	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, Beginning: r.Beginning, from: v.Certificate, token: r.Token}
+	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, Beginning: r.Beginning, Resumes: r.Resumes, from: v.Certificate, token: r.Token}
 	n.clerk.do(func(ctx context.Context) {
 		if err := n.asked(ctx, v.Account, l); err != nil && ctx.Err() == nil {
 			n.log.Warn("a request waits", zap.Error(err))
@@ -408,8 +408,19 @@ func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		n.alert(p2pv1.Alert_KIND_ANSWERED, v.Account, "")
 		return
 	}
-	if c := n.conversation(k.Room); c != nil && v.Listen.IsValid() {
-		c.swarm.Expect(append(a.Addrs, v.Listen))
+	addrs := a.Addrs
+	if v.Listen.IsValid() {
+		addrs = append(addrs, v.Listen)
+	}
+	if id := room.ID(a.Room); a.Verdict == knock.Accepted && !id.IsZero() && id != k.Room {
+		l := letter{Kind: accepts, Room: id, Trackers: k.Reach.Trackers, Addrs: addrs[:min(len(addrs), maxAddrs)]}
+		if err := n.resume(ctx, k, l); err != nil && ctx.Err() == nil {
+			n.log.Warn("cannot go on in a conversation from before", zap.Error(err))
+		}
+		return
+	}
+	if c := n.conversation(k.Room); c != nil && len(addrs) > 0 {
+		c.swarm.Expect(addrs)
 	}
 	if !k.Arrived && a.Verdict != knock.Busy {
 		k.Arrived = true

@@ -2,6 +2,8 @@ package people
 
 import (
 	"context"
+	"testing"
+	"time"
 
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
@@ -45,4 +47,11 @@ func (n *Node) ForgetBeginnings(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// RemindSoon has devices told again of rooms without the time that they have to come by themselves.
+func RemindSoon(t *testing.T) {
+	before := remindAfter
+	remindAfter = 10 * time.Millisecond
+	t.Cleanup(func() { remindAfter = before })
 }

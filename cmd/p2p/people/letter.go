@@ -35,7 +35,8 @@ type letter struct {
 	Note        string           `json:"note,omitempty"`
 	Trackers    []string         `json:"trackers,omitempty"`
 	Addrs       []netip.AddrPort `json:"addrs,omitempty"`
-	Beginning   []byte           `json:"beginning,omitempty"` // of Room, where that is asked for and there is space
+	Beginning   []byte           `json:"beginning,omitempty"` // of Room, where there is space
+	Resumes     bool             `json:"resumes,omitempty"`   // who asks knows no other conversation of the two, and goes on in one that they have
 
 	from  identity.Certificate // what Certificate holds
 	token identity.Token       // of the link that led to the door where it was said; letters at the directory have none

@@ -30,7 +30,12 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 	n.asking.Lock()
 	defer n.asking.Unlock()
 	k, known := n.contact(from)
-	if !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED || k.Room != l.Room {
+	switch {
+	case !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED:
+		return nil
+	case k.Room != l.Room && l.Kind == accepts:
+		return n.resume(ctx, k, l)
+	case k.Room != l.Room:
 		return nil
 	}
 	k.State = p2pv1.ContactState_CONTACT_STATE_REFUSED
@@ -75,6 +80,14 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room == l.Room: // the answer has not reached him
 		n.commence(ctx, n.conversation(k.Room), from, l.Beginning)
 		_, _ = n.post(ctx, from, letter{Kind: accepts, Room: k.Room})
+		return nil
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && l.Resumes:
+		if redeemed {
+			if err := n.redeem(ctx, l.token, from); err != nil {
+				return err
+			}
+		}
+		n.leadBack(ctx, k, l)
 		return nil
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED,
 		known && k.Room == l.Room && (k.State != p2pv1.ContactState_CONTACT_STATE_ASKS || !invited):
@@ -223,9 +236,12 @@ func (n *Node) post(ctx context.Context, to identity.Key, l letter) (online bool
 // request returns the letter that asks somebody to be a contact.
 func (n *Node) request(k contact) letter {
 	l := letter{Kind: asks, Room: k.Room, Note: k.Note}
-	if p := n.place(k.Room); p != nil {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p := n.book.places[swarmOf(k.Room).String()]; p != nil {
 		l.Beginning = p.Beginning
 	}
+	l.Resumes = n.book.resumes(&k)
 	return l
 }
 

@@ -142,7 +142,11 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	switch k.State {
 	case p2pv1.ContactState_CONTACT_STATE_FRIEND:
 		if !k.Reach.news(now.Reach) {
-			return k, fail(exists, api.AlreadyContact, "who", k.Name)
+			if c := n.conversation(k.Room); c == nil || !c.strangeTo(k.Account) {
+				return k, fail(exists, api.AlreadyContact, "who", k.Name)
+			}
+			n.remind(ctx, now)
+			return now, nil
 		}
 		now.Reach, now.Name = k.Reach, k.Name
 		return now, n.seek(ctx, now)

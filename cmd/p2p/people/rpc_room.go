@@ -295,9 +295,9 @@ func (n *Node) ChangeMember(ctx context.Context, r *connect.Request[p2pv1.Change
 	}
 	member := c.talk.Role(account) != room.Nobody
 	switch {
-	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD && member && len(c.talk.Devices(account)) > 0:
+	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD && member && len(c.talk.Devices(account)) > 0 && !c.strangeTo(account):
 		err = fail(exists, api.AlreadyMember, "who", n.nameOf(account))
-	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD: // also again: the invitation may not have been written
+	case r.Msg.Change == p2pv1.ChangeMemberRequest_CHANGE_ADD: // also again: the invitation may not have been written, or a device have come that knows nothing of it
 		err = n.bring(ctx, c, account)
 	case !member:
 		err = fail(missing, api.NotInRoom, "who", n.nameOf(account))

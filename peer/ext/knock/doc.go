@@ -21,7 +21,7 @@
 //
 //	0 home      a certificate: of the device that answers
 //	1 request   a bencoded dictionary: "c" certificate of the device that rings, "r" request: "n" name, "o" note, "r" id of a room,
-//	            "b" what that begins with, "j" swarm to join, "k" token, "t" trackers, "a" addresses
+//	            "b" what that begins with, "u" 1 when another room will do, "j" swarm to join, "k" token, "t" trackers, "a" addresses
 //	2 answer    a bencoded dictionary: "v" verdict, "w" why, "l" limit of members, "j" the "j" of the request that
 //	            it is about, "a" addresses, "r" id of a room
 //	3 knows     SHA-256 of "p2p knock knows 1\x00", the account that is rung for, and the device that rings

@@ -38,6 +38,9 @@ type Request struct {
 	// Beginning is what Room begins with, in words that this package does not know, at most MaxBeginning bytes: who gets it can be
 	// in Room before the two have met there. Nil for none, as versions send that do not know of it.
 	Beginning []byte
+	// Resumes says that he who rings knows of no other room of the two, and goes into another one than Room that an Accepted names:
+	// he may have lost it. Versions that do not know of this know Room alone.
+	Resumes bool
 }
 
 // errRequest is a request that breaks a rule.
@@ -53,6 +56,7 @@ type request struct {
 	Note     string   `bencode:"o,omitempty"`
 	Room     string   `bencode:"r,omitempty"`
 	Trackers []string `bencode:"t,omitempty"`
+	Resumes  int64    `bencode:"u,omitempty"`
 }
 
 // requestLimits bounds the dictionary of a request, of whatever version.
@@ -65,6 +69,9 @@ func (r Request) AppendTo(dst []byte) []byte {
 	m := request{Name: ext.Line(r.Name, MaxName), Note: noteOf(r.Note)}
 	m.Join, m.Token, m.Room = fixed(r.Join[:]), fixed(r.Token[:]), fixed(r.Room[:])
 	m.Addrs = appendAddrs(r.Addrs)
+	if r.Resumes {
+		m.Resumes = 1
+	}
 	for _, t := range r.Trackers {
 		if len(m.Trackers) < MaxTrackers && isTracker(t) {
 			m.Trackers = append(m.Trackers, t)
@@ -92,7 +99,7 @@ func ParseRequest(b []byte) (Request, error) {
 	if err := benc.Unmarshal(b, &m, requestLimits); err != nil {
 		return Request{}, fmt.Errorf("%w: %w", errRequest, err)
 	}
-	r := Request{Name: m.Name, Note: m.Note, Trackers: append([]string(nil), m.Trackers...)}
+	r := Request{Name: m.Name, Note: m.Note, Trackers: append([]string(nil), m.Trackers...), Resumes: m.Resumes != 0}
 	switch {
 	case ext.Line(m.Name, MaxName) != m.Name || noteOf(m.Note) != m.Note:
 		return Request{}, fmt.Errorf("%w: its name or note is too long, or no line of text", errRequest)

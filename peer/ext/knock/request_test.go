@@ -25,7 +25,7 @@ func whole() knock.Request {
 func TestARequestIsReadAsItIsWritten(t *testing.T) {
 	begins := whole()
 	begins.Beginning = bytes.Repeat([]byte{0}, 700)
-	for _, r := range []knock.Request{{}, whole(), begins, {Note: strings.Repeat("😀", knock.MaxNote)}, {Beginning: make([]byte, knock.MaxBeginning)}} {
+	for _, r := range []knock.Request{{}, whole(), begins, {Note: strings.Repeat("😀", knock.MaxNote)}, {Resumes: true}, {Beginning: make([]byte, knock.MaxBeginning)}} {
 		got, err := knock.ParseRequest(r.AppendTo(nil))
 		if err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("%+v, %v; want %+v", got, err, r)
