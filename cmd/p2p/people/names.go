@@ -153,7 +153,10 @@ func (n *Node) nameOfPlace(p place) string {
 	if c := n.conversation(p.Room); c != nil && c.talk.Known() && seen(c.talk.Options().Name) {
 		return c.talk.Options().Name
 	}
-	return cmp.Or(p.Name, n.nameOf(p.Host))
+	if seen(p.Name) {
+		return p.Name
+	}
+	return n.nameOf(p.Host)
 }
 
 // readable is where for what is only read: also what was said with somebody who is blocked now.
