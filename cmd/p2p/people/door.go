@@ -97,7 +97,7 @@ func (n *Node) errands() map[infohash.T]errand {
 		}
 	}
 	for _, p := range n.book.places {
-		if p.Join != nil && !p.Left {
+		if p.Join != nil && p.Farewell == (farewell{}) { // who asks for entry while others do not know that he has left is in, for them
 			add(p.Host, *p.Join, knock.Request{Join: swarmFrom(p.Swarm)})
 		}
 	}
@@ -435,7 +435,7 @@ func (n *Node) answered(ctx context.Context, v knock.Visitor, a knock.Answer) {
 func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.mu.Lock()
 	at := n.book.places[a.Join.String()]
-	if at == nil || at.Join == nil || at.Left || at.Host != v.Account {
+	if at == nil || at.Join == nil || at.Host != v.Account {
 		n.mu.Unlock()
 		return
 	}
@@ -447,7 +447,7 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		if swarmOf(id) != a.Join {
 			return
 		}
-		p.Room, p.Join, p.Addrs = id, nil, a.Addrs
+		p.Room, p.Join, p.Addrs, p.Left = id, nil, a.Addrs, false
 		if v.Listen.IsValid() {
 			p.Addrs = append(p.Addrs, v.Listen)
 		}

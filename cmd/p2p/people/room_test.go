@@ -541,3 +541,46 @@ func TestWhatWasReadStaysReadWhenTheReaderRemovesItsAuthor(t *testing.T) {
 		t.Errorf("what he has read is %v now, read by %d", m.Delivery, len(m.ReadBy))
 	}
 }
+
+// Whether he has been heard to leave before he asks again, or not.
+func TestWhoAsksToComeBackKeepsWhatWasSaid(t *testing.T) {
+	for _, heard := range []bool{true, false} {
+		alice, bob, _ := three(t)
+		ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+		eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+		link := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+		bob.say("garden", "bye")
+		eventually(t, "alice has it", alice.has("garden", "bye"))
+		leave := func() { ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "garden"}) }
+		if heard {
+			leave()
+			eventually(t, "she sees him go", func() bool { return len(alice.conversation("garden").Members) == 1 })
+		}
+		dir, trackers := alice.dir, alice.conversationTrackers()
+		alice.close()
+		if !heard {
+			leave()
+		}
+		for range 2 { // and gives up
+			ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+			if c := bob.conversation("garden"); c.Left || c.Waiting != "alice" {
+				t.Errorf("while he waits he sees %v", c)
+			}
+			if !bob.has("garden", "bye")() {
+				t.Errorf("while he waits he reads %q", bob.texts("garden"))
+			}
+			leave()
+			if c := bob.conversation("garden"); !c.Left || c.Waiting != "" || !bob.has("garden", "bye")() {
+				t.Errorf("after he has given up he sees %v and reads %q", c, bob.texts("garden"))
+			}
+		}
+		ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+		alice = open(t, dir, trackers...)
+		eventually(t, "he is back", func() bool { return slices.Contains(bob.rooms(), "garden") && len(alice.conversation("garden").Members) == 2 })
+		bob.say("garden", "again")
+		eventually(t, "alice has that", alice.has("garden", "bye", "again"))
+		if n := len(alice.notices("garden", p2pv1.Notice_KIND_LEFT)); n != 1 {
+			t.Errorf("heard before %v: alice has seen him leave %d times", heard, n)
+		}
+	}
+}

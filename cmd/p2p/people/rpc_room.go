@@ -195,21 +195,25 @@ func (n *Node) JoinRoom(ctx context.Context, r *connect.Request[p2pv1.JoinRoomRe
 }
 
 // follows begins to ask for entry by a link, where this person is not in the room. It holds changing: else what is just being written
-// of a room that he has left (parted) would come after it, and undo it.
+// of a room that he has left (parted) would come after it, and undo it. Of a room that he was in before, what was said stays where it
+// is, whether somebody lets him in again or not.
 func (n *Node) follows(ctx context.Context, l identity.Link) (place, error) {
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	n.mu.Lock()
 	have := n.book.places[l.Room.String()]
 	n.mu.Unlock()
-	if have != nil && !have.Left {
+	if have != nil && !have.Left && !n.isOut(have.Room) {
 		return *have, nil
 	}
-	p := place{
-		Swarm: l.Room.String(), Host: l.Account, Trackers: l.Trackers, Since: time.Now().UnixMilli(),
-		Join: &reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token},
+	p := place{Swarm: l.Room.String()}
+	if have != nil && !have.Room.IsZero() {
+		p = *have
+		p.Left, p.Refused = true, nil
 	}
-	if entitled(l.RoomName) == nil {
+	p.Host, p.Trackers, p.Since = l.Account, l.Trackers, time.Now().UnixMilli()
+	p.Join = &reach{Trackers: l.Trackers, Addrs: l.Addrs, Token: l.Token}
+	if p.Room.IsZero() && entitled(l.RoomName) == nil {
 		p.Name = l.RoomName
 	}
 	n.faces.called(l.Account, l.Name)
@@ -257,12 +261,13 @@ func lastOwner(c *conversation, account identity.Key) bool {
 
 // depart ends the account's own membership.
 func (n *Node) depart(ctx context.Context, p place) error {
+	left := p.Left
 	p.Left, p.Join, p.Refused = true, nil, nil
 	if p.With.IsZero() {
 		p.Name = n.nameOfPlace(p)
 	}
 	p.Gone = p.Room.IsZero() // it was never there: a link into it waits, or was refused
-	if c := n.conversation(p.Room); c != nil && c.talk.Joined() {
+	if c := n.conversation(p.Room); c != nil && c.talk.Joined() && !left {
 		e, err := c.talk.Change(ctx, room.Change{Op: room.Remove, Account: n.accountOf()})
 		if err != nil {
 			return stored(err)

@@ -14,7 +14,7 @@ import (
 // conversationView returns a place as programs see it.
 func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 	out := &p2pv1.Conversation{
-		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: v.nameOfPlace(p), Left: p.Left, Draft: v.draft(p.Room), Active: p.Since,
+		Id: textID(p.Room), Direct: !p.With.IsZero(), With: textKey(p.With), Name: v.nameOfPlace(p), Left: p.Left && p.Join == nil, Draft: v.draft(p.Room), Active: p.Since,
 		Reason: p.Refused.view(), Older: v.older(p),
 	}
 	if p.Room.IsZero() {
@@ -23,7 +23,9 @@ func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 		}
 		return out, nil
 	}
-	if c := v.Node.conversation(p.Room); c != nil {
+	if p.Join != nil { // he was there before, and asks to come in again
+		out.Waiting = v.waiting(p)
+	} else if c := v.Node.conversation(p.Room); c != nil {
 		v.inside(out, c, p)
 	}
 	return out, v.last(out, p.Room)
