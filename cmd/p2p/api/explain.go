@@ -68,6 +68,7 @@ var explained = map[string]struct {
 	NotAllowed:         {"reason.not_allowed", nil},
 	RoomFull:           {"reason.room_full", []string{"limit"}},
 	Removed:            {"reason.removed", nil},
+	BroughtInVain:      {"reason.brought_in_vain", nil},
 	RemovedBy:          {"reason.removed_by", []string{"who"}},
 	RemovedYou:         {"reason.removed_you", []string{"who"}},
 	BadRoomName:        {"reason.bad_room_name", []string{"limit"}},

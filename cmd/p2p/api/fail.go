@@ -74,6 +74,7 @@ const (
 	RoomFull           = "room_full"            // limit
 	Removed            = "removed"              // this person, from a room
 	RemovedBy          = "removed_by"           // the same: who
+	BroughtInVain      = "brought_in_vain"      // the same: by somebody who could not any more, as he had been removed himself
 	RemovedYou         = "removed_you"          // a contact has removed this person: who
 	BadRoomName        = "bad_room_name"        // limit (bytes)
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one

@@ -32,6 +32,8 @@ type conversation struct {
 	near   *presence.Extension
 	offers *offer.Extension
 	opened chan struct{} // closed when all of that is there, or will not be
+
+	wasOut bool // as the clerk has seen it last: this person was removed. It is the clerk's, once opened is closed
 }
 
 // converse opens a room, or makes one with birth. The caller holds changing.
@@ -52,6 +54,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	if err != nil {
 		return nil, err
 	}
+	c.wasOut = c.talk.Removed(o.Account)
 	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Secret: c.id[:], Linger: c.mayHear, Tell: c.sees})
 	c.offers = offer.New(offer.Options{
 		Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) },

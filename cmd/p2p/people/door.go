@@ -292,6 +292,8 @@ func (c *conversation) out(account identity.Key) *p2pv1.Reason {
 	switch by := c.talk.RemovedBy(account); {
 	case by == account:
 		return nil
+	case by.IsZero() && len(c.talk.Members()) < c.talk.Options().Limit: // there is a place: who has brought him in had no right to, any more
+		return api.Problem(api.BroughtInVain)
 	case by.IsZero():
 		return api.Problem(api.RoomFull, "limit", strconv.Itoa(c.talk.Options().Limit))
 	default:

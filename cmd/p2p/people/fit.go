@@ -141,12 +141,9 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.convene(c)
 		n.files.review(c.id)
 		n.settle(ctx, c)
-		if s, err := n.me(); err == nil && changesMember(change.Added, s.accountKey()) {
-			n.unheard(ctx, c, s.deviceKey())
-		}
+		n.membership(ctx, c, change)
 	}
 	n.warn(c, change)
-	n.regret(c, change)
 	for _, t := range change.Typing {
 		n.tellTyping(c, t)
 	}
@@ -276,18 +273,33 @@ func (n *Node) warn(c *conversation, change chat.Change) {
 	}
 }
 
-// regret tells that this person was removed from a room, or that there never was a place for him: it may have happened
-// while he was away.
-func (n *Node) regret(c *conversation, change chat.Change) {
-	me := n.accountOf()
-	if !change.Recount || !c.talk.Removed(me) {
+// membership looks whether this person is still in a room. It may be another who was removed, and had brought him in: then nothing is
+// said of himself.
+func (n *Node) membership(ctx context.Context, c *conversation, change chat.Change) {
+	s, err := n.me()
+	if err != nil {
 		return
 	}
+	out, about := c.talk.Removed(s.accountKey()), changesMember(change.Added, s.accountKey())
+	turned := out != c.wasOut
+	c.wasOut = out
+	if !turned && !about {
+		return
+	}
+	n.unheard(ctx, c, s.deviceKey())
+	if out {
+		n.regret(c, s.accountKey())
+	}
+}
+
+// regret tells that this person was removed from a room, or that there never was a place for him: it may have happened
+// while he was away.
+func (n *Node) regret(c *conversation, me identity.Key) {
 	p := n.place(c.id)
 	if p == nil || p.Left || !p.With.IsZero() {
 		return
 	}
-	if reason := c.out(me); reason != nil && changesMember(change.Added, me) {
+	if reason := c.out(me); reason != nil {
 		n.shout(p2pv1.Alert_KIND_REMOVED, c.talk.RemovedBy(me), c.talk.Options().Name, reason)
 	}
 }

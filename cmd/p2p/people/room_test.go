@@ -584,3 +584,31 @@ func TestWhoAsksToComeBackKeepsWhatWasSaid(t *testing.T) {
 		}
 	}
 }
+
+// The one who is brought in and the removal of who brings him in know nothing of each other.
+func TestWhoWasBroughtInByOneWhoWasRemovedMeanwhileIsToldSo(t *testing.T) {
+	alice, bob, _ := three(t)
+	dave := open(t, filepath.Join(t.TempDir(), "dave"), alice.conversationTrackers()...)
+	dave.name("dave")
+	befriend(t, bob, dave, "bob", "dave")
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "bench", Limit: 30, Open: true, Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "bench") })
+	dir, bobs, trackers := alice.dir, bob.dir, alice.conversationTrackers()
+	alice.close()
+	ask(t, bob.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "bench", Who: "dave", Change: p2pv1.ChangeMemberRequest_CHANGE_ADD})
+	eventually(t, "dave is in the room", func() bool { return slices.Contains(dave.rooms(), "bench") })
+	dave.say("bench", "anybody here?")
+	eventually(t, "bob has it", bob.has("bench", "anybody here?"))
+	bob.close()
+	alerts := dave.listens()
+	alice = open(t, dir, trackers...)
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "bench", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
+	bob = open(t, bobs, trackers...)
+	eventually(t, "dave is told once", func() bool { return len(alerts(p2pv1.Alert_KIND_REMOVED)) == 1 })
+	if a := alerts(p2pv1.Alert_KIND_REMOVED)[0]; a.Reason.GetKey() != api.BroughtInVain || a.Text != "bench" {
+		t.Errorf("he is told %v", a)
+	}
+	if c := dave.conversation("bench"); !c.Left || c.Reason.GetKey() != api.BroughtInVain {
+		t.Errorf("he sees %v", c)
+	}
+}
