@@ -6,7 +6,6 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/ext/chat/body"
-	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
 
@@ -31,9 +30,10 @@ func (n *Node) introduce(ctx context.Context, c *conversation, account identity.
 	}
 }
 
-// guest returns what a member is called who was never heard of, as who added him says; empty when that is not to be believed.
+// guest returns what a member is called who was never heard of, as who added him says; empty when that is not to be believed. Of who
+// was removed before he came anybody's word counts: he is nobody any more.
 func (n *Node) guest(ctx context.Context, c *conversation, account identity.Key) (name string) {
-	if _, known := n.contact(account); known || n.faces.name(account) != "" || account == n.accountOf() || c.talk.Role(account) == room.Nobody {
+	if _, known := n.contact(account); known || n.faces.name(account) != "" || account == n.accountOf() {
 		return ""
 	}
 	all, err := n.archive.OfKind(ctx, c.id, body.KindGuest)
@@ -43,7 +43,7 @@ func (n *Node) guest(ctx context.Context, c *conversation, account identity.Key)
 	}
 	by := c.talk.AddedBy(account)
 	for i := range all {
-		if g, err := body.ParseGuest(all[i].Body); err == nil && g.Account == account && all[i].Account == by {
+		if g, err := body.ParseGuest(all[i].Body); err == nil && g.Account == account && (all[i].Account == by || by.IsZero()) {
 			name = g.Name
 		}
 	}

@@ -39,6 +39,11 @@ func TestWhoWasInvitedIsKnownByNameBeforeHeComes(t *testing.T) {
 	if m := bob.member("garden", carols); m.Account != "" {
 		t.Errorf("there is still %v", m)
 	}
+	for _, kind := range []p2pv1.Notice_Kind{p2pv1.Notice_KIND_ADDED, p2pv1.Notice_KIND_REMOVED} {
+		if all := bob.notices("garden", kind); !slices.ContainsFunc(all, func(n *p2pv1.Notice) bool { return n.Account == carols && n.Name == "carol" }) {
+			t.Errorf("in what he reads she is called %v", all)
+		}
+	}
 }
 
 func TestNobodyIsInvitedUnderTheNameOfAContact(t *testing.T) {

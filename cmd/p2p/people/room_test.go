@@ -576,7 +576,9 @@ func TestWhoAsksToComeBackKeepsWhatWasSaid(t *testing.T) {
 		}
 		ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
 		alice = open(t, dir, trackers...)
-		eventually(t, "he is back", func() bool { return slices.Contains(bob.rooms(), "garden") && len(alice.conversation("garden").Members) == 2 })
+		eventually(t, "he is back", func() bool {
+			return slices.Contains(bob.rooms(), "garden") && len(alice.conversation("garden").Members) == 2
+		})
 		bob.say("garden", "again")
 		eventually(t, "alice has that", alice.has("garden", "bye", "again"))
 		if n := len(alice.notices("garden", p2pv1.Notice_KIND_LEFT)); n != 1 {

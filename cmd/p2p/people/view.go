@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"os/user"
 	"slices"
@@ -111,7 +112,11 @@ func fileOf(f body.File) *p2pv1.File {
 // notice tells what was done to the room.
 func (v *viewer) notice(e *history.Entry) *p2pv1.Notice {
 	about := func(kind p2pv1.Notice_Kind, k identity.Key) *p2pv1.Notice {
-		return &p2pv1.Notice{Kind: kind, Account: textKey(k), Name: v.nameOf(k), Me: k == v.me}
+		n := &p2pv1.Notice{Kind: kind, Account: textKey(k), Name: v.nameOf(k), Me: k == v.me}
+		if c := v.conversation(e.Event.In()); c != nil {
+			n.Name = cmp.Or(v.guest(v.ctx, c, k), n.Name)
+		}
+		return n
 	}
 	switch e.Event.Kind {
 	case room.Create:

@@ -88,10 +88,18 @@ func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 	switch {
 	case m.Me:
 		m.Presence = v.presence()
-	case path == p2pv1.Path_PATH_UNSPECIFIED && passOn(c.near.Present(), p.Account):
+	case path == p2pv1.Path_PATH_UNSPECIFIED && !v.saidGone(p.Account) && passOn(c.near.Present(), p.Account):
 		m.Path, m.Presence = p2pv1.Path_PATH_RELAYED, through(s.presence)
 	}
 	return m
+}
+
+// saidGone reports whether the directory says of a contact that he is not there. He may have blocked this person, and is in a room of
+// both all the same: what others say of him there is not for who is to see nothing.
+func (v *viewer) saidGone(account identity.Key) bool {
+	k, known := v.contact(account)
+	return known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Directory != "" && v.sessionView().Connected &&
+		v.faces.of(account).presence == p2pv1.Presence_PRESENCE_OFFLINE
 }
 
 // last fills in what was said last and what is unread.
