@@ -13,7 +13,10 @@ import (
 
 // answer takes in what the node said to a request.
 func (s *session) answer(a answer) {
-	if a.err != nil {
+	if changed := s.changed(a); a.err != nil {
+		if changed {
+			return
+		}
 		s.refused(a)
 		return
 	}
@@ -36,6 +39,7 @@ func (s *session) answer(a answer) {
 		q := a.ask.(*p2pv1.SaveDraftRequest)
 		if c := s.conversations[q.GetWhere()]; c != nil {
 			c.held = q.GetText()
+			c.saves = max(c.saves-1, 0)
 		}
 		s.rescuedAll()
 	case *p2pv1.SendResponse:
@@ -191,6 +195,7 @@ func (s *session) refused(a answer) {
 		}
 	case *p2pv1.SaveDraftRequest:
 		if c := s.conversations[q.GetWhere()]; c != nil {
+			c.saves = max(c.saves-1, 0)
 			c.saved.draft = "" // it is saved again at the next pause, and when the node is back
 			s.rescue()
 		}

@@ -265,15 +265,15 @@ func (s *session) replyNow(text string) {
 
 func (s *session) editNow(text string) {
 	if it := s.subject(isMine); it != nil {
-		if despite, ok := s.dare(s.current, "/edit "+text); ok {
-			s.ask(&p2pv1.EditRequest{Message: it.GetId(), Text: text, Despite: despite})
+		if despite, ok := s.mayBeSaid(s.current, text); ok {
+			s.change(it.GetId(), &p2pv1.EditRequest{Message: it.GetId(), Text: text, Despite: despite})
 		}
 	}
 }
 
 func (s *session) deleteNow(string) {
 	if it := s.subject(isMine); it != nil {
-		s.ask(&p2pv1.DeleteRequest{Message: it.GetId()})
+		s.change(it.GetId(), &p2pv1.DeleteRequest{Message: it.GetId()})
 	}
 }
 

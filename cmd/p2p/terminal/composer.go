@@ -158,7 +158,7 @@ func (s *session) saveDraft(p pause) {
 	was := c.saved
 	c.saved = c.wording
 	if c.draft != was.draft {
-		if was.draft == c.held {
+		if c.saves++; c.saves == 1 {
 			c.given = s.now
 		}
 		s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: c.draft})
@@ -168,6 +168,21 @@ func (s *session) saveDraft(p pause) {
 		s.keep()
 	}
 }
+
+// runWritten does a command that was written where a draft of it may have been saved: if that came back after a crash, Enter would do
+// it once more.
+func (s *session) runWritten(text string) {
+	c := s.current
+	if c != nil && !c.confirmed() {
+		s.keep()
+	}
+	if s.command(text); c != nil {
+		s.saveDraft(pause{c.GetId(), c.wording})
+	}
+}
+
+// confirmed reports whether the node has the draft as it is, and nothing else on the way to it.
+func (c *conversation) confirmed() bool { return c.draft == c.held && c.saves == 0 }
 
 // paste inserts what was pasted, with its lines, and saves it: it is more than a person types again.
 func (s *session) paste(text string) {
@@ -201,20 +216,21 @@ func (s *session) submit() {
 		s.edited()
 	case text == "":
 	case c.mode == editing:
-		despite, ok := s.dare(s.current, text)
+		despite, ok := s.mayBeSaid(s.current, text)
 		if !ok {
 			return
 		}
-		s.ask(&p2pv1.EditRequest{Message: c.target, Text: text, Despite: despite})
+		q := &p2pv1.EditRequest{Message: c.target, Text: text, Despite: despite}
 		c.remember(text)
 		c.leaveMode()
 		s.edited()
+		s.change(q.GetMessage(), q)
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
 		c.remember(text)
 		c.editor.set("")
 		c.leaveMode()
 		s.edited()
-		s.command(text)
+		s.runWritten(text)
 	default:
 		s.send(strings.TrimPrefix(text, "/"))
 	}
@@ -414,5 +430,6 @@ func (s *session) retry(r retry) {
 	if c := s.conversations[r.conversation]; c != nil {
 		s.load(c)
 		s.sendPending(c)
+		s.sendChanges(c)
 	}
 }

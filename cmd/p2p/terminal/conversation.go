@@ -21,6 +21,7 @@ type conversation struct {
 	loaded, loading       bool
 	told                  map[int64]bool // numbers of the messages that came while this program ran
 	pending               []outgoing
+	changes               []change             // of messages, that the node has not confirmed
 	said                  []*item              // by others, and no messages yet
 	typing                map[string]time.Time // account -> until when
 	newest                int64                // the largest number of a message that was seen here
@@ -31,6 +32,7 @@ type conversation struct {
 	saved        wording   // as it was saved last
 	held         string    // the draft that the node has confirmed
 	given        time.Time // when it was given another one
+	saves        int       // drafts that it was given and has not confirmed
 	unsavedSince time.Time // since when they differ
 	resuming     bool      // what was begun waits for its message
 	lastTyping   time.Time

@@ -38,7 +38,7 @@ func (s *session) event(e *p2pv1.Event) {
 
 // hello begins: all is asked for anew, for much may have happened while the node was away.
 func (s *session) hello(h *p2pv1.Hello) {
-	if s.lostErr != nil {
+	if s.lostErr != nil && (s.flash.text == "" || !s.flash.failed || s.flash.link) { // why something was not done stays to be read
 		s.word("chat.link.back")
 	}
 	if s.me.GetAccount() == "" { // the first one
@@ -68,6 +68,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 		s.load(c)
 		s.saveDraft(pause{c.GetId(), c.wording})
 		s.sendPending(c)
+		s.sendChanges(c)
 	}
 	if c := s.current; c != nil && c.resuming {
 		s.resume()
@@ -208,6 +209,7 @@ func (s *session) learn(n *p2pv1.Conversation, news bool) {
 		s.types(c, account)
 	}
 	s.sendPending(c)
+	s.sendChanges(c)
 	s.openWanted(c)
 }
 

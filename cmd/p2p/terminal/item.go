@@ -14,9 +14,10 @@ type layout struct {
 	width                     int
 	m                         measure
 	day, unread, head, chosen bool
-	doubt                     bool // a second stroke deletes it
-	airy                      bool // a blank line stands above: between people, and around notices
-	today                     int  // day of the year, where a date is shown: yesterday it had another name
+	doubt                     bool   // a second stroke deletes it
+	airy                      bool   // a blank line stands above: between people, and around notices
+	today                     int    // day of the year, where a date is shown: yesterday it had another name
+	text, state               string // what it is to say, and how it stands with what is done to it, as session.changing says
 }
 
 // airyFrom is from how many lines of the window on there is room for blank ones.
@@ -30,6 +31,7 @@ func (s *session) lines(c *conversation, at int) []line {
 	it := c.items[at]
 	want := layout{width: s.mainWidth(), m: s.m, unread: it.GetId() == c.unreadFrom, chosen: it.GetId() == s.choice.id}
 	want.doubt = want.chosen && s.choice.delete
+	want.text, want.state = s.changing(c, it.GetId())
 	var before *item
 	if at > 0 {
 		before = c.items[at-1]
@@ -137,14 +139,16 @@ func (s *session) body(it *item, w layout) []line {
 	case it.GetWithheld():
 		lines = append(lines, plainly(s.say.Say("chat.withheld"), style{role: faint, italic: true}).wrap(inner, w.m)...)
 	default:
-		if it.GetText() != "" {
-			lines = append(lines, renderMarkdown(it.GetText(), inner, w.m)...)
-		}
+		lines = append(lines, s.textLines(it.Message, inner, w)...)
 		if it.GetFile() != nil {
 			lines = append(lines, s.fileLines(it.Message, inner)...)
 		}
 	}
-	if marks := s.marks(it.Message); len(marks) > 0 {
+	marks := s.marks(it.Message)
+	if w.state != "" {
+		marks = append(marks, span{" … " + w.state, style{role: faint}})
+	}
+	if len(marks) > 0 {
 		lines = suffix(lines, marks, inner, w.m)
 	}
 	if r := s.reactions(it.Message); r != nil {
@@ -157,6 +161,21 @@ func (s *session) body(it *item, w layout) []line {
 		lines[i] = append(line{{indent, style{}}}, lines[i]...)
 	}
 	return lines
+}
+
+// textLines returns the text of a message; one that the node has not confirmed is faint.
+func (s *session) textLines(m *p2pv1.Message, width int, w layout) []line {
+	switch {
+	case w.text != "":
+		lines := renderMarkdown(w.text, width, w.m)
+		for i, l := range lines {
+			lines[i] = l.with(func(st *style) { st.role = faint })
+		}
+		return lines
+	case m.GetText() != "":
+		return renderMarkdown(m.GetText(), width, w.m)
+	}
+	return nil
 }
 
 // suffix puts marks behind the last line, or below it when there is no room.
@@ -314,12 +333,5 @@ func (s *session) pendingLines(o outgoing) []line {
 	for _, l := range renderMarkdown(o.text, width-len(indent), s.m) {
 		lines = append(lines, append(line{{indent, style{}}}, l.with(func(x *style) { x.role = faint })...))
 	}
-	word := s.say.Say("chat.pending.sending")
-	switch silent := s.now.Sub(o.began).Truncate(time.Second); {
-	case !s.linked:
-		word = s.say.Say("chat.pending.waits")
-	case o.sending() && silent >= slowSend:
-		word = s.say.Say("chat.pending.slow", s.duration(silent))
-	}
-	return append(lines, plainly(indent+"… "+word, st).cut(width, s.m))
+	return append(lines, plainly(indent+"… "+s.waits(o.began), st).cut(width, s.m))
 }

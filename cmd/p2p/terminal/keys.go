@@ -210,7 +210,7 @@ func (s *session) deleteIt(it *item) {
 		s.choice.delete = true
 	default:
 		s.choice.delete = false
-		s.ask(&p2pv1.DeleteRequest{Message: it.GetId()})
+		s.change(it.GetId(), &p2pv1.DeleteRequest{Message: it.GetId()})
 	}
 }
 
@@ -257,5 +257,5 @@ func (s *session) react(message, emoji string) {
 			}
 		}
 	}
-	s.ask(&p2pv1.ReactRequest{Message: message, Emoji: emoji, TakeBack: back})
+	s.change(message, &p2pv1.ReactRequest{Message: message, Emoji: emoji, TakeBack: back})
 }

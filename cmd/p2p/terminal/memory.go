@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"p2p/cmd/p2p/api"
+	"p2p/cmd/p2p/api/p2pv1"
 )
 
 // remembered is what this program keeps from one session to the next. It is an input when it
@@ -33,10 +34,14 @@ type private struct {
 	Drafts map[string]string `json:"drafts,omitempty"`
 	Unsent map[string][]kept `json:"unsent,omitempty"`
 
+	Edits map[string][]keptEdit `json:"edits,omitempty"` // that the node has not confirmed
+
 	Begun map[string]begun `json:"begun,omitempty"` // edits and replies under way, by conversation
 }
 
-func (p *private) empty() bool { return len(p.Muted)+len(p.Drafts)+len(p.Unsent)+len(p.Begun) == 0 }
+func (p *private) empty() bool {
+	return len(p.Muted)+len(p.Drafts)+len(p.Unsent)+len(p.Edits)+len(p.Begun) == 0
+}
 
 // sealPurpose is bound to what is sealed.
 var sealPurpose = []byte("p2p terminal 1\x00")
@@ -79,6 +84,12 @@ type kept struct {
 	Doubt   bool   `json:"doubt,omitempty"`
 }
 
+// keptEdit is what a message is to say.
+type keptEdit struct {
+	Message string `json:"message"`
+	Text    string `json:"text"`
+}
+
 func (s *session) memory() remembered {
 	r := remembered{seal: s.seal}
 	if s.seal == nil {
@@ -93,9 +104,10 @@ func (s *session) memory() remembered {
 			r.Colour = name
 		}
 	}
-	r.Drafts, r.Unsent, r.Begun = maps.Clone(s.before.Drafts), maps.Clone(s.before.Unsent), maps.Clone(s.before.Begun)
+	r.Drafts, r.Begun = maps.Clone(s.before.Drafts), maps.Clone(s.before.Begun)
+	r.Unsent, r.Edits = maps.Clone(s.before.Unsent), maps.Clone(s.before.Edits)
 	for id, c := range s.conversations {
-		if c.draft != c.held {
+		if !c.confirmed() {
 			put(&r.Drafts, id, c.draft)
 		}
 		if c.begun != (begun{}) {
@@ -103,6 +115,11 @@ func (s *session) memory() remembered {
 		}
 		for _, p := range c.pending {
 			put(&r.Unsent, id, append(r.Unsent[id], kept{p.key, p.text, p.replyTo, p.after, p.doubt || p.sending()}))
+		}
+		for _, ch := range c.changes {
+			if text := ch.newText(); text != "" {
+				put(&r.Edits, id, append(r.Edits[id], keptEdit{ch.message, text}))
+			}
 		}
 	}
 	return r
@@ -115,10 +132,13 @@ func put[V any](m *map[string]V, key string, value V) {
 	(*m)[key] = value
 }
 
+// rescues reports whether p holds what the node does not.
+func (p *private) rescues() bool { return len(p.Drafts)+len(p.Unsent)+len(p.Edits) > 0 }
+
 // keep writes the file.
 func (s *session) keep() {
 	m := s.memory()
-	s.rescued = len(m.Drafts)+len(m.Unsent) > 0
+	s.rescued = m.rescues()
 	s.do(m)
 }
 
@@ -136,7 +156,7 @@ type overdue struct{}
 func (s *session) overdue() {
 	for _, c := range s.conversations {
 		late := func(since time.Time) bool { return s.now.Sub(since) >= ackTime }
-		if c.saved.draft != c.held && late(c.given) || len(c.pending) > 0 && late(c.pending[0].began) {
+		if (c.saved.draft != c.held || c.saves > 0) && late(c.given) || len(c.pending) > 0 && late(c.pending[0].began) {
 			s.keep()
 			return
 		}
@@ -153,16 +173,21 @@ func (s *session) rescuedAll() {
 // restore gives a conversation what an earlier session could not hand to the node.
 func (s *session) restore(c *conversation) {
 	if draft, ok := s.before.Drafts[c.GetId()]; ok {
-		c.draft = draft
 		delete(s.before.Drafts, c.GetId())
-		if c == s.current && s.composer.mode <= replying && s.composer.editor.empty() {
-			s.composer.editor.set(draft)
+		e := &s.composer.editor
+		if c == s.current && s.composer.mode <= replying && (e.empty() || e.text() == c.draft) {
+			e.set(draft)
 		}
+		c.draft = draft
 	}
 	for _, k := range s.before.Unsent[c.GetId()] {
 		c.pending = append(c.pending, outgoing{key: k.Key, text: k.Text, replyTo: k.ReplyTo, after: k.After, doubt: k.Doubt})
 	}
 	delete(s.before.Unsent, c.GetId())
+	for _, k := range s.before.Edits[c.GetId()] {
+		c.changes = append(c.changes, change{message: k.Message, ask: &p2pv1.EditRequest{Message: k.Message, Text: k.Text}})
+	}
+	delete(s.before.Edits, c.GetId())
 	if b, ok := s.before.Begun[c.GetId()]; ok {
 		delete(s.before.Begun, c.GetId())
 		if c.begun == (begun{}) {
@@ -209,13 +234,17 @@ func (s *session) remind(p private) {
 	for id, unsent := range p.Unsent {
 		put(&s.before.Unsent, id, unsent)
 	}
+	for id, edits := range p.Edits {
+		put(&s.before.Edits, id, edits)
+	}
 	for id, b := range p.Begun {
 		put(&s.before.Begun, id, b)
 	}
-	s.rescued = s.rescued || len(p.Drafts)+len(p.Unsent) > 0
+	s.rescued = s.rescued || p.rescues()
 	for _, c := range s.conversations {
 		s.restore(c)
 		s.sendPending(c)
+		s.sendChanges(c)
 	}
 }
 
@@ -273,6 +302,9 @@ func (p *private) add(later private) {
 	}
 	for id, unsent := range later.Unsent {
 		put(&p.Unsent, id, append(p.Unsent[id], unsent...))
+	}
+	for id, edits := range later.Edits {
+		put(&p.Edits, id, append(p.Edits[id], edits...))
 	}
 	for id, b := range later.Begun {
 		put(&p.Begun, id, b)

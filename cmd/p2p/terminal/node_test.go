@@ -294,6 +294,33 @@ func (n *fakeNode) React(_ context.Context, q *connect.Request[p2pv1.ReactReques
 	return nil, connect.NewError(connect.CodeNotFound, errors.New("no such message"))
 }
 
+func (n *fakeNode) Edit(_ context.Context, q *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
+	m, err := n.alter(q.Msg.Message, func(m *p2pv1.Message) { m.Text, m.Edited = q.Msg.Text, true })
+	return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
+}
+
+func (n *fakeNode) Delete(_ context.Context, q *connect.Request[p2pv1.DeleteRequest]) (*connect.Response[p2pv1.DeleteResponse], error) {
+	_, err := n.alter(q.Msg.Message, func(m *p2pv1.Message) { m.Text, m.Deleted = "", true })
+	return connect.NewResponse(&p2pv1.DeleteResponse{}), err
+}
+
+// alter changes a message and tells it again.
+func (n *fakeNode) alter(id string, edit func(*p2pv1.Message)) (*p2pv1.Message, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, list := range n.messages {
+		for i := range list {
+			if list[i].Id == id {
+				list[i] = proto.CloneOf(list[i])
+				edit(list[i])
+				n.tell(&p2pv1.Event{Cursor: n.number, What: &p2pv1.Event_Message{Message: list[i]}})
+				return list[i], nil
+			}
+		}
+	}
+	return nil, api.Fail(connect.CodeNotFound, api.NoSuchMessage, "message", id)
+}
+
 func (n *fakeNode) Search(_ context.Context, q *connect.Request[p2pv1.SearchRequest]) (*connect.Response[p2pv1.SearchResponse], error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -123,10 +123,10 @@ func (p *plain) finish() {
 	p.handle(key{name: "ctrl+c"})
 }
 
-// waiting reports whether a message has not been confirmed by the node.
+// waiting reports whether a message, or a change of one, has not been confirmed by the node.
 func (p *plain) waiting() bool {
 	for _, c := range p.session.conversations {
-		if len(c.pending) > 0 {
+		if len(c.pending)+len(c.changes) > 0 {
 			return true
 		}
 	}

@@ -196,6 +196,7 @@ func (s *session) ms(milli int64) time.Time         { return time.UnixMilli(mill
 type flash struct {
 	text   string
 	failed bool
+	link   bool // it says why there is no node
 	serial int
 }
 
@@ -208,7 +209,7 @@ func (s *session) word(key string, args ...any) { s.tell(s.say.Say(key, args...)
 func (s *session) complain(key string, args ...any) { s.tell(s.say.Say(key, args...), true) }
 
 func (s *session) tell(what string, failed bool) {
-	s.flash = flash{clean(what), failed, s.flash.serial + 1}
+	s.flash = flash{text: clean(what), failed: failed, serial: s.flash.serial + 1}
 	s.in(flashTime, fade{s.flash.serial})
 	r := normal
 	if failed {
@@ -231,6 +232,7 @@ func (s *session) lose(l lost) {
 	s.rests = l.rests
 	if e, ok := errors.AsType[*api.StartError](l.err); ok {
 		s.tell(api.Explain(s.say, e), true)
+		s.flash.link = true
 	}
 	s.linked, s.starting, s.lostErr, s.retryAt = false, false, l.err, s.now.Add(l.in)
 	s.startTicking()
@@ -251,7 +253,7 @@ func (s *session) restarting() {
 // counting reports whether something on the screen counts seconds.
 func (s *session) counting() bool {
 	d, c := s.me.GetDirectory(), s.current
-	sending := c != nil && len(c.pending) > 0 && c.pending[0].sending()
+	sending := c != nil && (len(c.pending) > 0 && c.pending[0].sending() || len(c.changes) > 0)
 	return !s.linked && s.lostErr != nil || d.GetNextTry() != 0 && !d.GetConnected() || sending
 }
 
