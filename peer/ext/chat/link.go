@@ -53,7 +53,8 @@ type link struct {
 	// For the goroutine of the Talk.
 	session  *room.Session
 	parts    assembly
-	answers  []room.Message          // to be sent after the commit
+	hello    [][]byte                // of a session that the other end has begun in this turn: to be sent after the commit,
+	answers  []room.Message          // and these
 	reading  room.ID                 // a read mark for an event that is not here yet
 	read     room.ID                 // the read mark that came last
 	seen     map[identity.Key]uint64 // of a device of the same account: what was there when it was read

@@ -36,7 +36,7 @@ func (t *Talk) fail(n *turn, err error) {
 	t.store = nil
 	clear(t.limits)
 	for _, l := range t.links {
-		l.session, l.answers = nil, nil // of a Room that is not as it was stored
+		l.session, l.hello, l.answers = nil, nil, nil // of a Room that is not as it was stored
 	}
 }
 

@@ -120,7 +120,7 @@ func (t *Talk) part(l *link, why error) {
 		l.session.Close()
 		l.session = nil
 	}
-	l.answers, l.ended, l.typing, l.leave = nil, true, time.Time{}, time.Time{}
+	l.hello, l.answers, l.ended, l.typing, l.leave = nil, nil, true, time.Time{}, time.Time{}
 	if why != nil {
 		l.end(why)
 	}
@@ -191,7 +191,7 @@ func (t *Talk) message(n *turn, l *link, b []byte, begin bool) error {
 		if !l.news.Take(n.now) {
 			return errNews
 		}
-		t.start(l, false)
+		l.hello = t.session(l, false) // after the commit: it says what is stored here, and others of this turn may have sent more
 	}
 	m, err := room.ParseNews(b, t.store.Room.Knows, onAllCores)
 	if err != nil {
@@ -356,8 +356,9 @@ func (t *Talk) catchUp(n *turn) {
 // flow sends the answers of a link, and what its other end lacks after what has happened; with all also what others should
 // have sent.
 func (t *Talk) flow(l *link, out room.Outcome, all bool) {
+	l.send(l.hello...)
 	messages := append(l.answers, l.session.Next(out, all)...)
-	l.answers = nil
+	l.hello, l.answers = nil, nil
 	l.say(messages)
 }
 
@@ -413,18 +414,22 @@ func (t *Talk) review(now time.Time, l *link) {
 	}
 }
 
-// start begins a session, with Hello. With anew the other end is to begin anew too.
-func (t *Talk) start(l *link, anew bool) {
+// start begins a session, with Hello. With anew the other end is to begin anew too. Nothing waits for a commit.
+func (t *Talk) start(l *link, anew bool) { l.send(t.session(l, anew)...) }
+
+// session begins one, and returns its Hello.
+func (t *Talk) session(l *link, anew bool) (hello [][]byte) {
 	if l.session != nil {
 		l.session.Close()
 	}
 	l.trust()
-	l.answers, l.asked, l.rests = nil, false, false
+	l.hello, l.answers, l.asked, l.rests = nil, nil, false, false
 	l.session = room.NewSession(t.store.Room, t.o.Device.Key(), t.sources.Add(1), t.bodies(l))
 	for _, m := range l.session.Hello() {
-		l.send(appendMessage(nil, m.AppendTo(nil), anew)...)
+		hello = append(hello, appendMessage(nil, m.AppendTo(nil), anew)...)
 		anew = false
 	}
+	return hello
 }
 
 // tell hands over what has happened.
