@@ -14,7 +14,7 @@ type begun struct {
 
 // begun returns what is under way; an edit that has changed nothing is not.
 func (c *composer) begun() begun {
-	switch text := c.editor.text(); {
+	switch text := c.written(); {
 	case c.mode == replying:
 		return begun{Target: c.target}
 	case c.mode == editing && text != c.was && text != "":
@@ -67,7 +67,7 @@ func (s *session) resumed(c *conversation, m *p2pv1.Message) {
 	is := cleanLines(m.GetText())
 	switch gone := m == nil || m.GetDeleted() || m.GetWithheld(); {
 	case gone && b.Edit:
-		s.composer.editor.set(joined(s.composer.editor.text(), b.Text))
+		s.composer.begin(joined(s.composer.written(), b.Text))
 		s.complain("chat.begun.edit_gone")
 	case gone:
 		s.complain("chat.begun.reply_gone")

@@ -36,8 +36,8 @@ type composer struct {
 	aside   string // what was being written before an edit, a reaction or a search
 	was     string // what stood in the composer when the mode began
 	history []string
-	typedAt int // place in history, -1: not in it
-	unsaved string
+	typedAt int    // place in history, -1: not in it
+	unsaved string // what was being written when it was gone into
 	ticking bool
 	completion
 }
@@ -47,49 +47,17 @@ func (c *composer) enter(m mode, target, text string) {
 	c.leaveMode()
 	c.mode, c.target = m, target
 	if m != replying {
-		c.aside, c.was = c.editor.text(), text
-		c.editor.set(text)
+		c.aside, c.was = c.written(), text
+		c.begin(text)
 	}
 }
 
 func (c *composer) leaveMode() {
 	if c.mode != writing && c.mode != replying {
-		c.editor.set(c.aside)
+		c.begin(c.aside)
 	}
 	c.mode, c.target, c.aside, c.was = writing, "", "", ""
 	c.completion = completion{}
-}
-
-// remember puts a line into the history of what was typed.
-func (c *composer) remember(s string) {
-	c.typedAt = -1
-	if n := len(c.history); n > 0 && c.history[n-1] == s {
-		return
-	}
-	if c.history = append(c.history, s); len(c.history) > maxHistory {
-		c.history = c.history[1:]
-	}
-}
-
-// recallTyped shows what was typed before (by -1) or after (by 1).
-func (c *composer) recallTyped(by int) {
-	if len(c.history) == 0 {
-		return
-	}
-	switch {
-	case c.typedAt < 0 && by > 0:
-		return
-	case c.typedAt < 0:
-		c.unsaved, c.typedAt = c.editor.text(), len(c.history)-1
-	default:
-		c.typedAt = max(c.typedAt+by, 0)
-	}
-	if c.typedAt >= len(c.history) {
-		c.typedAt = -1
-		c.editor.set(c.unsaved)
-		return
-	}
-	c.editor.set(c.history[c.typedAt])
 }
 
 // edited follows a change of the text: the draft is saved when the person pauses, and meanwhile now and then, since this
@@ -139,7 +107,7 @@ func (s *session) keepDraft() {
 // draft returns the text that is being written, for an edit what was being written before it.
 func (c *composer) draft() string {
 	if c.mode <= replying {
-		return c.editor.text()
+		return c.written()
 	}
 	return c.aside
 }
@@ -221,13 +189,13 @@ func (s *session) submit() {
 			return
 		}
 		q := &p2pv1.EditRequest{Message: c.target, Text: text, Despite: despite}
-		c.remember(text)
+		c.take()
+		c.remember(c.editor.text()) // what this edit was before
 		c.leaveMode()
 		s.edited()
 		s.change(q.GetMessage(), q)
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
-		c.remember(text)
-		c.editor.set("")
+		c.take()
 		c.leaveMode()
 		s.edited()
 		s.runWritten(text)
@@ -250,8 +218,7 @@ func (s *session) send(text string) {
 	if c.mode == replying {
 		out.replyTo = c.target
 	}
-	c.remember(c.editor.text())
-	c.editor.set("")
+	c.take()
 	c.leaveMode()
 	s.keepDraft()
 	conv.unreadFrom, conv.lastTyping = "", time.Time{} // that it was sent ends the typing
@@ -395,7 +362,7 @@ func (s *session) giveBack(c *conversation, text string) {
 		s.composer.aside = c.draft
 	default:
 		s.composer.leaveMode()
-		s.composer.editor.set(c.draft)
+		s.composer.begin(c.draft)
 	}
 }
 

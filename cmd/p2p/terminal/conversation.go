@@ -187,7 +187,7 @@ func (s *session) open(c *conversation) {
 	s.current = c
 	s.choice = choice{}
 	s.composer.leaveMode()
-	s.composer.editor.set(c.draft)
+	s.composer.begin(c.draft)
 	s.wanted = ""
 	if c.loaded || c.loading {
 		c.markUnread(c.GetUnread())

@@ -82,7 +82,7 @@ func (s *session) forget() {
 	clear(s.moving)
 	s.me, s.current, s.panel, s.choice, s.alerts = &p2pv1.WhoamiResponse{}, nil, nil, choice{}, nil
 	s.composer.leaveMode()
-	s.composer.editor.set("")
+	s.composer.begin("")
 	s.before = remembered{}
 	clear(s.muted)
 }
@@ -226,7 +226,7 @@ func (s *session) moved(from *conversation, to string) {
 	if from == s.current {
 		s.current, s.wanted = nil, to
 		s.composer.leaveMode()
-		s.composer.editor.set("")
+		s.composer.begin("")
 	}
 	if known := s.conversations[to]; known != nil {
 		s.restore(known)

@@ -76,7 +76,7 @@ var composerKeys = map[string]func(*session, *editor){
 	"ctrl+p":          func(s *session, _ *editor) { s.composer.recallTyped(-1) },
 	"ctrl+n":          func(s *session, _ *editor) { s.composer.recallTyped(1) },
 	"up":              func(s *session, _ *editor) { s.composerUp() },
-	"down":            func(s *session, e *editor) { e.vertical(1, s.place().input.width, s.m) },
+	"down":            func(s *session, _ *editor) { s.composerDown() },
 	"pgup":            func(s *session, _ *editor) { s.scrollBy(-s.place().list.height + 1) },
 	"pgdown":          func(s *session, _ *editor) { s.scrollBy(s.place().list.height - 1) },
 	"ctrl+end":        func(s *session, _ *editor) { s.toEnd() },
@@ -112,16 +112,24 @@ func (s *session) composerKey(k key) {
 	}
 }
 
-// composerUp moves up in the text; from its first line to what was typed before, or, when
-// nothing is written, to the messages.
+// composerUp moves up in the text; from the line above which there is none to what was typed before, or, when nothing is written, to the
+// messages. Of a text of several lines somebody only wants to see the first one.
 func (s *session) composerUp() {
-	e := &s.composer.editor
+	e, width := &s.composer.editor, s.place().input.width
+	rows, _, _ := e.rows(width, s.m)
 	switch {
-	case e.vertical(-1, s.place().input.width, s.m):
+	case e.vertical(-1, width, s.m):
 	case e.empty() && s.composer.mode == writing:
 		s.chooseBy(-1)
-	default:
+	case len(rows) == 1 || s.composer.looksBack():
 		s.composer.recallTyped(-1)
+	}
+}
+
+// composerDown moves down in the text, and from the last line of what was typed before towards what is being written.
+func (s *session) composerDown() {
+	if !s.composer.editor.vertical(1, s.place().input.width, s.m) && s.composer.looksBack() {
+		s.composer.recallTyped(1)
 	}
 }
 

@@ -176,7 +176,7 @@ func (s *session) restore(c *conversation) {
 		delete(s.before.Drafts, c.GetId())
 		e := &s.composer.editor
 		if c == s.current && s.composer.mode <= replying && (e.empty() || e.text() == c.draft) {
-			e.set(draft)
+			s.composer.begin(draft)
 		}
 		c.draft = draft
 	}

@@ -139,7 +139,7 @@ func (s *session) handle(now time.Time, in any) []effect {
 	case key:
 		s.key(in)
 	case typed:
-		s.composer.editor.set(in.line)
+		s.composer.begin(in.line)
 		s.submit()
 	case paste:
 		s.paste(in.text)
