@@ -64,7 +64,11 @@ func (c *composer) leaveMode() {
 // program may end at any moment; and the others are told that he writes.
 func (s *session) edited() {
 	c := s.current
-	if c == nil || s.composer.mode > editing {
+	if c == nil {
+		s.in(pauseTime, pause{wording: wording{draft: s.loose()}})
+		return
+	}
+	if s.composer.mode > editing {
 		return
 	}
 	if c.wording == c.saved {
@@ -114,6 +118,12 @@ func (c *composer) draft() string {
 
 // saveDraft saves a draft that has not changed since its pause began.
 func (s *session) saveDraft(p pause) {
+	if p.conversation == "" {
+		if p.draft == s.loose() {
+			s.keepLoose()
+		}
+		return
+	}
 	c := s.conversations[p.conversation]
 	if c == nil || c.wording != p.wording || c.saved == p.wording {
 		return

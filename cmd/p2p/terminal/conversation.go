@@ -184,6 +184,7 @@ func (s *session) open(c *conversation) {
 		return
 	}
 	s.close()
+	s.takeAlong(c)
 	s.current = c
 	s.choice = choice{}
 	s.composer.leaveMode()
@@ -195,6 +196,7 @@ func (s *session) open(c *conversation) {
 	s.load(c)
 	s.resume()
 	s.markRead()
+	s.saveDraft(pause{c.GetId(), c.wording}) // with what was taken along
 }
 
 // load asks for the newest messages of the conversation that is shown, if they are not there.
@@ -208,6 +210,7 @@ func (s *session) load(c *conversation) {
 // close leaves the conversation that is shown, and keeps what was being written.
 func (s *session) close() {
 	if s.current == nil {
+		s.keepLoose()
 		return
 	}
 	s.keepDraft()

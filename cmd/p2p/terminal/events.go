@@ -83,7 +83,7 @@ func (s *session) forget() {
 	s.me, s.current, s.panel, s.choice, s.alerts = &p2pv1.WhoamiResponse{}, nil, nil, choice{}, nil
 	s.composer.leaveMode()
 	s.composer.begin("")
-	s.before = remembered{}
+	s.before, s.keptLoose = remembered{}, ""
 	clear(s.muted)
 }
 

@@ -30,7 +30,7 @@ type remembered struct {
 type private struct {
 	Muted []string `json:"muted,omitempty"` // ids of conversations
 
-	// What was typed while the node was away, by conversation: nothing else holds it until the node is back.
+	// What was typed while the node was away, by conversation, or while none was open: nothing else holds it until the node is back.
 	Drafts map[string]string `json:"drafts,omitempty"`
 	Unsent map[string][]kept `json:"unsent,omitempty"`
 
@@ -106,6 +106,9 @@ func (s *session) memory() remembered {
 	}
 	r.Drafts, r.Begun = maps.Clone(s.before.Drafts), maps.Clone(s.before.Begun)
 	r.Unsent, r.Edits = maps.Clone(s.before.Unsent), maps.Clone(s.before.Edits)
+	if loose := s.loose(); loose != "" {
+		put(&r.Drafts, "", loose)
+	}
 	for id, c := range s.conversations {
 		if !c.confirmed() {
 			put(&r.Drafts, id, c.draft)
@@ -231,6 +234,7 @@ func (s *session) remind(p private) {
 	for id, draft := range p.Drafts {
 		put(&s.before.Drafts, id, draft)
 	}
+	s.recallLoose()
 	for id, unsent := range p.Unsent {
 		put(&s.before.Unsent, id, unsent)
 	}

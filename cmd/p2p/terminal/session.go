@@ -51,6 +51,7 @@ type session struct {
 	scheme    Colour     // asked for by the person, Auto: none
 	before    remembered // of an earlier session, for conversations that are not known yet
 	rescued   bool       // the file holds something that the node does not
+	keptLoose string     // what it holds that belongs to no conversation
 	seal      []byte     // key of the file; nil without a passphrase, and before the first hello
 
 	width, height int
