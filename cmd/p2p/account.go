@@ -14,6 +14,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/identity"
 )
 
 func (a *app) accountCommand() *cobra.Command {
@@ -36,6 +37,14 @@ func (a *app) accountFlags(cmd *cobra.Command, f *accountFlags) {
 	cmd.Flags().StringVar(&f.label, "label", "", a.text.Say("account.label"))
 }
 
+// labels refuses what would be cut.
+func (a *app) labels(label string) error {
+	if len(label) > identity.MaxLabel {
+		return a.usage("usage.label", identity.MaxLabel)
+	}
+	return nil
+}
+
 func (a *app) registerCommand(p *profileFlags) *cobra.Command {
 	var f accountFlags
 	cmd := &cobra.Command{
@@ -44,6 +53,9 @@ func (a *app) registerCommand(p *profileFlags) *cobra.Command {
 			"pass show p2p | p2p account register alice --password-file -",
 		Args: a.one("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.labels(f.label); err != nil {
+				return err
+			}
 			password, err := a.password(f.password, true)
 			if err != nil {
 				return err
@@ -67,6 +79,9 @@ func (a *app) loginCommand(p *profileFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "login NAME", Short: a.text.Say("account.login.short"), Example: "p2p account login alice --label laptop", Args: a.one("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.labels(f.label); err != nil {
+				return err
+			}
 			password, err := a.password(f.password, false)
 			if err != nil {
 				return err

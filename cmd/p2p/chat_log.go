@@ -283,7 +283,7 @@ func (a *app) chatExportCommand(p *profileFlags) *cobra.Command {
 // export writes the history to a file that does not exist yet, or to stdout.
 func (a *app) export(ctx context.Context, c p2pv1connect.PeopleClient, what *p2pv1.ExportRequest, out string) (err error) {
 	var w io.Writer = a.out
-	if out != "" {
+	if out != "" && out != "-" {
 		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err

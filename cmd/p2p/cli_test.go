@@ -68,6 +68,17 @@ func TestEveryCauseHasItsExitCode(t *testing.T) {
 	}
 }
 
+// Whoever is told to run it again where a message was sent sends it twice.
+func TestAnOutputThatIsLostIsNoReasonToDoItAgain(t *testing.T) {
+	full := func(path string) error { return &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC} }
+	if _, hint := diagnose(full(os.Stdout.Name())); hint != "hint.output_lost" {
+		t.Errorf("of stdout it says %s", hint)
+	}
+	if _, hint := diagnose(full("download.part")); hint != "hint.disk_full" {
+		t.Errorf("of a download it says %s", hint)
+	}
+}
+
 // errno is a system error that no row of the table knows.
 func errno(text string) error { return errors.New(text) }
 

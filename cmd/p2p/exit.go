@@ -56,6 +56,7 @@ var causes = []struct {
 	hint string
 }{
 	{isErrno([]syscall.Errno{syscall.EPIPE}), exitPipe, ""},
+	{outputLost, exitDiskFull, "hint.output_lost"},
 	{space.Full, exitDiskFull, "hint.disk_full"},
 	{isErrno(portBusyErrnos), exitPortBusy, "hint.port_busy"},
 	{is(torrentfile.ErrMagnet), exitMagnet, "hint.magnet"},
@@ -83,6 +84,12 @@ func is(target error) func(error) bool {
 func as[T error](err error) bool {
 	_, ok := errors.AsType[T](err)
 	return ok
+}
+
+// outputLost reports whether stdout leads to a disk that is full. What the command was to do may be done: to send it again would send it twice.
+func outputLost(err error) bool {
+	e, ok := errors.AsType[*fs.PathError](err)
+	return ok && e.Op == "write" && e.Path == os.Stdout.Name() && space.Full(err)
 }
 
 // cannotListen reports whether an address could not be listened on: it is not one
