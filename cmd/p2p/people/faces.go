@@ -33,6 +33,21 @@ type face struct {
 	Name string `json:"name,omitempty"`
 	Seen int64  `json:"seen,omitempty"` // milliseconds
 	Turn uint64 `json:"turn,omitempty"` // of the name, as he has signed it; zero for what only connections, links and requests say
+
+	Haunts []netip.AddrPort `json:"haunts,omitempty"` // where his devices listened when they were met, the last one first
+}
+
+// maxHaunts is how many of these are remembered: a person has a few devices, each of which goes to and fro between a few networks.
+const maxHaunts = 4
+
+// haunt notes where somebody was met, and reports whether that is news.
+func (k *face) haunt(at netip.AddrPort) bool {
+	if !at.IsValid() || len(k.Haunts) > 0 && k.Haunts[0] == at {
+		return false
+	}
+	others := slices.DeleteFunc(slices.Clone(k.Haunts), func(a netip.AddrPort) bool { return a == at })
+	k.Haunts = append([]netip.AddrPort{at}, others[:min(len(others), maxHaunts-1)]...)
+	return true
 }
 
 // contactPoint is a connection: a device in a room.
@@ -82,8 +97,9 @@ func (f *faces) forget() {
 func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before, known := f.look(g.account), f.near[at].rtt
-	first := known == 0 && g.rtt > 0 || !slices.Equal(f.near[at].near, g.near)
+	was := f.near[at]
+	before, known := f.look(g.account), was.rtt
+	first := known == 0 && g.rtt > 0 || !slices.Equal(was.near, g.near)
 	if known > 0 {
 		g.rtt = known
 	}
@@ -96,6 +112,8 @@ func (f *faces) meets(at contactPoint, g glimpse, name string) bool {
 	renamed := k.Turn == 0 && name != "" && k.Name != name
 	if renamed {
 		k.Name = name
+	}
+	if was.listen != g.listen && k.haunt(g.listen) || renamed {
 		f.kept[g.account], f.news = k, true
 	}
 	return renamed || first || !before.like(f.look(g.account))
@@ -275,6 +293,13 @@ func (f *faces) addrs(account identity.Key) (all []netip.AddrPort) {
 		all = append(all, d.Addrs...)
 	}
 	return all
+}
+
+// haunts returns where somebody was met last.
+func (f *faces) haunts(account identity.Key) []netip.AddrPort {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kept[account].Haunts // which is not changed any more
 }
 
 func (f *faces) look(account identity.Key) sight {

@@ -2,6 +2,7 @@ package people
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,37 @@ func TestADeviceThatIsMetElsewhereIsFoundOnceInHoweverManyRooms(t *testing.T) {
 	f.parts(contactPoint{room.ID{3}, silent}, time.Now())
 	if len(f.met) > 0 || len(f.elsewhere(room.ID{4})) > 0 {
 		t.Errorf("of those who are gone there is %v", f.met)
+	}
+}
+
+// A device that says the same again is no news; one that comes from another place is, and one that goes to and fro between two rooms'
+// addresses is remembered at both.
+func TestWhereSomebodyWasMetIsRememberedTheLastFirst(t *testing.T) {
+	f := newFaces()
+	bob := identity.Key{1}
+	place := func(last byte) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, last}), 7000)
+	}
+	meets := func(device byte, at netip.AddrPort) (news bool) {
+		f.keep()
+		f.meets(contactPoint{room.ID{1}, identity.Key{device}}, glimpse{account: bob, listen: at}, "")
+		return f.news
+	}
+	if meets(1, netip.AddrPort{}) || !meets(1, place(1)) || meets(1, place(1)) {
+		t.Error("a place is remembered when it is said, once")
+	}
+	for last := range byte(6) {
+		meets(2+last, place(2+last))
+	}
+	f.parts(contactPoint{room.ID{1}, identity.Key{5}}, time.Now())
+	meets(5, place(5))
+	if want := []netip.AddrPort{place(5), place(7), place(6), place(4)}; !slices.Equal(f.haunts(bob), want) {
+		t.Errorf("remembered are %v, not %v", f.haunts(bob), want)
+	}
+	b, _, err := f.keep()
+	again := newFaces()
+	if err != nil || again.recall(b) != nil || !slices.Equal(again.haunts(bob), f.haunts(bob)) {
+		t.Errorf("what is kept as %s is %v when it is read", b, again.haunts(bob))
 	}
 }
 

@@ -118,6 +118,7 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	n.commence(ctx, c, p.With, p.Beginning)
 	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
 	n.convene(c)
+	n.revisit(c)
 	c.join(ctx)
 	n.contradicted(c)
 	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })
@@ -386,9 +387,16 @@ func (n *Node) beat(ctx context.Context) {
 				n.clerk.do(n.signAll)
 			}
 		}
+		if count%revisitEach == revisitEach-1 {
+			n.clerk.do(n.revisitAll)
+		}
 		n.appear()
 	}
 }
+
+// revisitEach is after how many beats those who are not there are called again where they were met last: who does not answer for
+// minutes is not called any more, and may come back when we have moved.
+const revisitEach = 3600
 
 // measureEvery is after how many beats the Node looks how far away people are: programs are not told more often.
 const measureEvery = 10

@@ -37,6 +37,7 @@ func (n *Node) openOwn(ctx context.Context, s *self) (*self, error) {
 	n.mu.Lock()
 	n.own = c
 	n.mu.Unlock()
+	n.revisit(c)
 	n.contradicted(c)
 	return s, n.readBook(ctx)
 }

@@ -154,6 +154,7 @@ func (n *Node) moveTo(addrs map[netip.Addr]bool) {
 	if node != nil && addrs != nil {
 		node.Moved(func(a netip.Addr) bool { return addrs[a] })
 	}
+	n.clerk.do(n.revisitAll)
 	if attended != nil {
 		attended.show(n.presence())
 		attended.client.Retry()

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/presence"
 	"p2p/peer/identity"
@@ -12,7 +13,8 @@ import (
 
 // A tracker may be away, may have forgotten who is in a room, or may never have been there. Whoever finds that it was away, or that
 // somebody is gone through whom he has met others, is announced anew (peer.Room.Missing). And members tell each other who
-// else is connected (pex.Extension.Among), and a device that is met in one room is called in the others that both are in.
+// else is connected (pex.Extension.Among), and a device that is met in one room is called in the others that both are in. Where
+// people were met last is remembered.
 // Nobody learns of anybody by that who is not in the same room: a device is called where it is known to listen, and
 // hears which room is meant when it has proven who it is.
 
@@ -91,6 +93,35 @@ func (n *Node) convene(c *conversation) {
 		}
 	}
 	c.swarm.AddPeers(addrs, false)
+}
+
+// revisit notes in the swarm of a room where those were met last who belong there: both may have moved since one of them was told where
+// the other one is, and there may be no tracker any more. A contact is looked for in the conversation with him alone, however many rooms
+// both are in: where he is met, he is called in the others (alsoAt).
+func (n *Node) revisit(c *conversation) {
+	sought := c.others()
+	if p := n.place(c.id); p != nil {
+		sought = append(sought, p.With, p.Host)
+	}
+	if c.own {
+		sought = []identity.Key{n.accountOf()}
+	}
+	var addrs []netip.AddrPort
+	for _, account := range sought {
+		k, _ := n.contact(account)
+		elsewhere := k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room != c.id
+		if c.looksFor(account) && c.belongs(account) && !elsewhere {
+			addrs = append(addrs, n.faces.haunts(account)...)
+		}
+	}
+	c.swarm.AddPeers(addrs, false)
+}
+
+// revisitAll is revisit for all rooms.
+func (n *Node) revisitAll(context.Context) {
+	for _, c := range n.all() {
+		n.revisit(c)
+	}
 }
 
 // all returns all open conversations.

@@ -1,6 +1,7 @@
 package people_test
 
 import (
+	"net"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -66,4 +67,32 @@ func TestAConnectionInOneRoomOpensTheOthersThatBothAreIn(t *testing.T) {
 	bob = open(t, atBobs)
 	bob.say("garden", "can you hear me?")
 	eventually(t, "carol has it from bob", carol.has("garden", "can you hear me?"))
+}
+
+// moves has somebody come back at another address, where nobody has called him ever: the one of before is taken.
+func (p *person) moves() *person {
+	p.t.Helper()
+	was := p.linkOf().Addrs[0]
+	p.close()
+	taken, err := net.Listen("tcp", was.String())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { taken.Close() })
+	return open(p.t, p.dir)
+}
+
+// There is no tracker. Each knows where the other one was when alice asked bob. Bob moves, and finds her there; then she does, and has to
+// find him where he never was before.
+func TestTwoWhoHaveBothMovedFindEachOtherWhereTheyWereMetLast(t *testing.T) {
+	bob, alice := open(t, filepath.Join(t.TempDir(), "bob")), open(t, filepath.Join(t.TempDir(), "alice"))
+	alice.name("alice")
+	bob.name("bob")
+	befriend(t, bob, alice, "bob", "alice")
+	bob = bob.moves()
+	alice.say("bob", "where are you?")
+	eventually(t, "bob has found alice", bob.has("alice", "where are you?"))
+	alice = alice.moves()
+	bob.say("alice", "and you?")
+	eventually(t, "alice has found bob", alice.has("bob", "where are you?", "and you?"))
 }
