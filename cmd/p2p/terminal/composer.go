@@ -164,7 +164,7 @@ func (c *conversation) confirmed() bool { return c.draft == c.held && c.saves ==
 
 // paste inserts what was pasted, with its lines, and saves it: it is more than a person types again.
 func (s *session) paste(text string) {
-	s.panel = nil
+	s.panel, s.choice, s.sidebar.focused = nil, choice{}, false // Enter is for what is seen in the input
 	s.composer.completion = completion{}
 	s.composer.editor.insert(cleanLines(strings.ReplaceAll(text, "\r", "\n")))
 	s.edited()

@@ -3,6 +3,7 @@ package terminal
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/emoji"
@@ -162,15 +163,45 @@ var choiceKeys = map[string]func(*session, *item){
 	"d":      (*session).deleteIt,
 	"delete": (*session).deleteIt,
 	"+":      func(s *session, it *item) { s.choice = choice{}; s.composer.enter(reacting, it.GetId(), ":") },
-	"y":      func(s *session, it *item) { s.do(copyText{it.GetId()}); s.word("chat.copied.id", it.GetId()) },
+	"y":      func(s *session, it *item) { s.do(copyText{it.GetId()}); s.word("chat.copied.id", shortID(it.GetId())) },
 	"c":      func(s *session, it *item) { s.do(copyText{s.textOf(it.Message)}); s.word("chat.copied.text") },
 	"a":      (*session).acceptIt,
-	"x":      func(s *session, it *item) { s.ask(&p2pv1.CancelRequest{Message: it.GetId()}) },
+	"x":      (*session).cancelIt,
 	"o":      func(s *session, it *item) { s.toOriginal(it) },
 	"i":      (*session).showDetails,
 }
 
+// wordTime is how soon after a letter another one comes of somebody who writes a word, and means none of them for a message.
+const wordTime = 150 * time.Millisecond
+
+// letter is a key that types, pressed where letters are keys: while a message is selected, or a page is shown.
+type letter struct {
+	text string
+	at   time.Time
+}
+
+// begins reports whether the next letter goes on with a word. One that is held down does not, and j and k lead to and fro.
+func (l letter) begins(next letter) bool {
+	moves := strings.Contains("jk", l.text) && strings.Contains("jk", next.text)
+	return l.text != "" && next.text != "" && l.text != next.text && !moves && next.at.Sub(l.at) < wordTime
+}
+
+// goesOn has a word be written of which the first letter was taken for a key, and reports whether it did.
+func (s *session) goesOn(k key) bool {
+	before := s.letter
+	if s.letter = (letter{k.text, s.now}); !before.begins(s.letter) {
+		return false
+	}
+	s.panel, s.choice, s.flash.text, s.letter = nil, choice{}, "", letter{}
+	s.composerKey(key{before.text, before.text})
+	s.composerKey(k)
+	return true
+}
+
 func (s *session) choiceKey(k key) {
+	if s.goesOn(k) {
+		return
+	}
 	it := s.chosen()
 	if k.name != "d" && k.name != "delete" {
 		s.choice.delete = false
@@ -215,7 +246,8 @@ func (s *session) deleteIt(it *item) {
 	case !it.GetMine() && s.current.GetRole() < p2pv1.Role_ROLE_MODERATOR:
 		s.complain("chat.error.not_yours")
 	case !s.choice.delete:
-		s.choice.delete = true
+		s.choice.delete, s.choice.asked = true, s.now
+	case s.now.Sub(s.choice.asked) < twice: // a word with two of them, or a key that is held down
 	default:
 		s.choice.delete = false
 		s.change(it.GetId(), &p2pv1.DeleteRequest{Message: it.GetId()})
@@ -228,6 +260,14 @@ func (s *session) acceptIt(it *item) {
 		return
 	}
 	s.ask(&p2pv1.AcceptRequest{Message: it.GetId()})
+}
+
+func (s *session) cancelIt(it *item) {
+	if it.GetFile() == nil {
+		s.complain("chat.error.no_file")
+		return
+	}
+	s.ask(&p2pv1.CancelRequest{Message: it.GetId()})
 }
 
 func (s *session) toOriginal(it *item) {

@@ -19,8 +19,9 @@ type panel struct {
 	code   []string // a QR code; Enter shows it alone
 	whole  bool     // it is shown
 	jumps  map[int]target
-	top    int // first line on the screen
-	chosen int // line, when there are jumps
+	asks   string // account of whose request it shows
+	top    int    // first line on the screen
+	chosen int    // line, when there are jumps
 	query  *p2pv1.SearchRequest
 	next   int64 // page of the search behind this one
 }
@@ -55,6 +56,9 @@ func (s *session) panelKey(k key) {
 		p.whole = false
 		return
 	}
+	if s.goesOn(k) {
+		return
+	}
 	switch k.name {
 	case "esc", "q":
 		s.panel = nil
@@ -73,8 +77,8 @@ func (s *session) panelKey(k key) {
 			s.panel = nil
 		}
 	default:
-		if k.text != "" {
-			s.panel = nil
+		if k.text != "" && !s.answerRequest(k.text) {
+			s.panel, s.choice = nil, choice{}
 			s.composerKey(k)
 		}
 	}

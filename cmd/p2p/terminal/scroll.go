@@ -1,5 +1,7 @@
 package terminal
 
+import "time"
+
 // scroll says which part of the messages is seen: the last line on the screen is a line of items[at], of
 // which skip lines are below the edge. It names a message and no line number, so that pages that arrive above
 // and messages that arrive below do not move what somebody reads.
@@ -11,7 +13,8 @@ type scroll struct {
 // choice is the message that is selected; keys act on it.
 type choice struct {
 	id     string
-	delete bool // a second stroke deletes it
+	delete bool      // a second stroke deletes it
+	asked  time.Time // when that was said
 }
 
 // scrollBy moves what is seen by lines, up is negative.

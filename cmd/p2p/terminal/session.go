@@ -41,6 +41,7 @@ type session struct {
 	muted    map[string]bool
 	composer composer
 	choice   choice // the message that is selected
+	letter   letter // the last one that was pressed for it, or for the panel
 	sidebar  sidebar
 	panel    *panel // lies over the conversation
 	flash    flash

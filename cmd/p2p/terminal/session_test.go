@@ -340,7 +340,8 @@ func TestAMessageCanBeChosenAndActedOn(t *testing.T) {
 	if len(asked[*p2pv1.DeleteRequest](st)) != 0 {
 		t.Error("deleted at the first stroke")
 	}
-	st.shows("once more d").keys("d")
+	st.shows("once more d").now = st.now.Add(twice)
+	st.keys("d")
 	if q := asked[*p2pv1.DeleteRequest](st); len(q) != 1 {
 		t.Errorf("deletes %v", q)
 	}

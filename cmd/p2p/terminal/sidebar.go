@@ -134,24 +134,15 @@ func (s *session) sidebarKey(k key) {
 	switch k.name {
 	case "esc":
 		s.sidebar.focused = false
-	case "up", "k":
+	case "up":
 		s.sidebarMove(rows, at, -1)
-	case "down", "j":
+	case "down":
 		s.sidebarMove(rows, at, 1)
 	case "enter", "right":
 		if at >= 0 {
 			s.pick(rows[at])
 		}
-	case "a", "r", "b":
-		if at >= 0 && rows[at].contact.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS {
-			answers := map[string]p2pv1.AnswerContactRequest_Answer{
-				"a": p2pv1.AnswerContactRequest_ANSWER_ACCEPT, "r": p2pv1.AnswerContactRequest_ANSWER_REFUSE, "b": p2pv1.AnswerContactRequest_ANSWER_BLOCK,
-			}
-			s.ask(&p2pv1.AnswerContactRequest{Who: rows[at].contact.GetAccount(), Answer: answers[k.name]})
-			return
-		}
-		fallthrough
-	default:
+	default: // a letter is the first one of a message, and never an answer to a request that the list is at
 		if k.text != "" {
 			s.sidebar.focused = false
 			s.composerKey(k)
@@ -178,7 +169,7 @@ func (s *session) sidebarMove(rows []listed, at, by int) {
 func (s *session) pick(r listed) {
 	switch {
 	case r.contact.GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS:
-		s.sidebar.chosen = r.key()
+		s.sidebar.focused = false
 		s.showRequest(r.contact)
 		return
 	case r.conv != nil:
@@ -204,6 +195,27 @@ func (s *session) showRequest(c *p2pv1.Contact) {
 		p.lines = append(p.lines, plainly(l, style{}))
 	}
 	s.show(p)
+	p.asks = c.GetAccount()
+	p.lines = append(p.lines, nil, plainly(s.say.Say("chat.contact.keys"), style{role: accent})) // which nobody has who reads lines
+}
+
+// answersOf are the keys of the page that shows a request.
+var answersOf = map[string]p2pv1.AnswerContactRequest_Answer{
+	"a": p2pv1.AnswerContactRequest_ANSWER_ACCEPT, "r": p2pv1.AnswerContactRequest_ANSWER_REFUSE, "b": p2pv1.AnswerContactRequest_ANSWER_BLOCK,
+}
+
+// answerRequest answers the request that is shown, and reports whether a key does so.
+func (s *session) answerRequest(name string) bool {
+	c, answer := s.contacts[s.panel.asks], answersOf[name]
+	if answer == p2pv1.AnswerContactRequest_ANSWER_UNSPECIFIED || c.GetState() != p2pv1.ContactState_CONTACT_STATE_ASKS {
+		return false
+	}
+	if answer == p2pv1.AnswerContactRequest_ANSWER_BLOCK && !s.sure("block", c.GetAccount(), clean(c.GetName())) {
+		return true
+	}
+	s.panel = nil
+	s.ask(&p2pv1.AnswerContactRequest{Who: c.GetAccount(), Answer: answer})
+	return true
 }
 
 // neighbour opens the conversation above or below the current one.

@@ -90,6 +90,8 @@ func (s *session) info() (string, role) {
 		return s.say.Say("chat.info.results"), accent
 	case s.panel != nil:
 		return s.say.Say("chat.info.panel"), accent
+	case s.sidebar.focused:
+		return s.say.Say("chat.info.list"), accent
 	case s.chosen() != nil:
 		return s.say.Say("chat.info.choice"), accent
 	case s.composer.mode == replying && c.byID[s.composer.target] != nil:
