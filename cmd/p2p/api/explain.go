@@ -24,7 +24,7 @@ var explained = map[string]struct {
 	Stopping:           {"reason.stopping", nil},
 	Invalid:            {"reason.invalid", []string{"what"}},
 	NoAccount:          {"reason.no_account", nil},
-	AccountLost:        {"reason.account_lost", []string{"url", "name", "name", "url"}},
+	AccountLost:        {"reason.account_lost", []string{"url", "name", "name", "at"}},
 	LoggedIn:           {"reason.logged_in", []string{"name"}},
 	LoggedOut:          {"reason.logged_out", nil},
 	NoDirectory:        {"reason.no_directory", nil},

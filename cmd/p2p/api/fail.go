@@ -22,7 +22,7 @@ const (
 
 	NoAccount       = "no_account"       // nobody is logged in at this profile
 	LoggedIn        = "logged_in"        // somebody is: name
-	AccountLost     = "account_lost"     // a directory has lost this person's: url, name
+	AccountLost     = "account_lost"     // a directory has lost this person's: url, name, at (url with its key)
 	LoggedOut       = "logged_out"       // somebody was, and has to log in again
 	NoDirectory     = "no_directory"     // none is set
 	Unreachable     = "unreachable"      // the directory: url, problem

@@ -161,7 +161,7 @@ func (n *Node) notLoggedIn(ctx context.Context, url string, err error, name stri
 		return namedAt(url, err, name)
 	}
 	if lost, _ := n.forgotten(ctx, s, url); lost {
-		return fail(missing, api.AccountLost, "url", keyless(url), "name", name)
+		return fail(missing, api.AccountLost, "url", keyless(url), "name", name, "at", url)
 	}
 	return namedAt(url, err, name)
 }
