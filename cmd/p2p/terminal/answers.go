@@ -148,6 +148,7 @@ func (s *session) page(a answer, got *p2pv1.ListMessagesResponse) {
 	}
 	c.loading = false
 	switch {
+	case !c.borders(q): // on what was dropped meanwhile
 	case q.GetBefore() != "":
 		c.moreBefore = got.GetMoreBefore()
 		c.extend(got.GetMessages(), true)
@@ -160,11 +161,21 @@ func (s *session) page(a answer, got *p2pv1.ListMessagesResponse) {
 			c.markUnread(c.GetUnread())
 		}
 	}
-	if jump, ok := a.note.(chooseAfter); ok && c == s.current {
-		s.choose(jump.id)
+	if c != s.current {
+		return
 	}
-	if c == s.current {
-		s.markRead()
+	s.load(c) // if it was dropped meanwhile
+	switch n := a.note.(type) {
+	case chooseAfter:
+		s.choose(n.id)
+	case seeking:
+		s.showUnread(c)
+	default:
+		if q.GetBefore()+q.GetAfter()+q.GetAround() == "" {
+			s.showUnread(c)
+		} else {
+			s.markRead()
+		}
 	}
 }
 
@@ -191,6 +202,9 @@ func (s *session) refused(a answer) {
 			c.loading = false
 			if !c.loaded && unreachable(a.err) {
 				s.in(time.Second, retry{c.GetId()})
+			}
+			if _, ok := a.note.(chooseAfter); ok && !unreachable(a.err) { // it is gone: what else there is
+				s.load(c)
 			}
 		}
 	case *p2pv1.SaveDraftRequest:

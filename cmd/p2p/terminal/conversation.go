@@ -26,6 +26,8 @@ type conversation struct {
 	typing                map[string]time.Time // account -> until when
 	newest                int64                // the largest number of a message that was seen here
 	unreadFrom            string               // the message above which the unread line stands
+	unmarked              int32                // unread ones that stand above what is known
+	read                  *item                // the last one of which the node was told that it was read, since the line stands
 	scroll                scroll
 
 	wording                // what is being written
@@ -137,6 +139,7 @@ func (c *conversation) extend(page []*p2pv1.Message, before bool) {
 	if before {
 		c.items = append(fresh, c.items...)
 		c.scroll.at += len(fresh)
+		c.markAbove(len(fresh))
 	} else {
 		c.items = append(c.items, fresh...)
 	}
@@ -144,6 +147,17 @@ func (c *conversation) extend(page []*p2pv1.Message, before bool) {
 		slices.SortFunc(c.items, order)
 	}
 	c.follow()
+}
+
+// borders reports whether a page that was asked for stands beside what is known.
+func (c *conversation) borders(q *p2pv1.ListMessagesRequest) bool {
+	switch {
+	case q.GetBefore() != "":
+		return len(c.items) > 0 && c.items[0].GetId() == q.GetBefore()
+	case q.GetAfter() != "":
+		return len(c.items) > 0 && c.lastItem().GetId() == q.GetAfter()
+	}
+	return true
 }
 
 // index returns where a message stands, or -1.
@@ -159,15 +173,37 @@ func (c *conversation) index(id string) int {
 	return at
 }
 
-// markUnread puts the unread line above the oldest of the last n messages of others.
+// markUnread puts the unread line above the oldest of the last n messages of others; when there are more than are known it is put further
+// up as they come (extend).
 func (c *conversation) markUnread(n int32) {
-	c.unreadFrom = ""
-	for i := len(c.items) - 1; i >= 0 && n > 0; i-- {
-		if m := c.items[i]; !m.GetMine() && m.GetNotice() == nil {
+	c.unreadFrom, c.unmarked, c.read = "", n, nil
+	c.markAbove(len(c.items))
+}
+
+// markAbove goes on with markUnread above the message at end.
+func (c *conversation) markAbove(end int) {
+	for i := end - 1; i >= 0 && c.unmarked > 0; i-- {
+		if m := c.items[i]; countsUnread(m) {
 			c.unreadFrom = m.GetId()
-			n--
+			c.unmarked--
 		}
 	}
+}
+
+// countsUnread reports whether the node counts a message that was not read.
+func countsUnread(it *item) bool {
+	return !it.GetMine() && it.GetNotice() == nil && !it.GetDeleted() && !it.GetWithheld()
+}
+
+// seeking reports whether the first unread message is further back than what is known.
+func (c *conversation) seeking() bool {
+	return c.loaded && c.unmarked > 0 && c.moreBefore && len(c.items) > 0
+}
+
+// drop forgets the messages, to be asked for anew.
+func (c *conversation) drop() {
+	c.items, c.byID, c.loaded, c.moreBefore, c.moreAfter = nil, map[string]*item{}, false, false, false
+	c.scroll = scroll{follow: true}
 }
 
 // last returns the newest message that is known, or nil.
@@ -178,8 +214,21 @@ func (c *conversation) lastItem() *item {
 	return c.items[len(c.items)-1]
 }
 
-// open shows a conversation.
+// open shows a conversation from what is new in it on, whatever was looked at when it was left.
 func (s *session) open(c *conversation) {
+	if s.current == c {
+		return
+	}
+	if c.moreAfter {
+		c.drop()
+	}
+	s.enter(c)
+	s.load(c)
+	s.showUnread(c)
+}
+
+// enter makes a conversation the one that is shown.
+func (s *session) enter(c *conversation) {
 	if s.current == c {
 		return
 	}
@@ -193,9 +242,7 @@ func (s *session) open(c *conversation) {
 	if c.loaded || c.loading {
 		c.markUnread(c.GetUnread())
 	}
-	s.load(c)
 	s.resume()
-	s.markRead()
 	s.saveDraft(pause{c.GetId(), c.wording}) // with what was taken along
 }
 
@@ -203,7 +250,7 @@ func (s *session) open(c *conversation) {
 func (s *session) load(c *conversation) {
 	if c == s.current && s.linked && !c.loaded && !c.loading {
 		c.loading = true
-		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize + c.GetUnread()})
 	}
 }
 
@@ -216,20 +263,65 @@ func (s *session) close() {
 	s.keepDraft()
 	s.saveDraft(pause{s.current.GetId(), s.current.wording})
 	s.stopTyping()
-	s.current.unreadFrom = ""
+	s.current.unreadFrom, s.current.unmarked = "", 0
 	s.current.scroll = scroll{follow: !s.current.moreAfter, at: max(len(s.current.items)-1, 0)}
 }
 
-// markRead tells the node that what is on the screen was read, if somebody looks at it.
-func (s *session) markRead() {
-	c := s.current
-	if c == nil || !s.focused || !c.loaded || c.moreAfter || !c.scroll.follow || c.GetUnread() == 0 {
+// showUnread begins with the first unread message where the newest ones do not leave room for it; it may have to be asked for.
+func (s *session) showUnread(c *conversation) {
+	if c.seeking() {
+		if !c.loading {
+			c.loading = true
+			s.askFor(seeking{}, &p2pv1.ListMessagesRequest{Where: c.GetId(), Before: c.items[0].GetId(), Limit: pageSize + c.unmarked})
+		}
 		return
 	}
-	if it := c.lastItem(); it != nil {
-		c.Unread, c.Mentions = 0, 0
-		s.ask(&p2pv1.MarkReadRequest{Where: c.GetId(), Message: it.GetId()})
+	if at := c.index(c.unreadFrom); at >= 0 && !s.plain {
+		c.scroll = scroll{follow: true}
+		if c.follow(); !s.fits(c, at) {
+			s.toTop(c, at)
+			c.scroll.fromUnread = true
+		}
 	}
+	s.markRead()
+}
+
+// seeking is the note of a page that is asked for to find the first unread message.
+type seeking struct{}
+
+// markRead tells the node that what is on the screen was read, and what stands above it, if somebody looks at it.
+func (s *session) markRead() {
+	c := s.current
+	if c == nil || !s.focused || !c.loaded || c.GetUnread() == 0 || len(c.items) == 0 {
+		return
+	}
+	if c.scroll.follow && !c.moreAfter {
+		c.Unread, c.Mentions = 0, 0
+		s.ask(&p2pv1.MarkReadRequest{Where: c.GetId(), Message: c.lastItem().GetId()})
+		return
+	}
+	s.markSeen(c)
+}
+
+// markSeen is markRead while newer messages are below the edge: up to the last one that is on the screen to its end.
+func (s *session) markSeen(c *conversation) {
+	first, last := c.index(c.unreadFrom), c.scroll.at
+	if c.scroll.skip > 0 {
+		last--
+	}
+	if c.read != nil {
+		first = c.index(c.read.GetId()) + 1
+	}
+	if first < 0 || last < first || c.index(c.unreadFrom) < 0 {
+		return
+	}
+	c.read = c.items[last]
+	for _, it := range c.items[first : last+1] { // the node counts too, and says how many there are
+		if countsUnread(it) && c.Unread > 0 {
+			c.Unread--
+		}
+	}
+	s.ask(&p2pv1.MarkReadRequest{Where: c.GetId(), Message: c.read.GetId()})
 }
 
 // loadMore asks for the page before or behind what is known.
@@ -255,7 +347,7 @@ func (s *session) jump(where, id string) {
 		return
 	}
 	s.panel = nil
-	s.open(c)
+	s.enter(c) // and not what is new there
 	if c.index(id) >= 0 {
 		s.choose(id)
 		return
@@ -285,7 +377,7 @@ func (n opening) missed(s *session, where string) {
 // chooseAfter is the note of a page that is asked for to show a message of it.
 type chooseAfter struct{ id string }
 
-// toEnd goes to the newest message.
+// toEnd goes to the newest message; from a stretch further back first to what is unread.
 func (s *session) toEnd() {
 	c := s.current
 	if c == nil {
@@ -293,11 +385,11 @@ func (s *session) toEnd() {
 	}
 	s.choice = choice{}
 	if c.moreAfter {
-		c.loading = true
-		s.ask(&p2pv1.ListMessagesRequest{Where: c.GetId(), Limit: pageSize})
+		c.drop()
+		s.load(c)
 		return
 	}
-	c.scroll.follow = true
+	c.scroll = scroll{follow: true}
 	c.follow()
 	s.markRead()
 }

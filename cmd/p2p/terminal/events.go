@@ -73,6 +73,9 @@ func (s *session) hello(h *p2pv1.Hello) {
 	if c := s.current; c != nil && c.resuming {
 		s.resume()
 	}
+	if c := s.current; c != nil && c.seeking() {
+		s.showUnread(c)
+	}
 	s.startTicking()
 }
 

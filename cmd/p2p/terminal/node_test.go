@@ -209,6 +209,7 @@ func (n *fakeNode) ListMessages(_ context.Context, q *connect.Request[p2pv1.List
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all, limit := n.messages[q.Msg.Where], int(q.Msg.Limit)
+	limit = min(limit, 500) // as a node does
 	index := func(id string) int {
 		return slices.IndexFunc(all, func(m *p2pv1.Message) bool { return m.Id == id })
 	}

@@ -8,6 +8,8 @@ import "time"
 type scroll struct {
 	at, skip int
 	follow   bool // the end is seen, and stays so
+	// fromUnread is that the unread line is the first on the screen, and nobody has moved what is seen since.
+	fromUnread bool
 }
 
 // choice is the message that is selected; keys act on it.
@@ -25,6 +27,7 @@ func (s *session) scrollBy(by int) {
 	}
 	p := &c.scroll
 	p.skip -= by
+	p.fromUnread = false
 	for p.skip < 0 && p.at < len(c.items)-1 {
 		p.at++
 		p.skip += len(s.lines(c, p.at))
@@ -61,9 +64,29 @@ func (s *session) settle(c *conversation) {
 	if p.at > len(c.items)-pageSize/4 {
 		s.loadMore(c, false)
 	}
-	if p.follow {
-		s.markRead()
+	s.markRead()
+}
+
+// fits reports whether the message at an index is on the screen with the newest one, and with what waits below that.
+func (s *session) fits(c *conversation, at int) bool {
+	room := s.place().list.height
+	for _, o := range c.pending {
+		room -= len(s.pendingLines(o))
 	}
+	for i := range c.said {
+		room -= len(s.saidLines(c, i))
+	}
+	for i := len(c.items) - 1; i >= at && room >= 0; i-- {
+		room -= len(s.lines(c, i))
+	}
+	return room >= 0
+}
+
+// toTop makes the first line of a message the first one on the screen.
+func (s *session) toTop(c *conversation, at int) {
+	height, lines := s.place().list.height, len(s.lines(c, at))
+	c.scroll.at, c.scroll.skip = at, max(lines-height, 0)
+	s.scrollBy(height - min(lines, height))
 }
 
 // visible is a line of a message on the screen.
@@ -116,15 +139,14 @@ func (s *session) choose(id string) {
 	}
 	s.choice = choice{id: id}
 	p, height := &c.scroll, s.place().list.height
+	p.fromUnread = false
 	if at > p.at || at == p.at && p.skip > 0 { // below the edge
 		p.at, p.skip = at, 0
 	}
 	above := -p.skip
 	for i := p.at; i >= at; i-- {
 		if above += len(s.lines(c, i)); above > height {
-			// above the edge: its first line becomes the first one on the screen
-			p.at, p.skip = at, max(len(s.lines(c, at))-height, 0)
-			s.scrollBy(height - min(len(s.lines(c, at)), height))
+			s.toTop(c, at) // it was above the edge
 			return
 		}
 	}

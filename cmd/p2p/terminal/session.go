@@ -151,6 +151,9 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.wheel(in)
 	case resized:
 		s.width, s.height = in.width, in.height
+		if c := s.current; c != nil && c.scroll.fromUnread {
+			s.showUnread(c)
+		}
 	case metric:
 		s.m = in.m
 	case focus:

@@ -242,6 +242,15 @@ func (s *session) toUnread() {
 			next = r.conv
 		}
 	}
+	if c := s.current; next == nil && c != nil && c.GetUnread() > 0 { // out of sight
+		s.panel = nil
+		if c.moreAfter {
+			c.drop()
+		}
+		s.load(c)
+		s.showUnread(c)
+		return
+	}
 	if next == nil {
 		s.word("chat.nothing_unread")
 		return
