@@ -80,7 +80,7 @@ func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
 	s := v.faces.of(p.Account)
 	m := &p2pv1.Member{Account: textKey(p.Account), Name: v.nameOf(p.Account), Role: p2pv1.Role(p.Role), Presence: s.presence, Me: p.Account == v.me}
 	if name := v.guest(v.ctx, c, p.Account); name != "" {
-		m.Name, m.Invited = name, true
+		m.Name, m.Invited = name, len(c.talk.Devices(p.Account)) == 0 // who has come may not have said his name yet
 	}
 	m.InDoubt = v.inDoubt(p.Account)
 	path, rtt := v.faces.in(c.id, p.Account)
