@@ -55,3 +55,6 @@ func RemindSoon(t *testing.T) {
 	remindAfter = 10 * time.Millisecond
 	t.Cleanup(func() { remindAfter = before })
 }
+
+// TellsCopies reports whether files in a folder tell that they are copies.
+func TellsCopies(dir string) bool { return birthOf(dir) != "" }

@@ -21,7 +21,7 @@ import (
 // Whoever signs two events with one number is taken for a liar by all, and what his device wrote from there on is withdrawn
 // (room/fork.go). A profile that was set back to a backup, or was copied and runs twice, would do that, and its person would
 // lose what he had said meanwhile. So how far a device has come, and where, is noted outside of its profile; one that does not
-// fit that note goes on as another device of the account, which has said nothing yet.
+// fit that note, or is in another file than it was (birth), goes on as another device of the account, which has said nothing yet.
 
 // mark is that note.
 type mark struct {
@@ -60,6 +60,19 @@ func (n *Node) strayed(ctx context.Context, device identity.Key) (why string, er
 	if here := machine(); here != "" && len(was) > 0 && string(was) != here {
 		return api.ProfileCopied, nil
 	}
+	why, err = n.unlikeMark(ctx, device)
+	if err != nil || why != "" {
+		return why, err
+	}
+	copied, err := n.copied(ctx)
+	if copied {
+		why = api.ProfileSetBack
+	}
+	return why, err
+}
+
+// unlikeMark is strayed, as far as the mark tells.
+func (n *Node) unlikeMark(ctx context.Context, device identity.Key) (why string, err error) {
 	b, err := os.ReadFile(markPath(n.opt.Marks, device))
 	var m mark
 	if errors.Is(err, fs.ErrNotExist) || err == nil && json.Unmarshal(b, &m) != nil {
@@ -104,7 +117,7 @@ func (n *Node) leaveMark(ctx context.Context) {
 		return
 	}
 	if noted == 0 {
-		n.noteMachine()
+		n.noteMachine(ctx)
 	}
 	b, err := json.Marshal(mark{Dir: n.opt.Dir, Written: written})
 	if err == nil {
@@ -120,11 +133,12 @@ func (n *Node) leaveMark(ctx context.Context) {
 	}
 }
 
-// noteMachine keeps in the profile on which machine it is.
-func (n *Node) noteMachine() {
+// noteMachine keeps in the profile on which machine it is, and in which file.
+func (n *Node) noteMachine(ctx context.Context) {
 	if here := machine(); here != "" {
 		n.lost("machine", n.archive.NoteSetting(machineSetting, []byte(here)))
 	}
+	n.noteBirth(ctx)
 }
 
 // unmark takes the note of a device away, which is no more, and what was said of the one before it.
@@ -154,7 +168,7 @@ func (n *Node) renew(s *self, why string) (*self, error) {
 	if err := next.save(n.archive); err != nil {
 		return nil, err
 	}
-	n.noteMachine()
+	n.noteMachine(n.ctx)
 	n.mu.Lock()
 	n.renewed = why
 	n.mu.Unlock()

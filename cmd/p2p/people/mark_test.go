@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/people"
 )
 
 // renewed returns why a node goes on as another device, as who begins to listen is told.
@@ -89,6 +90,61 @@ func TestAProfileThatWasSetBackGoesOnAsAnotherDeviceAndNothingIsLost(t *testing.
 	alice.close()
 	if alice = again(alice.dir); alice.device() != is {
 		t.Error("it becomes another one each time")
+	}
+}
+
+// A backup of all that a person has on a machine has the mark in it: nothing of what was noted tells that it was put back.
+func TestAHomeThatWasSetBackWithItsMarkGoesOnAsAnotherDeviceAndNothingIsLost(t *testing.T) {
+	if !people.TellsCopies(t.TempDir()) {
+		t.Skip("files have no time of birth here")
+	}
+	tracker, home := startTracker(t), t.TempDir()
+	again := func() *person {
+		return openNoting(t, filepath.Join(home, "alice"), filepath.Join(home, "marks"), tracker)
+	}
+	alice, bob := again(), open(t, filepath.Join(t.TempDir(), "bob"), tracker)
+	alice.name("alice")
+	bob.name("bob")
+	befriend(t, alice, bob, "alice", "bob")
+	alice.close()
+	backup := filepath.Join(t.TempDir(), "backup")
+	copyTo(t, home, backup)
+	alice = again()
+	was := alice.device()
+	alice.say("bob", "after the backup")
+	eventually(t, "bob has it", bob.has("alice", "after the backup"))
+	alice.close()
+	bob.close()
+	copyTo(t, backup, home)
+
+	alice = again()
+	alice.say("bob", "restored") // nobody is there to tell her
+	if why := alice.renewed(); why != api.ProfileSetBack || alice.device() == was {
+		t.Errorf("told %q", why)
+	}
+	bob = open(t, bob.dir, tracker)
+	for name, p := range map[string]*person{"alice": bob, "bob": alice} {
+		eventually(t, "all is there", func() bool {
+			return slices.Equal(slices.Sorted(slices.Values(p.texts(name))), []string{"after the backup", "restored"})
+		})
+	}
+	is := alice.device()
+	alice.close()
+	if alice = again(); alice.device() != is {
+		t.Error("it becomes another one each time")
+	}
+	alice.close()
+
+	passphrase := people.Passphrase{To: []byte("secret"), Programs: func([]byte, []byte) error { return nil }}
+	if err := passphrase.Change(t.Context(), alice.dir); err != nil {
+		t.Fatal(err)
+	}
+	passphrase.From, passphrase.To = passphrase.To, nil
+	if err := passphrase.Change(t.Context(), alice.dir); err != nil {
+		t.Fatal(err)
+	}
+	if alice = again(); alice.device() != is {
+		t.Error("one that was encrypted is taken for a copy")
 	}
 }
 

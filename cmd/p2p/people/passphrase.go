@@ -69,7 +69,9 @@ func (p *Passphrase) Change(ctx context.Context, dir string) error {
 func (p *Passphrase) change(ctx context.Context, path string) error {
 	switch from, to := len(p.From) > 0, len(p.To) > 0; {
 	case from != to:
-		return history.Convert(ctx, path, history.Conversion{From: p.From, To: p.To, Read: chat.Summarize, Progress: p.Progress})
+		return history.Convert(ctx, path, history.Conversion{
+			From: p.From, To: p.To, Without: []string{birthSetting}, Read: chat.Summarize, Progress: p.Progress,
+		})
 	case !from:
 		return nil
 	}

@@ -19,6 +19,8 @@ import (
 type Conversion struct {
 	// From is the passphrase that the archive has, and To the one that it gets. One of them is empty: none.
 	From, To []byte
+	// Without are settings that the new archive is not to have: they say something of the file that the old one is.
+	Without []string
 	// Read is that of Options, nil for the same default.
 	Read func(kind room.Kind, body []byte) Content
 	// Progress, if not nil, is told now and then how many bytes are done, as far as that can be said beforehand. It is called
@@ -39,7 +41,7 @@ func (e *SpaceError) Error() string {
 func (e *SpaceError) Unwrap() error { return e.Err }
 
 // Convert encrypts the archive at path, which nobody may have open, or takes its passphrase away. All that is in it stays as it
-// is, the numbers too. To replace a passphrase, ChangePassphrase is enough.
+// is but for Without, the numbers too. To replace a passphrase, ChangePassphrase is enough.
 //
 // The new archive is made aside, is on the disk as a whole, and then takes the name of the old one, which is overwritten and
 // removed. So whoever kills it at any moment leaves the one or the other, whole; Open and Convert clean up what is
@@ -121,6 +123,9 @@ func (c *Conversion) write(ctx context.Context, path string, told func(done, eve
 	}
 	t := transcript{from: old, to: fresh, told: told}
 	err = t.copy(ctx)
+	for i := 0; i < len(c.Without) && err == nil; i++ {
+		err = fresh.write.exec("DELETE FROM settings WHERE name = ?", c.Without[i])
+	}
 	for _, a := range []*Archive{fresh, old} {
 		if err == nil {
 			err = a.emptyLog()
