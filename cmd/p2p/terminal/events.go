@@ -453,10 +453,17 @@ func (s *session) alertText(a *p2pv1.Alert) string {
 	return s.say.Say("chat.alert.other", what)
 }
 
-// acknowledge takes away the alert that is shown.
+// acknowledge takes away the alert that is shown. One for which the window has no room is shown on a page first.
 func (s *session) acknowledge() {
-	if len(s.alerts) == 0 {
+	switch area := s.place().alert; {
+	case len(s.alerts) == 0:
 		s.word("chat.alert.none")
+		return
+	case s.panel != nil && s.panel.warns:
+		s.panel = nil
+	case !s.plain && area.height < len(s.alertLines(area.width)):
+		s.flash.text = ""
+		s.show(&panel{title: s.say.Count("chat.alert.how", len(s.alerts)), lines: []line{plainly(s.alertText(s.alerts[0]), style{role: shout})}, warns: true})
 		return
 	}
 	s.alerts = s.alerts[1:]

@@ -20,6 +20,7 @@ type panel struct {
 	whole  bool     // it is shown
 	jumps  map[int]target
 	asks   string // account of whose request it shows
+	warns  bool   // it shows the alert
 	top    int    // first line on the screen
 	chosen int    // line, when there are jumps
 	query  *p2pv1.SearchRequest

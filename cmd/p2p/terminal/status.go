@@ -54,14 +54,14 @@ func (s *session) headerLine(width int) line {
 }
 
 // infoLines say what happens now: a word to the person, what the composer is for, who types, that newer
-// messages are below.
-func (s *session) infoLines(width int) []line {
+// messages are below. What went wrong is said to its end, in as many lines as there is room for.
+func (s *session) infoLines(width, room int) []line {
 	word, r := s.info()
 	if word == "" {
 		return []line{plainly(strings.Repeat("─", width), style{role: faint})}
 	}
 	lines := []line{plainly(word, style{role: r})}
-	if room := max(min(s.height/6, 4), 1); word == s.flash.text && room > 1 { // what went wrong is said to the end
+	if r == failure || word == s.flash.text {
 		if lines = lines[0].wrap(max(width-3, 1), s.m); len(lines) > room {
 			lines = append(lines[:room-1], append(lines[room-1], span{" " + lines[room].text(), style{role: r}}))
 		}
@@ -92,6 +92,8 @@ func (s *session) info() (string, role) {
 		return s.say.Say("chat.info.panel"), accent
 	case s.sidebar.focused:
 		return s.say.Say("chat.info.list"), accent
+	case s.chosen() != nil && s.choice.delete:
+		return s.say.Say("chat.choice.delete"), failure
 	case s.chosen() != nil:
 		return s.say.Say("chat.info.choice"), accent
 	case s.composer.mode == replying && c.byID[s.composer.target] != nil:
@@ -258,7 +260,7 @@ func (s *session) transferStatus() string {
 
 // alertLines draws the oldest alert and how it goes away.
 func (s *session) alertLines(width int) []line {
-	if len(s.alerts) == 0 {
+	if len(s.alerts) == 0 || s.panel != nil && s.panel.warns {
 		return nil
 	}
 	shouted := style{role: shout}

@@ -25,6 +25,9 @@ type places struct {
 	side, header, alert, list, info, input, status area
 }
 
+// lowest is below how many lines of the window there is none for what happens now, while nothing does.
+const lowest = 7
+
 // narrow is below how many columns the sidebar is shown only when it is asked for.
 const narrow = 64
 
@@ -51,27 +54,35 @@ func (s *session) place() places {
 	x := s.width - width
 	rows, _, _ := s.composer.editor.rows(width-promptWidth, s.m)
 	input := min(len(rows), max(height/3, 1))
-	alert := min(len(s.alertLines(width)), max(height/2-2, 1))
-	if len(s.alerts) == 0 {
-		alert = 0
+	word, _ := s.info()
+	header, status := 1, 1
+	if height < lowest { // what is said takes the place of what always stands there
+		if word != "" || len(s.alerts) > 0 {
+			status = 0
+		}
+		if s.flash.text != "" || len(s.alerts) > 0 {
+			header = 0
+		}
 	}
-	info := len(s.infoLines(width))
-	if height < 7 {
-		info = 0
+	free := height - header - status - input - 1 // the list keeps a line
+	info := 0
+	if height >= lowest || word != "" {
+		info = len(s.infoLines(width, max(min(free, max(height/3, 3), 8), 1)))
 	}
-	list := max(height-2-input-alert-info, 1)
-	p := places{side: area{0, 0, s.sideWidth(), height - 1}}
+	alert := min(len(s.alertLines(width)), max(height/2-2, min(4, height-5), 1), max(free-info, 0))
+	list := max(free+1-alert-info, 1)
+	p := places{side: area{0, 0, s.sideWidth(), height - status}}
 	y := 0
 	next := func(height int) area {
 		a := area{x, y, width, height}
 		y += height
 		return a
 	}
-	p.header, p.alert, p.list, p.info, p.input = next(1), next(alert), next(list), next(info), next(input)
+	p.header, p.alert, p.list, p.info, p.input = next(header), next(alert), next(list), next(info), next(input)
 	p.input.x, p.input.width = x+promptWidth, width-promptWidth
-	p.status = area{0, y, s.width, 1}
+	p.status = area{0, y, s.width, status}
 	if s.sidebar.focused && p.side.width == 0 {
-		p.side = area{0, 0, s.width, height - 1}
+		p.side = area{0, 0, s.width, height - status}
 	}
 	return p
 }
@@ -94,7 +105,9 @@ func (s *session) draw(t *theme) frame {
 		}
 		f.x, f.y, f.cursor = s.cursor(p)
 	}
-	lines = append(lines, s.statusLine(s.width))
+	if p.status.height > 0 {
+		lines = append(lines, s.statusLine(s.width))
+	}
 	f.content = linesOf(t, lines[:min(len(lines), max(s.height, 1))])
 	return f
 }
@@ -139,7 +152,10 @@ func beside(lines, side []line) {
 
 // mainLines draws all but the sidebar and the status line.
 func (s *session) mainLines(p places) []line {
-	lines := []line{s.headerLine(p.header.width)}
+	var lines []line
+	if p.header.height > 0 {
+		lines = append(lines, s.headerLine(p.header.width))
+	}
 	if p.alert.height > 0 {
 		all := s.alertLines(p.alert.width)
 		lines = append(lines, all[:p.alert.height-1]...)
@@ -151,7 +167,7 @@ func (s *session) mainLines(p places) []line {
 		lines = append(lines, s.listLines(p.list)...)
 	}
 	if p.info.height > 0 {
-		lines = append(lines, s.infoLines(p.info.width)...)
+		lines = append(lines, s.infoLines(p.info.width, p.info.height)...)
 	}
 	return append(lines, s.inputLines(p)...)
 }
