@@ -162,6 +162,8 @@ func (n *Node) take(ctx context.Context, account identity.Key, name string, f fi
 		return err
 	}
 	n.tellDoubt(account)
+	n.review()
+	n.callBack(account)
 	if !strings.EqualFold(k.Directory, name) {
 		n.suspect(account, k.Directory)
 	}

@@ -226,7 +226,9 @@ func TestANewKeyIsTakenWhenThePersonSaysSo(t *testing.T) {
 	eventually(t, "they have each other", func() bool { return alice.contact("bob").State == friend })
 	alice.say("bob", "new key, old friend")
 	eventually(t, "he has it", mallory.has("alice", "new key, old friend"))
-	eventually(t, "the old one is none any more", func() bool { return bob.contact("alice").State == removed })
+	if admits, err := alice.Admits(bob.contact("alice").Conversation, bob.me().Device); err != nil || admits { // he may be whoever stood between
+		t.Errorf("the old one may connect: %v, %v", admits, err)
+	}
 }
 
 func TestAContactWithAnotherNameIsNotTakenForAnotherPerson(t *testing.T) {

@@ -41,7 +41,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	c := &conversation{node: n, id: id, own: own, opened: make(chan struct{})}
 	defer close(c.opened)
 	o := chat.Options{
-		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell, Said: c.said, Meets: c.meets,
+		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell, Said: c.said, Meets: c.meets, Shuns: c.shuns,
 	}
 	var err error
 	if birth != nil {
@@ -57,7 +57,7 @@ func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trac
 	c.wasOut = c.talk.Removed(o.Account)
 	c.near = presence.New(presence.Options{Self: c.state, Welcome: c.welcome, Secret: c.id[:], Linger: c.mayHear, Tell: c.sees})
 	c.offers = offer.New(offer.Options{
-		Info: func(hash infohash.T) []byte { return n.files.infoOf(c.id, hash) },
+		Info: c.infoOf,
 		Lost: func() []infohash.T { return n.files.lostIn(c.id) },
 		Hear: func(device identity.Key, hash infohash.T) { n.files.hear(c.id, device, hash) },
 	})
@@ -127,7 +127,7 @@ func (c *conversation) belongs(account identity.Key) bool {
 		return false
 	case account == me:
 		return true
-	case c.own, c.node.isBlocked(account): // who is blocked is not met in rooms either; what he says there others pass on
+	case c.own, c.node.isBlocked(account), c.bars(): // who is blocked is not met in rooms either; what he says there others pass on
 		return false
 	case !c.talk.Known():
 		return c.node.expects(c.id, account)

@@ -10,6 +10,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/people"
 )
 
 // inDoubt returns the names of those in a room whose keys are in doubt.
@@ -128,4 +129,104 @@ func TestAKeyThatWasReplacedIsInDoubtWhereverItIsAMember(t *testing.T) {
 	if got := alice.says("garden", m); !slices.Equal(got, []string{""}) {
 		t.Errorf("after he is out, refused with %v", got)
 	}
+}
+
+// Whoever says that somebody stands between the two means what he wrote a minute ago too, and his files.
+func TestNothingThatWaitsGoesToAContactInDoubtNorAFileThatWasOfferedBefore(t *testing.T) {
+	alice, bob := two(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "lab") })
+	_, m := given(t, alice, bob, "the plan")
+	got := bob.fetch(m, t.TempDir())
+	bob.close()
+	alice.say("bob", "the secret")
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Differ: true})
+	bob = open(t, bob.dir)
+	if err := os.Remove(got.Path); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m})
+	bob.say("alice", "who is it?")
+	heard := func(p *person, where, text string) bool { return slices.Contains(p.texts(where), text) }
+	if admits, err := alice.Admits(bob.contact("alice").Conversation, bob.me().Device); err != nil || admits {
+		t.Errorf("he may connect: %v, %v", admits, err)
+	}
+	for _, text := range []string{"one", "two"} { // by the second he has been called in the other conversation too
+		bob.say("lab", text)
+		eventually(t, "they are connected in the room", func() bool { return heard(alice, "lab", text) })
+	}
+	if x := bob.transfer(m); heard(bob, "alice", "the secret") || x.State == p2pv1.Transfer_STATE_DONE || alice.transfer(m).Sources > 0 {
+		t.Errorf("it goes to him: %v, and his file is %v", bob.texts("alice"), x)
+	}
+	if heard(alice, "bob", "who is it?") {
+		t.Error("she is connected with him")
+	}
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	eventually(t, "he has it when there is no doubt", func() bool { return heard(bob, "alice", "the secret") })
+	eventually(t, "she has what he said", func() bool { return heard(alice, "bob", "who is it?") })
+	eventually(t, "the file comes again", func() bool { return bob.transfer(m).State == p2pv1.Transfer_STATE_DONE })
+}
+
+func TestWhoComesIntoDoubtOrIsBlockedIsSentAwayFromTheFilesThatHeFetches(t *testing.T) {
+	for name, part := range map[string]func(alice *person){
+		"differs": func(p *person) { ask(p.t, p.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Differ: true}) },
+		"blocked": func(p *person) {
+			ask(p.t, p.AnswerContact, &p2pv1.AnswerContactRequest{Who: "bob", Answer: p2pv1.AnswerContactRequest_ANSWER_BLOCK})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alice, bob := two(t)
+			alice = slow(alice)
+			m := fetching(alice, bob)
+			part(alice)
+			eventually(t, "he is", func() bool {
+				return bob.transfer(m).State == p2pv1.Transfer_STATE_WAITING && alice.transfer(m).Sources == 0
+			})
+		})
+	}
+}
+
+// slow has a person begin a new run, in which others get 64 KiB/s of files.
+func slow(p *person) *person {
+	p.t.Helper()
+	p.close()
+	return openWith(p.t, people.Options{Dir: p.dir, UpLimit: 64 << 10})
+}
+
+// fetching has bob fetch a file from alice, who is slow: he will have it in two minutes.
+func fetching(alice, bob *person) (message string) {
+	alice.t.Helper()
+	path := filepath.Join(alice.t.TempDir(), "film")
+	if err := os.WriteFile(path, make([]byte, 8<<20), 0o644); err != nil {
+		alice.t.Fatal(err)
+	}
+	m := ask(alice.t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: path, Text: "the film"}).Message.Id
+	eventually(bob.t, "bob sees the offer", func() bool { return slices.Contains(bob.texts("alice"), "the film") })
+	ask(bob.t, bob.Accept, &p2pv1.AcceptRequest{Message: m})
+	eventually(bob.t, "it is under way", func() bool {
+		return bob.transfer(m).State == p2pv1.Transfer_STATE_DOWNLOADING && bob.transfer(m).Sources > 0
+	})
+	return m
+}
+
+// He stays connected, for he may say that he has another name now, and is given nothing.
+func TestAContactWhomTheDirectoryDoubtsGetsNoFile(t *testing.T) {
+	w := newTown(t)
+	lies := w.lie(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	w.settle("mallory")
+	acquaint(t, alice, bob, "alice", "bob")
+	alice = slow(alice)
+	m := fetching(alice, bob)
+	lies.Store(true)
+	eventually(t, "she is warned", func() bool {
+		_, err := alice.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: "bob"}))
+		return alice.reason(err) == api.KeyChanged
+	})
+	eventually(t, "he is sent away", func() bool {
+		return bob.transfer(m).State == p2pv1.Transfer_STATE_WAITING && alice.transfer(m).Sources == 0
+	})
+	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Same: true})
+	alice.say("bob", "it was you")
+	eventually(t, "he has it when there is no doubt", func() bool { return slices.Contains(bob.texts("alice"), "it was you") })
 }

@@ -202,12 +202,12 @@ func (x *exchange) meet(s *peer.Swarm, c *conversation) {
 	}
 }
 
-// ofRoom returns a room's transfers that have a swarm.
-func (x *exchange) ofRoom(id room.ID) (all []*peer.Swarm) {
+// swarms returns those of the transfers that are meant.
+func (x *exchange) swarms(meant func(*transfer) bool) (all []*peer.Swarm) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, t := range x.all {
-		if t.Room == id && t.swarm != nil {
+		if t.swarm != nil && meant(t) {
 			all = append(all, t.swarm)
 		}
 	}
@@ -216,14 +216,14 @@ func (x *exchange) ofRoom(id room.ID) (all []*peer.Swarm) {
 
 // meets is called when the people of a room have changed.
 func (x *exchange) meets(c *conversation) {
-	for _, s := range x.ofRoom(c.id) {
+	for _, s := range x.swarms(func(t *transfer) bool { return t.Room == c.id }) {
 		x.meet(s, c)
 	}
 }
 
-// review is called when somebody may be a member no more.
-func (x *exchange) review(id room.ID) {
-	for _, s := range x.ofRoom(id) {
+// review has those sent away who may not have what is exchanged any more: also where the room is open no more.
+func (x *exchange) review() {
+	for _, s := range x.swarms(func(*transfer) bool { return true }) {
 		s.Review()
 	}
 }

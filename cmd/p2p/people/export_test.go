@@ -7,6 +7,7 @@ import (
 
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
 )
 
 // ForgeDelete says in a room that a message is deleted, with no right to it. The Talk takes that from its own program only as long as it does
@@ -58,3 +59,14 @@ func RemindSoon(t *testing.T) {
 
 // TellsCopies reports whether files in a folder tell that they are copies.
 func TellsCopies(dir string) bool { return birthOf(dir) != "" }
+
+// Admits reports whether a device may connect in the conversation with that id.
+func (n *Node) Admits(conversation, device string) (bool, error) {
+	id, err := parseID(conversation)
+	if err != nil {
+		return false, err
+	}
+	k, err := identity.ParseKey(device)
+	c := n.conversation(id)
+	return err == nil && c != nil && c.admits(k), err
+}

@@ -71,13 +71,16 @@ func (n *Node) wanted() (all []*place) {
 	return all
 }
 
-// finished reports whether a room need not be open any more: it was left, and somebody knows. The caller holds mu.
+// finished reports whether a room need not be open any more: it was left, and somebody knows, or nobody is to. The caller holds mu.
 func (n *Node) finished(p *place, c *conversation) bool {
 	if n.book.blocked(p.With) {
 		return true
 	}
 	if !p.Left {
 		return false
+	}
+	if k := n.book.contacts[p.With]; k != nil && k.refuted() {
+		return true // he is told nothing
 	}
 	if p.Farewell == (farewell{}) || len(c.talk.Members()) == 0 {
 		return true
@@ -140,7 +143,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.disown(ctx, c)
 		c.swarm.Review()
 		n.convene(c)
-		n.files.review(c.id)
+		n.files.review()
 		n.settle(ctx, c)
 		n.membership(ctx, c, change)
 	}
@@ -176,9 +179,7 @@ func (n *Node) ownChanged(ctx context.Context, c *conversation, change chat.Chan
 	if err := n.refit(ctx); err != nil {
 		n.log.Warn("cannot follow the account's other devices", zap.Error(err))
 	}
-	for _, c := range n.every() {
-		c.swarm.Review() // somebody may be blocked now
-	}
+	n.review() // somebody may be blocked now
 	n.tellContacts()
 	n.tellConversations()
 }

@@ -75,13 +75,18 @@ func open(t *testing.T, dir string, trackers ...string) *person {
 // openNoting is open for a node that notes in a folder how far it has come.
 func openNoting(t *testing.T, dir, marks string, trackers ...string) *person {
 	t.Helper()
-	n, err := people.Open(t.Context(), people.Options{
-		Dir: dir, Listen: netip.MustParseAddrPort("127.0.0.1:0"), Trackers: trackers, Label: filepath.Base(dir), Version: "test", Log: logger(), Marks: marks,
-	})
+	return openWith(t, people.Options{Dir: dir, Trackers: trackers, Marks: marks})
+}
+
+// openWith is open with some options.
+func openWith(t *testing.T, o people.Options) *person {
+	t.Helper()
+	o.Listen, o.Label, o.Version, o.Log = netip.MustParseAddrPort("127.0.0.1:0"), filepath.Base(o.Dir), "test", logger()
+	n, err := people.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{n, t, dir}
+	p := &person{n, t, o.Dir}
 	t.Cleanup(p.close)
 	return p
 }

@@ -378,10 +378,9 @@ func (n *Node) rewritten(ctx context.Context, k contact) error {
 		return err
 	}
 	n.tellDoubt(k.Account)
+	n.review() // before anything else is done
 	err := n.refit(ctx)
-	for _, c := range n.shared(k.Account) { // who is blocked now is to go
-		c.swarm.Review()
-	}
+	n.callBack(k.Account)
 	return err
 }
 

@@ -197,7 +197,7 @@ func (x *exchange) share(ctx context.Context, t *transfer, meta *torrentfile.Met
 	if p := n.place(t.Room); p != nil {
 		trackers = tiers(p.Trackers)
 	}
-	s, err := n.node.Add(peer.Torrent{Meta: meta, Store: t.store, Have: have, Trackers: trackers, Admit: c.trusts})
+	s, err := n.node.Add(peer.Torrent{Meta: meta, Store: t.store, Have: have, Trackers: trackers, Admit: c.gives})
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ type link struct {
 	rests    bool                       // and it has answered all
 	paid     time.Time                  // when what it has asked for is paid off
 	deaf     time.Time                  // until when it is not heard, since it owes too much; zero for it is
-	until    time.Time                  // it waits for somebody to know whose it is; zero for not
+	until    time.Time                  // it waits for somebody to know whose it is, or is shunned; zero for not
 	haveAt   time.Time                  // when it is told what is here, zero when there is nothing to tell
 	sendAt   time.Time                  // when it is sent what others have not sent, zero when nothing is left to others
 	leave    time.Time                  // until when it may say how far it is, to hear that its account was removed; zero for not

@@ -35,6 +35,9 @@ type Options struct {
 	// for unknown: such a device waits at the door, heard by nobody, until Review, for as long as strangerWait. It
 	// is called by the goroutine of the Talk. Nil knows none, and nobody waits.
 	Owner func(device identity.Key) identity.Key
+	// Shuns reports whether nothing is to go to the devices of an account, nor to be heard of them, until Review: they may be
+	// connected, and what they say waits, as does what is said here. It is called as Owner is. Nil shuns nobody.
+	Shuns func(account identity.Key) bool
 	// Clock gives the time that is written into events, a label; nil for time.Now.
 	Clock func() time.Time
 	Log   *zap.Logger // nil for none
@@ -205,7 +208,7 @@ func (t *Talk) poke() {
 	}
 }
 
-// Review has Owner asked again about the devices that are connected: more is known of whose they are. It
+// Review has Owner and Shuns asked again about the devices that are connected: more is known of whose they are. It
 // does not wait.
 func (t *Talk) Review() {
 	t.mail.mu.Lock()

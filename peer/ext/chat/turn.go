@@ -396,6 +396,10 @@ func (t *Talk) review(now time.Time, l *link) {
 			return
 		}
 	}
+	if t.o.Shuns != nil && t.o.Shuns(account) {
+		t.shun(now, l)
+		return
+	}
 	l.until = time.Time{}
 	member := !v.known || v.roles[account] != room.Nobody && !v.ended[device]
 	switch {
@@ -412,6 +416,18 @@ func (t *Talk) review(now time.Time, l *link) {
 	default:
 		t.part(l, errStranger)
 	}
+}
+
+// shunWait is how often it is asked whether a device is shunned, besides Review.
+const shunWait = time.Minute
+
+// shun has nothing go to a device. What is half way cannot be taken up again: one with a session is to come anew.
+func (t *Talk) shun(now time.Time, l *link) {
+	if l.session != nil {
+		t.part(l, errStranger)
+		return
+	}
+	l.until = now.Add(shunWait)
 }
 
 // start begins a session, with Hello. With anew the other end is to begin anew too. Nothing waits for a commit.

@@ -67,9 +67,10 @@ type device struct {
 	loop    *exttest.Loop
 	swarm   ext.Instance
 
-	mu   sync.Mutex
-	told []chat.Change
-	said []chat.Said
+	mu    sync.Mutex
+	told  []chat.Change
+	said  []chat.Said
+	shuns func(identity.Key) bool // nil for nobody
 }
 
 // end is one side of a connection.
@@ -143,6 +144,7 @@ func (d *device) options() chat.Options {
 			return identity.Key{}
 		},
 		Meets: d.w.meets,
+		Shuns: d.shuns,
 		Tell: func(c chat.Change) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
