@@ -156,10 +156,17 @@ func (s *session) page(a answer, got *p2pv1.ListMessagesResponse) {
 		c.moreAfter = got.GetMoreAfter()
 		c.extend(got.GetMessages(), false)
 	default:
-		c.replace(got)
+		newest, known := c.newest, s.plain && len(c.items) > 0
+		if c.replace(got); known {
+			s.readMissed(c, newest)
+		}
 		if q.GetAround() == "" {
 			c.markUnread(c.GetUnread())
 		}
+	}
+	if n, ok := a.note.(logging); ok {
+		s.readBack(c, n)
+		return
 	}
 	if c != s.current {
 		return

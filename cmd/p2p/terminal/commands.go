@@ -56,7 +56,8 @@ func init() { // and not above: the help reads the list itself
 		{"files", "", "chat.help.files", 0, (*session).showFiles},
 		{"search", "WORDS", "chat.help.search", 1, func(s *session, words string) { s.search(words, "") }},
 		{"find", "WORDS", "chat.help.find", 1, (*session).searchHere},
-		{"log", "", "chat.help.log", 0, (*session).sayLog},
+		{"unread", "", "chat.help.unread", 0, (*session).showWaits},
+		{"log", "[NUMBER]", "chat.help.log", 0, (*session).sayLog},
 		{"who", "", "chat.help.who", 0, (*session).showWho},
 		{"nick", "NAME", "chat.help.nick", 1, func(s *session, name string) { s.ask(&p2pv1.SetPresenceRequest{DisplayName: &name}) }},
 		{"away", "[TEXT]", "chat.help.away", 0, being(p2pv1.Presence_PRESENCE_AWAY)},
@@ -83,7 +84,7 @@ var capitals = regexp.MustCompile("[A-Z]+")
 
 // argumentWords are the words that stand for something in command.args.
 var argumentWords = map[string]string{
-	"COMMAND": "chat.word.command", "NEW": "chat.word.new", "NAME": "chat.word.name", "LINK": "chat.word.link", "NOTE": "chat.word.note", "LIMIT": "chat.word.limit",
+	"COMMAND": "chat.word.command", "NEW": "chat.word.new", "NAME": "chat.word.name", "NUMBER": "chat.word.number", "LINK": "chat.word.link", "NOTE": "chat.word.note", "LIMIT": "chat.word.limit",
 	"TEXT": "chat.word.text", "EMOJI": "chat.word.emoji", "FILE": "chat.word.file", "FOLDER": "chat.word.folder", "WORDS": "chat.word.words",
 }
 

@@ -27,6 +27,7 @@ type conversation struct {
 	newest                int64                // the largest number of a message that was seen here
 	unreadFrom            string               // the message above which the unread line stands
 	unmarked              int32                // unread ones that stand above what is known
+	aloud                 string               // the first message that was read out, in plain mode
 	read                  *item                // the last one of which the node was told that it was read, since the line stands
 	scroll                scroll
 

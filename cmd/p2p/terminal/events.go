@@ -146,11 +146,7 @@ func (s *session) contact(c *p2pv1.Contact) {
 	if before == nil || before.GetState() != c.GetState() {
 		switch c.GetState() {
 		case p2pv1.ContactState_CONTACT_STATE_ASKS:
-			if note := flat(c.GetNote()); note != "" {
-				s.word("chat.contact.asking_why", c.GetName(), note)
-			} else {
-				s.word("chat.contact.asking", c.GetName())
-			}
+			s.tell(s.asksText(c), false)
 			s.do(ring{s.say.Say("chat.title"), s.flash.text})
 		case p2pv1.ContactState_CONTACT_STATE_FRIEND:
 			switch before.GetState() {

@@ -426,12 +426,3 @@ func highlight(text, query string) line {
 	}
 	return plainly(text, style{})
 }
-
-// sayLog prints the last messages again, for the plain mode; a screen shows them anyway.
-func (s *session) sayLog(string) {
-	if c := s.here(); c != nil {
-		for _, it := range c.items[max(len(c.items)-20, 0):] {
-			s.told = append(s.told, s.sentence(it.Message, false))
-		}
-	}
-}

@@ -81,7 +81,12 @@ func (p *plain) send(in any) {
 func (p *plain) run(lines <-chan string) error {
 	for !p.left && p.failed == nil {
 		ready := lines
-		if p.begun = p.begun || p.idle(); !p.begun {
+		switch {
+		case p.begun:
+		case p.idle():
+			p.begun = true
+			p.printAll(p.session.greet())
+		default:
 			ready = nil // it is not known yet who there is, and to whom a line would go
 		}
 		select {
@@ -140,29 +145,24 @@ func (p *plain) handle(in any) {
 	}
 	effects := p.session.handle(time.Now(), in)
 	p.opened()
-	for _, l := range p.session.told {
-		p.print(l)
-	}
+	p.printAll(p.session.told)
 	for _, e := range effects {
 		p.do(e)
 	}
 }
 
-// opened says which conversation is open, and its last messages, when they are there.
+// opened reads out the conversation that is open, when all that is unread in it is there.
 func (p *plain) opened() {
 	s := p.session
-	if c := s.current; c != p.shown && c != nil && c.loaded {
+	if c := s.current; c != p.shown && c != nil && c.loaded && !c.seeking() {
 		p.shown = c
-		p.print(plainly(s.say.Say("chat.plain.open", s.title(c)), style{bold: true}))
-		if doubt := s.doubtLine(c); doubt != "" {
-			p.print(plainly(doubt, style{role: failure}))
-		}
-		for _, it := range c.items[max(len(c.items)-10, 0):] {
-			if it.GetId() == c.unreadFrom {
-				p.print(plainly(s.say.Say("chat.unread"), style{role: failure}))
-			}
-			p.print(s.sentence(it.Message, false))
-		}
+		p.printAll(s.readOut(c))
+	}
+}
+
+func (p *plain) printAll(lines []line) {
+	for _, l := range lines {
+		p.print(l)
 	}
 }
 

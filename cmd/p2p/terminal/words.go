@@ -104,6 +104,9 @@ func (s *session) textOf(m *p2pv1.Message) string {
 		return s.say.Say("chat.withheld")
 	case m.GetFile() != nil:
 		what := s.say.Say("chat.file.offers", clean(m.GetFile().GetName()), s.fileSize(m.GetFile()))
+		if m.GetFile().GetTakenBack() {
+			what += " (" + s.say.Say("message.taken_back") + ")"
+		}
 		if m.GetText() != "" {
 			what += " " + cleanLines(m.GetText())
 		}
