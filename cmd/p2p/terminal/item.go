@@ -17,6 +17,7 @@ type layout struct {
 	doubt                     bool   // a second stroke deletes it
 	airy                      bool   // a blank line stands above: between people, and around notices
 	today                     int    // day of the year, where a date is shown: yesterday it had another name
+	name, quoted              string // of its author, and of that of the message which it answers: people are renamed
 	text, state               string // what it is to say, and how it stands with what is done to it, as session.changing says
 }
 
@@ -52,6 +53,7 @@ func (s *session) linesBelow(before, it *item, w layout) []line {
 	if notice && before != nil && before.GetNotice() != nil { // one list
 		w.airy = w.airy && (w.day || w.unread)
 	}
+	w.name, w.quoted = s.nameIn(it.Message), s.quotedName(it.Message)
 	if it.lines == nil || it.drawn != w {
 		it.lines, it.drawn = s.layOut(it, w), w
 	}
@@ -104,7 +106,7 @@ func divider(word string, w layout, r role) line {
 }
 
 func (s *session) headLine(it *item, w layout) line {
-	name := span{clean(s.nameIn(it.Message)), style{role: nameRole(it.GetAccount()), bold: true}}
+	name := span{clean(w.name), style{role: nameRole(it.GetAccount()), bold: true}}
 	left := line{name, {"  " + s.clock(it.GetWritten()), style{role: faint}}}
 	if it.GetMentionsMe() {
 		left = append(left, span{"  @", style{role: mention}})
@@ -115,9 +117,20 @@ func (s *session) headLine(it *item, w layout) line {
 // indent is what stands before the text of messages.
 const indent = "  "
 
+// quotedName is who wrote the message that another one answers, as he is called now where the message is here.
+func (s *session) quotedName(m *p2pv1.Message) string {
+	if m.GetReplyTo() == "" {
+		return ""
+	}
+	if c := s.conversations[m.GetConversation()]; c != nil && c.byID[m.GetReplyTo()] != nil {
+		return clean(s.nameIn(c.byID[m.GetReplyTo()].Message))
+	}
+	return clean(m.GetReplyName())
+}
+
 // answered is the line above an answer.
-func (s *session) answered(m *p2pv1.Message) line {
-	of := span{"┌ " + clean(m.GetReplyName()) + ": ", style{role: faint, bold: true}}
+func (s *session) answered(m *p2pv1.Message, name string) line {
+	of := span{"┌ " + name + ": ", style{role: faint, bold: true}}
 	switch {
 	case m.GetReplyDeleted():
 		return line{of, {s.say.Say("chat.reply.deleted"), style{role: faint, italic: true}}}
@@ -131,7 +144,7 @@ func (s *session) body(it *item, w layout) []line {
 	inner := w.width - len(indent)
 	var lines []line
 	if it.GetReplyTo() != "" {
-		lines = append(lines, s.answered(it.Message).cut(inner, w.m))
+		lines = append(lines, s.answered(it.Message, w.quoted).cut(inner, w.m))
 	}
 	switch {
 	case it.GetDeleted():

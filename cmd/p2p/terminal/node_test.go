@@ -352,13 +352,13 @@ func (n *fakeNode) serve(t testing.TB) p2pv1connect.PeopleClient {
 func story(n *fakeNode) {
 	day := at.Add(-26 * time.Hour)
 	n.add("c-anna", "anna", "Morning! Did the *survey* data arrive?", day, nil)
-	first := n.add("c-anna", "mia", "Yes, all of it. **Thank you!** The list:\n\n- depth profiles\n- `temperature.csv`\n- see [the notes](https://example.org/notes)", day.Add(2*time.Minute), func(m *p2pv1.Message) { m.Delivery = p2pv1.Delivery_DELIVERY_READ })
-	n.add("c-anna", "anna", "Good. Then run\n```\np2p get survey.torrent --verify\n```\nand tell me.", at.Add(-20*time.Minute), nil)
+	n.add("c-anna", "mia", "Yes, all of it. **Thank you!** The list:\n\n- depth profiles\n- `temperature.csv`\n- see [the notes](https://example.org/notes)", day.Add(2*time.Minute), func(m *p2pv1.Message) { m.Delivery = p2pv1.Delivery_DELIVERY_READ })
+	run := n.add("c-anna", "anna", "Good. Then run\n```\np2p get survey.torrent --verify\n```\nand tell me.", at.Add(-20*time.Minute), nil)
 	n.add("c-anna", "anna", "ah, and 你好，世界！这是一条很长的中文消息，用来看看换行是不是正确：标点符号不应该出现在行首。", at.Add(-19*time.Minute), func(m *p2pv1.Message) {
 		m.Reactions = []*p2pv1.Reaction{{Emoji: "👍", Accounts: []string{account("mia")}}, {Emoji: "🎉", Accounts: []string{account("mia"), account("bo")}}}
 	})
 	n.add("c-anna", "mia", "done, it verifies", at.Add(-5*time.Minute), func(m *p2pv1.Message) {
-		m.ReplyTo, m.ReplyName, m.ReplyText, m.Delivery = first.Id, "Anna", "Good. Then run", p2pv1.Delivery_DELIVERY_DELIVERED
+		m.ReplyTo, m.ReplyName, m.ReplyText, m.Delivery = run.Id, "Anna", "Good. Then run", p2pv1.Delivery_DELIVERY_DELIVERED
 	})
 	n.add("c-anna", "anna", "", at.Add(-2*time.Minute), func(m *p2pv1.Message) {
 		m.File = &p2pv1.File{Name: "profiles-2026.tar", Size: 1 << 30, Files: 1, InfoHash: "aa"}
