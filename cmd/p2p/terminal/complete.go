@@ -107,10 +107,17 @@ func (s *session) namesFor(command string) (names []string) {
 		}
 	default:
 		for _, c := range s.contacts {
-			names = append(names, clean(c.GetName()))
+			if want, only := statesFor[command]; !only || c.GetState() == want {
+				names = append(names, clean(c.GetName()))
+			}
 		}
 	}
 	return names
+}
+
+// statesFor are how those stand whom a command can be about, where it is not anybody.
+var statesFor = map[string]p2pv1.ContactState{
+	"accept": p2pv1.ContactState_CONTACT_STATE_ASKS, "refuse": p2pv1.ContactState_CONTACT_STATE_ASKS, "unblock": p2pv1.ContactState_CONTACT_STATE_BLOCKED,
 }
 
 // people returns the members of a conversation, none without one.

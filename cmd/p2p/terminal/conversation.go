@@ -236,7 +236,7 @@ func (s *session) enter(c *conversation) {
 	s.close()
 	s.takeAlong(c)
 	s.current = c
-	s.choice = choice{}
+	s.choice, s.sidebar.shift = choice{}, 0
 	s.composer.leaveMode()
 	s.composer.begin(c.draft)
 	s.wanted = ""

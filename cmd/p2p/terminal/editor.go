@@ -144,8 +144,14 @@ func (e *editor) vertical(by, width int, m measure) bool {
 	if to < 0 || to >= len(rows) {
 		return false
 	}
-	at, column := rows[to].start, 0
-	for piece, w := range pieces(rows[to].text, max(width, 2), m) {
+	e.moveToCell(rows[to], x, width, m)
+	return true
+}
+
+// moveToCell moves the cursor to a column of a row.
+func (e *editor) moveToCell(r row, x, width int, m measure) {
+	at, column := r.start, 0
+	for piece, w := range pieces(r.text, max(width, 2), m) {
 		if column+w > x {
 			break
 		}
@@ -153,5 +159,4 @@ func (e *editor) vertical(by, width int, m measure) bool {
 		at += len(piece)
 	}
 	e.moveTo(at)
-	return true
 }

@@ -363,7 +363,7 @@ func TestTabCompletesCommandsNamesAndEmoji(t *testing.T) {
 	for _, c := range []struct{ typed, want string }{
 		{"/verif", "/verify "}, {"/open an", "/open Anna "}, {"a :tada", "a 🎉 "}, {"/open 陈", "/open 陈晓 "},
 		{"/verify an", "/verify Anna "}, {"/verify Anna di", "/verify Anna differ "}, {"/colour co", "/colour contrast "}, {"/help und", "/help und"}, {"/help unb", "/help unblock "},
-		{"/nick an", "/nick an"}, {"/invite r", "/invite room "}, {"/members a", "/members a"},
+		{"/nick an", "/nick an"}, {"/unblock An", "/unblock An"}, {"/accept d", "/accept Dana "}, {"/refuse An", "/refuse An"}, {"/invite r", "/invite room "}, {"/members a", "/members a"},
 	} {
 		st := usual(t).keys("'"+c.typed, "tab")
 		if got := st.s.composer.editor.text(); got != c.want {
@@ -588,6 +588,29 @@ func TestTheMouseChoosesAndScrolls(t *testing.T) {
 	st.in(click{3, 4}, click{30, 16})
 	if it := st.s.chosen(); it.GetText() != "done, it verifies" {
 		t.Errorf("a click chose %q", it.GetText())
+	}
+}
+
+func TestAClickInTheInputMovesTheCursor(t *testing.T) {
+	st := usual(t).keys("'a 世界 of", "ctrl+j", "'words", "up", "up")
+	place := st.s.place().input
+	st.in(click{place.x + 5, place.y}).keys("'!").shows("> a 世!界 of")
+	st.in(click{place.x + 40, place.y + 1}).keys("'?").shows("  words?")
+	st.keys("f1").in(click{place.x, place.y}).keys("'>").shows("> >a 世!界 of")
+}
+
+func TestTheListFollowsAgainWhenAConversationIsOpened(t *testing.T) {
+	n := newFakeNode()
+	story(n)
+	for i := range 40 {
+		n.convs = append(n.convs, &p2pv1.Conversation{Id: fmt.Sprintf("r-%d", i), Name: fmt.Sprintf("room %02d", i), Active: int64(i)})
+	}
+	st := stageOf(t, n, text.English(), 80, 24)
+	for range 5 {
+		st.in(wheel{3, 5, 3})
+	}
+	if st.keys("'/open 陈晓", "enter"); !strings.Contains(st.text(), "○ 陈晓") || strings.Count(st.text(), "陈晓") < 3 {
+		t.Errorf("who is talked with is out of sight:\n%s", st.text())
 	}
 }
 

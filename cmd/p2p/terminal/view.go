@@ -252,8 +252,7 @@ func (p *panel) wrapped(width int, m measure) (rows []line, of []int) {
 
 func (s *session) inputLines(p places) []line {
 	e := &s.composer.editor
-	rows, _, y := e.rows(p.input.width, s.m)
-	top := max(min(y-p.input.height+1, len(rows)-p.input.height), 0)
+	rows, top := s.inputRows(p)
 	prompt := map[mode]string{writing: "> ", replying: "↩ ", editing: "✎ ", reacting: "☺ ", searching: "⌕ "}[s.composer.mode]
 	var lines []line
 	for i := range p.input.height {
@@ -293,8 +292,8 @@ func (s *session) cursor(p places) (x, y int, shown bool) {
 	if s.panel != nil || s.sidebar.focused || s.chosen() != nil {
 		return 0, 0, false
 	}
-	rows, cx, cy := s.composer.editor.rows(p.input.width, s.m)
-	top := max(min(cy-p.input.height+1, len(rows)-p.input.height), 0)
+	_, cx, cy := s.composer.editor.rows(p.input.width, s.m)
+	_, top := s.inputRows(p)
 	return p.input.x + cx, p.input.y + cy - top, true
 }
 
@@ -324,8 +323,16 @@ func (s *session) click(x, y int) {
 	case p.alert.holds(x, y):
 		s.acknowledge()
 	case p.input.holds(x, y):
-		s.choice = choice{}
+		s.panel, s.choice, s.sidebar.focused = nil, choice{}, false
+		rows, top := s.inputRows(p)
+		s.composer.editor.moveToCell(rows[min(top+y-p.input.y, len(rows)-1)], x-p.input.x, p.input.width, s.m)
 	}
+}
+
+// inputRows returns the rows of the input, and the first one that is shown.
+func (s *session) inputRows(p places) (rows []row, top int) {
+	rows, _, y := s.composer.editor.rows(p.input.width, s.m)
+	return rows, max(min(y-p.input.height+1, len(rows)-p.input.height), 0)
 }
 
 // wheel scrolls what the mouse is over.
