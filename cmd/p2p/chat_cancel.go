@@ -42,13 +42,22 @@ func (a *app) printCancelled(r *p2pv1.CancelResponse) error {
 		return a.emitMessage("cancelled", r)
 	}
 	if t := r.Transfer; t != nil {
-		if t.File.GetTakenBack() {
+		why, over := "", t.Problem.GetKey() == api.OfferBack
+		if over {
+			why, _ = api.ExplainReason(a.text, t.Problem)
+		}
+		switch {
+		case over:
+			a.say("chat.cancelled.over", safe(t.File.GetName()), why)
+		case t.File.GetTakenBack():
 			a.say("chat.cancelled.back", safe(t.File.GetName()))
-		} else {
+		default:
 			a.say("chat.cancelled", safe(t.File.GetName()))
 		}
 		switch at := lying(t); {
 		case at == "":
+		case over:
+			a.say("chat.cancelled.rest", safe(at))
 		case t.Done < t.File.GetSize():
 			a.say("chat.cancelled.part", safe(at))
 		default:

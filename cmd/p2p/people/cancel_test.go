@@ -68,3 +68,50 @@ func TestWhatWasCancelledStaysSoAndGoesOnWithWhatIsThereWhenItIsAcceptedAgain(t 
 		t.Errorf("what was deleted comes again to %s: %d bytes, %v", anew.Path, len(b), err)
 	}
 }
+
+// Else hours of a download are lost, and its rest lies there for nothing.
+func TestWhatWasCancelledAndAcceptedAgainGoesOnInTheNextRun(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	alice.close()
+	waits := ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m, Folder: t.TempDir()}).Transfer
+	ask(t, bob.Cancel, &p2pv1.CancelRequest{Message: m})
+	if err := os.WriteFile(waits.Path+".part", []byte("the"), 0o644); err != nil { // as if it had come before
+		t.Fatal(err)
+	}
+	ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m})
+	bob.close()
+	bob = open(t, bob.dir)
+	if got := bob.transfer(m); got.State != p2pv1.Transfer_STATE_WAITING || got.Path != waits.Path {
+		t.Errorf("it is %v", got)
+	}
+}
+
+// What was there first stays, and so does what was fetched.
+func TestADownloadWhoseNameIsTakenMeanwhileGoesOnUnderAnotherWhenItIsAcceptedAgain(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	alice.close()
+	waits := ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m, Folder: t.TempDir()}).Transfer
+	ask(t, bob.Cancel, &p2pv1.CancelRequest{Message: m})
+	for path, content := range map[string]string{waits.Path: "something else", waits.Path + ".part": "the plan"} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice = open(t, alice.dir)
+	got := bob.fetch(m, "")
+	b, err := os.ReadFile(got.Path)
+	if want := filepath.Join(filepath.Dir(waits.Path), "plan (2).txt"); err != nil || string(b) != "the plan" || got.Path != want {
+		t.Errorf("%s has %q, %v", got.Path, b, err)
+	}
+	if b, err := os.ReadFile(waits.Path); err != nil || string(b) != "something else" {
+		t.Errorf("what was there is %q, %v", b, err)
+	}
+	if _, err := os.Stat(waits.Path + ".part"); !os.IsNotExist(err) {
+		t.Errorf("a part is left: %v", err)
+	}
+	if sent := alice.transfer(m).Uploaded; sent > 0 {
+		t.Errorf("what was there is fetched again: %d bytes", sent)
+	}
+}

@@ -94,8 +94,8 @@ func infoSetting(h infohash.T) string { return "file " + h.String() }
 func (x *exchange) keep() error {
 	list := make([]deal, 0, len(x.all))
 	for h, t := range x.all {
-		if t.state == p2pv1.Transfer_STATE_CANCELLED && !t.Stopped {
-			continue
+		if t.Mine && t.state == p2pv1.Transfer_STATE_CANCELLED {
+			continue // taken back: nothing goes on with it
 		}
 		d := t.deal
 		d.Text = h.String()
@@ -276,7 +276,7 @@ func (x *exchange) stop(ctx context.Context, h infohash.T) error {
 	defer x.accepting.Unlock()
 	x.mu.Lock()
 	t := x.all[h]
-	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED {
+	if t == nil || t.state == p2pv1.Transfer_STATE_CANCELLED || t.problem.GetKey() == api.OfferBack { // and why is to be read
 		x.mu.Unlock()
 		return nil
 	}

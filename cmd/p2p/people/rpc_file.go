@@ -99,43 +99,86 @@ func (x *exchange) accept(ctx context.Context, c *conversation, e *history.Entry
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if t == nil {
-		before := x.all[f.InfoHash]
-		if folder == "" && before != nil && before.Stopped { // it was to go there
-			folder = filepath.Dir(before.Path)
-		}
-		path, err := freePath(cmp.Or(folder, x.node.opt.Downloads), safeName(f.Name), func(path string) bool { return x.taken(path, f.InfoHash) })
-		if err != nil {
-			return err
-		}
-		if err := x.fits(filepath.Dir(path), f.Size); err != nil {
-			return err
-		}
-		t = newTransfer(deal{
-			Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
-		}, info)
-		t.giverLost = before != nil && before.giverLost
-		x.all[f.InfoHash] = t
-		if err := x.keep(); err != nil { // the next run goes on with it, though nobody may have told more until then
-			t.state = p2pv1.Transfer_STATE_CANCELLED
-			if before != nil {
-				x.all[f.InfoHash] = before
-			}
-			return err
-		}
-	} else if before := t.deal; t.Stopped || t.Message != e.Event.ID && !t.Mine { // the same may be offered twice
-		t.Stopped, t.Message = false, e.Event.ID
-		if err := x.keep(); err != nil {
-			t.deal = before
-			return err
-		}
+		t, err = x.beginWith(c, e, f, folder, info)
+	} else {
+		err = x.goOnWith(t, e.Event.ID)
 	}
-	if t.cancel == nil {
-		if err := x.fits(filepath.Dir(t.Path), t.Size-t.Have); err != nil && !t.Mine && !t.Fetched {
-			return err
-		}
+	if err == nil && t.cancel == nil {
 		x.seek(c, t, f)
 	}
-	return nil
+	return err
+}
+
+// beginWith notes a transfer that was accepted. The caller holds accepting and mu.
+func (x *exchange) beginWith(c *conversation, e *history.Entry, f body.File, folder string, info []byte) (*transfer, error) {
+	before := x.all[f.InfoHash]
+	if folder == "" && before != nil && before.Stopped { // it was to go there
+		folder = filepath.Dir(before.Path)
+	}
+	path, err := freePath(cmp.Or(folder, x.node.opt.Downloads), safeName(f.Name), func(path string) bool { return x.taken(path, f.InfoHash) })
+	if err != nil {
+		return nil, err
+	}
+	if err := x.fits(filepath.Dir(path), f.Size); err != nil {
+		return nil, err
+	}
+	t := newTransfer(deal{
+		Hash: f.InfoHash, Message: e.Event.ID, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: path,
+	}, info)
+	t.giverLost = before != nil && before.giverLost
+	x.all[f.InfoHash] = t
+	err = x.keep() // the next run goes on with it, though nobody may have told more until then
+	switch {
+	case err == nil:
+		return t, nil
+	case before != nil:
+		x.all[f.InfoHash] = before
+	default:
+		delete(x.all, f.InfoHash)
+	}
+	return nil, err
+}
+
+// goOnWith notes that a transfer was accepted again, perhaps with another message that offers the same. The caller holds accepting and mu.
+func (x *exchange) goOnWith(t *transfer, message room.ID) error {
+	if t.Mine {
+		return nil
+	}
+	if t.cancel == nil && !t.Fetched {
+		if err := x.fits(filepath.Dir(t.Path), t.Size-t.Have); err != nil {
+			return err
+		}
+	}
+	before := t.deal
+	if err := x.makeWay(t); err != nil {
+		return err
+	}
+	if t.Stopped, t.Message = false, message; t.deal == before {
+		return nil
+	}
+	err := x.keep()
+	if err != nil {
+		if t.Path != before.Path {
+			err = errors.Join(err, os.Rename(t.Path+".part", before.Path+".part"))
+		}
+		t.deal = before
+	}
+	return err
+}
+
+// makeWay gives what there is of a download another name, if something else has got its own meanwhile. The caller holds mu.
+func (x *exchange) makeWay(t *transfer) error {
+	if t.cancel != nil || t.Fetched || t.Folder || absent(t.Path) || absent(t.Path+".part") {
+		return nil
+	}
+	path, err := freePath(filepath.Dir(t.Path), safeName(t.Name), func(path string) bool { return x.taken(path, t.Hash) })
+	if err == nil {
+		err = os.Rename(t.Path+".part", path+".part")
+	}
+	if err == nil {
+		t.Path = path
+	}
+	return err
 }
 
 // reserve is what files leave free of a disk, in bytes: the history, and all that is said, may lie on the same one.

@@ -164,10 +164,10 @@ func (x *exchange) isMine(e *history.Entry, h infohash.T) bool {
 	return e.Account == x.node.accountOf() && (t == nil || t.Mine)
 }
 
-// has reports whether all of what a message offers was fetched.
+// has reports whether all of what a message offers was fetched, and is there.
 func (x *exchange) has(message room.ID) bool {
 	t := x.offeredBy(message)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return t != nil && t.Fetched
+	return t != nil && t.Fetched && t.state != p2pv1.Transfer_STATE_GONE && !absent(t.Path)
 }

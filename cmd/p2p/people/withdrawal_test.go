@@ -52,6 +52,11 @@ func TestWhoWaitsForAnOfferIsToldThatItWasTakenBack(t *testing.T) {
 			if x := alice.transfer(m); x.State != p2pv1.Transfer_STATE_CANCELLED {
 				t.Errorf("alice has %v", x)
 			}
+			if name == "cancelled" { // there is no message to name otherwise
+				if x := ask(t, bob.Cancel, &p2pv1.CancelRequest{Message: m}).Transfer; x.State != p2pv1.Transfer_STATE_FAILED || !over() {
+					t.Errorf("cancelled by bob it is %v", x)
+				}
+			}
 			if !bob.refusedBack(m, "alice") || !alice.refusedBack(m, "alice") {
 				t.Error("it can be accepted")
 			}
@@ -105,5 +110,20 @@ func TestWhoHasAllOfItKeepsWhatWasTakenBack(t *testing.T) {
 	eventually(t, "bob sees it", func() bool { return bob.file("alice", m).GetTakenBack() })
 	if x := ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m}).Transfer; x.State != p2pv1.Transfer_STATE_DONE || x.Path != got.Path {
 		t.Errorf("bob has %v", x)
+	}
+}
+
+// Else he waits for ever for what nobody gives.
+func TestWhoHasDeletedWhatWasTakenBackCannotAcceptItOnceMore(t *testing.T) {
+	alice, bob := two(t)
+	_, m := given(t, alice, bob, "the plan")
+	got := bob.fetch(m, t.TempDir())
+	ask(t, alice.Cancel, &p2pv1.CancelRequest{Message: m})
+	eventually(t, "bob sees it", func() bool { return bob.file("alice", m).GetTakenBack() })
+	if err := os.Remove(got.Path); err != nil {
+		t.Fatal(err)
+	}
+	if !bob.refusedBack(m, "alice") {
+		t.Error("it can be accepted")
 	}
 }
