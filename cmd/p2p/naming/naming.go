@@ -70,7 +70,7 @@ func Pick[T any](s string, all []Candidate[T]) (found []Candidate[T], exact bool
 	return nil, false
 }
 
-// Starting returns the names that begin with s, each once: what may have been meant by what is nobody's name. The signs in front may be
+// Starting returns the names that begin with s, sorted, each once: what may have been meant by what is nobody's name. The signs in front may be
 // part of them.
 func Starting[T any](s string, all []Candidate[T]) (names []string) {
 	begins := func(name, start string) bool {
@@ -82,6 +82,9 @@ func Starting[T any](s string, all []Candidate[T]) (names []string) {
 			names = append(names, c.Name)
 		}
 	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+	})
 	return names
 }
 

@@ -2,6 +2,7 @@ package naming_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"p2p/cmd/p2p/naming"
@@ -82,6 +83,16 @@ func TestTheStartOfANameIsEnoughToLook(t *testing.T) {
 	}
 	if got := naming.Starting("@BO", all); !slices.Equal(got, []string{"bob", "bobsleigh"}) {
 		t.Errorf("what begins with bo is %q", got)
+	}
+}
+
+func TestNamesThatBeginSoAreSorted(t *testing.T) {
+	var all []naming.Candidate[int]
+	for i, name := range []string{"room18", "Room12", "room10", "other"} {
+		all = append(all, naming.Candidate[int]{Name: name, ID: name, Is: i})
+	}
+	if got := strings.Join(naming.Starting("room1", all), " "); got != "room10 Room12 room18" {
+		t.Errorf("they are %s", got)
 	}
 }
 

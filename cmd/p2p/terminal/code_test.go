@@ -28,3 +28,14 @@ func TestAQRCodeIsShownWholeOrSaysWhatWindowItNeeds(t *testing.T) {
 	st.in(resized{80, 24}).keys("x").shows("Enter: the QR code", "> message, or /help")
 	st.keys("esc").shows("done, it verifies")
 }
+
+func TestTheLinkOfAnInvitationStandsAloneSoThatItCanBeSelected(t *testing.T) {
+	link := "p2p:" + strings.Repeat("0123456789-/?", 20)
+	st := usual(t)
+	st.in(answer{request: request{ask: &p2pv1.InviteRequest{}}, got: &p2pv1.InviteResponse{Link: link, Qr: "▀\n"}}).keys("enter", "enter")
+	lines := st.s.wholeLines()
+	if whole := st.text(); len(lines) != 4 || lines[0].width(st.s.m) != 80 || strings.ReplaceAll(strings.TrimRight(whole, " \n"), "\n", "") != link {
+		t.Errorf("in %d lines the window has\n%s", len(lines), whole)
+	}
+	st.keys("enter").shows("Enter: the QR code").keys("esc").shows("done, it verifies")
+}

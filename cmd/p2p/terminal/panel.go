@@ -17,7 +17,8 @@ type panel struct {
 	title  string
 	lines  []line
 	code   []string // a QR code; Enter shows it alone
-	whole  bool     // it is shown
+	link   string   // which that is of; Enter shows it alone then
+	whole  whole
 	jumps  map[int]target
 	asks   string // account of whose request it shows
 	warns  bool   // it shows the alert
@@ -26,6 +27,15 @@ type panel struct {
 	query  *p2pv1.SearchRequest
 	next   int64 // page of the search behind this one
 }
+
+// whole is what fills the window instead of the panel.
+type whole int
+
+const (
+	wholePanel whole = iota // nothing: the panel is one part of it
+	wholeCode
+	wholeLink // at the left edge, where it can be selected without what stands beside it
+)
 
 type target struct{ conversation, message string }
 
@@ -53,8 +63,12 @@ func keysOf(m map[int]target) []int {
 
 func (s *session) panelKey(k key) {
 	p, page := s.panel, max(s.place().list.height-2, 1)
-	if p.whole {
-		p.whole = false
+	if p.whole != wholePanel {
+		if k.name == "enter" {
+			p.whole = (p.whole + 1) % (wholeLink + 1)
+		} else {
+			p.whole = wholePanel
+		}
 		return
 	}
 	if s.goesOn(k) {
@@ -74,7 +88,9 @@ func (s *session) panelKey(k key) {
 	case "enter":
 		if t, ok := p.jumps[p.chosen]; ok {
 			s.jump(t.conversation, t.message)
-		} else if p.whole = p.code != nil; !p.whole {
+		} else if p.code != nil {
+			p.whole = wholeCode
+		} else {
 			s.panel = nil
 		}
 	default:
@@ -283,7 +299,7 @@ func (s *session) showInvite(i *p2pv1.InviteResponse) {
 		p.lines = append(p.lines, plainly(s.say.Say("chat.invite.untracked"), style{role: away}))
 	}
 	if qr := i.GetQr(); qr != "" {
-		p.code = strings.Split(strings.TrimSuffix(qr, "\n"), "\n")
+		p.code, p.link = strings.Split(strings.TrimSuffix(qr, "\n"), "\n"), clean(i.GetLink())
 	}
 	s.do(copyText{i.GetLink()})
 	s.show(p)

@@ -92,8 +92,8 @@ func (s *session) draw(t *theme) frame {
 	p := s.place()
 	var lines []line
 	f := frame{title: s.windowTitle()}
-	if s.panel != nil && s.panel.whole {
-		f.content = linesOf(t, s.codeLines())
+	if s.panel != nil && s.panel.whole != wholePanel {
+		f.content = linesOf(t, s.wholeLines())
 		return f
 	}
 	if p.side.width == s.width && s.width > 0 {
@@ -122,6 +122,22 @@ func linesOf(t *theme, lines []line) string {
 		t.draw(&b, l)
 	}
 	return b.String()
+}
+
+// wholeLines draws what fills the window.
+func (s *session) wholeLines() []line {
+	if s.panel.whole == wholeCode {
+		return s.codeLines()
+	}
+	lines, column := []line{nil}, 0
+	for piece, w := range pieces(s.panel.link, max(s.width, 1), s.m) {
+		if column += w; column > s.width {
+			lines, column = append(lines, nil), w
+		}
+		last := len(lines) - 1
+		lines[last] = append(lines[last], span{piece, style{}})
+	}
+	return lines[:min(len(lines), max(s.height, 1))]
 }
 
 // codeLines draws the QR code of a panel over the whole window, white on black, which all scanners take; if it does not fit, how large
@@ -301,8 +317,8 @@ func (s *session) cursor(p places) (x, y int, shown bool) {
 func (s *session) click(x, y int) {
 	p := s.place()
 	switch {
-	case s.panel != nil && s.panel.whole:
-		s.panel.whole = false
+	case s.panel != nil && s.panel.whole != wholePanel:
+		s.panel.whole = wholePanel
 	case p.side.holds(x, y):
 		s.sidebarClick(y, p.side.height)
 	case p.list.holds(x, y) && s.panel != nil:
