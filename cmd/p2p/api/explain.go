@@ -110,6 +110,7 @@ var explained = map[string]struct {
 	BadPresenceText:    {"reason.bad_presence_text", []string{"limit"}},
 	RevokedHere:        {"reason.revoked_here", nil},
 	Unheard:            {"reason.unheard", []string{"where", "count"}},
+	DeletionUnheard:    {"reason.deletion_unheard", []string{"where", "count"}},
 	ProfileSetBack:     {"reason.profile_set_back", nil},
 	ProfileCopied:      {"reason.profile_copied", nil},
 	DeviceContradicted: {"reason.device_contradicted", nil},

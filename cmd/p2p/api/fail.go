@@ -109,6 +109,7 @@ const (
 	BadPresenceText    = "bad_presence_text"    // limit (bytes)
 	DiskFull           = "disk_full"            //
 	Unheard            = "unheard"              // what this person wrote after he had been removed, or on a device that contradicted itself: where, count
+	DeletionUnheard    = "deletion_unheard"     // the same of what he has deleted: where, count
 	ProfileSetBack     = "profile_set_back"     // it goes on as another device
 	ProfileCopied      = "profile_copied"       // the same
 	DeviceContradicted = "device_contradicted"  // the same; what the device of before wrote from some time on is withdrawn

@@ -148,6 +148,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.membership(ctx, c, change)
 	}
 	n.warn(c, change)
+	n.tellUndone(c, change.Undone)
 	for _, t := range change.Typing {
 		n.tellTyping(c, t)
 	}

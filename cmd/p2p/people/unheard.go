@@ -69,19 +69,32 @@ func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key
 		n.log.Warn("cannot give back what nobody has heard", zap.Error(err))
 		return
 	}
-	n.tellUnheard(c, text, len(texts))
+	n.tellUnheard(c, api.Unheard, text, len(texts))
 }
 
-// tellUnheard tells programs of words that were given back.
-func (n *Node) tellUnheard(c *conversation, text string, count int) {
+// tellUnheard tells programs of words that were given back, or, when there are none, of something else that nobody has heard.
+func (n *Node) tellUnheard(c *conversation, reason, text string, count int) {
 	name := c.talk.Options().Name
 	if p := n.place(c.id); p != nil && !p.With.IsZero() {
 		name = n.nameOf(p.With)
 	}
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
 		Kind: p2pv1.Alert_KIND_UNHEARD, Name: name, Text: text, Conversation: textID(c.id),
-		Reason: api.Problem(api.Unheard, "where", name, "count", strconv.Itoa(count)),
+		Reason: api.Problem(reason, "where", name, "count", strconv.Itoa(count)),
 	}}})
+}
+
+// tellUndone tells programs of messages that this person has deleted, and that all go on reading.
+func (n *Node) tellUndone(c *conversation, undone []history.Undone) {
+	me, count := n.accountOf(), 0
+	for _, u := range undone {
+		if u.Account == me {
+			count++
+		}
+	}
+	if count > 0 {
+		n.tellUnheard(c, api.DeletionUnheard, "", count)
+	}
 }
 
 // drafted returns what is being written in a room.

@@ -372,7 +372,7 @@ func (s *session) alert(a *p2pv1.Alert) {
 		s.word("chat.disk.again")
 		return
 	}
-	if c := s.conversations[a.GetConversation()]; c != nil && a.GetKind() == p2pv1.Alert_KIND_UNHEARD {
+	if c := s.conversations[a.GetConversation()]; c != nil && a.GetKind() == p2pv1.Alert_KIND_UNHEARD && a.GetText() != "" {
 		s.giveBack(c, cleanLines(a.GetText()))
 		s.saveDraft(pause{c.GetId(), c.wording})
 	}

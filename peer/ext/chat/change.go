@@ -18,8 +18,9 @@ type Change struct {
 	// Recount says that older events may have begun or ceased to count, and that members and their rights may have
 	// changed: what is shown is to be listed again, and Gathering.Review to be called.
 	Recount   bool
-	Filled    []room.ID    // older events whose bodies are here now: they are to be shown, and are no news
-	Proofs    []room.Proof // devices that were found to lie: a person is to be warned
+	Filled    []room.ID        // older events whose bodies are here now: they are to be shown, and are no news
+	Undone    []history.Undone // what Delete events that count no more had taken back: it comes as Filled, if others have it
+	Proofs    []room.Proof     // devices that were found to lie: a person is to be warned
 	Read      []Read
 	Typing    []Typing
 	Delivered []history.Delivery

@@ -253,6 +253,10 @@ func (t *Talk) commit(n *turn) bool {
 		r.done <- nil
 	}
 	committed := t.store.Committed()
+	for _, u := range t.store.Undone() {
+		n.out.Add(room.Outcome{Bare: u.At}) // others are asked for it
+		t.told.Undone = append(t.told.Undone, u)
+	}
 	if len(committed)+len(n.out.Filled) > 0 {
 		t.recovered()
 	}

@@ -367,6 +367,7 @@ func (d *device) took() (sum chat.Change) {
 	for _, c := range d.told {
 		sum.Added = append(sum.Added, c.Added...)
 		sum.Filled = append(sum.Filled, c.Filled...)
+		sum.Undone = append(sum.Undone, c.Undone...)
 		sum.Proofs = append(sum.Proofs, c.Proofs...)
 		sum.Read = append(sum.Read, c.Read...)
 		sum.Typing = append(sum.Typing, c.Typing...)

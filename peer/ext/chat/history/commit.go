@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"p2p/peer/ext/chat/room"
@@ -22,9 +23,10 @@ func (l *Log) Commit(out room.Outcome) error {
 		return l.err
 	}
 	if len(l.pending) == 0 && len(l.late) == 0 && len(out.Proofs) == 0 && !out.Recount {
-		l.committed = l.committed[:0]
+		l.committed, l.undone = l.committed[:0], nil
 		return nil
 	}
+	l.undone = nil
 	own, device := false, l.archive.owner.Load().device
 	for i := range l.pending {
 		own = own || l.pending[i].meta.Author == device
@@ -81,6 +83,7 @@ type commit struct {
 	words    []wordChange
 	changed  map[runKey]bool
 	foregone []deletion // of what bodies are about that came after their events
+	void     []deletion // that do not count any more
 	deleted  bool
 }
 
@@ -116,7 +119,14 @@ func (c *commit) run(out room.Outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := c.delete(append(deletes, c.foregone...)); err != nil {
+	again, err := c.revive()
+	if err != nil {
+		return err
+	}
+	if err := c.delete(slices.Concat(deletes, c.foregone, again)); err != nil {
+		return err
+	}
+	if err := c.undo(); err != nil {
 		return err
 	}
 	return c.archive.index.amend(c.w, c.words)
@@ -323,18 +333,23 @@ func (c *commit) take(d *deletion) error {
 	if err != nil || !c.Room.MayDelete(&d.event, &target) {
 		return err
 	}
-	var drop []stored
-	err = c.w.rows("SELECT "+metaColumns+` FROM events e WHERE e.gone = 0 AND e.kind >= 16 AND (e.n = ?1 OR e.target = ?2 AND e.room = ?3 AND
-		(SELECT account FROM devices WHERE n = e.author) = ?4)`, []any{s.n, s.key, c.n, target.Account[:]}, func(scan func(...any) error) error {
-		var s stored
-		err := scan(s.fields()...)
-		drop = append(drop, s)
-		return err
-	})
+	drop, err := c.about(&s, &target, false)
 	for i := range drop {
 		err = errors.Join(err, c.drop(&drop[i]))
 	}
 	return err
+}
+
+// about returns an event and what its author wrote about it, of which the bodies were taken back, or were not.
+func (c *commit) about(s *stored, m *room.Meta, gone bool) (all []stored, err error) {
+	err = c.w.rows("SELECT "+metaColumns+` FROM events e WHERE e.gone = ?5 AND e.kind >= 16 AND (e.n = ?1 OR e.target = ?2 AND e.room = ?3 AND
+		(SELECT account FROM devices WHERE n = e.author) = ?4)`, []any{s.n, s.key, c.n, m.Account[:], gone}, func(scan func(...any) error) error {
+		var s stored
+		err := scan(s.fields()...)
+		all = append(all, s)
+		return err
+	})
+	return all, err
 }
 
 // drop takes the body of an event away, and its words.

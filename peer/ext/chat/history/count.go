@@ -71,7 +71,8 @@ func (c *commit) count(all bool) ([]deletion, error) {
 	return deletions, nil
 }
 
-// recount finds how far a run counts now, and changes the events between that and what it was.
+// recount finds how far a run counts now, and changes the events between that and what it was. It returns the Delete events that did not
+// count before, and notes those that do not any more.
 func (c *commit) recount(key runKey) ([]deletion, error) {
 	r := c.runs[key]
 	probe := room.Meta{View: c.tips[key.view], Account: c.names[key.author].account}
@@ -97,9 +98,6 @@ func (c *commit) recount(key runKey) ([]deletion, error) {
 	if err := c.w.exec("UPDATE events SET counts = ? WHERE author = ? AND seq BETWEEN ? AND ? AND view = ?", counted > was, key.author, from, to, key.view); err != nil {
 		return nil, err
 	}
-	if counted < was {
-		return nil, nil
-	}
 	var deletions []deletion
 	err := c.w.rows("SELECT "+metaColumns+" FROM events e WHERE e.author = ? AND e.seq BETWEEN ? AND ? AND e.view = ? AND e.kind = 4", []any{key.author, from, to, key.view},
 		func(scan func(...any) error) error {
@@ -111,5 +109,9 @@ func (c *commit) recount(key runKey) ([]deletion, error) {
 			deletions = append(deletions, deletion{s.n, m})
 			return err
 		})
+	if counted < was {
+		c.void = append(c.void, deletions...)
+		deletions = nil
+	}
 	return deletions, err
 }

@@ -27,7 +27,8 @@
 // # Deleting
 //
 // A Delete that counts takes the body of its target away, those of its author's other events about the same target
-// (edits), and their words from the index; and the pages that they were in are overwritten.
+// (edits), and their words from the index; and the pages that they were in are overwritten. One that ceases to count leaves what it took as
+// withheld: others, who have not lost it, are asked for it.
 //
 // # Words
 //

@@ -59,7 +59,8 @@ type Outcome struct {
 	Recount bool
 	Proofs  []Proof // found now, to be passed on
 	Filled  []ID    // events that were here, and whose bodies have come now
-	// Bare is where the first of those in Added stands that came without its body, zero for none.
+	// Bare is where the first of those in Added stands that came without its body, or of older ones that have lost theirs and are to have it
+	// again, as the index says; zero for none.
 	Bare Position
 }
 
