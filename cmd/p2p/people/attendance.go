@@ -33,8 +33,11 @@ type attendance struct {
 	first  chan struct{} // closed when it is known whether the directory answers
 	once   sync.Once
 
+	kept kept // for the clerk alone
+
 	mu        sync.Mutex
 	connected bool
+	since     time.Time // when that began
 	problem   *p2pv1.Reason
 	next      time.Time
 	news      map[identity.Key]time.Time // who is to be compared with the directory, and when
@@ -112,6 +115,9 @@ func (a *attendance) show(p p2pv1.Presence) {
 // note remembers how the session stands, and tells programs.
 func (a *attendance) note(connected bool, problem *p2pv1.Reason, next time.Time) {
 	a.mu.Lock()
+	if connected {
+		a.since = time.Now()
+	}
 	a.connected, a.problem, a.next = connected, problem, next
 	a.mu.Unlock()
 	a.once.Do(func() { close(a.first) })
@@ -128,6 +134,7 @@ func (a *attendance) tell(e directory.Event) {
 			a.lost = false
 			n.clerk.do(func(context.Context) { n.again() })
 		}
+		n.unkept.Store(true)
 		n.clerk.do(func(context.Context) { n.pin(a) })
 		n.clerk.do(n.resend)
 	case directory.Lost:
@@ -206,6 +213,10 @@ func (n *Node) newDevice(cert identity.Certificate) {
 func (n *Node) mail(ctx context.Context, a *attendance, m directory.Mail) {
 	s, err := n.me()
 	if err != nil {
+		return
+	}
+	if m.From == s.accountKey() {
+		n.recall(s, a, m)
 		return
 	}
 	l, err := s.openLetter(m.From, m.Sealed)

@@ -44,6 +44,8 @@
 // The devices of an account have a room of their own, whose only member is the account. What they must agree on is
 // written there as events: contacts, which rooms there are, invites that were given out. So it is kept, searched
 // for, ordered and exchanged like everything else, and a new device has it as soon as it meets another one.
+// The last one may be lost, so whom the account has and where it is lies sealed at the directory too (keepsake.go); and friends
+// lead a device back that knows nobody (resume.go).
 //
 // # The life of a file
 //

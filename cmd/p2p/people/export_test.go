@@ -70,3 +70,27 @@ func (n *Node) Admits(conversation, device string) (bool, error) {
 	c := n.conversation(id)
 	return err == nil && c != nil && c.admits(k), err
 }
+
+// RecallSoon has what an account has left for its devices believed without the time that others have to say more.
+func RecallSoon(t *testing.T) {
+	before := recallAfter
+	recallAfter = 10 * time.Millisecond
+	t.Cleanup(func() { recallAfter = before })
+}
+
+// KeepBook leaves with the directory what the account's next device is to know.
+func (n *Node) KeepBook(ctx context.Context) error {
+	kept := make(chan error, 1)
+	n.clerk.do(func(ctx context.Context) {
+		n.mu.Lock()
+		a := n.attended
+		n.mu.Unlock()
+		kept <- n.keep(ctx, a)
+	})
+	select {
+	case err := <-kept:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -177,6 +177,7 @@ func (n *Node) ownChanged(ctx context.Context, c *conversation, change chat.Chan
 	if !news {
 		return
 	}
+	n.unkept.Store(true)
 	if err := n.refit(ctx); err != nil {
 		n.log.Warn("cannot follow the account's other devices", zap.Error(err))
 	}
@@ -384,6 +385,9 @@ func (n *Node) beat(ctx context.Context) {
 			n.changing.Unlock()
 		}
 		if count%10 == 9 {
+			if n.unkept.Load() || count%keepsakeLook == keepsakeLook-1 {
+				n.clerk.do(n.keepBook)
+			}
 			n.clerk.do(n.callAll)
 			if n.untold.Load() {
 				n.clerk.do(n.signAll)

@@ -97,6 +97,7 @@ type Node struct {
 	askers   paces         // of those who ask to be contacts again
 	telling  *rate.Limiter // of how this person calls himself
 	untold   atomic.Bool   // others are to be told that later
+	unkept   atomic.Bool   // the directory is to keep what the book says
 	anew     int           // how often something was taken out of unread, to be counted anew
 
 	directory, label string   // that programs have named last, for who registers or logs in

@@ -88,6 +88,7 @@ func (n *Node) write(ctx context.Context, r record) error {
 	if err != nil {
 		return stored(err)
 	}
+	n.unkept.Store(true)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.book.apply(r, history.Position{Lamport: e.Lamport, Device: e.Author})
