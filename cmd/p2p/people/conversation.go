@@ -27,6 +27,7 @@ type conversation struct {
 	node   *Node
 	id     room.ID
 	own    bool // it is the room of the account's devices
+	past   bool // the account has left it: it is open for the account's other devices alone
 	talk   *chat.Talk
 	swarm  *peer.Gathering
 	near   *presence.Extension
@@ -37,8 +38,8 @@ type conversation struct {
 }
 
 // converse opens a room, or makes one with birth. The caller holds changing.
-func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trackers []string, own bool) (*conversation, error) {
-	c := &conversation{node: n, id: id, own: own, opened: make(chan struct{})}
+func (n *Node) converse(ctx context.Context, id room.ID, birth *room.Birth, trackers []string, own, past bool) (*conversation, error) {
+	c := &conversation{node: n, id: id, own: own, past: past, opened: make(chan struct{})}
 	defer close(c.opened)
 	o := chat.Options{
 		Device: n.self.device, Account: n.self.accountKey(), Owner: n.known.owner, Log: n.log, Tell: c.tell, Said: c.said, Meets: c.meets, Shuns: c.shuns,
@@ -100,7 +101,7 @@ func (c *conversation) admits(device identity.Key) bool {
 
 // mayHear reports whether somebody is no member any more, and is to know. Who was blocked hears nothing.
 func (c *conversation) mayHear(account identity.Key) bool {
-	return !c.own && c.talk.Removed(account) && !c.node.isBlocked(account)
+	return !c.own && !c.past && c.talk.Removed(account) && !c.node.isBlocked(account)
 }
 
 // trusts reports whether a device is that of somebody who belongs here. Any goroutine may call it.
@@ -127,7 +128,7 @@ func (c *conversation) belongs(account identity.Key) bool {
 		return false
 	case account == me:
 		return true
-	case c.own, c.node.isBlocked(account), c.bars(): // who is blocked is not met in rooms either; what he says there others pass on
+	case c.own, c.past, c.node.isBlocked(account), c.bars(): // who is blocked is not met in rooms either; what he says there others pass on
 		return false
 	case !c.talk.Known():
 		return c.node.expects(c.id, account)
@@ -166,6 +167,9 @@ func (c *conversation) sees(s presence.Seen) {
 		if account, changed := n.faces.parts(at, time.Now()); changed {
 			n.clerk.do(func(ctx context.Context) { n.looks(ctx, account) })
 		}
+		if c.own {
+			n.clerk.do(n.accompany)
+		}
 		return
 	}
 	fresh := false
@@ -183,6 +187,9 @@ func (c *conversation) sees(s presence.Seen) {
 	}
 	if !n.faces.meeting(at) {
 		n.greet(c, s.Account, s.Device)
+		if c.own {
+			defer n.clerk.do(n.accompany)
+		}
 	}
 	g := glimpse{account: s.Account, away: s.State.Away, text: s.State.Text, addr: s.Addr.Addr(), listen: s.Listen, rtt: s.RTT, near: s.State.Near}
 	if n.faces.meets(at, g, s.State.Name) || fresh {
@@ -291,7 +298,7 @@ func (n *Node) every() (all []*conversation) {
 func (c *conversation) join(ctx context.Context) {
 	n := c.node
 	me, err := n.me()
-	if err != nil || !c.talk.Known() || c.talk.Joined() || c.talk.Role(me.accountKey()) == room.Nobody {
+	if err != nil || c.past || !c.talk.Known() || c.talk.Joined() || c.talk.Role(me.accountKey()) == room.Nobody {
 		return
 	}
 	if err := c.talk.Join(ctx, me.certificate); err != nil && !errors.Is(err, chat.ErrClosed) {

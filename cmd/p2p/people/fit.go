@@ -20,13 +20,11 @@ import (
 // directory tells of. It is called after every change of the book. The caller holds changing.
 func (n *Node) fit(ctx context.Context) error {
 	var err error
-	for _, p := range n.wanted() {
-		err = errors.Join(err, n.enter(ctx, p))
-	}
+	with := n.accompanied()
 	n.mu.Lock()
 	var over []*conversation
 	for id, c := range n.open {
-		if p := n.book.places[swarmOf(id).String()]; p == nil || n.finished(p, c) {
+		if p := n.book.places[swarmOf(id).String()]; p == nil || n.finished(p, c, with) {
 			delete(n.open, id)
 			over = append(over, c)
 		}
@@ -35,6 +33,9 @@ func (n *Node) fit(ctx context.Context) error {
 	for _, c := range over {
 		err = errors.Join(err, n.parted(ctx, c))
 		c.close(ctx)
+	}
+	for _, p := range n.wanted(with) {
+		err = errors.Join(err, n.enter(ctx, p))
 	}
 	err = errors.Join(err, n.fitDoors(ctx))
 	n.befriend()
@@ -59,12 +60,35 @@ func (n *Node) runs() bool {
 	return n.self != nil && n.node != nil
 }
 
-// wanted returns the places whose rooms are to be open and are not: one that was left is, too, until somebody else knows that.
-func (n *Node) wanted() (all []*place) {
+// accompanied reports whether another device of the account is connected.
+func (n *Node) accompanied() bool {
+	n.mu.Lock()
+	own := n.own
+	n.mu.Unlock()
+	if own == nil {
+		return false
+	}
+	path, _ := n.faces.in(own.id, n.accountOf())
+	return path != p2pv1.Path_PATH_UNSPECIFIED
+}
+
+// accompany opens or closes what is open for the account's other devices alone. The clerk calls it.
+func (n *Node) accompany(ctx context.Context) {
+	if err := n.refit(ctx); err != nil && ctx.Err() == nil {
+		n.log.Warn("cannot give the account's other devices what was said in rooms of before", zap.Error(err))
+	}
+}
+
+// over reports whether the account has left a place, and somebody knows that.
+func (p *place) over() bool { return p.Left && p.Farewell == (farewell{}) }
+
+// wanted returns the places whose rooms are to be open and are not: one that was left is, too, until somebody else knows that, and for
+// as long as another device of the account is with this one, which may lack what was said there.
+func (n *Node) wanted(with bool) (all []*place) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range n.book.places {
-		if !p.Room.IsZero() && n.open[p.Room] == nil && (!p.Left || p.Farewell != (farewell{})) && !n.book.blocked(p.With) {
+		if !p.Room.IsZero() && n.open[p.Room] == nil && (!p.over() || with) && !n.book.blocked(p.With) {
 			all = append(all, p)
 		}
 	}
@@ -72,17 +96,17 @@ func (n *Node) wanted() (all []*place) {
 }
 
 // finished reports whether a room need not be open any more: it was left, and somebody knows, or nobody is to. The caller holds mu.
-func (n *Node) finished(p *place, c *conversation) bool {
-	if n.book.blocked(p.With) {
+func (n *Node) finished(p *place, c *conversation, with bool) bool {
+	switch k := n.book.contacts[p.With]; {
+	case n.book.blocked(p.With):
 		return true
-	}
-	if !p.Left {
+	case c.past:
+		return !with || !p.over() // else it is opened for everybody
+	case !p.Left:
 		return false
-	}
-	if k := n.book.contacts[p.With]; k != nil && k.refuted() {
-		return true // he is told nothing
-	}
-	if p.Farewell == (farewell{}) || len(c.talk.Members()) == 0 {
+	case k != nil && k.refuted(): // he is told nothing
+		return true
+	case p.over() || len(c.talk.Members()) == 0:
 		return true
 	}
 	return len(c.talk.Delivered(p.Farewell.event())) > 0
@@ -107,7 +131,10 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 			trackers = append(trackers, t)
 		}
 	}
-	c, err := n.converse(ctx, p.Room, nil, trackers, false)
+	if p.over() {
+		trackers = nil // whose device is met in the own room is called
+	}
+	c, err := n.converse(ctx, p.Room, nil, trackers, false, p.over())
 	if err != nil {
 		return err
 	}
@@ -119,9 +146,11 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	}
 	n.mu.Unlock()
 	n.commence(ctx, c, p.With, p.Beginning)
-	c.swarm.AddPeers(append(addrs, p.Addrs...), false)
 	n.convene(c)
-	n.revisit(c)
+	if !c.past {
+		c.swarm.AddPeers(append(addrs, p.Addrs...), false)
+		n.revisit(c)
+	}
 	c.join(ctx)
 	n.contradicted(c)
 	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })

@@ -70,7 +70,7 @@ func (b *book) keepsakeOf(usual []string, last func(room.ID) int64) keepsake {
 		}
 	}
 	for _, p := range b.places {
-		if !p.Left && !p.Room.IsZero() && p.With.IsZero() {
+		if !p.Left && p.Join == nil && !p.Room.IsZero() && p.With.IsZero() {
 			kept := place{Room: p.Room, Host: p.Host, Name: p.Name}
 			if !slices.Equal(p.Trackers, usual) {
 				kept.Trackers = p.Trackers

@@ -24,7 +24,7 @@ func (n *Node) openOwn(ctx context.Context, s *self) (*self, error) {
 	if s.own.IsZero() {
 		birth = &room.Birth{Certificate: s.certificate, Options: room.Options{Limit: 1, History: -1}}
 	}
-	c, err := n.converse(ctx, s.own, birth, n.trackers(), true)
+	c, err := n.converse(ctx, s.own, birth, n.trackers(), true, false)
 	if err != nil {
 		return s, err
 	}

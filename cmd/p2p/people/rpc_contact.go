@@ -198,7 +198,7 @@ func (n *Node) found(ctx context.Context, o room.Options, p place, first func(co
 		return room.ID{}, err
 	}
 	p.Trackers = n.trackers()
-	c, err := n.converse(ctx, room.ID{}, &room.Birth{Certificate: s.certificate, Options: o}, p.Trackers, false)
+	c, err := n.converse(ctx, room.ID{}, &room.Birth{Certificate: s.certificate, Options: o}, p.Trackers, false, false)
 	if err != nil {
 		return room.ID{}, err
 	}

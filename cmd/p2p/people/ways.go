@@ -135,10 +135,10 @@ func (n *Node) all() []*conversation {
 	return all
 }
 
-// looksFor reports whether somebody is to be met here: a member, or who is expected where nobody has told yet who is one.
+// looksFor reports whether somebody is to be met here: another device of the account, a member, or who is expected where nobody has told yet who is one.
 func (c *conversation) looksFor(account identity.Key) bool {
 	switch {
-	case c.own:
+	case c.own, c.past, account == c.node.accountOf():
 		return account == c.node.accountOf()
 	case !c.talk.Known():
 		return c.node.expects(c.id, account)

@@ -30,7 +30,7 @@
 // is told when he comes back, whoever is there, and no more than that. A joiner
 // gets the bodies of as many lines before his time as the room decides; headers he gets all, since they make the order. When
 // the room becomes more generous, those who are in it ask for what they lack, one member at a time. Who had nothing to give is
-// asked again ever more seldom, until there is something new to hope for. The devices of one account give each other all that they have.
+// asked again ever more seldom, until there is something new to hope for. The devices of one account give each other all that they have, also when it is no member any more.
 //
 // # When the disk is full
 //

@@ -405,7 +405,8 @@ func (t *Talk) review(now time.Time, l *link) {
 		return
 	}
 	l.until = time.Time{}
-	member := !v.known || v.roles[account] != room.Nobody && !v.ended[device]
+	own := account == t.o.Account && !t.store.Room.Revoked(device) // what one has heard is the other's, whatever the room says now
+	member := !v.known || own || v.roles[account] != room.Nobody && !v.ended[device]
 	switch {
 	case member && l.session == nil:
 		l.leave = time.Time{}
