@@ -67,7 +67,7 @@ func (a *app) attach(ctx context.Context, p *profileFlags) (*api.Client, error) 
 // attachAsking is attach for who may be at a terminal: a history that has a passphrase is one more reason for a node not to
 // come up, and nobody should have to leave it in a file. What was typed is kept for a node that dies meanwhile.
 func (a *app) attachAsking(ctx context.Context, p *profileFlags) (*api.Client, error) {
-	c, err := a.attach(ctx, p)
+	c, err := a.attachSaying(ctx, p)
 	e, ok := errors.AsType[*api.StartError](err)
 	if !ok || startCode(e) != exitRefused || p.passphrase != "" || a.secret == nil {
 		return c, err
@@ -84,7 +84,36 @@ func (a *app) attachAsking(ctx context.Context, p *profileFlags) (*api.Client, e
 		return nil, err
 	}
 	p.typed = []byte(typed + "\n")
-	return a.attach(ctx, p)
+	return a.attachSaying(ctx, p)
+}
+
+// attachSaying is attach for who would otherwise wait without a word.
+func (a *app) attachSaying(ctx context.Context, p *profileFlags) (c *api.Client, err error) {
+	profile, err := a.profileDir(p.profile)
+	if err != nil {
+		return nil, err
+	}
+	a.sayingWait(profile, func() { c, err = a.attach(ctx, p) })
+	return c, err
+}
+
+// silence is how long a command waits for the node before it says so: one that starts answers sooner, unless its history is migrated.
+const silence = 4 * time.Second
+
+// sayingWait does what asks the node of a profile, and says that this waits when it takes long: a node that hangs takes calls and answers none.
+func (a *app) sayingWait(profile string, do func()) {
+	answered, said := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(said)
+		select {
+		case <-answered:
+		case <-time.After(silence):
+			a.say("people.silent", api.LogPath(profile))
+		}
+	}()
+	do()
+	close(answered)
+	<-said // what is printed next stands below it
 }
 
 // serveArgs returns the arguments of the node that a command starts: of several that say the same the last counts.

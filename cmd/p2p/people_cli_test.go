@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"connectrpc.com/connect"
@@ -20,6 +22,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
 	"p2p/cmd/p2p/people"
+	"p2p/cmd/p2p/progress"
 	"p2p/cmd/p2p/text"
 	"p2p/cmd/p2p/units"
 	"p2p/peer/ext/chat/history"
@@ -87,6 +90,23 @@ func TestANodeThatIsStartedAgainHasTheFlagsThatTheEnvironmentGaveTheOneBefore(t 
 		}
 		p.interrupt()
 	}
+}
+
+func TestWhoWaitsForANodeThatHangsIsToldSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		a := &app{text: text.English(), display: progress.New(progress.Options{Out: &out, Style: progress.Style{Text: text.English()}})}
+		a.sayingWait("profile", func() { time.Sleep(silence - time.Millisecond) })
+		if out.Len() > 0 {
+			t.Errorf("one that is slow is said to hang: %s", &out)
+		}
+		a.sayingWait("profile", func() {
+			time.Sleep(time.Hour)
+			if said := out.String(); strings.Count(said, "the node of this profile does not answer yet") != 1 || !strings.Contains(said, api.LogPath("profile")) {
+				t.Errorf("after an hour it has said %q", said)
+			}
+		})
+	})
 }
 
 func TestANodeThatIsStartedAgainLivesAsLongAsTheOneBeforeUnlessSomebodySays(t *testing.T) {
