@@ -22,7 +22,7 @@ type span struct {
 }
 
 // measure says how many columns text takes. Terminals differ: those that know mode 2027 count a cluster of code points
-// as one character, the others add up what wcwidth says.
+// as one character, the others add up what wcwidth says, see unjoined.
 type measure = ansi.Method
 
 // plainly returns a line of one span.

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"p2p/cmd/p2p/api/p2pv1"
 )
 
 func texts(lines []line) []string {
@@ -282,5 +284,22 @@ func rowsHold(t *testing.T, text string, columns uint8, at uint16) {
 				t.Errorf("%q fits %d columns as %q", l, columns, short.text())
 			}
 		}
+	}
+}
+
+func TestJoinersAreDrawnOnlyWhereATerminalCountsWhatTheyJoinAsOne(t *testing.T) {
+	st := usual(t)
+	m := st.node.add("c-anna", "anna", "x\u200dy 👩\u200d💻", at, nil)
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).keys("'👩\u200d💻")
+	for _, c := range []struct {
+		m    measure
+		want int
+	}{{ansi.WcWidth, 0}, {ansi.GraphemeWidth, 3}} {
+		if got := strings.Count(st.in(metric{c.m}).s.draw(newTheme(None)).content, "\u200d"); got != c.want {
+			t.Errorf("measured by %v it draws %d joiners, not %d", c.m, got, c.want)
+		}
+	}
+	if st.s.composer.editor.text() != "👩\u200d💻" {
+		t.Error("what is typed is not sent as it is")
 	}
 }

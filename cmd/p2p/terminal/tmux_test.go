@@ -178,3 +178,14 @@ func TestOnARealTerminalNothingRunsIntoWhatIsBeingTyped(t *testing.T) {
 	w.keys("C-d")
 	w.shows("left with 0")
 }
+
+// tmux shows joined emoji in two columns, and puts any letter behind a joiner into the cell before it.
+func TestOnARealTerminalWhatIsJoinedTakesTheColumnsThatItIsGiven(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=1")
+	w.shows("directory ✓")
+	w.types("👩\u200d💻x\u200dy end")
+	w.shows("> 👩💻xy end")
+	drive.Eventually(t, patience, "the cursor is not behind the text, at 33,22", func() bool {
+		return strings.TrimSpace(w.tmux("display-message", "-p", "#{cursor_x},#{cursor_y}")) == "33,22"
+	})
+}

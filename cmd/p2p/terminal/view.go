@@ -2,6 +2,8 @@ package terminal
 
 import (
 	"strings"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // frame is a screen that is drawn.
@@ -108,7 +110,7 @@ func (s *session) draw(t *theme) frame {
 	if p.status.height > 0 {
 		lines = append(lines, s.statusLine(s.width))
 	}
-	f.content = linesOf(t, lines[:min(len(lines), max(s.height, 1))])
+	f.content = s.unjoined(linesOf(t, lines[:min(len(lines), max(s.height, 1))]))
 	return f
 }
 
@@ -138,6 +140,16 @@ func (s *session) wholeLines() []line {
 		lines[last] = append(lines[last], span{piece, style{}})
 	}
 	return lines[:min(len(lines), max(s.height, 1))]
+}
+
+// unjoined takes the joiners out of what is drawn for a terminal that adds up what wcwidth says. Such terminals differ in what they do with
+// them: some show what is joined as one character of two columns, or put any letter behind a joiner into the cell before it, and what stands right
+// of it, later also on other lines, is not where the program believes. Without joiners all come to the same columns.
+func (s *session) unjoined(content string) string {
+	if s.m != ansi.WcWidth {
+		return content
+	}
+	return strings.ReplaceAll(content, "\u200d", "")
 }
 
 // codeLines draws the QR code of a panel over the whole window, white on black, which all scanners take; if it does not fit, how large
