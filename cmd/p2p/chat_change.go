@@ -10,6 +10,10 @@ import (
 // printChange writes what was done to a message that may have been printed long ago: which one it is, and for an edit what it
 // says now, so that nobody who reads line by line goes on believing the first version.
 func (a *app) printChange(m *p2pv1.Message, now time.Time) error {
+	if m.Gone {
+		_, err := fmt.Fprintln(a.out, a.change(m, now))
+		return err
+	}
 	style := a.outStyle()
 	_, err := fmt.Fprintf(a.out, "%s %s %s\n", style.Dim(clock(m.Change.Written, now)), style.Dim("—"), a.change(m, now))
 	return err
@@ -18,13 +22,16 @@ func (a *app) printChange(m *p2pv1.Message, now time.Time) error {
 // change says what was done to a message.
 func (a *app) change(m *p2pv1.Message, now time.Time) string {
 	c := m.Change
-	who := safe(c.Name)
-	if c.Mine {
+	who := safe(c.GetName())
+	if c.GetMine() {
 		who = a.text.Say("notice.you")
 	}
 	whose := a.text.Say("change.whose", safe(m.Name), clock(m.Written, now))
 	if m.Mine {
 		whose = a.text.Say("change.yours", clock(m.Written, now))
+	}
+	if m.Gone {
+		return a.text.Say("change.gone", whose)
 	}
 	switch c.Kind {
 	case p2pv1.Change_KIND_EDITED:

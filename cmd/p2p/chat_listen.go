@@ -137,7 +137,7 @@ func (l *listener) kind(e *p2pv1.Event, what string) string {
 	if m == nil {
 		return what
 	}
-	if m.Number <= l.seen {
+	if m.Number <= l.seen || m.Gone {
 		return "changed"
 	}
 	l.seen = m.Number
@@ -147,7 +147,7 @@ func (l *listener) kind(e *p2pv1.Event, what string) string {
 // message prints a new message behind the name of its conversation; of an old one what was done to it, but not who has got it.
 func (l *listener) message(m *p2pv1.Message) error {
 	fresh := m.Number > l.seen
-	if !fresh && m.Change == nil {
+	if !fresh && m.Change == nil && !m.Gone || fresh && m.Gone {
 		return nil
 	}
 	if _, err := l.app.out.Write([]byte("[" + safe(l.names[m.Conversation]) + "] ")); err != nil {

@@ -97,9 +97,10 @@ func (l *chatLog) run(ctx context.Context, where string, count int, follow bool)
 		if m == nil || m.Conversation != r.Msg.Conversations[0].Id {
 			continue
 		}
-		if m.Number <= seen {
+		switch {
+		case m.Number <= seen:
 			err = l.changed(m)
-		} else {
+		case !m.Gone:
 			seen, err = m.Number, l.print(m)
 		}
 		if err != nil {
@@ -200,7 +201,7 @@ func named(ctx context.Context, c p2pv1connect.PeopleClient) (map[string]string,
 // changed prints what was done to a message that is known. Who has got or read it is no line.
 func (l *chatLog) changed(m *p2pv1.Message) error {
 	switch {
-	case m.Change == nil:
+	case m.Change == nil && !m.Gone:
 		return nil
 	case l.app.globals.json:
 		return l.app.emitMessage("changed", m)

@@ -187,7 +187,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 	if n.enters(change.Added) {
 		n.sign(ctx, c)
 	}
-	n.tellFilled(ctx, change.Filled)
+	n.tellAgain(ctx, slices.Concat(change.Turned, change.Filled))
 	n.recountUnread(c, &change)
 	n.tellRoom(c.id, len(change.Delivered) > 0 || len(change.Read) > 0)
 	if len(change.Delivered) > 0 {

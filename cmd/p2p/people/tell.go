@@ -159,26 +159,49 @@ func (v *viewer) change(e, to *history.Entry) *p2pv1.Change {
 	return c
 }
 
-// maxFilled is how many messages are told again at once whose bodies came later: of more, programs see the bodies when they
-// list them.
-const maxFilled = 1000
+// maxAgain is how many messages are told again at once: of more, programs see how they are when they list them.
+const maxAgain = 1000
 
-// tellFilled tells messages again whose bodies were withheld and are here now. They keep their places and numbers, so no
-// program takes one for news.
-func (n *Node) tellFilled(ctx context.Context, filled []room.ID) {
+// tellAgain tells messages again that have begun or ceased to count, or whose bodies were withheld and are here now. They keep their
+// places and numbers, so no program takes one for news.
+func (n *Node) tellAgain(ctx context.Context, all []room.ID) {
 	if _, listeners := n.hub.watched(); listeners == 0 {
 		return
 	}
 	v := n.viewer(ctx)
-	for _, id := range filled[max(0, len(filled)-maxFilled):] {
+	for _, id := range all[max(0, len(all)-maxAgain):] {
 		e, found, err := n.archive.Event(ctx, id)
 		if err != nil || !found {
 			continue // it is gone again, or will be listed
 		}
-		if m, err := v.changedBy(&e); err == nil && m != nil {
+		m, err := v.changedBy(&e)
+		if err == nil && !e.Counts {
+			m, err = v.without(&e)
+		}
+		if err == nil && m != nil {
 			n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
 		}
 	}
+}
+
+// without returns a message that does not count any more, without what it has said, or the one that an event was about which does not
+// count; nil when people see nothing of it.
+func (v *viewer) without(e *history.Entry) (*p2pv1.Message, error) {
+	if v.isOwn(e.Event.In()) || e.Line && v.hidden(e) {
+		return nil, nil
+	}
+	if e.Line {
+		return &p2pv1.Message{
+			Id: textID(e.Event.ID), Conversation: textID(e.Event.In()), Number: e.N, Account: textKey(e.Account), Name: v.nameOf(e.Account),
+			Device: textKey(e.Event.Author), Written: int64(e.Event.Wall), Arrived: e.Arrived.UnixMilli(), Lamport: e.Event.Lamport,
+			Mine: e.Account == v.me, Deleted: true, Gone: true,
+		}, nil
+	}
+	t, found, err := v.archive.Event(v.ctx, e.Target)
+	if err != nil || !found || !t.Line || !t.Counts {
+		return nil, err
+	}
+	return v.message(&t)
 }
 
 func (n *Node) isOwn(id room.ID) bool {

@@ -23,7 +23,7 @@ func (v *viewer) text(m *p2pv1.Message, t body.Text) {
 	}
 	to, found, err := v.archive.Event(v.ctx, t.ReplyTo)
 	switch {
-	case !found || err != nil || textID(to.Event.In()) != m.Conversation: // what was said elsewhere is not for those here
+	case !found || err != nil || !to.Counts || textID(to.Event.In()) != m.Conversation: // what was said elsewhere is not for those here
 	case to.Gone:
 		m.ReplyName, m.ReplyDeleted = v.nameOf(to.Account), true
 	default:

@@ -39,18 +39,9 @@ func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key
 	if n.lost("what nobody has heard", err); len(all) == 0 {
 		return
 	}
-	words := n.drafted(c.id)
-	var texts []string
+	words, texts := n.drafted(c.id), saidIn(all)
 	for i := range all {
 		upto = max(upto, all[i].N)
-		switch t, err := body.ParseText(all[i].Body); {
-		case all[i].Event.Kind == body.KindFile:
-			if f, err := body.ParseFile(all[i].Body); err == nil {
-				texts = append(texts, f.Name)
-			}
-		case all[i].Event.Kind == body.KindText && err == nil:
-			texts = append(texts, t.Text)
-		}
 	}
 	if len(texts) == 0 {
 		return
@@ -70,6 +61,35 @@ func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key
 		return
 	}
 	n.tellUnheard(c, api.Unheard, text, len(texts))
+}
+
+// saidIn returns what events say, in order: texts as their author has changed them to last, what he has changed others to, and the
+// names of files with what is said beside them.
+func saidIn(all []history.Entry) (texts []string) {
+	at, names := map[room.ID]int{}, map[room.ID]string{}
+	for i := range all {
+		e := &all[i]
+		id, text := e.Event.ID, ""
+		t, is := textIn(e)
+		switch edit, err := body.ParseEdit(e.Body); {
+		case is:
+			text = t.Text
+		case e.Event.Kind == body.KindEdit && err == nil:
+			id, text = edit.Target, edit.New.Text
+		default:
+			continue
+		}
+		if f, err := body.ParseFile(e.Body); e.Event.Kind == body.KindFile && err == nil {
+			names[id] = f.Name + "\n"
+		}
+		n, known := at[id]
+		if !known {
+			n, texts = len(texts), append(texts, "")
+			at[id] = n
+		}
+		texts[n] = strings.TrimSuffix(names[id]+text, "\n")
+	}
+	return texts
 }
 
 // tellUnheard tells programs of words that were given back, or, when there are none, of something else that nobody has heard.

@@ -109,6 +109,31 @@ func (c *conversation) put(m *p2pv1.Message) bool {
 	return true
 }
 
+// strike takes a message away, and what answers to it show of it. It reports whether it was there.
+func (c *conversation) strike(id string) bool {
+	at := c.index(id)
+	if at < 0 {
+		return false
+	}
+	c.items = slices.Delete(c.items, at, at+1)
+	delete(c.byID, id)
+	for _, it := range c.items {
+		if it.GetReplyTo() == id {
+			it.ReplyName, it.ReplyText, it.lines = "", "", nil
+		}
+	}
+	if c.unreadFrom == id {
+		c.unreadFrom = ""
+		if at < len(c.items) {
+			c.unreadFrom = c.items[at].GetId()
+		}
+	}
+	if at < c.scroll.at || c.scroll.at >= len(c.items) {
+		c.scroll.at, c.scroll.skip = max(c.scroll.at-1, 0), 0
+	}
+	return true
+}
+
 // follow keeps the list at its end when it is there.
 func (c *conversation) follow() {
 	if c.scroll.follow {

@@ -92,7 +92,11 @@ func (s *session) forget() {
 
 func (s *session) message(m *p2pv1.Message) {
 	c := s.conversations[m.GetConversation()]
-	if c == nil {
+	switch {
+	case m.GetGone():
+		s.gone(c, m)
+		return
+	case c == nil:
 		s.askFor(unasked{}, &p2pv1.ListConversationsRequest{Where: m.GetConversation()})
 		return
 	}
@@ -137,6 +141,17 @@ func (s *session) message(m *p2pv1.Message) {
 		}
 		s.do(ring{s.title(c), said})
 	}
+}
+
+// gone takes away a message that does not count any more, wherever the person has seen it.
+func (s *session) gone(c *conversation, m *p2pv1.Message) {
+	if c == nil || !c.strike(m.GetId()) && !c.told[m.GetNumber()] {
+		return
+	}
+	if s.choice.id == m.GetId() {
+		s.choice = choice{}
+	}
+	s.told = append(s.told, s.changeLine(m, s.current != c))
 }
 
 func (s *session) contact(c *p2pv1.Contact) {

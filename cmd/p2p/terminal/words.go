@@ -311,6 +311,9 @@ func (s *session) changeLine(m *p2pv1.Message, where bool) line {
 		whose = s.say.Say("change.yours", when)
 	}
 	what := ""
+	if m.GetGone() {
+		return append(l[1:], span{s.say.Say("change.gone", whose), style{}})
+	}
 	switch c.GetKind() {
 	case p2pv1.Change_KIND_EDITED:
 		what = s.say.Say("change.edited", who, when, s.textOf(m))

@@ -18,6 +18,7 @@ type Change struct {
 	// Recount says that older events may have begun or ceased to count, and that members and their rights may have
 	// changed: what is shown is to be listed again, and Gathering.Review to be called.
 	Recount   bool
+	Turned    []room.ID        // those older events, as far as they are to be shown, or not any more: the last ones, of many
 	Filled    []room.ID        // older events whose bodies are here now: they are to be shown, and are no news
 	Undone    []history.Undone // what Delete events that count no more had taken back: it comes as Filled, if others have it
 	Proofs    []room.Proof     // devices that were found to lie: a person is to be warned
@@ -33,7 +34,7 @@ type Change struct {
 
 // empty reports whether there is nothing to tell.
 func (c *Change) empty() bool {
-	return len(c.Added)+len(c.Filled)+len(c.Proofs)+len(c.Read)+len(c.Typing)+len(c.Delivered)+len(c.Joined)+len(c.Left) == 0 &&
+	return len(c.Added)+len(c.Filled)+len(c.Turned)+len(c.Proofs)+len(c.Read)+len(c.Typing)+len(c.Delivered)+len(c.Joined)+len(c.Left) == 0 &&
 		!c.Recount && !c.Recovered && c.Trouble == nil
 }
 

@@ -270,6 +270,7 @@ func (t *Talk) commit(n *turn) bool {
 	t.told.Added = append(t.told.Added, slices.Clone(committed)...)
 	t.told.Proofs = append(t.told.Proofs, n.out.Proofs...)
 	t.told.Filled = append(t.told.Filled, n.out.Filled...)
+	t.told.Turned = append(t.told.Turned, t.store.Turned()...)
 	t.told.Recount = t.told.Recount || n.out.Recount
 	t.clock.known = false
 	t.follow(committed)

@@ -4190,6 +4190,7 @@ type Message struct {
 	Others        int32                  `protobuf:"varint,30,opt,name=others,proto3" json:"others,omitempty"`                       // of this person's own: whom it is for, of whom delivered_to are those who have it
 	DeletedByMe   bool                   `protobuf:"varint,31,opt,name=deleted_by_me,json=deletedByMe,proto3" json:"deleted_by_me,omitempty"`
 	ReplyDeleted  bool                   `protobuf:"varint,32,opt,name=reply_deleted,json=replyDeleted,proto3" json:"reply_deleted,omitempty"` // that message was deleted since
+	Gone          bool                   `protobuf:"varint,33,opt,name=gone,proto3" json:"gone,omitempty"`                                     // in an event: it does not count any more, and nobody shows it. Its author had been removed, or his device contradicts itself. Deleted is set too, for older programs
 	Change        *Change                `protobuf:"bytes,28,opt,name=change,proto3" json:"change,omitempty"`                                  // of an event alone: what was just done to this message, for which it is told again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4438,6 +4439,13 @@ func (x *Message) GetDeletedByMe() bool {
 func (x *Message) GetReplyDeleted() bool {
 	if x != nil {
 		return x.ReplyDeleted
+	}
+	return false
+}
+
+func (x *Message) GetGone() bool {
+	if x != nil {
+		return x.Gone
 	}
 	return false
 }
@@ -7097,7 +7105,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\tinfo_hash\x18\x04 \x01(\tR\binfoHash\x12\x16\n" +
 	"\x06folder\x18\x05 \x01(\bR\x06folder\x12\x1d\n" +
 	"\n" +
-	"taken_back\x18\x06 \x01(\bR\ttakenBack\"\xc3\a\n" +
+	"taken_back\x18\x06 \x01(\bR\ttakenBack\"\xd7\a\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\fconversation\x18\x02 \x01(\tR\fconversation\x12\x16\n" +
@@ -7134,7 +7142,8 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"deleted_by\x18\x1d \x01(\tR\tdeletedBy\x12\x16\n" +
 	"\x06others\x18\x1e \x01(\x05R\x06others\x12\"\n" +
 	"\rdeleted_by_me\x18\x1f \x01(\bR\vdeletedByMe\x12#\n" +
-	"\rreply_deleted\x18  \x01(\bR\freplyDeleted\x12&\n" +
+	"\rreply_deleted\x18  \x01(\bR\freplyDeleted\x12\x12\n" +
+	"\x04gone\x18! \x01(\bR\x04gone\x12&\n" +
 	"\x06change\x18\x1c \x01(\v2\x0e.p2p.v1.ChangeR\x06change\"\x9d\x02\n" +
 	"\x06Change\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.p2p.v1.Change.KindR\x04kind\x12\x18\n" +

@@ -22,6 +22,7 @@ func (l *Log) Commit(out room.Outcome) error {
 	if l.err != nil {
 		return l.err
 	}
+	l.turned = nil
 	if len(l.pending) == 0 && len(l.late) == 0 && len(out.Proofs) == 0 && !out.Recount {
 		l.committed, l.undone = l.committed[:0], nil
 		return nil
@@ -73,6 +74,10 @@ func (c *commit) publish(out room.Outcome) {
 // Committed returns the entries that the last Commit has written, in the order of their causes. The slice is
 // valid until the next one.
 func (l *Log) Committed() []Entry { return l.committed }
+
+// Turned returns the events that were there before the last Commit, and have begun or ceased to count with it: lines, and what is about
+// others, such as edits; of each run of them the last thousand. The slice belongs to the caller.
+func (l *Log) Turned() []room.ID { return l.turned }
 
 // commit is one transaction.
 type commit struct {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math"
 	"sort"
 
 	"p2p/peer/ext/chat/room"
@@ -71,6 +72,25 @@ func (c *commit) count(all bool) ([]deletion, error) {
 	return deletions, nil
 }
 
+// turn notes which events of a run that were there before this commit have begun or ceased to count, the last of them: lines, and what
+// is about others.
+func (c *commit) turn(key runKey, from, to int64) error {
+	before := int64(math.MaxInt64)
+	if len(c.pending) > 0 {
+		before = c.pending[0].n
+	}
+	return c.w.rows("SELECT "+metaColumns+` FROM events e WHERE e.author = ? AND e.seq BETWEEN ? AND ? AND e.view = ? AND e.n < ? AND
+		(e.line OR e.target IS NOT NULL) ORDER BY e.seq DESC LIMIT 0+?`, []any{key.author, from, to, key.view, before, maxPage}, func(scan func(...any) error) error {
+		var s stored
+		if err := scan(s.fields()...); err != nil {
+			return err
+		}
+		m, err := c.metaOf(&s)
+		c.turned = append(c.turned, m.ID)
+		return err
+	})
+}
+
 // recount finds how far a run counts now, and changes the events between that and what it was. It returns the Delete events that did not
 // count before, and notes those that do not any more.
 func (c *commit) recount(key runKey) ([]deletion, error) {
@@ -96,6 +116,9 @@ func (c *commit) recount(key runKey) ([]deletion, error) {
 	c.changed[key] = true
 	from, to := min(was, counted)+1, max(was, counted)
 	if err := c.w.exec("UPDATE events SET counts = ? WHERE author = ? AND seq BETWEEN ? AND ? AND view = ?", counted > was, key.author, from, to, key.view); err != nil {
+		return nil, err
+	}
+	if err := c.turn(key, from, to); err != nil {
 		return nil, err
 	}
 	var deletions []deletion

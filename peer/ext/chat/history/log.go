@@ -27,6 +27,7 @@ type Log struct {
 	pending   []pending
 	committed []Entry         // by the last Commit
 	undone    []Undone        // by the last Commit
+	turned    []room.ID       // see Turned
 	waiting   map[room.ID]int // place in pending
 	bare      bool            // there may be events without their bodies
 	late      map[room.ID]*lateBody

@@ -90,15 +90,15 @@ func (a *Archive) Written(ctx context.Context, device identity.Key) (n int64, er
 	return n, nil
 }
 
-// Unheard returns the lines of a device in a room that do not count, whose number is larger than after, in the order in which they
-// came: at most 1,000.
+// Unheard returns what a device has written in a room and does not count, its edits too, whose number is larger than after, in the order
+// in which it came: at most 1,000.
 func (a *Archive) Unheard(ctx context.Context, id room.ID, device identity.Key, after int64) ([]Entry, error) {
 	number, err := a.roomNumber(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
 	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+`WHERE e.author = (SELECT n FROM devices WHERE room = ? AND device = ?)
-		AND e.n > ? AND e.line AND NOT e.counts AND NOT e.gone ORDER BY e.n LIMIT 0+?`, number, device[:], after, maxPage)
+		AND e.n > ? AND e.kind >= 16 AND NOT e.counts AND NOT e.gone ORDER BY e.n LIMIT 0+?`, number, device[:], after, maxPage)
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
