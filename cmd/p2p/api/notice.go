@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"strings"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/text"
@@ -10,10 +11,24 @@ import (
 // ExplainNotice says what an author, who may be "you", has done to a conversation, in the language of c. The sentences fit who reads it
 // and others alike. The names come from strangers: it is not safe to print yet.
 func ExplainNotice(c *text.Catalogue, author string, n *p2pv1.Notice) string {
-	whom := n.GetName()
+	whom, you := n.GetName(), c.Say("notice.you")
 	if n.GetMe() {
-		whom = c.Say("notice.you")
+		whom = ownMark + you + ownMark
 	}
+	if author == you {
+		author = ownMark + you + ownMark
+	}
+	said := explainNotice(c, author, whom, n)
+	if c.Lang() == "zh" { // a name stands apart there, and a pronoun does not
+		said = strings.NewReplacer(" "+ownMark, "", ownMark+" ", "").Replace(said)
+	}
+	return strings.ReplaceAll(said, ownMark, "")
+}
+
+// ownMark stands around the word for this person until a notice is put together. One in a name is not for a screen anyway.
+const ownMark = "\x00"
+
+func explainNotice(c *text.Catalogue, author, whom string, n *p2pv1.Notice) string {
 	switch n.GetKind() {
 	case p2pv1.Notice_KIND_CREATED:
 		return c.Say("notice.created", author, n.GetText())

@@ -50,6 +50,9 @@ func (s *session) answer(a answer) {
 		s.message(got.GetMessage())
 	case *p2pv1.OfferResponse:
 		s.message(got.GetMessage())
+		if n, ok := a.note.(preparing); ok && s.flash.serial == n.serial { // not any more
+			s.flash.text = ""
+		}
 		s.leftOut(a.ask.(*p2pv1.OfferRequest).GetPath(), got)
 	case *p2pv1.SearchResponse:
 		s.found(a, got)

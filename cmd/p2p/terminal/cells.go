@@ -105,6 +105,30 @@ func (l line) wrap(width int, m measure) []line {
 	return lines
 }
 
+// hang wraps a line of two columns, between which there are two blanks or more: what goes on stands below the second one. A line of one
+// column goes on below where it begins.
+func (l line) hang(width int, m measure) []line {
+	whole := l.text()
+	lead := len(whole) - len(strings.TrimLeft(whole, " "))
+	at := lead
+	if gap := strings.Index(whole[lead:], "  "); gap >= 0 {
+		at = len(whole) - len(strings.TrimLeft(whole[lead+gap:], " "))
+	}
+	indent := m.StringWidth(whole[:at])
+	if indent > width/2 || m.StringWidth(whole) <= width {
+		return l.wrap(width, m)
+	}
+	lines := l.slice(at, len(whole)).wrap(width-indent, m)
+	for i, rest := range lines {
+		if i == 0 {
+			lines[i] = append(l.slice(0, at), rest...)
+		} else {
+			lines[i] = append(line{{strings.Repeat(" ", indent), style{}}}, rest...)
+		}
+	}
+	return lines
+}
+
 // opensCommand reports whether a segment ends with the slash of a command, as /verify: it follows nothing, or no letter or digit,
 // after which it would be one of a path or of a choice.
 func opensCommand(segment string) bool {

@@ -428,16 +428,12 @@ func (s *session) found(a answer, got *p2pv1.SearchResponse) {
 // highlight marks the first place where a word of the query stands, and begins near it.
 func highlight(text, query string) line {
 	for _, word := range strings.Fields(query) {
-		at := strings.Index(text, word)
-		if at < 0 && isASCII(text) && isASCII(word) {
-			at = strings.Index(strings.ToLower(text), strings.ToLower(word))
-		}
-		if at >= 0 {
+		if at, end := findFolded(text, word); at >= 0 {
 			head := text[:at]
-			if words := strings.Fields(head); len(words) > 4 {
-				head = "… " + strings.Join(words[len(words)-3:], " ") + " "
+			if words := strings.Split(head, " "); len(words) > 4 {
+				head = "… " + strings.Join(words[len(words)-4:], " ")
 			}
-			return line{{head, style{}}, {text[at : at+len(word)], style{role: badge, underline: true}}, {text[at+len(word):], style{}}}
+			return line{{head, style{}}, {text[at:end], style{role: badge, underline: true}}, {text[end:], style{}}}
 		}
 	}
 	return plainly(text, style{})

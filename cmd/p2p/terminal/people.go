@@ -201,9 +201,12 @@ func (s *session) offer(path string) {
 			return
 		}
 		s.word("chat.file.preparing", path)
-		s.ask(&p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path), Despite: despite, Keep: true})
+		s.askFor(preparing{s.flash.serial}, &p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path), Despite: despite, Keep: true})
 	}
 }
+
+// preparing is the note of an offer of which a flash says that it is being prepared.
+type preparing struct{ serial int }
 
 // unquote takes away what a shell or a file manager puts around a path that was pasted.
 func unquote(path string) string {

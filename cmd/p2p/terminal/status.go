@@ -141,6 +141,10 @@ func (s *session) statusLine(width int) line {
 		left = append(left, span{text, style{role: r}})
 	}
 	d := s.me.GetDirectory()
+	away := s.linked && d.GetUrl() != "" && !d.GetConnected() // why that is so may take the whole line
+	if away {
+		part(s.pathStatus(), bar)
+	}
 	switch {
 	case !s.linked && s.starting:
 		part(s.say.Say("chat.status.starting"), shout)
@@ -166,7 +170,9 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.lost", s.problem(d.GetProblem()), s.until(d.GetNextTry())), shout)
 	}
 	part(s.trackerStatus(), shout)
-	part(s.pathStatus(), bar)
+	if !away {
+		part(s.pathStatus(), bar)
+	}
 	part(s.transferStatus(), bar)
 	right := line{{s.myName() + " ", style{role: bar, bold: true}}}
 	if s.width < 50 {

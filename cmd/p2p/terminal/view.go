@@ -209,7 +209,7 @@ func (s *session) listLines(a area) []line {
 			welcome = "chat.choose"
 		}
 		for l := range strings.SplitSeq(s.say.Say(welcome), "\n") {
-			lines = append(lines, plainly(l, style{role: faint}).wrap(a.width, s.m)...)
+			lines = append(lines, plainly(l, style{role: faint}).hang(a.width, s.m)...)
 		}
 	case c.GetReason() != nil && len(c.items) == 0:
 		lines = plainly(s.say.Say("chat.refused", s.whyLeft(c.Conversation)), style{role: failure}).wrap(a.width, s.m)
@@ -269,7 +269,7 @@ func (p *panel) wrapped(width int, m measure) (rows []line, of []int) {
 		switch {
 		case p.jumps != nil: // a result stays on its two lines
 		default:
-			parts = l.wrap(width, m)
+			parts = l.hang(width, m)
 		}
 		for _, part := range parts {
 			rows, of = append(rows, part), append(of, i)
