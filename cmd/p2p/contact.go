@@ -191,9 +191,9 @@ func addContact(ctx context.Context, c *api.Client, ask *p2pv1.AddContactRequest
 		if !r.Msg.Delivered {
 			defer time.AfterFunc(linkTime, cancel).Stop()
 		}
-		r.Msg.Contact, r.Msg.Delivered = k, true
+		r.Msg.Contact, r.Msg.Delivered = k, k.GetState() != p2pv1.ContactState_CONTACT_STATE_REFUSED
 	}
-	if !r.Msg.Delivered && ctx.Err() == nil {
+	if !r.Msg.Delivered && r.Msg.Contact.GetState() != p2pv1.ContactState_CONTACT_STATE_REFUSED && ctx.Err() == nil {
 		askWhy(ctx, c, r.Msg)
 	}
 	return r.Msg, ctx.Err()
@@ -233,6 +233,8 @@ func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
 	}
 	name := safe(r.Contact.GetName())
 	switch {
+	case r.Contact.GetState() == p2pv1.ContactState_CONTACT_STATE_REFUSED:
+		return a.fail(exitRefused, "reason.has_refused", name)
 	case r.Sought && r.Delivered:
 		a.say("contact.met", name)
 		return nil
@@ -257,8 +259,11 @@ func (a *app) answerCommand(p *profileFlags, word string, answer p2pv1.AnswerCon
 		"accept": "contact.accept.short", "refuse": "contact.refuse.short", "block": "contact.block.short", "unblock": "contact.unblock.short",
 	}[word]
 	long := ""
-	if answer == p2pv1.AnswerContactRequest_ANSWER_BLOCK {
+	switch answer {
+	case p2pv1.AnswerContactRequest_ANSWER_BLOCK:
 		long = a.text.Say("contact.block.long")
+	case p2pv1.AnswerContactRequest_ANSWER_REFUSE:
+		long = a.text.Say("contact.refuse.long")
 	}
 	var as string
 	cmd := &cobra.Command{

@@ -366,7 +366,7 @@ func TestANewLinkOfAContactTellsWhereToLookForHim(t *testing.T) {
 	}
 	f.events <- told(p2pv1.Presence_PRESENCE_OFFLINE)
 	_, errs := p2pWith(t, exitWaiting, []string{"contact", "add", "bob", "--wait", "0"}, env)
-	oneLineSays(t, errs, "a contact already", "not there", "link")
+	oneLineSays(t, errs, "a contact already", "not there", "also looked for")
 	f.events <- told(p2pv1.Presence_PRESENCE_OFFLINE)
 	f.events <- told(p2pv1.Presence_PRESENCE_ONLINE)
 	_, errs = p2pWith(t, exitDone, []string{"contact", "add", "bob", "--wait", "1m"}, env)

@@ -71,6 +71,7 @@ var explained = map[string]struct {
 	BroughtInVain:      {"reason.brought_in_vain", nil},
 	RemovedBy:          {"reason.removed_by", []string{"who"}},
 	RemovedYou:         {"reason.removed_you", []string{"who"}},
+	HasRefused:         {"reason.has_refused", []string{"who"}},
 	BadRoomName:        {"reason.bad_room_name", []string{"limit"}},
 	BadRoomLimit:       {"reason.bad_room_limit", []string{"limit"}},
 	BadRoomHistory:     {"reason.bad_room_history", []string{"limit"}},

@@ -76,6 +76,7 @@ const (
 	RemovedBy          = "removed_by"           // the same: who
 	BroughtInVain      = "brought_in_vain"      // the same: by somebody who could not any more, as he had been removed himself
 	RemovedYou         = "removed_you"          // a contact has removed this person: who
+	HasRefused         = "has_refused"          // a request of this person: who
 	BadRoomName        = "bad_room_name"        // limit (bytes)
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
 	BadRoomHistory     = "bad_room_history"     // limit: the most that it may be

@@ -83,3 +83,27 @@ func TestARequestThatWaitsIsNoNewsWhenItComesAgainAndOneThatWasRefusedNoneForLon
 	ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: "spam"}) // she may think better of it
 	eventually(t, "she asks him", func() bool { return spam.contact("alice").State == asks })
 }
+
+func TestWhoWasRefusedIsToldSoWhenHeAsksAgainUntilABlockOfHimIsTakenBack(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	for _, p := range []*person{alice, bob} {
+		eventually(t, "there is a session", func() bool { return p.me().Directory.Connected })
+	}
+	add := &p2pv1.AddContactRequest{Who: "alice"}
+	ask(t, bob.AddContact, add)
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_REFUSE)
+	eventually(t, "bob is told", func() bool { return bob.contact("alice").State == refused })
+	for range 2 {
+		if _, err := bob.AddContact(t.Context(), connect.NewRequest(add)); bob.reason(err) != api.HasRefused || api.ReasonOf(err).With["who"] != "alice" {
+			t.Errorf("he asks again: %v", err)
+		}
+	}
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_BLOCK)
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
+	if r := ask(t, bob.AddContact, add); !r.Delivered {
+		t.Errorf("when the block is taken back, his request is %v", r)
+	}
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+}

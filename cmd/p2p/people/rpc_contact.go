@@ -53,15 +53,42 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 		k.Name, k.His = n.freeName(r.Msg.Name, k.Account), ""
 	}
 	before, _ := n.contact(k.Account)
+	hears := n.hub.listen(false)
+	defer n.hub.leave(hears)
 	online, err := n.ask(ctx, k)
 	if err != nil {
 		return nil, n.named(err, k.Name)
+	}
+	if online && before.State == p2pv1.ContactState_CONTACT_STATE_REFUSED && n.refusedAtOnce(ctx, hears, k.Account) {
+		return nil, fail(denied, api.HasRefused, "who", k.Name)
 	}
 	now, _ := n.contact(k.Account)
 	sought := before.State == p2pv1.ContactState_CONTACT_STATE_FRIEND
 	return connect.NewResponse(&p2pv1.AddContactResponse{
 		Contact: n.viewer(ctx).contactView(now), Delivered: online || now.Arrived && !sought, Sought: sought,
 	}), nil
+}
+
+// refusalTime is how long is waited for who has refused before, and may do so again by himself.
+const refusalTime = time.Second
+
+// refusedAtOnce waits for whether somebody who is there refuses what he was just asked.
+func (n *Node) refusedAtOnce(ctx context.Context, hears *listener, account identity.Key) bool {
+	ctx, cancel := context.WithTimeout(ctx, refusalTime)
+	defer cancel()
+	for {
+		if k, _ := n.contact(account); k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
+			return k.State == p2pv1.ContactState_CONTACT_STATE_REFUSED
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case _, more := <-hears.events:
+			if !more {
+				return false
+			}
+		}
+	}
 }
 
 // whom returns who is meant by a name at the directory or a link, as a contact to be.
@@ -262,7 +289,7 @@ func (n *Node) AnswerContact(ctx context.Context, r *connect.Request[p2pv1.Answe
 		}
 	case p2pv1.AnswerContactRequest_ANSWER_UNBLOCK:
 		if k.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED {
-			k.State, k.Before = n.unblocked(k), p2pv1.ContactState_CONTACT_STATE_UNSPECIFIED
+			k.State, k.Before, k.Refused = n.unblocked(k), p2pv1.ContactState_CONTACT_STATE_UNSPECIFIED, 0
 			err = n.rewritten(ctx, k)
 			break
 		}
