@@ -31,6 +31,7 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 	defer n.asking.Unlock()
 	k, known := n.contact(from)
 	switch {
+	case known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room == l.Room && l.Kind == refuses && !n.hasMet(k): // he has thought better of it
 	case !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED:
 		return nil
 	case k.Room != l.Room && l.Kind == accepts:
@@ -49,6 +50,12 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 		err = n.refit(ctx)
 	}
 	return err
+}
+
+// hasMet reports whether a contact has ever been in the conversation of the two, as far as is known here: then what he does there counts.
+func (n *Node) hasMet(k contact) bool {
+	c := n.conversation(k.Room)
+	return c != nil && len(c.talk.Devices(k.Account)) > 0
 }
 
 func (n *Node) isBlocked(k identity.Key) bool {

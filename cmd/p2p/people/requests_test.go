@@ -107,3 +107,30 @@ func TestWhoWasRefusedIsToldSoWhenHeAsksAgainUntilABlockOfHimIsTakenBack(t *test
 	}
 	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
 }
+
+func TestWhoIsAcceptedAndRemovedWhileHeIsAwayHasNoContact(t *testing.T) {
+	for _, heard := range []bool{false, true} { // of the acceptance, before he was removed
+		w := newTown(t)
+		alice, bob := w.settle("alice"), w.settle("bob")
+		ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+		eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+		bob.close()
+		alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+		if heard {
+			dir := alice.dir
+			alice.close()
+			bob = w.open(bob.dir)
+			eventually(t, "bob has her", func() bool { return bob.contact("alice").State == friend })
+			bob.close()
+			alice = w.open(dir)
+			eventually(t, "there is a session", func() bool { return alice.me().Directory.Connected })
+		}
+		ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
+		alice.close()
+		bob = w.open(bob.dir)
+		eventually(t, "bob has her no more", func() bool { return bob.contact("alice").State == refused })
+		if _, err := bob.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "alice", Text: "x"})); bob.reason(err) != api.NotContact {
+			t.Errorf("he writes to her: %v", err)
+		}
+	}
+}

@@ -442,8 +442,16 @@ func (n *Node) RemoveContact(ctx context.Context, r *connect.Request[p2pv1.Remov
 	case k.State == p2pv1.ContactState_CONTACT_STATE_REMOVED:
 		return nil, fail(failed, api.NotContact, "who", k.Name)
 	}
+	path, _ := n.faces.in(k.Room, k.Account)
+	unheard := k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && path == p2pv1.Path_PATH_UNSPECIFIED
 	k.State, k.Verified = p2pv1.ContactState_CONTACT_STATE_REMOVED, false
-	return connect.NewResponse(&p2pv1.RemoveContactResponse{}), failure(n.rewritten(ctx, k))
+	if err := n.rewritten(ctx, k); err != nil {
+		return nil, failure(err)
+	}
+	if unheard { // who has never met this person in their conversation has only letters
+		_, _ = n.post(ctx, k.Account, letter{Kind: refuses, Room: k.Room})
+	}
+	return connect.NewResponse(&p2pv1.RemoveContactResponse{}), nil
 }
 
 // How long a link is good: when nobody says otherwise, and at most.
