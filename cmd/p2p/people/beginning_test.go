@@ -112,6 +112,7 @@ func TestADeviceThatComesLaterWritesToWhoNobodyHasMetToo(t *testing.T) {
 	alice.writesUnmet("bob", "from the desk")
 	phone := w.open(filepath.Join(t.TempDir(), "phone"))
 	ask(t, phone.Login, &p2pv1.LoginRequest{Name: "alice", Password: password})
+	eventually(t, "the phone knows bob", func() bool { return phone.contact("bob").State == friend })
 	eventually(t, "the phone has what was said", phone.has("bob", "from the desk"))
 	phone.say("bob", "from the phone")
 	eventually(t, "the desk has it", alice.has("bob", "from the desk", "from the phone"))

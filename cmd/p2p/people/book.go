@@ -49,6 +49,7 @@ type contact struct {
 	Refused   int64              `json:"refused,omitempty"` // milliseconds; by the account, when it was last asked
 	Late      identity.Key       `json:"late,omitzero"`     // who had used the link of the account with which he asks
 	Reach     reach              `json:"reach,omitzero"`
+	Sought    int64              `json:"sought,omitempty"`    // milliseconds; when the account, which had him, has followed another link of his
 	Beginning []byte             `json:"beginning,omitempty"` // of Room, as he has sent it with a request that waits
 }
 

@@ -2,8 +2,10 @@ package people_test
 
 import (
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -254,6 +256,52 @@ func TestWhoIsNoContactIsNotRemovedNorUnblocked(t *testing.T) {
 	befriend(t, alice, bob, "alice", "bob")
 	if alice.contact("bob").Verified {
 		t.Error("who is a contact again is verified")
+	}
+}
+
+func TestWhoFollowsANewLinkBeforeHeHearsThatHeWasRemovedIsAContactAgain(t *testing.T) {
+	alice, bob := two(t)
+	bob.close()
+	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link
+	dir, trackers := alice.dir, alice.conversationTrackers()
+	alice.close()
+	bob = open(t, bob.dir, trackers...)
+	if r := ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link}); !r.Sought || r.Contact.State != friend {
+		t.Fatalf("before he hears of it she is %v", r)
+	}
+	alice = open(t, dir, trackers...)
+	eventually(t, "both have each other", func() bool { return alice.contact("bob").State == friend && bob.contact("alice").State == friend })
+	met(alice, bob, "alice", "bob")
+	bob.say("alice", "hello again")
+	eventually(t, "they talk", alice.has("bob", "hello again"))
+}
+
+// The node of the one who was removed has stored that, and has ended before it drew the consequence.
+func TestWhatWasStoredAsANodeEndedIsDrawnTheConsequenceOfByTheNext(t *testing.T) {
+	alice, bob := two(t)
+	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
+	eventually(t, "bob knows", func() bool { return bob.contact("alice").State == removed })
+	if err := bob.Unsettle(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	bob.close()
+	bob = open(t, bob.dir)
+	eventually(t, "the next one sees that he was removed", func() bool { return bob.contact("alice").State == removed })
+}
+
+func TestWhoIsRemovedAfterHeHasFollowedALinkIsRemoved(t *testing.T) {
+	alice, bob := two(t)
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link})
+	for at := time.Now().UnixMilli(); time.Now().UnixMilli() == at; { // so fine are the clocks that are compared
+		runtime.Gosched()
+	}
+	events := bob.listens()
+	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "bob"})
+	eventually(t, "he is told", func() bool { return len(events(p2pv1.Alert_KIND_REMOVED)) == 1 })
+	if a, b := alice.contact("bob").State, bob.contact("alice").State; a != removed || b != removed {
+		t.Errorf("to her he is %v, to him she %v", a, b)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/ext/knock"
+	"p2p/peer/ext/presence"
 	"p2p/peer/identity"
 	"p2p/torrentfile/infohash"
 )
@@ -233,6 +234,11 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 		return knock.Answer{Verdict: knock.Received} // he is to notice nothing
 	}
 	if !r.Join.IsZero() {
+		if n.answersLater(r) {
+			afterAll := time.Duration(len(n.siblings())+1) * turnTime // each of which may let him in at its turn
+			time.AfterFunc(afterAll, func() { n.clerk.do(func(context.Context) { n.answerLate(v, r) }) })
+			return knock.Answer{Verdict: knock.Received}
+		}
 		return n.answerJoin(v, r, now)
 	}
 	k := n.book.contacts[v.Account]
@@ -243,12 +249,70 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 		return knock.Answer{Verdict: knock.Refused}
 	}
 	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, Beginning: r.Beginning, Resumes: r.Resumes, from: v.Certificate, token: r.Token}
-	n.clerk.do(func(ctx context.Context) {
+	ask := func(ctx context.Context) {
 		if err := n.asked(ctx, v.Account, l); err != nil && ctx.Err() == nil {
 			n.log.Warn("a request waits", zap.Error(err))
 		}
-	})
+	}
+	if n.unheardOf(r.Token) {
+		time.AfterFunc(turnTime, func() { n.clerk.do(ask) })
+	} else {
+		n.clerk.do(ask)
+	}
 	return knock.Answer{Verdict: knock.Received} // and more when the person, or the clerk, has decided
+}
+
+// unheardOf reports whether another device of the account may have given out a link that this one does not know: what this one says of
+// it before it has heard would be wrong. The caller holds mu.
+func (n *Node) unheardOf(t identity.Token) bool {
+	return t != identity.Token{} && n.book.invites[t] == nil && len(n.siblings()) > 0
+}
+
+// siblings returns the other devices of the account. The caller holds mu.
+func (n *Node) siblings() (all []identity.Key) {
+	for _, c := range n.known.all(n.self.accountKey()) {
+		if !c.Revoked && c.Device != n.self.deviceKey() {
+			all = append(all, c.Device)
+		}
+	}
+	return all
+}
+
+// missed reports whether some of the account's devices are not connected with this one. The caller holds mu.
+func (n *Node) missed() bool {
+	here := n.own.near.Present()
+	return slices.ContainsFunc(n.siblings(), func(device identity.Key) bool {
+		return !slices.ContainsFunc(here, func(s presence.Seen) bool { return s.Device == device })
+	})
+}
+
+// answersLater reports whether another device of the account may have given out the link, or be in the room, of which this one has not
+// heard yet. Who is refused does not ring again, so nobody is before this one must know. The caller holds mu.
+func (n *Node) answersLater(r knock.Request) bool {
+	if n.unheardOf(r.Token) {
+		return true
+	}
+	p := n.book.places[r.Join.String()]
+	if p == nil || p.Room.IsZero() || p.Left {
+		return false
+	}
+	c := n.open[p.Room]
+	return c == nil || !c.talk.Known()
+}
+
+// answerLate answers who had to wait for what other devices know. While one of them is away that may know more, he goes on waiting.
+func (n *Node) answerLate(v knock.Visitor, r knock.Request) {
+	n.mu.Lock()
+	if n.self == nil || n.own == nil || n.book.blocked(v.Account) || n.answersLater(r) && n.missed() {
+		n.mu.Unlock()
+		return
+	}
+	a := n.answerJoin(v, r, time.Now().UnixMilli())
+	n.mu.Unlock()
+	if a.Verdict != knock.Received {
+		a.Join = r.Join
+		n.tellVisitor(v.Account, a)
+	}
 }
 
 // answerJoin lets somebody into a room who has a link to it, or says why not. The caller holds mu.
@@ -264,7 +328,7 @@ func (n *Node) answerJoin(v knock.Visitor, r knock.Request, now int64) knock.Ans
 	switch {
 	case p.Left:
 		return knock.Answer{Verdict: knock.Refused, Why: knock.Powerless}
-	case c == nil:
+	case c == nil || !c.talk.Known():
 		return knock.Answer{Verdict: knock.Received}
 	case c.talk.Role(v.Account) != room.Nobody:
 		c.await(v)
@@ -315,7 +379,7 @@ func (c *conversation) isFull() knock.Answer {
 }
 
 // turnTime is how long a device leaves to another one of the account to do what each of them would do.
-const turnTime = 2 * time.Second
+var turnTime = 2 * time.Second
 
 // turn returns for how long to wait until others of the account's devices, which are asked the same, have done it: what two
 // do at once stands in the history twice. The caller holds mu.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
@@ -93,4 +94,27 @@ func (n *Node) KeepBook(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Rung reports whether somebody stands at the door.
+func (n *Node) Rung() bool {
+	d := n.home()
+	return d != nil && len(d.swarm.Stats().Guests) > 0
+}
+
+// TurnSoon has devices of an account leave each other hardly any time.
+func TurnSoon(t *testing.T) {
+	before := turnTime
+	turnTime = 10 * time.Millisecond
+	t.Cleanup(func() { turnTime = before })
+}
+
+// Unsettle has somebody a contact, whatever the conversation with him says.
+func (n *Node) Unsettle(ctx context.Context, who string) error {
+	k, err := n.who(who)
+	if err != nil {
+		return err
+	}
+	k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+	return n.write(ctx, record{Contact: &k})
 }

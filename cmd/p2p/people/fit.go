@@ -153,7 +153,10 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	}
 	c.join(ctx)
 	n.contradicted(c)
-	n.clerk.do(func(ctx context.Context) { n.sign(ctx, c) })
+	n.clerk.do(func(ctx context.Context) {
+		n.settle(ctx, c) // what was stored last may have come as this node ended
+		n.sign(ctx, c)
+	})
 	return nil
 }
 
@@ -231,14 +234,49 @@ func (n *Node) settle(ctx context.Context, c *conversation) {
 	switch joined := len(c.talk.Devices(p.With)) > 0; {
 	case k.State == p2pv1.ContactState_CONTACT_STATE_ASKED && joined && c.talk.Role(p.With) != room.Nobody:
 		k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
+		n.rewrite(ctx, record{Contact: &k}) // first: who is alerted looks, and acts upon it
 		n.alert(p2pv1.Alert_KIND_ANSWERED, p.With, "")
 	case k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && c.talk.Removed(p.With):
 		k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED
+		if n.soughtSince(ctx, c, k) && n.askAnew(ctx, k) {
+			return
+		}
+		n.rewrite(ctx, record{Contact: &k})
 		n.shout(p2pv1.Alert_KIND_REMOVED, p.With, "", n.deserted(c, *p))
-	default:
-		return
 	}
-	n.rewrite(ctx, record{Contact: &k})
+}
+
+// soughtSince reports whether this person has followed another link of a contact who had left the conversation of the two before,
+// which nobody had heard here. By the clocks of both, for nothing else orders a link and an event: where they are wrong, who has removed
+// this person after he followed a link, which nobody has used since, may have him back; or he is told that he was removed, and follows
+// it again.
+func (n *Node) soughtSince(ctx context.Context, c *conversation, k contact) bool {
+	if k.Sought == 0 {
+		return false
+	}
+	all, err := n.archive.Before(ctx, c.id, history.End, page)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(all, func(e history.Entry) bool {
+		return e.Counts && e.Account == k.Account && e.Event.Wall <= uint64(k.Sought) && changesMember([]history.Entry{e}, k.Account)
+	})
+}
+
+// askAnew asks one who has removed this person and has given out another link since: nobody would, now that it was followed. The caller
+// holds asking.
+func (n *Node) askAnew(ctx context.Context, k contact) bool {
+	k, err := n.wantAs(ctx, k, k)
+	if err != nil {
+		if ctx.Err() == nil {
+			n.log.Warn("cannot ask somebody again whose link was followed", zap.Error(err))
+		}
+		return false
+	}
+	_, _ = n.post(ctx, k.Account, n.request(k)) // it has logged why not
+	n.tellContacts()
+	n.tellRoom(k.Room, false)
+	return true
 }
 
 // rewrite is write and refit for the clerk, who has nobody to give an error to.

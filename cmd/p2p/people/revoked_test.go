@@ -12,6 +12,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/people"
 )
 
 // The desk is away while the phone is made the account's, and hears of it from the directory alone.
@@ -187,5 +188,33 @@ func TestOfTwoDevicesOneLetsSomebodyIn(t *testing.T) {
 	eventually(t, "bob has what both devices say", func() bool { return len(bob.texts("garden")) == 2 })
 	if n := added(); n != 1 {
 		t.Errorf("he was let in %d times", n)
+	}
+}
+
+// The device that is rung first knows nothing of the link, nor of the room.
+func TestALinkOfAnotherDeviceThatIsAwayIsGoodWhenThatComes(t *testing.T) {
+	people.TurnSoon(t)
+	w := newTown(t)
+	desk, bob := w.settle("alice"), w.settle("bob")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the devices see each other", func() bool {
+		all := ask(t, desk.ListDevices, &p2pv1.ListDevicesRequest{}).Devices
+		return len(all) == 2 && all[0].Online && all[1].Online
+	})
+	phone.close()
+	ask(t, desk.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden"})
+	link := ask(t, desk.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+	desk.close()
+	phone = w.open(phone.dir)
+	told := bob.listens()
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "bob stands at the phone's door", phone.Rung)
+	desk = w.open(desk.dir)
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+	if refused := told(p2pv1.Alert_KIND_ANSWERED); len(refused) > 0 {
+		t.Errorf("before that he was told %v", refused)
 	}
 }

@@ -165,6 +165,14 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	if known { // he may have asked a moment ago
 		k.State, k.Room, k.Arrived, k.Beginning = now.State, now.Room, now.Arrived, now.Beginning
 	}
+	if c := n.conversation(k.Room); k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && c != nil && c.talk.Removed(k.Account) {
+		k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED // settle comes to it in a moment
+	}
+	return n.wantAs(ctx, k, now)
+}
+
+// wantAs is want for what somebody is now. The caller holds asking.
+func (n *Node) wantAs(ctx context.Context, k, now contact) (contact, error) {
 	var err error
 	switch k.State {
 	case p2pv1.ContactState_CONTACT_STATE_FRIEND:
@@ -175,7 +183,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 			n.remind(ctx, now)
 			return now, nil
 		}
-		now.Reach, now.Name = k.Reach, k.Name
+		now.Reach, now.Name, now.Sought = k.Reach, k.Name, time.Now().UnixMilli()
 		return now, n.seek(ctx, now)
 	case p2pv1.ContactState_CONTACT_STATE_BLOCKED:
 		return k, fail(failed, api.Blocked, "who", k.Name)
@@ -195,7 +203,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
 			return k, err
 		}
-		k.Arrived, k.Beginning = false, nil
+		k.Arrived, k.Beginning, k.Sought = false, nil, 0
 	}
 	k.State, k.Asked, k.Refused = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli(), 0
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
