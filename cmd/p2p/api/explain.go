@@ -101,6 +101,7 @@ var explained = map[string]struct {
 	OutcomeUnknown:     {"reason.outcome_unknown", []string{"id"}},
 	AmbiguousMessage:   {"reason.ambiguous_message", []string{"message"}},
 	TooManyFiles:       {"reason.too_many_files", []string{"path"}},
+	WholeDisk:          {"reason.whole_disk", []string{"path"}},
 	BadFileName:        {"reason.bad_file_name", []string{"path"}},
 	NotContact:         {"reason.not_contact", []string{"who"}},
 	NotMetYet:          {"reason.not_met_yet", []string{"who"}},

@@ -103,6 +103,7 @@ const (
 	OutcomeUnknown     = "outcome_unknown"      // no node has answered whether it has what was to be sent: id
 	NoFile             = "no_file"              // the message offers none: message
 	NoSuchPath         = "no_such_path"         // on this machine: path
+	WholeDisk          = "whole_disk"           // it has no name of its own: path
 	BadFileName        = "bad_file_name"        // it would lead out of a folder, or is too long: path
 	TooManyFiles       = "too_many_files"       // for one offer: path
 	BadNote            = "bad_note"             // with a request: limit (characters)

@@ -29,7 +29,7 @@ func TestWhatHasNothingToDownloadIsRefusedWithAWordThatSaysWhy(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "hollow", "a"): api.EmptyFile, filepath.Join(dir, "hollow"): api.EmptyFolder,
-		os.DevNull: api.NotAFile, filepath.Join(dir, "nothing"): api.NoSuchPath,
+		os.DevNull: api.NotAFile, string(filepath.Separator): api.WholeDisk, filepath.Join(dir, "nothing"): api.NoSuchPath,
 	} {
 		_, err := p.Offer(t.Context(), connect.NewRequest(&p2pv1.OfferRequest{Where: "lab", Path: path}))
 		if p.reason(err) != want || api.ReasonOf(err).GetWith()["path"] != path {

@@ -39,6 +39,9 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if !filepath.IsAbs(path) {
 		return nil, fail(invalid, api.NoSuchPath, "path", path)
 	}
+	if filepath.Base(path) == string(filepath.Separator) { // a whole disk has no name
+		return nil, fail(invalid, api.WholeDisk, "path", path)
+	}
 	if len(r.Msg.Text) > body.MaxText {
 		return nil, fail(invalid, api.TooLong, "limit", "24576")
 	}

@@ -59,6 +59,7 @@ func (s *session) answer(a answer) {
 	case *p2pv1.AcceptResponse:
 		if t := got.GetTransfer(); t.GetState() != p2pv1.Transfer_STATE_DONE { // how it ends is news, whatever is there already
 			s.moving[t.GetInfoHash()] = true
+			s.word("chat.file.begun", clean(t.GetFile().GetName()))
 		}
 		s.transfer(got.GetTransfer())
 	default:

@@ -118,7 +118,7 @@ func (s *session) command(text string) {
 		s.complain("chat.error.command", name)
 	case isGrave(c) && !strings.EqualFold(c.name, name):
 		s.complain("chat.error.whole", c.name)
-	case len(strings.Fields(args)) < c.min:
+	case len(strings.Fields(args)) < c.min, c.args == "" && args != "":
 		s.complain("chat.error.usage", s.usage(c))
 	default:
 		c.run(s, args)
@@ -180,6 +180,14 @@ func (s *session) contactNamed(name string) *p2pv1.Contact {
 		}
 		return nil
 	}
+	if found := s.contactsNamed(name); len(found) == 1 {
+		return found[0].Is
+	}
+	return nil
+}
+
+// contactsNamed returns the contacts that a name may mean.
+func (s *session) contactsNamed(name string) []naming.Candidate[*p2pv1.Contact] {
 	var all []naming.Candidate[*p2pv1.Contact]
 	for _, c := range s.contacts {
 		is := naming.Candidate[*p2pv1.Contact]{Name: c.GetName(), ID: c.GetAccount(), Is: c}
@@ -190,7 +198,8 @@ func (s *session) contactNamed(name string) *p2pv1.Contact {
 		known.Name, known.Rank = c.GetDirectoryName(), max(is.Rank, naming.Elsewhere)
 		all = append(all, is, known)
 	}
-	return only(naming.Person(name, all))
+	found, _ := naming.Person(name, all)
+	return found
 }
 
 // openNamed opens what is called so: what is known here at once, else what the node knows, as what was said with somebody who is

@@ -242,10 +242,7 @@ func (s *session) reactions(m *p2pv1.Message) line {
 
 // fileLines shows what is offered, and how far its transfer is.
 func (s *session) fileLines(m *p2pv1.Message, width int) []line {
-	f, t := m.GetFile(), m.GetTransfer()
-	if latest := s.transfers[f.GetInfoHash()]; latest != nil && !(f.GetTakenBack() && latest.GetMessage() != m.GetId()) {
-		t = latest // of the same content, whichever message offers it
-	}
+	f, t := m.GetFile(), s.transferOf(m)
 	name := line{{"▤ ", style{role: accent}}, {clean(f.GetName()), style{bold: true}}, {"  " + s.fileSize(f), style{role: faint}}}
 	state, r := s.transferState(m, t), faint
 	if t.GetState() == p2pv1.Transfer_STATE_FAILED {
@@ -257,6 +254,15 @@ func (s *session) fileLines(m *p2pv1.Message, width int) []line {
 		return append(lines, line{{gauge(t.GetDone(), f.GetSize(), min(20, width/3)), style{role: accent}}, {" " + state, style{role: r}}}.cut(width, s.m))
 	}
 	return append(lines, plainly(state, style{role: r}).wrap(width, s.m)...)
+}
+
+// transferOf returns how far the transfer of what a message offers is, whichever message offers the same too.
+func (s *session) transferOf(m *p2pv1.Message) *p2pv1.Transfer {
+	f := m.GetFile()
+	if latest := s.transfers[f.GetInfoHash()]; latest != nil && !(f.GetTakenBack() && latest.GetMessage() != m.GetId()) {
+		return latest
+	}
+	return m.GetTransfer()
 }
 
 func (s *session) fileSize(f *p2pv1.File) string {

@@ -26,7 +26,7 @@ func (st *stage) words() string {
 func TestWhatIsSaidIsSeenInLowWindows(t *testing.T) {
 	for _, size := range lows {
 		st := newStage(t, text.English(), size[0], size[1])
-		if st.keys("'/get it", "enter"); !strings.Contains(st.words(), "there is no such message here") {
+		if st.keys("'/get it", "enter"); !strings.Contains(st.words(), "no file called it") {
 			t.Errorf("at %v a refusal is not seen:\n%s", size, st.text())
 		}
 		st.in(fade{st.s.flash.serial}).keys("up", "up", "d")

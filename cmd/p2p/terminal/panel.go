@@ -120,7 +120,12 @@ func (s *session) panelMove(by int) {
 }
 
 func (s *session) showHelp(name string) {
-	if c := commandNamed(strings.TrimPrefix(name, "/")); name != "" && c != nil {
+	switch c := commandNamed(strings.TrimPrefix(name, "/")); {
+	case name == "":
+	case c == nil:
+		s.complain("chat.error.command", strings.TrimPrefix(name, "/"))
+		return
+	default:
 		s.show(&panel{title: "/" + s.usage(c), lines: []line{plainly(s.say.Say(c.help), style{})}})
 		return
 	}

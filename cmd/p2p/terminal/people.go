@@ -9,6 +9,7 @@ import (
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/naming"
+	"p2p/peer/identity"
 )
 
 // The commands for contacts, rooms and files.
@@ -54,6 +55,9 @@ func answering(a p2pv1.AnswerContactRequest_Answer) func(*session, string) {
 		if a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && s.current != nil && !s.current.GetDirect() {
 			account = s.member(s.current, who) // who is no contact, perhaps
 		}
+		if a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && account == who && s.isNobody(who) {
+			return
+		}
 		if a == p2pv1.AnswerContactRequest_ANSWER_BLOCK && !s.sure("block", account, s.nameFor(account)) {
 			return
 		}
@@ -70,7 +74,19 @@ func (s *session) account(name string) string {
 	return name
 }
 
+// isNobody says that a name is that of nobody who is known here, if it is so; what is no name, but a link or a key, is for the node.
+func (s *session) isNobody(name string) bool {
+	if _, err := identity.ParseKey(name); err == nil || strings.Contains(name, ":") || len(s.contactsNamed(name)) > 0 {
+		return false
+	}
+	s.complain("chat.error.nobody", clean(name))
+	return true
+}
+
 func (s *session) remove(name string) {
+	if s.isNobody(name) {
+		return
+	}
 	if account := s.account(name); s.sure("remove", account, s.nameFor(account)) {
 		s.ask(&p2pv1.RemoveContactRequest{Who: account})
 	}
@@ -112,12 +128,17 @@ func (s *session) verify(args string) {
 
 func (s *session) invite(args string) {
 	q := &p2pv1.InviteRequest{}
-	if args == "room" {
+	switch args {
+	case "":
+	case "room":
 		c := s.room()
 		if c == nil {
 			return
 		}
 		q.Where = c.GetId()
+	default:
+		s.complain("chat.error.usage", s.usage(commandNamed("invite")))
+		return
 	}
 	s.ask(q)
 }
@@ -216,23 +237,50 @@ func unquote(path string) string {
 	return strings.ReplaceAll(path, `\ `, " ")
 }
 
-// offered returns the message with the file that a name means; without one the last that is offered.
-func (s *session) offered(name string, mine bool) *item {
-	return s.subject(func(it *item) bool {
-		if it.GetFile() == nil || it.GetDeleted() {
-			return false
+// get downloads what is offered under a name, or without one the last that others offer: of several the newest that is not here.
+func (s *session) get(name string) {
+	if it := s.chosen(); it != nil {
+		s.acceptIt(it)
+		return
+	}
+	c := s.here()
+	if c == nil {
+		return
+	}
+	var found *item
+	for _, it := range slices.Backward(c.items) {
+		named := strings.EqualFold(it.GetFile().GetName(), name) || name == "" && !it.GetMine()
+		if named && it.GetFile() != nil && !it.GetDeleted() && !it.GetFile().GetTakenBack() && (found == nil || s.wants(it) > s.wants(found)) {
+			found = it
 		}
-		if name == "" {
-			return it.GetMine() == mine
-		}
-		return strings.EqualFold(it.GetFile().GetName(), name)
-	})
+	}
+	switch {
+	case found == nil && name == "":
+		s.complain("chat.error.no_offer")
+	case found == nil:
+		s.complain("chat.error.no_such_offer", clean(name))
+	case s.isHere(found.Message):
+		s.word("chat.file.here", clean(found.GetFile().GetName()), clean(s.transferOf(found.Message).GetPath()))
+	default:
+		s.acceptIt(found)
+	}
 }
 
-func (s *session) get(name string) {
-	if it := s.offered(name, false); it != nil {
-		s.acceptIt(it)
+// wants is larger for an offer that is rather meant: what is not here, then what others offer.
+func (s *session) wants(it *item) (n int) {
+	if !s.isHere(it.Message) {
+		n += 2
 	}
+	if !it.GetMine() {
+		n++
+	}
+	return n
+}
+
+// isHere reports whether this device has what a message offers.
+func (s *session) isHere(m *p2pv1.Message) bool {
+	state := s.transferOf(m).GetState()
+	return state == p2pv1.Transfer_STATE_DONE || state == p2pv1.Transfer_STATE_SHARING
 }
 
 // cancel stops the transfer of a name, or what is prepared to be sent; without one the last that is under way.
@@ -292,7 +340,7 @@ func (s *session) cancelLast() {
 		}
 	}
 	if found == nil {
-		s.complain("chat.error.no_transfer")
+		s.complain("chat.error.nothing_moves")
 		return
 	}
 	s.ask(&p2pv1.CancelRequest{Message: whatToCancel(found)})
