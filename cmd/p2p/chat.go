@@ -33,10 +33,13 @@ func (a *app) chatCommand() *cobra.Command {
 		a.chatExportCommand(&p), a.chatFilesCommand(&p), a.chatAcceptCommand(&p), a.chatCancelCommand(&p),
 		a.chatEditCommand(&p), a.chatDeleteCommand(&p), a.chatReactCommand(&p), a.chatReadCommand(&p))
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 1 {
+		switch {
+		case len(args) < 2:
+			return nil
+		case len(args[0]) > 2 && len(cmd.SuggestionsFor(args[0])) > 0: // fewer letters are the start of anything
 			return a.subcommand(cmd, args)
 		}
-		return nil
+		return a.usage("usage.args", "NAME|ROOM", len(args), cmd.CommandPath())
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.chat(cmd, &p, f, slices.Concat(args, []string{""})[0])

@@ -26,7 +26,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 	a.heading(out, "help.usage")
 	if cmd.Runnable() && cmd.HasAvailableSubCommands() && cmd.HasParent() {
-		fmt.Fprintf(out, "  %s %s\n", cmd.CommandPath(), a.text.Say("help.flags_word"))
+		fmt.Fprintf(out, "  %s%s %s\n", cmd.CommandPath(), strings.TrimPrefix(cmd.Use, cmd.Name()), a.text.Say("help.flags_word"))
 	}
 	fmt.Fprintf(out, "  %s\n", a.useLine(cmd))
 	if cmd.HasExample() {

@@ -932,3 +932,14 @@ func TestAnExportTellsOneselfFromAnotherOfThatNameAndHowFarMessagesHaveCome(t *t
 		t.Errorf("to read it is\n%s", text)
 	}
 }
+
+func TestChatSaysWhatItTakes(t *testing.T) {
+	if out, _ := p2p(t, exitDone, "chat", "--help"); !strings.Contains(out, "p2p chat [NAME|ROOM] ") {
+		t.Errorf("the help says\n%s", out)
+	}
+	for args, want := range map[string]string{"a b": "want one argument, NAME|ROOM", "sen bob": "did you mean \"send\"?"} {
+		if _, errs := p2p(t, exitUsage, append([]string{"chat"}, strings.Fields(args)...)...); !strings.Contains(errs, want) {
+			t.Errorf("p2p chat %s says %s", args, errs)
+		}
+	}
+}

@@ -33,6 +33,8 @@ var everywhere = map[string]func(*session){
 	"f1":        func(s *session) { s.showHelp("") },
 	"ctrl+f":    func(s *session) { s.panel = nil; s.choice = choice{}; s.composer.enter(searching, "", "") },
 	"ctrl+y":    (*session).acknowledge,
+	"ctrl+l":    func(s *session) { s.do(repaint{}) },
+	"ctrl+z":    (*session).suspend,
 	"ctrl+b":    (*session).toSidebar,
 	"ctrl+g":    (*session).toUnread,
 	"ctrl+up":   func(s *session) { s.neighbour(-1) },
@@ -45,6 +47,17 @@ var everywhere = map[string]func(*session){
 func (s *session) leave() {
 	s.close()
 	s.do(quit{})
+}
+
+// suspend gives the terminal to the shell for a while; what is being written is saved first, since it may be for good.
+func (s *session) suspend() {
+	if c := s.current; c != nil {
+		s.keepDraft()
+		s.saveDraft(pause{c.GetId(), c.wording})
+	} else {
+		s.keepLoose()
+	}
+	s.do(suspend{})
 }
 
 // composerKeys are the keys of the composer besides those that type.

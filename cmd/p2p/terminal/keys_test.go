@@ -78,6 +78,15 @@ func TestAPasteTakesTheKeysAlongIntoTheInput(t *testing.T) {
 	}
 }
 
+func TestTheScreenIsRepaintedAndTheProgramSuspendedWhateverIsShown(t *testing.T) {
+	for _, where := range []string{"esc", "up", "f1", "ctrl+b"} {
+		st := usual(t).keys("'half a thought", "ctrl+a", "ctrl+k").in(paste{"a whole one"}).keys(where, "ctrl+l", "ctrl+z")
+		if !has[repaint](st) || !has[suspend](st) || st.node.drafts["c-anna"] != "a whole one" {
+			t.Errorf("after %s it does %v, and the drafts are %v", where, st.did[len(st.did)-2:], st.node.drafts)
+		}
+	}
+}
+
 func TestNothingThatIsSaidOfAMessageShowsItsWholeID(t *testing.T) {
 	st := usual(t).keys("up", "up", "'x").shows("this message offers no file")
 	if q := asked[*p2pv1.CancelRequest](st); len(q) > 0 {

@@ -163,6 +163,10 @@ func (s *screen) command(e effect) tea.Cmd {
 		return func() tea.Msg { return e.look() }
 	case quit:
 		return tea.Quit
+	case repaint:
+		return tea.ClearScreen
+	case suspend:
+		return tea.Suspend // on Windows nothing does so
 	}
 	return nil
 }

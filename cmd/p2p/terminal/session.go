@@ -62,7 +62,7 @@ type session struct {
 	told []line // for the plain mode: what happened since it was last printed
 }
 
-// An effect is what the shell is to do: a request, an after, a ring, a copyText, a remember, a wake or a quit.
+// An effect is what the shell is to do: a request, an after, a ring, a copyText, a remember, a wake, a repaint, a suspend or a quit.
 type effect any
 
 // request asks the node; the answer comes back with it.
@@ -95,6 +95,12 @@ type wake struct{}
 
 // quit ends the session.
 type quit struct{}
+
+// repaint draws the whole screen anew: something else may have written on it.
+type repaint struct{}
+
+// suspend stops the program until the shell goes on with it, as Ctrl+Z does elsewhere.
+type suspend struct{}
 
 // Inputs besides *p2pv1.Event, answer and lost.
 type (
