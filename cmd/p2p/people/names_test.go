@@ -127,7 +127,7 @@ func TestTheStartOfANameMeansNobodyAndItIsSaidWhoWasMeant(t *testing.T) {
 	id := ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "boats"}).Conversation.Id
 	_, sent := alice.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "bo", Text: "a secret"}))
 	_, removed := alice.RemoveContact(t.Context(), connect.NewRequest(&p2pv1.RemoveContactRequest{Who: "bo"}))
-	for err, want := range map[error]string{sent: "bob, boats", removed: "bob"} {
+	for err, want := range map[error]string{sent: "boats, bob", removed: "bob"} {
 		if r := api.ReasonOf(err); r.GetKey() != api.NameStart || r.GetWith()["which"] != want || connect.CodeOf(err) != connect.CodeNotFound {
 			t.Errorf("%v; want it to say %s", err, want)
 		}
