@@ -18,7 +18,7 @@ const (
 
 // readOut says which conversation is open, and its messages from the first unread one on.
 func (s *session) readOut(c *conversation) []line {
-	lines := []line{plainly(s.say.Say("chat.plain.open", s.title(c)), style{bold: true})}
+	lines := []line{plainly(s.say.Say("chat.plain.open", s.titleApart(c)), style{bold: true})}
 	if doubt := s.doubtLine(c); doubt != "" {
 		lines = append(lines, plainly(doubt, style{role: failure}))
 	}
@@ -109,7 +109,7 @@ func (s *session) awaited() (lines []line) {
 	var unread []string
 	for _, r := range s.rows() {
 		if r.conv != nil && r.conv != s.current && r.conv.GetUnread() > 0 {
-			unread = append(unread, fmt.Sprintf("%s %s", s.title(r.conv), countOf(r.conv.GetUnread(), 0, normal).text()))
+			unread = append(unread, fmt.Sprintf("%s %s", s.titleApart(r.conv), countOf(r.conv.GetUnread(), 0, normal).text()))
 		}
 	}
 	if len(unread) > 0 {

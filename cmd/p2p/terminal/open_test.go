@@ -114,3 +114,14 @@ func TestOpenOfANameThatTwoRoomsHaveNamesBoth(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoRoomsOfOneNameAreToldApartOnTheScreen(t *testing.T) {
+	st := newStage(t, text.English(), 80, 30)
+	for _, room := range []struct{ id, name string }{{strings.Repeat("0a", 32), "lab"}, {strings.Repeat("0b", 32), "Lab"}, {strings.Repeat("0c", 32), "alone"}} {
+		c := &p2pv1.Conversation{Id: room.id, Name: room.name, Unread: 3}
+		st.node.convs = append(st.node.convs, c)
+		st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: c}})
+	}
+	st.shows("# lab     0a0a0a 3 │", "# Lab     0b0b0b 3 │", "# alone          3 │")
+	st.keys("'/open 0a0a0a", "enter").shows("# lab (0a0a0a)  ").keys("'/rooms", "enter").shows("#lab (0a0a0a)", "#Lab (0b0b0b)", "#alone  ")
+}

@@ -192,7 +192,7 @@ func (s *session) showRooms(string) {
 	for _, c := range slices.SortedFunc(maps.Values(s.conversations), func(a, b *conversation) int {
 		return cmp.Or(-cmp.Compare(a.GetActive(), b.GetActive()), cmp.Compare(a.GetId(), b.GetId()))
 	}) {
-		name := span{"#" + s.title(c), style{bold: true}}
+		name := span{"#" + s.titleApart(c), style{bold: true}}
 		switch {
 		case c.GetDirect():
 		case c.GetLeft():

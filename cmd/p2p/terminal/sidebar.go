@@ -391,6 +391,9 @@ func (s *session) rowLine(r listed, width int) line {
 		if b := s.badge(r.conv); b != nil {
 			right = b
 		}
+		if id := s.apartBy(r.conv); id != "" {
+			right = append(line{{id + " ", style{role: faint}}}, right...)
+		}
 	}
 	left = append(left, span{" " + s.rowName(r), name})
 	if len(right) > 0 {

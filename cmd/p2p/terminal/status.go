@@ -37,7 +37,7 @@ func (s *session) headerLine(width int) line {
 				here++
 			}
 		}
-		left = append(left, span{"# " + s.title(c), style{role: bar, bold: true}})
+		left = append(left, span{"# " + s.titleApart(c), style{role: bar, bold: true}})
 		if doubt := s.doubtLine(c); doubt != "" {
 			left = append(left, span{"  " + doubt, style{role: failure, bold: true}})
 		}

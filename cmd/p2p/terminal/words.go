@@ -93,6 +93,27 @@ func (s *session) title(c *conversation) string {
 	return shortKey(c.GetId())
 }
 
+// apartBy returns the start of the id of a room, by which /open knows it, when another room has its name; else nothing.
+func (s *session) apartBy(c *conversation) string {
+	if c.GetDirect() || c.GetName() == "" {
+		return ""
+	}
+	for _, other := range s.conversations {
+		if other != c && !other.GetDirect() && strings.EqualFold(other.GetName(), c.GetName()) {
+			return c.GetId()[:min(len(c.GetId()), enoughID)]
+		}
+	}
+	return ""
+}
+
+// titleApart is title with what tells a room from another one of its name.
+func (s *session) titleApart(c *conversation) string {
+	if id := s.apartBy(c); id != "" {
+		return s.title(c) + " (" + id + ")"
+	}
+	return s.title(c)
+}
+
 // textOf returns what a message says, for a line of its own.
 func (s *session) textOf(m *p2pv1.Message) string {
 	switch {
