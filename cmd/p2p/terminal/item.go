@@ -14,7 +14,6 @@ type layout struct {
 	width                     int
 	m                         measure
 	day, unread, head, chosen bool
-	doubt                     bool   // a second stroke deletes it
 	airy                      bool   // a blank line stands above: between people, and around notices
 	today                     int    // day of the year, where a date is shown: yesterday it had another name
 	name, quoted              string // of its author, and of that of the message which it answers: people are renamed
@@ -31,7 +30,6 @@ const together = 5 * time.Minute
 func (s *session) lines(c *conversation, at int) []line {
 	it := c.items[at]
 	want := layout{width: s.mainWidth(), m: s.m, unread: it.GetId() == c.unreadFrom, chosen: it.GetId() == s.choice.id}
-	want.doubt = want.chosen && s.choice.delete
 	want.text, want.state = s.changing(c, it.GetId())
 	var before *item
 	if at > 0 {
@@ -166,9 +164,6 @@ func (s *session) body(it *item, w layout) []line {
 	}
 	if r := s.reactions(it.Message); r != nil {
 		lines = append(lines, r.wrap(inner, w.m)...)
-	}
-	if w.doubt {
-		lines = append(lines, plainly(s.say.Say("chat.choice.delete"), style{role: failure}).cut(inner, w.m))
 	}
 	for i := range lines {
 		lines[i] = append(line{{indent, style{}}}, lines[i]...)

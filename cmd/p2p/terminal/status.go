@@ -81,6 +81,8 @@ func (s *session) info() (string, role) {
 	switch {
 	case len(s.composer.choices) > 0:
 		return s.choicesText(), accent
+	case s.chosen() != nil && s.choice.delete:
+		return s.say.Say("chat.choice.delete"), failure
 	case s.flash.text != "":
 		if s.flash.failed {
 			return s.flash.text, failure
@@ -92,8 +94,6 @@ func (s *session) info() (string, role) {
 		return s.say.Say("chat.info.panel"), accent
 	case s.sidebar.focused:
 		return s.say.Say("chat.info.list"), accent
-	case s.chosen() != nil && s.choice.delete:
-		return s.say.Say("chat.choice.delete"), failure
 	case s.chosen() != nil:
 		return s.say.Say("chat.info.choice"), accent
 	case s.composer.mode == replying && c.byID[s.composer.target] != nil:
