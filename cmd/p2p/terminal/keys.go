@@ -191,18 +191,19 @@ const wordTime = 150 * time.Millisecond
 type letter struct {
 	text string
 	at   time.Time
+	held bool // it has come before it, as soon
 }
 
-// begins reports whether the next letter goes on with a word. One that is held down does not, and j and k lead to and fro.
+// begins reports whether the next letter goes on with a word. One that is held down begins none, and j and k lead to and fro.
 func (l letter) begins(next letter) bool {
 	moves := strings.Contains("jk", l.text) && strings.Contains("jk", next.text)
-	return l.text != "" && next.text != "" && l.text != next.text && !moves && next.at.Sub(l.at) < wordTime
+	return l.text != "" && next.text != "" && l.text != next.text && !l.held && !moves && next.at.Sub(l.at) < wordTime
 }
 
 // goesOn has a word be written of which the first letter was taken for a key, and reports whether it did.
 func (s *session) goesOn(k key) bool {
 	before := s.letter
-	if s.letter = (letter{k.text, s.now}); !before.begins(s.letter) {
+	if s.letter = (letter{k.text, s.now, before.text == k.text && s.now.Sub(before.at) < wordTime}); !before.begins(s.letter) {
 		return false
 	}
 	s.panel, s.choice, s.flash.text, s.letter = nil, choice{}, "", letter{}

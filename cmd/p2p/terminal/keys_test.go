@@ -64,6 +64,9 @@ func TestADThatIsHeldDownDeletesNothing(t *testing.T) {
 	if q := asked[*p2pv1.DeleteRequest](st.keys("'d")); len(q) != 1 {
 		t.Errorf("deleted are %v", q)
 	}
+	if st := usual(t).keys("f1").typedFast("jjjq"); st.s.panel != nil || !st.s.composer.editor.empty() {
+		t.Errorf("who has scrolled and leaves writes %q", st.s.composer.editor.text())
+	}
 	if at := usual(t).keys("up").typedFast("kkj").s.chosen().GetText(); at != "done, it verifies" {
 		t.Errorf("k, k and j lead to %q", at)
 	}
