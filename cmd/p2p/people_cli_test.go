@@ -492,6 +492,17 @@ func TestWhoJoinsByALinkIsInOrHearsWhyNot(t *testing.T) {
 	}
 	_, errs := join(exitWaiting, nil, "--wait", "1s")
 	oneLineSays(t, errs, "asked alice to let you in")
+	for want, r := range map[string]*p2pv1.Conversation{
+		"alice is not reached yet; it goes on by itself": {Wait: p2pv1.Conversation_WAIT_CALLING},
+		"alice is not reached yet: nobody answers at the known addresses; who is behind a router calls you instead, within 1 min": {
+			Wait: p2pv1.Conversation_WAIT_CALLING, Problem: api.Problem(api.CallsBack, "minutes", "1"),
+		},
+		"alice has let you in; waiting for a connection": {Wait: p2pv1.Conversation_WAIT_ADMITTED},
+	} {
+		r.Id, r.Waiting = "lab", "alice"
+		_, errs := join(exitWaiting, r, "--wait", "10ms")
+		oneLineSays(t, errs, want)
+	}
 	for reason, want := range map[*p2pv1.Reason]struct {
 		code int
 		says string

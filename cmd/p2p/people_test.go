@@ -136,7 +136,9 @@ func (f *fakePerson) ListConversations(_ context.Context, r *connect.Request[p2p
 		return nil, api.Fail(connect.CodeNotFound, api.NoSuchConversation, "where", "nobody")
 	}
 	if r.Msg.Where == "behind the link" {
-		lab = f.joined
+		if lab = f.joined; lab == nil {
+			lab = &p2pv1.Conversation{Id: "behind the link", Waiting: "alice"}
+		}
 	}
 	if r.Msg.Where != "" {
 		return answer(&p2pv1.ListConversationsResponse{Conversations: []*p2pv1.Conversation{lab}})

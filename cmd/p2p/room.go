@@ -79,7 +79,8 @@ func (a *app) printRooms(all []*p2pv1.Conversation, leftToo bool) error {
 		case r.Left:
 			note = a.whyLeft(r)
 		case r.Waiting != "":
-			note = a.text.Say("room.waiting", safe(r.Waiting))
+			key, args := api.Waiting(a.text, r, safe(r.Waiting))
+			note = a.text.Say(key, args...)
 		default:
 			note = a.doubts(r.Members)
 		}
@@ -249,7 +250,8 @@ func (a *app) roomJoinCommand(p *profileFlags) *cobra.Command {
 				if err := a.printRoom(r); err != nil || r.Waiting == "" {
 					return err
 				}
-				return a.fail(exitWaiting, "room.waiting", safe(r.Waiting))
+				key, args := api.Waiting(a.text, r, safe(r.Waiting))
+				return a.fail(exitWaiting, key, args...)
 			})
 		},
 	}
@@ -274,8 +276,8 @@ func joinRoom(ctx context.Context, c *api.Client, link string, wait time.Duratio
 	if r.GetWaiting() != "" {
 		waits(r)
 	}
-	for r.GetReason() == nil && r.GetWaiting() != "" && stream != nil && stream.Receive() {
-		if stream.Msg().GetConversation() == nil {
+	for more := stream != nil; more && r.GetReason() == nil && r.GetWaiting() != ""; {
+		if more = stream.Receive(); ctx.Err() != nil || more && stream.Msg().GetConversation() == nil { // the last look is when it has waited in vain
 			continue
 		}
 		now, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{Where: id}))

@@ -221,6 +221,21 @@ func ExplainProblem(c *text.Catalogue, problem *p2pv1.Reason) string {
 	return problem.GetKey()
 }
 
+// Waiting returns the line of the catalogue that says how far a room is that this person waits for, and what is put in; name is that of
+// whom he waits for, safe to print.
+func Waiting(c *text.Catalogue, r *p2pv1.Conversation, name string) (key string, args []any) {
+	problem := ExplainProblem(c, r.GetProblem())
+	switch {
+	case r.GetWait() == p2pv1.Conversation_WAIT_ADMITTED:
+		return "room.admitted", []any{name}
+	case r.GetWait() == p2pv1.Conversation_WAIT_CALLING && problem != "":
+		return "room.calling_why", []any{name, problem}
+	case r.GetWait() == p2pv1.Conversation_WAIT_CALLING:
+		return "room.calling", []any{name}
+	}
+	return "room.waiting", []any{name} // older nodes say no more
+}
+
 // Explain says what the error of a call means, in the language of c. What it quotes comes from strangers: it is not
 // safe to print yet.
 func Explain(c *text.Catalogue, err error) string {

@@ -27,6 +27,10 @@ import (
 type door struct {
 	swarm     *peer.Gathering
 	answering *knock.Answering // nil where this person rings
+
+	// Both are guarded by the Node's mu.
+	heard map[infohash.T]bool // links into rooms of which who was rung has said that he has the request
+	told  string              // why nobody answers, as programs were told it last
 }
 
 func (d *door) close(ctx context.Context) { d.swarm.Close(ctx) }
@@ -209,7 +213,7 @@ func (n *Node) openDoor(hash infohash.T, r peer.Room, own *knock.Answering) erro
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.doors[hash] = &door{swarm, own}
+	n.doors[hash] = &door{swarm: swarm, answering: own, heard: map[infohash.T]bool{}}
 	return nil
 }
 
@@ -420,6 +424,7 @@ func (n *Node) letIn(ctx context.Context, c *conversation, v knock.Visitor, by i
 	n.tellVisitor(account, answer)
 	if answer.Verdict == knock.Accepted {
 		c.await(v)
+		c.swarm.Again() // he may come by another address, and the room may not be asked about for half an hour
 	}
 }
 
@@ -521,6 +526,7 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		p.Left, p.Join, p.Refused = true, nil, refusalOf(a)
 		n.shout(p2pv1.Alert_KIND_ANSWERED, v.Account, n.nameOfPlace(p), p.Refused.view())
 	default:
+		n.rung(ctx, v.Account, p, a.Join)
 		return
 	}
 	n.rewrite(ctx, record{Place: &p})
@@ -532,6 +538,48 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
 		Id: p.Swarm, Name: n.nameOfPlace(p), Left: true, Reason: p.Refused.view(), Became: textID(p.Room),
 	}}})
+}
+
+// rung notes that who was rung has the request, and thinks.
+func (n *Node) rung(ctx context.Context, host identity.Key, p place, join infohash.T) {
+	n.mu.Lock()
+	d := n.doors[doorOf(host)]
+	news := d != nil && !d.heard[join]
+	if news {
+		d.heard[join] = true
+	}
+	n.mu.Unlock()
+	if news {
+		n.tellWaiting(ctx, p)
+	}
+}
+
+// tellWaiting tells programs of a room into which nobody has let this person yet.
+func (n *Node) tellWaiting(ctx context.Context, p place) {
+	c, err := n.viewer(ctx).conversationView(p)
+	if n.lost("what a link leads to", err); err == nil {
+		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: c}})
+	}
+}
+
+// tellUnreached tells programs of the rooms whose hosts are rung in vain, when why has changed.
+func (n *Node) tellUnreached(ctx context.Context) {
+	n.mu.Lock()
+	var news []place
+	for _, p := range n.book.places {
+		d := n.doors[doorOf(p.Host)]
+		if p.Join == nil || d == nil {
+			continue
+		}
+		if now := d.problem().GetKey(); now != d.told {
+			d.told = now
+			news = append(news, *p)
+		}
+	}
+	n.mu.Unlock()
+	for _, p := range news {
+		n.tellWaiting(ctx, p)
+	}
 }
 
 // refusalOf turns what a door says into what is remembered, and shown.

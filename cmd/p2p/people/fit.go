@@ -456,6 +456,7 @@ func (n *Node) beat(ctx context.Context) {
 				n.clerk.do(n.keepBook)
 			}
 			n.clerk.do(n.callAll)
+			n.clerk.do(n.tellUnreached)
 			if n.untold.Load() {
 				n.clerk.do(n.signAll)
 			}

@@ -88,6 +88,50 @@ func TestALinkIsGoodForAYearAtMost(t *testing.T) {
 	}
 }
 
+// waits returns how far a room is that p waits for.
+func (p *person) waits() *p2pv1.Conversation {
+	for _, c := range ask(p.t, p.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations {
+		if c.Waiting != "" && !c.Direct {
+			return c
+		}
+	}
+	return &p2pv1.Conversation{}
+}
+
+func TestWhoWaitsIsToldWhetherSheIsReachedWhomHeAsks(t *testing.T) {
+	alice, bob, carol := open(t, filepath.Join(t.TempDir(), "alice")), open(t, filepath.Join(t.TempDir(), "bob")), open(t, filepath.Join(t.TempDir(), "carol"))
+	for p, name := range map[*person]string{alice: "alice", bob: "bob", carol: "carol"} {
+		p.name(name)
+	}
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link})
+	eventually(t, "bob is in", func() bool { return alice.contact("bob").State == friend })
+	ask(t, carol.AddContact, &p2pv1.AddContactRequest{Who: link}) // which is used
+	eventually(t, "carol knows that alice has the request", func() bool { return carol.contact("alice").Arrived })
+	links := map[string]string{}
+	for _, name := range []string{"garden", "cellar"} {
+		ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: name})
+		links[name] = ask(t, alice.Invite, &p2pv1.InviteRequest{Where: name}).Link
+	}
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_BLOCK) // who is answered, and not let in
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: links["garden"]})
+	eventually(t, "alice has his request", func() bool { return bob.waits().Wait == p2pv1.Conversation_WAIT_ASKED })
+	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: bob.waits().Id})
+	alice.close()
+	for _, p := range []*person{bob, carol} {
+		if now := ask(t, p.JoinRoom, &p2pv1.JoinRoomRequest{Link: links["cellar"]}).Conversation; now.Wait != p2pv1.Conversation_WAIT_CALLING {
+			t.Errorf("before she was reached for it, it stands so: %v", now)
+		}
+		eventually(t, "nobody answers", func() bool {
+			now := p.waits()
+			return now.Wait == p2pv1.Conversation_WAIT_CALLING && now.Problem.GetKey() == api.NobodyAnswers
+		})
+	}
+	if now := carol.contact("alice"); now.Problem != nil {
+		t.Errorf("what has arrived is said to wait: %v", now.Problem)
+	}
+}
+
 // letsIn reports whether a link into a room lets in somebody new.
 func (p *person) letsIn(link, name string) bool {
 	p.t.Helper()

@@ -19,12 +19,12 @@ func (v *viewer) conversationView(p place) (*p2pv1.Conversation, error) {
 	}
 	if p.Room.IsZero() {
 		if out.Id = p.Swarm; !p.Left {
-			out.Waiting = v.waiting(p)
+			v.awaits(out, p)
 		}
 		return out, nil
 	}
 	if p.Join != nil { // he was there before, and asks to come in again
-		out.Waiting = v.waiting(p)
+		v.awaits(out, p)
 	} else if c := v.Node.conversation(p.Room); c != nil {
 		v.inside(out, c, p)
 	}
@@ -53,7 +53,7 @@ func (v *viewer) older(p place) string {
 // inside fills in who is in a room, and what it is like.
 func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 	if !c.talk.Known() {
-		out.Waiting = v.waiting(p)
+		v.awaits(out, p)
 		return
 	}
 	o := c.talk.Options()
@@ -122,16 +122,29 @@ func (v *viewer) last(out *p2pv1.Conversation, id room.ID) error {
 	return err
 }
 
-// waiting says why nobody has let this person in yet.
-func (v *viewer) waiting(p place) string {
-	if p.Host.IsZero() && p.With.IsZero() {
-		return ""
-	}
-	host := p.Host
+// awaits fills in who has to let this person in, how far that is, and why he does not answer.
+func (v *viewer) awaits(out *p2pv1.Conversation, p place) {
+	host := cmp.Or(p.Host, p.With)
 	if host.IsZero() {
-		host = p.With
+		return
 	}
-	return v.nameOf(host)
+	out.Waiting = v.nameOf(host)
+	if p.Join == nil {
+		if p.With.IsZero() {
+			out.Wait = p2pv1.Conversation_WAIT_ADMITTED
+		}
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out.Wait = p2pv1.Conversation_WAIT_CALLING
+	switch d := v.doors[doorOf(host)]; {
+	case d == nil:
+	case d.heard[swarmFrom(p.Swarm)]:
+		out.Wait = p2pv1.Conversation_WAIT_ASKED
+	default:
+		out.Problem = d.problem()
+	}
 }
 
 func (v *viewer) draft(id room.ID) string {
@@ -209,7 +222,7 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 
 // problem says why nothing has come of a request yet.
 func (v *viewer) problem(k contact) *p2pv1.Reason {
-	if k.State != p2pv1.ContactState_CONTACT_STATE_ASKED {
+	if k.State != p2pv1.ContactState_CONTACT_STATE_ASKED || k.Arrived { // else he has it, and the bell may rest
 		return nil
 	}
 	v.mu.Lock()

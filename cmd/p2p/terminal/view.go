@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"p2p/cmd/p2p/api"
 )
 
 // frame is a screen that is drawn.
@@ -214,7 +216,8 @@ func (s *session) listLines(a area) []line {
 	case c.GetReason() != nil && len(c.items) == 0:
 		lines = plainly(s.say.Say("chat.refused", s.whyLeft(c.Conversation)), style{role: failure}).wrap(a.width, s.m)
 	case c.GetWaiting() != "" && len(c.items) == 0:
-		lines = plainly(s.say.Say("chat.waiting", clean(c.GetWaiting())), style{role: away}).wrap(a.width, s.m)
+		key, args := api.Waiting(s.say, c.Conversation, clean(c.GetWaiting()))
+		lines = plainly(s.say.Say(key, args...), style{role: away}).wrap(a.width, s.m)
 	case c.loaded && len(c.items) == 0 && len(c.pending)+len(c.said) == 0:
 		lines = plainly(s.say.Say("chat.empty"), style{role: faint}).wrap(a.width, s.m)
 	default:

@@ -360,6 +360,58 @@ func (AnswerContactRequest_Answer) EnumDescriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{29, 0}
 }
 
+type Conversation_Wait int32
+
+const (
+	Conversation_WAIT_UNSPECIFIED Conversation_Wait = 0
+	Conversation_WAIT_CALLING     Conversation_Wait = 1
+	Conversation_WAIT_ASKED       Conversation_Wait = 2
+	Conversation_WAIT_ADMITTED    Conversation_Wait = 3
+)
+
+// Enum value maps for Conversation_Wait.
+var (
+	Conversation_Wait_name = map[int32]string{
+		0: "WAIT_UNSPECIFIED",
+		1: "WAIT_CALLING",
+		2: "WAIT_ASKED",
+		3: "WAIT_ADMITTED",
+	}
+	Conversation_Wait_value = map[string]int32{
+		"WAIT_UNSPECIFIED": 0,
+		"WAIT_CALLING":     1,
+		"WAIT_ASKED":       2,
+		"WAIT_ADMITTED":    3,
+	}
+)
+
+func (x Conversation_Wait) Enum() *Conversation_Wait {
+	p := new(Conversation_Wait)
+	*p = x
+	return p
+}
+
+func (x Conversation_Wait) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Conversation_Wait) Descriptor() protoreflect.EnumDescriptor {
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[6].Descriptor()
+}
+
+func (Conversation_Wait) Type() protoreflect.EnumType {
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[6]
+}
+
+func (x Conversation_Wait) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Conversation_Wait.Descriptor instead.
+func (Conversation_Wait) EnumDescriptor() ([]byte, []int) {
+	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{42, 0}
+}
+
 type ChangeMemberRequest_Change int32
 
 const (
@@ -396,11 +448,11 @@ func (x ChangeMemberRequest_Change) String() string {
 }
 
 func (ChangeMemberRequest_Change) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[6].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7].Descriptor()
 }
 
 func (ChangeMemberRequest_Change) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[6]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7]
 }
 
 func (x ChangeMemberRequest_Change) Number() protoreflect.EnumNumber {
@@ -454,11 +506,11 @@ func (x Change_Kind) String() string {
 }
 
 func (Change_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8].Descriptor()
 }
 
 func (Change_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[7]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8]
 }
 
 func (x Change_Kind) Number() protoreflect.EnumNumber {
@@ -530,11 +582,11 @@ func (x Notice_Kind) String() string {
 }
 
 func (Notice_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9].Descriptor()
 }
 
 func (Notice_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[8]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9]
 }
 
 func (x Notice_Kind) Number() protoreflect.EnumNumber {
@@ -606,11 +658,11 @@ func (x Transfer_State) String() string {
 }
 
 func (Transfer_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10].Descriptor()
 }
 
 func (Transfer_State) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[9]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10]
 }
 
 func (x Transfer_State) Number() protoreflect.EnumNumber {
@@ -664,11 +716,11 @@ func (x LeftOut_Kind) String() string {
 }
 
 func (LeftOut_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[11].Descriptor()
 }
 
 func (LeftOut_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[10]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[11]
 }
 
 func (x LeftOut_Kind) Number() protoreflect.EnumNumber {
@@ -752,11 +804,11 @@ func (x Alert_Kind) String() string {
 }
 
 func (Alert_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[11].Descriptor()
+	return file_cmd_p2p_api_p2pv1_people_proto_enumTypes[12].Descriptor()
 }
 
 func (Alert_Kind) Type() protoreflect.EnumType {
-	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[11]
+	return &file_cmd_p2p_api_p2pv1_people_proto_enumTypes[12]
 }
 
 func (x Alert_Kind) Number() protoreflect.EnumNumber {
@@ -3206,15 +3258,17 @@ type Conversation struct {
 	History       int32                  `protobuf:"varint,11,opt,name=history,proto3" json:"history,omitempty"`           // messages that a joiner gets; 0 all, -1 none, as in requests. Not known where limit is 0
 	Open          bool                   `protobuf:"varint,12,opt,name=open,proto3" json:"open,omitempty"`                 // members may invite
 	Draft         string                 `protobuf:"bytes,13,opt,name=draft,proto3" json:"draft,omitempty"`
-	Active        int64                  `protobuf:"varint,14,opt,name=active,proto3" json:"active,omitempty"`  // when something was last said
-	Left          bool                   `protobuf:"varint,15,opt,name=left,proto3" json:"left,omitempty"`      // this person is no member any more
-	Typing        []string               `protobuf:"bytes,16,rep,name=typing,proto3" json:"typing,omitempty"`   // accounts
-	Waiting       string                 `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"` // why a room that was joined by link is not there yet, for people
-	Late          int32                  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`      // messages that were inserted before ones already read
-	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`   // of left, unless it was this person's own will: such as "room_full" or "link_expired"; of two, that the other has gone
-	Older         string                 `protobuf:"bytes,22,opt,name=older,proto3" json:"older,omitempty"`     // id of the conversation with the same person before this one: they were contacts, and are again
-	Gone          bool                   `protobuf:"varint,21,opt,name=gone,proto3" json:"gone,omitempty"`      // there is nothing to read, and it is listed no more
-	Became        string                 `protobuf:"bytes,20,opt,name=became,proto3" json:"became,omitempty"`   // id under which it goes on: a room that was joined by link has one of its own once this person is in
+	Active        int64                  `protobuf:"varint,14,opt,name=active,proto3" json:"active,omitempty"`                           // when something was last said
+	Left          bool                   `protobuf:"varint,15,opt,name=left,proto3" json:"left,omitempty"`                               // this person is no member any more
+	Typing        []string               `protobuf:"bytes,16,rep,name=typing,proto3" json:"typing,omitempty"`                            // accounts
+	Waiting       string                 `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"`                          // who has to let this person in, or to be met, for a room that is not there yet: his name
+	Wait          Conversation_Wait      `protobuf:"varint,23,opt,name=wait,proto3,enum=p2p.v1.Conversation_Wait" json:"wait,omitempty"` // of waiting
+	Problem       *Reason                `protobuf:"bytes,24,opt,name=problem,proto3" json:"problem,omitempty"`                          // of CALLING: why he does not answer
+	Late          int32                  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`                               // messages that were inserted before ones already read
+	Reason        *Reason                `protobuf:"bytes,19,opt,name=reason,proto3" json:"reason,omitempty"`                            // of left, unless it was this person's own will: such as "room_full" or "link_expired"; of two, that the other has gone
+	Older         string                 `protobuf:"bytes,22,opt,name=older,proto3" json:"older,omitempty"`                              // id of the conversation with the same person before this one: they were contacts, and are again
+	Gone          bool                   `protobuf:"varint,21,opt,name=gone,proto3" json:"gone,omitempty"`                               // there is nothing to read, and it is listed no more
+	Became        string                 `protobuf:"bytes,20,opt,name=became,proto3" json:"became,omitempty"`                            // id under which it goes on: a room that was joined by link has one of its own once this person is in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3366,6 +3420,20 @@ func (x *Conversation) GetWaiting() string {
 		return x.Waiting
 	}
 	return ""
+}
+
+func (x *Conversation) GetWait() Conversation_Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Conversation_WAIT_UNSPECIFIED
+}
+
+func (x *Conversation) GetProblem() *Reason {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
 }
 
 func (x *Conversation) GetLate() int32 {
@@ -7024,7 +7092,7 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"rtt_micros\x18\x06 \x01(\x03R\trttMicros\x12\x0e\n" +
 	"\x02me\x18\a \x01(\bR\x02me\x12\x19\n" +
 	"\bin_doubt\x18\b \x01(\bR\ainDoubt\x12\x18\n" +
-	"\ainvited\x18\t \x01(\bR\ainvited\"\xb9\x04\n" +
+	"\ainvited\x18\t \x01(\bR\ainvited\"\xe5\x05\n" +
 	"\fConversation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -7043,12 +7111,20 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x06active\x18\x0e \x01(\x03R\x06active\x12\x12\n" +
 	"\x04left\x18\x0f \x01(\bR\x04left\x12\x16\n" +
 	"\x06typing\x18\x10 \x03(\tR\x06typing\x12\x18\n" +
-	"\awaiting\x18\x11 \x01(\tR\awaiting\x12\x12\n" +
+	"\awaiting\x18\x11 \x01(\tR\awaiting\x12-\n" +
+	"\x04wait\x18\x17 \x01(\x0e2\x19.p2p.v1.Conversation.WaitR\x04wait\x12(\n" +
+	"\aproblem\x18\x18 \x01(\v2\x0e.p2p.v1.ReasonR\aproblem\x12\x12\n" +
 	"\x04late\x18\x12 \x01(\x05R\x04late\x12&\n" +
 	"\x06reason\x18\x13 \x01(\v2\x0e.p2p.v1.ReasonR\x06reason\x12\x14\n" +
 	"\x05older\x18\x16 \x01(\tR\x05older\x12\x12\n" +
 	"\x04gone\x18\x15 \x01(\bR\x04gone\x12\x16\n" +
-	"\x06became\x18\x14 \x01(\tR\x06became\"0\n" +
+	"\x06became\x18\x14 \x01(\tR\x06became\"Q\n" +
+	"\x04Wait\x12\x14\n" +
+	"\x10WAIT_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fWAIT_CALLING\x10\x01\x12\x0e\n" +
+	"\n" +
+	"WAIT_ASKED\x10\x02\x12\x11\n" +
+	"\rWAIT_ADMITTED\x10\x03\"0\n" +
 	"\x18ListConversationsRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\"W\n" +
 	"\x19ListConversationsResponse\x12:\n" +
@@ -7456,7 +7532,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP() []byte {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescData
 }
 
-var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
+var file_cmd_p2p_api_p2pv1_people_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
 var file_cmd_p2p_api_p2pv1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
 var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(Presence)(0),                     // 0: p2p.v1.Presence
@@ -7465,269 +7541,272 @@ var file_cmd_p2p_api_p2pv1_people_proto_goTypes = []any{
 	(ContactState)(0),                 // 3: p2p.v1.ContactState
 	(Delivery)(0),                     // 4: p2p.v1.Delivery
 	(AnswerContactRequest_Answer)(0),  // 5: p2p.v1.AnswerContactRequest.Answer
-	(ChangeMemberRequest_Change)(0),   // 6: p2p.v1.ChangeMemberRequest.Change
-	(Change_Kind)(0),                  // 7: p2p.v1.Change.Kind
-	(Notice_Kind)(0),                  // 8: p2p.v1.Notice.Kind
-	(Transfer_State)(0),               // 9: p2p.v1.Transfer.State
-	(LeftOut_Kind)(0),                 // 10: p2p.v1.LeftOut.Kind
-	(Alert_Kind)(0),                   // 11: p2p.v1.Alert.Kind
-	(*Reason)(nil),                    // 12: p2p.v1.Reason
-	(*Directory)(nil),                 // 13: p2p.v1.Directory
-	(*Tracker)(nil),                   // 14: p2p.v1.Tracker
-	(*WhoamiRequest)(nil),             // 15: p2p.v1.WhoamiRequest
-	(*WhoamiResponse)(nil),            // 16: p2p.v1.WhoamiResponse
-	(*SetPresenceRequest)(nil),        // 17: p2p.v1.SetPresenceRequest
-	(*SetPresenceResponse)(nil),       // 18: p2p.v1.SetPresenceResponse
-	(*StopRequest)(nil),               // 19: p2p.v1.StopRequest
-	(*StopResponse)(nil),              // 20: p2p.v1.StopResponse
-	(*RegisterRequest)(nil),           // 21: p2p.v1.RegisterRequest
-	(*RegisterResponse)(nil),          // 22: p2p.v1.RegisterResponse
-	(*LoginRequest)(nil),              // 23: p2p.v1.LoginRequest
-	(*LoginResponse)(nil),             // 24: p2p.v1.LoginResponse
-	(*LogoutRequest)(nil),             // 25: p2p.v1.LogoutRequest
-	(*LogoutResponse)(nil),            // 26: p2p.v1.LogoutResponse
-	(*RenameRequest)(nil),             // 27: p2p.v1.RenameRequest
-	(*RenameResponse)(nil),            // 28: p2p.v1.RenameResponse
-	(*ChangePasswordRequest)(nil),     // 29: p2p.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),    // 30: p2p.v1.ChangePasswordResponse
-	(*Device)(nil),                    // 31: p2p.v1.Device
-	(*ListDevicesRequest)(nil),        // 32: p2p.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),       // 33: p2p.v1.ListDevicesResponse
-	(*RevokeDeviceRequest)(nil),       // 34: p2p.v1.RevokeDeviceRequest
-	(*RevokeDeviceResponse)(nil),      // 35: p2p.v1.RevokeDeviceResponse
-	(*Contact)(nil),                   // 36: p2p.v1.Contact
-	(*ListContactsRequest)(nil),       // 37: p2p.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),      // 38: p2p.v1.ListContactsResponse
-	(*AddContactRequest)(nil),         // 39: p2p.v1.AddContactRequest
-	(*AddContactResponse)(nil),        // 40: p2p.v1.AddContactResponse
-	(*AnswerContactRequest)(nil),      // 41: p2p.v1.AnswerContactRequest
-	(*AnswerContactResponse)(nil),     // 42: p2p.v1.AnswerContactResponse
-	(*RenameContactRequest)(nil),      // 43: p2p.v1.RenameContactRequest
-	(*RenameContactResponse)(nil),     // 44: p2p.v1.RenameContactResponse
-	(*RemoveContactRequest)(nil),      // 45: p2p.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),     // 46: p2p.v1.RemoveContactResponse
-	(*VerifyContactRequest)(nil),      // 47: p2p.v1.VerifyContactRequest
-	(*VerifyContactResponse)(nil),     // 48: p2p.v1.VerifyContactResponse
-	(*InviteRequest)(nil),             // 49: p2p.v1.InviteRequest
-	(*InviteResponse)(nil),            // 50: p2p.v1.InviteResponse
-	(*RevokeLinksRequest)(nil),        // 51: p2p.v1.RevokeLinksRequest
-	(*RevokeLinksResponse)(nil),       // 52: p2p.v1.RevokeLinksResponse
-	(*Member)(nil),                    // 53: p2p.v1.Member
-	(*Conversation)(nil),              // 54: p2p.v1.Conversation
-	(*ListConversationsRequest)(nil),  // 55: p2p.v1.ListConversationsRequest
-	(*ListConversationsResponse)(nil), // 56: p2p.v1.ListConversationsResponse
-	(*CreateRoomRequest)(nil),         // 57: p2p.v1.CreateRoomRequest
-	(*CreateRoomResponse)(nil),        // 58: p2p.v1.CreateRoomResponse
-	(*JoinRoomRequest)(nil),           // 59: p2p.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),          // 60: p2p.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),          // 61: p2p.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),         // 62: p2p.v1.LeaveRoomResponse
-	(*ChangeMemberRequest)(nil),       // 63: p2p.v1.ChangeMemberRequest
-	(*ChangeMemberResponse)(nil),      // 64: p2p.v1.ChangeMemberResponse
-	(*ChangeRoomRequest)(nil),         // 65: p2p.v1.ChangeRoomRequest
-	(*ChangeRoomResponse)(nil),        // 66: p2p.v1.ChangeRoomResponse
-	(*Reaction)(nil),                  // 67: p2p.v1.Reaction
-	(*File)(nil),                      // 68: p2p.v1.File
-	(*Message)(nil),                   // 69: p2p.v1.Message
-	(*Change)(nil),                    // 70: p2p.v1.Change
-	(*Notice)(nil),                    // 71: p2p.v1.Notice
-	(*RoomOptions)(nil),               // 72: p2p.v1.RoomOptions
-	(*SendRequest)(nil),               // 73: p2p.v1.SendRequest
-	(*SendResponse)(nil),              // 74: p2p.v1.SendResponse
-	(*EditRequest)(nil),               // 75: p2p.v1.EditRequest
-	(*EditResponse)(nil),              // 76: p2p.v1.EditResponse
-	(*DeleteRequest)(nil),             // 77: p2p.v1.DeleteRequest
-	(*DeleteResponse)(nil),            // 78: p2p.v1.DeleteResponse
-	(*ReactRequest)(nil),              // 79: p2p.v1.ReactRequest
-	(*ReactResponse)(nil),             // 80: p2p.v1.ReactResponse
-	(*ListMessagesRequest)(nil),       // 81: p2p.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),      // 82: p2p.v1.ListMessagesResponse
-	(*SearchRequest)(nil),             // 83: p2p.v1.SearchRequest
-	(*SearchResponse)(nil),            // 84: p2p.v1.SearchResponse
-	(*MarkReadRequest)(nil),           // 85: p2p.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),          // 86: p2p.v1.MarkReadResponse
-	(*TypingRequest)(nil),             // 87: p2p.v1.TypingRequest
-	(*TypingResponse)(nil),            // 88: p2p.v1.TypingResponse
-	(*SaveDraftRequest)(nil),          // 89: p2p.v1.SaveDraftRequest
-	(*SaveDraftResponse)(nil),         // 90: p2p.v1.SaveDraftResponse
-	(*ExportRequest)(nil),             // 91: p2p.v1.ExportRequest
-	(*ExportResponse)(nil),            // 92: p2p.v1.ExportResponse
-	(*Transfer)(nil),                  // 93: p2p.v1.Transfer
-	(*OfferRequest)(nil),              // 94: p2p.v1.OfferRequest
-	(*OfferResponse)(nil),             // 95: p2p.v1.OfferResponse
-	(*LeftOut)(nil),                   // 96: p2p.v1.LeftOut
-	(*AcceptRequest)(nil),             // 97: p2p.v1.AcceptRequest
-	(*AcceptResponse)(nil),            // 98: p2p.v1.AcceptResponse
-	(*CancelRequest)(nil),             // 99: p2p.v1.CancelRequest
-	(*CancelResponse)(nil),            // 100: p2p.v1.CancelResponse
-	(*ListTransfersRequest)(nil),      // 101: p2p.v1.ListTransfersRequest
-	(*ListTransfersResponse)(nil),     // 102: p2p.v1.ListTransfersResponse
-	(*EventsRequest)(nil),             // 103: p2p.v1.EventsRequest
-	(*Event)(nil),                     // 104: p2p.v1.Event
-	(*Hello)(nil),                     // 105: p2p.v1.Hello
-	(*Typing)(nil),                    // 106: p2p.v1.Typing
-	(*Alert)(nil),                     // 107: p2p.v1.Alert
-	nil,                               // 108: p2p.v1.Reason.WithEntry
+	(Conversation_Wait)(0),            // 6: p2p.v1.Conversation.Wait
+	(ChangeMemberRequest_Change)(0),   // 7: p2p.v1.ChangeMemberRequest.Change
+	(Change_Kind)(0),                  // 8: p2p.v1.Change.Kind
+	(Notice_Kind)(0),                  // 9: p2p.v1.Notice.Kind
+	(Transfer_State)(0),               // 10: p2p.v1.Transfer.State
+	(LeftOut_Kind)(0),                 // 11: p2p.v1.LeftOut.Kind
+	(Alert_Kind)(0),                   // 12: p2p.v1.Alert.Kind
+	(*Reason)(nil),                    // 13: p2p.v1.Reason
+	(*Directory)(nil),                 // 14: p2p.v1.Directory
+	(*Tracker)(nil),                   // 15: p2p.v1.Tracker
+	(*WhoamiRequest)(nil),             // 16: p2p.v1.WhoamiRequest
+	(*WhoamiResponse)(nil),            // 17: p2p.v1.WhoamiResponse
+	(*SetPresenceRequest)(nil),        // 18: p2p.v1.SetPresenceRequest
+	(*SetPresenceResponse)(nil),       // 19: p2p.v1.SetPresenceResponse
+	(*StopRequest)(nil),               // 20: p2p.v1.StopRequest
+	(*StopResponse)(nil),              // 21: p2p.v1.StopResponse
+	(*RegisterRequest)(nil),           // 22: p2p.v1.RegisterRequest
+	(*RegisterResponse)(nil),          // 23: p2p.v1.RegisterResponse
+	(*LoginRequest)(nil),              // 24: p2p.v1.LoginRequest
+	(*LoginResponse)(nil),             // 25: p2p.v1.LoginResponse
+	(*LogoutRequest)(nil),             // 26: p2p.v1.LogoutRequest
+	(*LogoutResponse)(nil),            // 27: p2p.v1.LogoutResponse
+	(*RenameRequest)(nil),             // 28: p2p.v1.RenameRequest
+	(*RenameResponse)(nil),            // 29: p2p.v1.RenameResponse
+	(*ChangePasswordRequest)(nil),     // 30: p2p.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),    // 31: p2p.v1.ChangePasswordResponse
+	(*Device)(nil),                    // 32: p2p.v1.Device
+	(*ListDevicesRequest)(nil),        // 33: p2p.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),       // 34: p2p.v1.ListDevicesResponse
+	(*RevokeDeviceRequest)(nil),       // 35: p2p.v1.RevokeDeviceRequest
+	(*RevokeDeviceResponse)(nil),      // 36: p2p.v1.RevokeDeviceResponse
+	(*Contact)(nil),                   // 37: p2p.v1.Contact
+	(*ListContactsRequest)(nil),       // 38: p2p.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),      // 39: p2p.v1.ListContactsResponse
+	(*AddContactRequest)(nil),         // 40: p2p.v1.AddContactRequest
+	(*AddContactResponse)(nil),        // 41: p2p.v1.AddContactResponse
+	(*AnswerContactRequest)(nil),      // 42: p2p.v1.AnswerContactRequest
+	(*AnswerContactResponse)(nil),     // 43: p2p.v1.AnswerContactResponse
+	(*RenameContactRequest)(nil),      // 44: p2p.v1.RenameContactRequest
+	(*RenameContactResponse)(nil),     // 45: p2p.v1.RenameContactResponse
+	(*RemoveContactRequest)(nil),      // 46: p2p.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),     // 47: p2p.v1.RemoveContactResponse
+	(*VerifyContactRequest)(nil),      // 48: p2p.v1.VerifyContactRequest
+	(*VerifyContactResponse)(nil),     // 49: p2p.v1.VerifyContactResponse
+	(*InviteRequest)(nil),             // 50: p2p.v1.InviteRequest
+	(*InviteResponse)(nil),            // 51: p2p.v1.InviteResponse
+	(*RevokeLinksRequest)(nil),        // 52: p2p.v1.RevokeLinksRequest
+	(*RevokeLinksResponse)(nil),       // 53: p2p.v1.RevokeLinksResponse
+	(*Member)(nil),                    // 54: p2p.v1.Member
+	(*Conversation)(nil),              // 55: p2p.v1.Conversation
+	(*ListConversationsRequest)(nil),  // 56: p2p.v1.ListConversationsRequest
+	(*ListConversationsResponse)(nil), // 57: p2p.v1.ListConversationsResponse
+	(*CreateRoomRequest)(nil),         // 58: p2p.v1.CreateRoomRequest
+	(*CreateRoomResponse)(nil),        // 59: p2p.v1.CreateRoomResponse
+	(*JoinRoomRequest)(nil),           // 60: p2p.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),          // 61: p2p.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),          // 62: p2p.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),         // 63: p2p.v1.LeaveRoomResponse
+	(*ChangeMemberRequest)(nil),       // 64: p2p.v1.ChangeMemberRequest
+	(*ChangeMemberResponse)(nil),      // 65: p2p.v1.ChangeMemberResponse
+	(*ChangeRoomRequest)(nil),         // 66: p2p.v1.ChangeRoomRequest
+	(*ChangeRoomResponse)(nil),        // 67: p2p.v1.ChangeRoomResponse
+	(*Reaction)(nil),                  // 68: p2p.v1.Reaction
+	(*File)(nil),                      // 69: p2p.v1.File
+	(*Message)(nil),                   // 70: p2p.v1.Message
+	(*Change)(nil),                    // 71: p2p.v1.Change
+	(*Notice)(nil),                    // 72: p2p.v1.Notice
+	(*RoomOptions)(nil),               // 73: p2p.v1.RoomOptions
+	(*SendRequest)(nil),               // 74: p2p.v1.SendRequest
+	(*SendResponse)(nil),              // 75: p2p.v1.SendResponse
+	(*EditRequest)(nil),               // 76: p2p.v1.EditRequest
+	(*EditResponse)(nil),              // 77: p2p.v1.EditResponse
+	(*DeleteRequest)(nil),             // 78: p2p.v1.DeleteRequest
+	(*DeleteResponse)(nil),            // 79: p2p.v1.DeleteResponse
+	(*ReactRequest)(nil),              // 80: p2p.v1.ReactRequest
+	(*ReactResponse)(nil),             // 81: p2p.v1.ReactResponse
+	(*ListMessagesRequest)(nil),       // 82: p2p.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),      // 83: p2p.v1.ListMessagesResponse
+	(*SearchRequest)(nil),             // 84: p2p.v1.SearchRequest
+	(*SearchResponse)(nil),            // 85: p2p.v1.SearchResponse
+	(*MarkReadRequest)(nil),           // 86: p2p.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),          // 87: p2p.v1.MarkReadResponse
+	(*TypingRequest)(nil),             // 88: p2p.v1.TypingRequest
+	(*TypingResponse)(nil),            // 89: p2p.v1.TypingResponse
+	(*SaveDraftRequest)(nil),          // 90: p2p.v1.SaveDraftRequest
+	(*SaveDraftResponse)(nil),         // 91: p2p.v1.SaveDraftResponse
+	(*ExportRequest)(nil),             // 92: p2p.v1.ExportRequest
+	(*ExportResponse)(nil),            // 93: p2p.v1.ExportResponse
+	(*Transfer)(nil),                  // 94: p2p.v1.Transfer
+	(*OfferRequest)(nil),              // 95: p2p.v1.OfferRequest
+	(*OfferResponse)(nil),             // 96: p2p.v1.OfferResponse
+	(*LeftOut)(nil),                   // 97: p2p.v1.LeftOut
+	(*AcceptRequest)(nil),             // 98: p2p.v1.AcceptRequest
+	(*AcceptResponse)(nil),            // 99: p2p.v1.AcceptResponse
+	(*CancelRequest)(nil),             // 100: p2p.v1.CancelRequest
+	(*CancelResponse)(nil),            // 101: p2p.v1.CancelResponse
+	(*ListTransfersRequest)(nil),      // 102: p2p.v1.ListTransfersRequest
+	(*ListTransfersResponse)(nil),     // 103: p2p.v1.ListTransfersResponse
+	(*EventsRequest)(nil),             // 104: p2p.v1.EventsRequest
+	(*Event)(nil),                     // 105: p2p.v1.Event
+	(*Hello)(nil),                     // 106: p2p.v1.Hello
+	(*Typing)(nil),                    // 107: p2p.v1.Typing
+	(*Alert)(nil),                     // 108: p2p.v1.Alert
+	nil,                               // 109: p2p.v1.Reason.WithEntry
 }
 var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
-	108, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
-	12,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
-	14,  // 2: p2p.v1.Directory.trackers:type_name -> p2p.v1.Tracker
-	12,  // 3: p2p.v1.Tracker.problem:type_name -> p2p.v1.Reason
-	13,  // 4: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
+	109, // 0: p2p.v1.Reason.with:type_name -> p2p.v1.Reason.WithEntry
+	13,  // 1: p2p.v1.Directory.problem:type_name -> p2p.v1.Reason
+	15,  // 2: p2p.v1.Directory.trackers:type_name -> p2p.v1.Tracker
+	13,  // 3: p2p.v1.Tracker.problem:type_name -> p2p.v1.Reason
+	14,  // 4: p2p.v1.WhoamiResponse.directory:type_name -> p2p.v1.Directory
 	0,   // 5: p2p.v1.WhoamiResponse.presence:type_name -> p2p.v1.Presence
 	0,   // 6: p2p.v1.SetPresenceRequest.presence:type_name -> p2p.v1.Presence
-	16,  // 7: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
-	16,  // 8: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
-	16,  // 9: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
-	12,  // 10: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
-	31,  // 11: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
+	17,  // 7: p2p.v1.SetPresenceResponse.me:type_name -> p2p.v1.WhoamiResponse
+	17,  // 8: p2p.v1.RegisterResponse.me:type_name -> p2p.v1.WhoamiResponse
+	17,  // 9: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
+	13,  // 10: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
+	32,  // 11: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
 	3,   // 12: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
 	0,   // 13: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
 	1,   // 14: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	31,  // 15: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	12,  // 16: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	36,  // 17: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	36,  // 18: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	32,  // 15: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	13,  // 16: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	37,  // 17: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	37,  // 18: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
 	5,   // 19: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	36,  // 20: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	36,  // 21: p2p.v1.RenameContactResponse.contact:type_name -> p2p.v1.Contact
-	36,  // 22: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	37,  // 20: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	37,  // 21: p2p.v1.RenameContactResponse.contact:type_name -> p2p.v1.Contact
+	37,  // 22: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
 	2,   // 23: p2p.v1.Member.role:type_name -> p2p.v1.Role
 	0,   // 24: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
 	1,   // 25: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	69,  // 26: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	53,  // 27: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	70,  // 26: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	54,  // 27: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
 	2,   // 28: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	12,  // 29: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	54,  // 30: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	54,  // 31: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	54,  // 32: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	6,   // 33: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,   // 34: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	54,  // 35: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	54,  // 36: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	67,  // 37: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	68,  // 38: p2p.v1.Message.file:type_name -> p2p.v1.File
-	71,  // 39: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,   // 40: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	93,  // 41: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	70,  // 42: p2p.v1.Message.change:type_name -> p2p.v1.Change
-	7,   // 43: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
-	8,   // 44: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,   // 45: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	72,  // 46: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
-	72,  // 47: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
-	69,  // 48: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	69,  // 49: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	69,  // 50: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	69,  // 51: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	69,  // 52: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	69,  // 53: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	68,  // 54: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	9,   // 55: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	12,  // 56: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	69,  // 57: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	96,  // 58: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
-	10,  // 59: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	93,  // 60: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	93,  // 61: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
-	93,  // 62: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	105, // 63: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	69,  // 64: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	36,  // 65: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	54,  // 66: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	106, // 67: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	93,  // 68: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	13,  // 69: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	107, // 70: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	69,  // 71: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	16,  // 72: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	11,  // 73: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	12,  // 74: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	15,  // 75: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	17,  // 76: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	19,  // 77: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	21,  // 78: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	23,  // 79: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	25,  // 80: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	27,  // 81: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	29,  // 82: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	32,  // 83: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	34,  // 84: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	37,  // 85: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	39,  // 86: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	41,  // 87: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	43,  // 88: p2p.v1.People.RenameContact:input_type -> p2p.v1.RenameContactRequest
-	45,  // 89: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	47,  // 90: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	49,  // 91: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	51,  // 92: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	55,  // 93: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	57,  // 94: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	59,  // 95: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	61,  // 96: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	63,  // 97: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	65,  // 98: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	73,  // 99: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	75,  // 100: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	77,  // 101: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	79,  // 102: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	81,  // 103: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	83,  // 104: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	85,  // 105: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	87,  // 106: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	89,  // 107: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	91,  // 108: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	94,  // 109: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	97,  // 110: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	99,  // 111: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	101, // 112: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	103, // 113: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	16,  // 114: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	18,  // 115: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	20,  // 116: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	22,  // 117: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	24,  // 118: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	26,  // 119: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	28,  // 120: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	30,  // 121: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	33,  // 122: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	35,  // 123: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	38,  // 124: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	40,  // 125: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	42,  // 126: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	44,  // 127: p2p.v1.People.RenameContact:output_type -> p2p.v1.RenameContactResponse
-	46,  // 128: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	48,  // 129: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	50,  // 130: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	52,  // 131: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	56,  // 132: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	58,  // 133: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	60,  // 134: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	62,  // 135: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	64,  // 136: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	66,  // 137: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	74,  // 138: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	76,  // 139: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	78,  // 140: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	80,  // 141: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	82,  // 142: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	84,  // 143: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	86,  // 144: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	88,  // 145: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	90,  // 146: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	92,  // 147: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	95,  // 148: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	98,  // 149: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	100, // 150: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	102, // 151: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	104, // 152: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	114, // [114:153] is the sub-list for method output_type
-	75,  // [75:114] is the sub-list for method input_type
-	75,  // [75:75] is the sub-list for extension type_name
-	75,  // [75:75] is the sub-list for extension extendee
-	0,   // [0:75] is the sub-list for field type_name
+	6,   // 29: p2p.v1.Conversation.wait:type_name -> p2p.v1.Conversation.Wait
+	13,  // 30: p2p.v1.Conversation.problem:type_name -> p2p.v1.Reason
+	13,  // 31: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	55,  // 32: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	55,  // 33: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	55,  // 34: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	7,   // 35: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,   // 36: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	55,  // 37: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	55,  // 38: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	68,  // 39: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	69,  // 40: p2p.v1.Message.file:type_name -> p2p.v1.File
+	72,  // 41: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,   // 42: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	94,  // 43: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	71,  // 44: p2p.v1.Message.change:type_name -> p2p.v1.Change
+	8,   // 45: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
+	9,   // 46: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,   // 47: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	73,  // 48: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
+	73,  // 49: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
+	70,  // 50: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	70,  // 51: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	70,  // 52: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	70,  // 53: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	70,  // 54: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	70,  // 55: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	69,  // 56: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	10,  // 57: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	13,  // 58: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	70,  // 59: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	97,  // 60: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	11,  // 61: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	94,  // 62: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	94,  // 63: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
+	94,  // 64: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	106, // 65: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	70,  // 66: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	37,  // 67: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	55,  // 68: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	107, // 69: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	94,  // 70: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	14,  // 71: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	108, // 72: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	70,  // 73: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	17,  // 74: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	12,  // 75: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	13,  // 76: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	16,  // 77: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	18,  // 78: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	20,  // 79: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	22,  // 80: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	24,  // 81: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	26,  // 82: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	28,  // 83: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	30,  // 84: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	33,  // 85: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	35,  // 86: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	38,  // 87: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	40,  // 88: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	42,  // 89: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	44,  // 90: p2p.v1.People.RenameContact:input_type -> p2p.v1.RenameContactRequest
+	46,  // 91: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	48,  // 92: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	50,  // 93: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	52,  // 94: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	56,  // 95: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	58,  // 96: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	60,  // 97: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	62,  // 98: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	64,  // 99: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	66,  // 100: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	74,  // 101: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	76,  // 102: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	78,  // 103: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	80,  // 104: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	82,  // 105: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	84,  // 106: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	86,  // 107: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	88,  // 108: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	90,  // 109: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	92,  // 110: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	95,  // 111: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	98,  // 112: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	100, // 113: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	102, // 114: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	104, // 115: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	17,  // 116: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	19,  // 117: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	21,  // 118: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	23,  // 119: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	25,  // 120: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	27,  // 121: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	29,  // 122: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	31,  // 123: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	34,  // 124: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	36,  // 125: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	39,  // 126: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	41,  // 127: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	43,  // 128: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	45,  // 129: p2p.v1.People.RenameContact:output_type -> p2p.v1.RenameContactResponse
+	47,  // 130: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	49,  // 131: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	51,  // 132: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	53,  // 133: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	57,  // 134: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	59,  // 135: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	61,  // 136: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	63,  // 137: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	65,  // 138: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	67,  // 139: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	75,  // 140: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	77,  // 141: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	79,  // 142: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	81,  // 143: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	83,  // 144: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	85,  // 145: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	87,  // 146: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	89,  // 147: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	91,  // 148: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	93,  // 149: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	96,  // 150: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	99,  // 151: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	101, // 152: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	103, // 153: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	105, // 154: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	116, // [116:155] is the sub-list for method output_type
+	77,  // [77:116] is the sub-list for method input_type
+	77,  // [77:77] is the sub-list for extension type_name
+	77,  // [77:77] is the sub-list for extension extendee
+	0,   // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
@@ -7753,7 +7832,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmd_p2p_api_p2pv1_people_proto_rawDesc), len(file_cmd_p2p_api_p2pv1_people_proto_rawDesc)),
-			NumEnums:      12,
+			NumEnums:      13,
 			NumMessages:   97,
 			NumExtensions: 0,
 			NumServices:   1,
