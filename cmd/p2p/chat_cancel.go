@@ -54,6 +54,10 @@ func (a *app) printCancelled(r *p2pv1.CancelResponse) error {
 		default:
 			a.say("chat.cancelled", safe(t.File.GetName()))
 		}
+		if !over && t.Problem != nil {
+			why, _ = api.ExplainReason(a.text, t.Problem)
+			a.say("chat.cancelled.untold", why)
+		}
 		switch at := lying(t); {
 		case at == "":
 		case over:

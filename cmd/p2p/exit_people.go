@@ -22,7 +22,7 @@ var exitOf = map[connect.Code]int{
 // exitOfReason gives reasons and problems the exit codes that the code of their call does not tell.
 var exitOfReason = map[string]int{
 	api.KeyChanged: exitDoubt, api.NumberDiffers: exitDoubt, api.MemberInDoubt: exitDoubt,
-	api.Removed: exitRefused, api.RemovedBy: exitRefused, api.BroughtInVain: exitRefused, api.RemovedYou: exitRefused, api.RoomClosed: exitRefused,
+	api.Removed: exitRefused, api.RemovedBy: exitRefused, api.BroughtInVain: exitRefused, api.RemovedYou: exitRefused, api.YouLeft: exitRefused, api.YouRemoved: exitRefused, api.RoomClosed: exitRefused,
 	api.LinkExpired: exitRefused, api.LinkRevoked: exitRefused, api.LinkPowerless: exitRefused, api.LinkRefused: exitRefused,
 	api.NoSuchPath: exitNotFound, api.NoFile: exitNotFound, api.FileGone: exitNotFound, api.OfferBack: exitNotFound,
 	api.OutcomeUnknown: exitUnknown, api.FileBusy: exitBusy, api.FileElsewhere: exitBusy, api.FileInTheWay: exitExists,

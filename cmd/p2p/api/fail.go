@@ -77,6 +77,8 @@ const (
 	BroughtInVain      = "brought_in_vain"      // the same: by somebody who could not any more, as he had been removed himself
 	RemovedYou         = "removed_you"          // a contact has removed this person: who
 	HasRefused         = "has_refused"          // a request of this person: who
+	YouLeft            = "you_left"             // this person has left the room: where
+	YouRemoved         = "you_removed"          // this person has removed a contact: who
 	BadRoomName        = "bad_room_name"        // limit (bytes)
 	BadRoomLimit       = "bad_room_limit"       // limit: the most that a room may have for one
 	BadRoomHistory     = "bad_room_history"     // limit: the most that it may be

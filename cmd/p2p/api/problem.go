@@ -35,6 +35,7 @@ const (
 	NobodyHasIt    = "nobody_has_it"   // who is connected
 	LittleRoom     = "little_room"     // on the disk: dir, size, free; it goes on by itself when there is more
 	GiverLost      = "giver_lost"      // the same, and the copy of who has offered it has changed since, or is gone
+	GiverGone      = "giver_gone"      // the same, and who has offered it is not in the room any more
 	FileChanged    = "file_changed"    // since it was offered or fetched, or it is gone
 	FileGone       = "file_gone"       // it was offered or fetched, and is not there any more
 	RoomClosed     = "room_closed"     // where it was offered

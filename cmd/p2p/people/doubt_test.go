@@ -196,12 +196,23 @@ func slow(p *person) *person {
 // fetching has bob fetch a file from alice, who is slow: he will have it in two minutes.
 func fetching(alice, bob *person) (message string) {
 	alice.t.Helper()
+	return fetchingFrom(alice, bob, "bob", "alice")
+}
+
+// fetchingIn is fetching in a room.
+func fetchingIn(alice, bob *person, room string) (message string) {
+	alice.t.Helper()
+	return fetchingFrom(alice, bob, room, room)
+}
+
+func fetchingFrom(alice, bob *person, where, whence string) (message string) {
+	alice.t.Helper()
 	path := filepath.Join(alice.t.TempDir(), "film")
 	if err := os.WriteFile(path, make([]byte, 8<<20), 0o644); err != nil {
 		alice.t.Fatal(err)
 	}
-	m := ask(alice.t, alice.Offer, &p2pv1.OfferRequest{Where: "bob", Path: path, Text: "the film"}).Message.Id
-	eventually(bob.t, "bob sees the offer", func() bool { return slices.Contains(bob.texts("alice"), "the film") })
+	m := ask(alice.t, alice.Offer, &p2pv1.OfferRequest{Where: where, Path: path, Text: "the film"}).Message.Id
+	eventually(bob.t, "bob sees the offer", func() bool { return slices.Contains(bob.texts(whence), "the film") })
 	ask(bob.t, bob.Accept, &p2pv1.AcceptRequest{Message: m})
 	eventually(bob.t, "it is under way", func() bool {
 		return bob.transfer(m).State == p2pv1.Transfer_STATE_DOWNLOADING && bob.transfer(m).Sources > 0

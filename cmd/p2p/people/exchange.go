@@ -48,6 +48,8 @@ type transfer struct {
 	cancel    context.CancelFunc // nil: nothing is done for it
 	ended     chan struct{}      // closed when what cancel ends has ended
 	giverLost bool               // who has offered it says that his copy is not any more what it was
+	giverGone bool               // who has offered it is not in the room any more
+	away      bool               // nor is this person: it goes on when he is back
 	lacks     *p2pv1.Reason      // while it waits for room on the disk
 	told      told               // what programs know
 }
@@ -125,20 +127,28 @@ func (x *exchange) restore(ctx context.Context) {
 			continue
 		}
 		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
+		why := x.node.absence(d.Room)
 		switch {
 		case err == nil && !d.Fetched && x.restoreOver(ctx, d, info):
 		case err == nil && d.Stopped:
 			x.remember(d, info)
+		case err == nil && why != nil:
+			x.rememberAbsent(d, info, why)
 		case err == nil && info != nil:
 			x.resume(d, info)
 		case err == nil && !d.Mine:
-			err = x.seekAgain(ctx, d)
+			t := newTransfer(d, nil)
+			x.mu.Lock()
+			x.all[d.Hash] = t
+			x.mu.Unlock()
+			err = x.seekFor(ctx, t)
 		}
 		if err != nil {
 			x.node.log.Warn("cannot go on with a file", zap.String("path", d.Path), zap.Error(err))
 		}
 	}
 	x.restorePrepared(ctx)
+	x.node.fitFiles()
 }
 
 // resume goes on with a transfer of an earlier run.
@@ -280,7 +290,7 @@ func (x *exchange) stop(ctx context.Context, h infohash.T) error {
 		x.mu.Unlock()
 		return nil
 	}
-	t.state = p2pv1.Transfer_STATE_CANCELLED
+	t.state, t.away = p2pv1.Transfer_STATE_CANCELLED, false
 	x.mu.Unlock()
 	x.halt(ctx, t)
 	x.mu.Lock()
@@ -358,8 +368,11 @@ func (t *transfer) waitsFor() *p2pv1.Reason {
 	if t.lacks != nil {
 		return t.lacks
 	}
-	if t.giverLost {
+	switch {
+	case t.giverLost:
 		return api.Problem(api.GiverLost)
+	case t.giverGone:
+		return api.Problem(api.GiverGone)
 	}
 	return api.Problem(api.NobodyHasIt)
 }

@@ -37,6 +37,7 @@ func (n *Node) fit(ctx context.Context) error {
 	for _, p := range n.wanted(with) {
 		err = errors.Join(err, n.enter(ctx, p))
 	}
+	n.fitFiles()
 	err = errors.Join(err, n.fitDoors(ctx))
 	n.befriend()
 	return err
@@ -176,6 +177,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		c.swarm.Review()
 		n.convene(c)
 		n.files.review()
+		n.fitFiles()
 		n.settle(ctx, c)
 		n.membership(ctx, c, change)
 	}

@@ -235,6 +235,17 @@ func (n *Node) unwritten(ctx context.Context, c *conversation, err error) error 
 	return stored(err)
 }
 
+// notHere says why this person is not in a conversation that is known by its id.
+func (n *Node) notHere(id room.ID) error {
+	if why := n.absence(id); why != nil {
+		return api.Refused(why)
+	}
+	if p := n.place(id); p != nil {
+		return n.outside(*p, n.nameOfPlace(*p))
+	}
+	return fail(failed, api.NotMember, "where", textID(id))
+}
+
 // outside says that this person is not in a place that a program calls s.
 func (n *Node) outside(p place, s string) error {
 	if c := n.conversation(p.Room); n.isFriend(p.With) && (c == nil || !c.talk.Known()) {

@@ -209,7 +209,7 @@ func (x *exchange) restorePrepared(ctx context.Context) {
 func (x *exchange) offer(ctx context.Context, c *conversation, w *preparation) prepared {
 	n := x.node
 	if c == nil {
-		return prepared{err: errNoRoom}
+		return prepared{err: n.notHere(w.Room)}
 	}
 	st, err := os.Stat(w.Path)
 	if err != nil {
@@ -255,18 +255,21 @@ func (x *exchange) say(ctx context.Context, c *conversation, w *preparation, f b
 			return id, nil
 		}
 		p := n.place(c.id) // much may have happened since it was asked for
-		if p == nil {
-			return room.ID{}, errNoRoom
+		if p == nil || p.Left {
+			return room.ID{}, n.notHere(c.id)
 		}
 		if err := n.maySay(ctx, c, *p, w.Despite); err != nil {
 			return room.ID{}, err
 		}
 	}
 	e, err := c.talk.WriteOnce(ctx, w.Key, body.KindFile, f.AppendTo(nil))
-	if err != nil {
-		return room.ID{}, n.unwritten(ctx, c, err)
+	if err == nil {
+		return e.ID, nil
 	}
-	return e.ID, nil
+	if why := n.absence(c.id); why != nil { // he may have left, and it is closed
+		return room.ID{}, api.Refused(why)
+	}
+	return room.ID{}, n.unwritten(ctx, c, err)
 }
 
 // offers reports whether a message offers h.

@@ -72,6 +72,7 @@ func (n *Node) Accept(ctx context.Context, r *connect.Request[p2pv1.AcceptReques
 	if err := n.files.accept(ctx, c, &e, f, r.Msg.Folder); err != nil {
 		return nil, failure(err)
 	}
+	n.fitFiles() // who has offered it may be gone
 	return connect.NewResponse(&p2pv1.AcceptResponse{Transfer: n.files.of(f.InfoHash)}), nil
 }
 
@@ -282,28 +283,6 @@ func (x *exchange) seek(c *conversation, t *transfer, f body.File) {
 	})
 }
 
-// seekAgain is seek for a file that was accepted in an earlier run.
-func (x *exchange) seekAgain(ctx context.Context, d deal) error {
-	e, found, err := x.node.archive.Event(ctx, d.Message)
-	if err != nil {
-		return err
-	}
-	c := x.node.conversation(d.Room)
-	if !found || c == nil {
-		return errNoRoom
-	}
-	f, err := body.ParseFile(e.Body)
-	if err != nil {
-		return err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	t := newTransfer(d, nil)
-	x.all[d.Hash] = t
-	x.seek(c, t, f)
-	return nil
-}
-
 // taken reports whether a transfer other than that of h has that path. The caller holds mu.
 func (x *exchange) taken(path string, h infohash.T) bool {
 	for _, t := range x.all {
@@ -368,11 +347,16 @@ func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelReques
 		}
 		return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.of(h)}), nil
 	}
-	if err := n.takeBack(ctx, &e, h); err != nil {
+	told, err := n.takeBack(ctx, &e, h)
+	if err != nil {
 		n.log.Warn("an offer was not taken back well", zap.Error(err))
 		return nil, failure(err)
 	}
-	return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.returned(&e)}), nil
+	t := n.files.returned(&e)
+	if !told && t != nil {
+		t.File.TakenBack, t.Problem = false, n.absence(e.Event.In())
+	}
+	return connect.NewResponse(&p2pv1.CancelResponse{Transfer: t}), nil
 }
 
 // called is something that is prepared, on its way or shared, which a name may mean.

@@ -152,7 +152,7 @@ func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation
 	c := n.conversation(e.Event.In())
 	switch {
 	case c == nil || !c.talk.Joined():
-		return e, nil, fail(failed, api.NotMember, "where", textID(e.Event.In()))
+		return e, nil, n.notHere(e.Event.In())
 	case e.Gone:
 		return e, nil, fail(missing, api.MessageDeleted)
 	case e.Event.Kind < room.Content || e.Event.Kind == body.KindRevocation:

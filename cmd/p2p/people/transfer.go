@@ -88,6 +88,7 @@ func (x *exchange) fail(t *transfer, err error) {
 	x.mu.Lock()
 	problem := problemOf(err)
 	t.state, t.problem, t.cancel = p2pv1.Transfer_STATE_FAILED, problem, nil
+	t.away = errors.Is(err, errNoRoom) // it may be opened
 	if t.Fetched && notThere(err) {
 		t.state, t.Have = p2pv1.Transfer_STATE_GONE, 0
 	}

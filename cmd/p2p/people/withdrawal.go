@@ -44,19 +44,22 @@ func withdraws(a, e *history.Entry) bool {
 	return a.Event.Kind == body.KindWithdrawal && a.Account == e.Account && e.Event.Kind == body.KindFile
 }
 
-// takeBack takes an own offer back, and tells all members; where this person may write no more it is only shared no more.
-func (n *Node) takeBack(ctx context.Context, e *history.Entry, h infohash.T) error {
+// takeBack takes an own offer back, and tells all members. Where this person may write no more it is only shared no more, and told is
+// false.
+func (n *Node) takeBack(ctx context.Context, e *history.Entry, h infohash.T) (told bool, err error) {
 	c := n.conversation(e.Event.In())
 	why, err := n.takenBack(ctx, e)
-	if err == nil && why == nil && c != nil && c.talk.Joined() {
-		if _, err = c.talk.Write(ctx, body.KindWithdrawal, body.Withdrawal(e.Event.ID)); errors.Is(err, chat.ErrNotAllowed) {
+	told = why != nil
+	if err == nil && !told && c != nil && c.talk.Joined() {
+		_, err = c.talk.Write(ctx, body.KindWithdrawal, body.Withdrawal(e.Event.ID))
+		if told = err == nil; errors.Is(err, chat.ErrNotAllowed) {
 			err = nil
 		}
 	}
 	if n.files.settle(ctx, e.Event.ID) {
-		return stored(err)
+		return told, stored(err)
 	}
-	return errors.Join(stored(err), n.files.stop(ctx, h))
+	return told, errors.Join(stored(err), n.files.stop(ctx, h))
 }
 
 // withdrawn takes in that offers may have been taken back. The clerk calls it.
@@ -150,7 +153,7 @@ func (x *exchange) over(ctx context.Context, t *transfer, why *p2pv1.Reason) {
 	x.halt(ctx, t)
 	x.mu.Lock()
 	if !t.Fetched { // its last byte may have come at that moment
-		t.state, t.problem = p2pv1.Transfer_STATE_FAILED, why
+		t.state, t.problem, t.away = p2pv1.Transfer_STATE_FAILED, why, false
 	}
 	x.mu.Unlock()
 	x.tell()
