@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func (a *app) printTransfers(all []*p2pv1.Transfer) error {
 			}
 			continue
 		}
-		rows = append(rows, []string{t.Message[:min(len(t.Message), messageShown)], units.FormatOf(t.Done, t.File.GetSize()), a.transferState(t.State), text.Printable(t.File.GetName())})
+		rows = append(rows, []string{cmp.Or(t.Message[:min(len(t.Message), messageShown)], "-"), units.FormatOf(t.Done, t.File.GetSize()), a.transferState(t.State), text.Printable(t.File.GetName())})
 		notes = append(notes, a.transferNote(t))
 	}
 	return a.printList("transfer.none", fitting(rows, notes), nil)
@@ -100,6 +101,8 @@ func (a *app) transferState(s p2pv1.Transfer_State) string {
 func (a *app) transferNote(t *p2pv1.Transfer) string {
 	note := api.ExplainProblem(a.text, t.Problem)
 	switch {
+	case t.State == p2pv1.Transfer_STATE_HASHING:
+		return safe(t.Path) // by which it can be called off: no message names it
 	case t.State == p2pv1.Transfer_STATE_FINISHING:
 		return a.text.Count("progress.finishing", int(t.File.GetFiles()), int(t.FilesDone))
 	case note == "" && t.State == p2pv1.Transfer_STATE_WAITING:

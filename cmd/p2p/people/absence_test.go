@@ -127,9 +127,17 @@ func TestWhatWasBeingPreparedForARoomThatOneHasLeftIsNotSentAndThatIsSaid(t *tes
 	alice, bob := two(t)
 	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab", Invite: []string{"bob"}})
 	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "lab") && len(bob.conversation("lab").Members) == 2 })
-	alerts := bob.listens()
-	path := bob.leaves("lab")
+	path := filepath.Join(t.TempDir(), "plan")
+	if err := os.WriteFile(path, []byte("the plan"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Prepares(t.Context(), bob.conversation("lab").Id, path); err != nil {
+		t.Fatal(err)
+	}
 	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "lab"})
+	bob.close()
+	bob = open(t, bob.dir)
+	alerts := bob.listens()
 	eventually(t, "he is told", func() bool { return len(alerts(p2pv1.Alert_KIND_OFFER_LOST)) > 0 })
 	r := alerts(p2pv1.Alert_KIND_OFFER_LOST)[0].Reason
 	if r.GetKey() != api.NotOffered || r.With["path"] != path || r.With["problem"] != api.YouLeft || r.With["where"] != "lab" {

@@ -314,13 +314,16 @@ func (x *exchange) of(h infohash.T) *p2pv1.Transfer {
 	return nil
 }
 
-// list returns all transfers, by path. Who asks may have deleted one: they are looked at soon.
+// list returns all transfers, and what is to become one, by path. Who asks may have deleted one: they are looked at soon.
 func (x *exchange) list() (all []*p2pv1.Transfer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, t := range x.all {
 		t.want()
 		all = append(all, t.view())
+	}
+	for _, w := range x.preparing {
+		all = append(all, w.view(p2pv1.Transfer_STATE_HASHING))
 	}
 	slices.SortFunc(all, func(a, b *p2pv1.Transfer) int { return slices.Compare([]byte(a.Path), []byte(b.Path)) })
 	return all

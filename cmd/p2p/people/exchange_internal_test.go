@@ -43,7 +43,7 @@ func TestWhatBecameOfWhatWasHashedIsTold(t *testing.T) {
 	x := newExchange(n)
 	l := n.hub.listen(false)
 	defer n.hub.leave(l)
-	c := &conversation{}
+	w := &preparation{Path: "/home/me/src3"}
 	h := infohash.T{1}
 	shared := newTransfer(deal{Hash: h, Path: "/home/me/src3", Mine: true}, nil)
 	shared.state = p2pv1.Transfer_STATE_SHARING
@@ -59,7 +59,7 @@ func TestWhatBecameOfWhatWasHashedIsTold(t *testing.T) {
 		{&torrentfile.Metainfo{InfoHash: infohash.T{2}}, p2pv1.Transfer_STATE_CANCELLED, ""}, // its message could not be written
 		{&torrentfile.Metainfo{InfoHash: h}, p2pv1.Transfer_STATE_SHARING, h.String()},
 	} {
-		x.hashed(c, test.meta, "/home/me/src3")
+		x.hashed(w, test.meta)
 		if len(l.events) != 1 {
 			t.Fatalf("%d events", len(l.events))
 		}

@@ -118,3 +118,19 @@ func (n *Node) Unsettle(ctx context.Context, who string) error {
 	k.State = p2pv1.ContactState_CONTACT_STATE_FRIEND
 	return n.write(ctx, record{Contact: &k})
 }
+
+// Prepares has the next run prepare a file for a conversation, as if this one had been ended while it did.
+func (n *Node) Prepares(ctx context.Context, conversation, path string) error {
+	id, err := parseID(conversation)
+	if err != nil {
+		return err
+	}
+	w := &preparation{Room: id, Path: path, kept: true}
+	if err := n.files.begin(w, nil); err != nil {
+		return err
+	}
+	n.files.mu.Lock()
+	defer n.files.mu.Unlock()
+	w.cancel = func(error) {}
+	return nil
+}

@@ -32,8 +32,9 @@ type preparation struct {
 	Despite []string `json:"despite,omitempty"` // as in the request, and so is Key
 	Key     string   `json:"key,omitempty"`
 
-	kept   bool // it goes on without whoever has asked for it
-	cancel context.CancelCauseFunc
+	kept        bool // it goes on without whoever has asked for it
+	cancel      context.CancelCauseFunc
+	done, total int64 // bytes that were hashed; guarded by the exchange
 }
 
 // prepared is what became of one.
@@ -215,9 +216,9 @@ func (x *exchange) offer(ctx context.Context, c *conversation, w *preparation) p
 	if err != nil {
 		return prepared{err: unfit(err, w.Path, false)}
 	}
-	meta, out, said, err := x.hash(ctx, c, w.Path)
+	meta, out, said, err := x.hash(ctx, c, w)
 	if said {
-		defer func() { x.hashed(c, meta, w.Path) }()
+		defer func() { x.hashed(w, meta) }()
 	}
 	switch {
 	case errors.Is(context.Cause(ctx), errCalledOff):

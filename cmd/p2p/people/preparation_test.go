@@ -82,6 +82,9 @@ func TestWhatIsBeingPreparedCanBeCalledOff(t *testing.T) {
 	p := alone(t)
 	for _, call := range []func(string) string{filepath.Clean, filepath.Base} {
 		path := p.leaves("lab")
+		if all := ask(t, p.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers; len(all) != 1 || all[0].State != p2pv1.Transfer_STATE_HASHING || all[0].Path != path || all[0].Conversation == "" {
+			t.Errorf("there is %v", all)
+		}
 		if got := ask(t, p.Cancel, &p2pv1.CancelRequest{Message: call(path)}).Transfer; got.GetState() != p2pv1.Transfer_STATE_CANCELLED || got.GetPath() != path {
 			t.Errorf("it is told to be %v", got)
 		}

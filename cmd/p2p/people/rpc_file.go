@@ -428,6 +428,13 @@ func calledOff(path string) *p2pv1.Transfer {
 // ListTransfers implements p2pv1connect.PeopleHandler.
 func (n *Node) ListTransfers(ctx context.Context, r *connect.Request[p2pv1.ListTransfersRequest]) (*connect.Response[p2pv1.ListTransfersResponse], error) {
 	all := n.files.list()
+	for _, t := range all {
+		back, err := n.wasTakenBack(ctx, t.Message)
+		if err != nil {
+			return nil, failure(err)
+		}
+		t.File.TakenBack = back
+	}
 	if r.Msg.Offers {
 		offers, err := n.offers(ctx, all)
 		if err != nil {
@@ -436,6 +443,20 @@ func (n *Node) ListTransfers(ctx context.Context, r *connect.Request[p2pv1.ListT
 		all = append(all, offers...)
 	}
 	return connect.NewResponse(&p2pv1.ListTransfersResponse{Transfers: all}), nil
+}
+
+// wasTakenBack reports whether what a message has offered was taken back; no message offers what is only being prepared.
+func (n *Node) wasTakenBack(ctx context.Context, message string) (bool, error) {
+	id, err := parseID(message)
+	if err != nil {
+		return false, nil
+	}
+	e, found, err := n.archive.Event(ctx, id)
+	if err != nil || !found {
+		return false, err
+	}
+	why, err := n.takenBack(ctx, &e)
+	return why != nil, err
 }
 
 // offersMost is how many offers are listed that nobody has accepted.

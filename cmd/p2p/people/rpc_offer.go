@@ -118,36 +118,47 @@ func (n *Node) shoutLeftOut(path string, l leftOut) {
 
 // hash makes the torrent of a file or folder, and tells programs how far it is. It returns whether it has told them anything: then
 // they wait for what becomes of it.
-func (x *exchange) hash(ctx context.Context, c *conversation, path string) (meta *torrentfile.Metainfo, out leftOut, said bool, err error) {
+func (x *exchange) hash(ctx context.Context, c *conversation, w *preparation) (meta *torrentfile.Metainfo, out leftOut, said bool, err error) {
 	last := time.Now()
-	meta, err = torrentfile.Create(ctx, path, torrentfile.CreateOptions{
+	meta, err = torrentfile.Create(ctx, w.Path, torrentfile.CreateOptions{
 		Private: true, NoDate: true,
 		Source:   textID(c.id), // one and the same file offered in two rooms is two torrents
 		LeaveOut: out.add,
 		Progress: func(done, total int64) {
+			x.mu.Lock()
+			w.done, w.total = done, total
+			x.mu.Unlock()
 			if now := time.Now(); now.Sub(last) >= time.Second {
 				last, said = now, true
-				x.tellHashing(c, path, p2pv1.Transfer_STATE_HASHING, done, total)
+				x.tellHashing(w, p2pv1.Transfer_STATE_HASHING)
 			}
 		},
 	})
 	return meta, out, said, err
 }
 
-// hashed tells programs what became of what was hashed at path: the transfer, or that there is none.
-func (x *exchange) hashed(c *conversation, meta *torrentfile.Metainfo, path string) {
+// hashed tells programs what became of what was hashed: the transfer, or that there is none.
+func (x *exchange) hashed(w *preparation, meta *torrentfile.Metainfo) {
 	if meta != nil {
 		if t := x.of(meta.InfoHash); t != nil {
 			x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: t}})
 			return
 		}
 	}
-	x.tellHashing(c, path, p2pv1.Transfer_STATE_CANCELLED, 0, 0)
+	x.tellHashing(w, p2pv1.Transfer_STATE_CANCELLED)
 }
 
-func (x *exchange) tellHashing(c *conversation, path string, s p2pv1.Transfer_State, done, total int64) {
-	x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: &p2pv1.Transfer{
-		Conversation: textID(c.id), State: s, Path: path, Done: done, EtaSeconds: -1,
-		File: &p2pv1.File{Name: safeName(filepath.Base(path)), Size: total},
-	}}})
+func (x *exchange) tellHashing(w *preparation, s p2pv1.Transfer_State) {
+	x.mu.Lock()
+	v := w.view(s)
+	x.mu.Unlock()
+	x.node.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Transfer{Transfer: v}})
+}
+
+// view is what is being prepared, or was until now, as programs see it. The caller holds the mutex.
+func (w *preparation) view(s p2pv1.Transfer_State) *p2pv1.Transfer {
+	return &p2pv1.Transfer{
+		Conversation: textID(w.Room), State: s, Path: w.Path, Done: w.done, EtaSeconds: -1,
+		File: &p2pv1.File{Name: safeName(filepath.Base(w.Path)), Size: w.total},
+	}
 }

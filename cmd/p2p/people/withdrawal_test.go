@@ -111,6 +111,9 @@ func TestWhoHasAllOfItKeepsWhatWasTakenBack(t *testing.T) {
 	if x := ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m}).Transfer; x.State != p2pv1.Transfer_STATE_DONE || x.Path != got.Path {
 		t.Errorf("bob has %v", x)
 	}
+	if x := bob.transfer(m); !x.File.TakenBack {
+		t.Errorf("it is listed as %v", x)
+	}
 }
 
 // Else he waits for ever for what nobody gives.
