@@ -2,6 +2,7 @@ package people_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
@@ -91,8 +92,10 @@ func (w *town) tap(t *testing.T) *wiretap {
 	}
 	to, wire := strings.TrimPrefix(w.directory, "http://"), new(wiretap)
 	var group sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		l.Close()
+		cancel() // connections that nobody uses any more stay for a while
 		group.Wait()
 	})
 	group.Go(func() {
@@ -107,6 +110,7 @@ func (w *town) tap(t *testing.T) *wiretap {
 				continue
 			}
 			for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
+				context.AfterFunc(ctx, func() { way[0].Close() })
 				group.Go(func() {
 					_, _ = io.Copy(io.MultiWriter(way[1], wire), way[0])
 					in.Close()
