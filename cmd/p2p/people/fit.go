@@ -183,6 +183,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 	}
 	n.warn(c, change)
 	n.tellUndone(c, change.Undone)
+	n.unheardOfFormer(ctx, c, change)
 	for _, t := range change.Typing {
 		n.tellTyping(c, t)
 	}

@@ -165,7 +165,7 @@ func (n *Node) renew(s *self, why string) (*self, error) {
 		return nil, err
 	}
 	next.own, next.name, next.directory, next.loggedOut, next.card = s.own, s.name, s.directory, s.loggedOut, s.card
-	if err := next.save(n.archive); err != nil {
+	if err := errors.Join(n.noteFormer(s.deviceKey()), next.save(n.archive)); err != nil {
 		return nil, err
 	}
 	n.noteMachine(n.ctx)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -188,8 +189,11 @@ func TestADeviceThatHasContradictedItselfGoesOnAsAnotherOne(t *testing.T) {
 	backup := filepath.Join(t.TempDir(), "backup")
 	copyTo(t, alice.dir, backup)
 	alice = open(t, alice.dir, tracker)
-	alice.say("bob", "one story")
-	eventually(t, "bob has it", bob.has("alice", "one story"))
+	story := []string{"one story", "how it goes on", "and on", "its end"}
+	for _, part := range story {
+		alice.say("bob", part)
+	}
+	eventually(t, "bob has it", bob.has("alice", story...))
 	was := alice.device()
 	alice.close()
 	bob.close()
@@ -206,4 +210,9 @@ func TestADeviceThatHasContradictedItselfGoesOnAsAnotherOne(t *testing.T) {
 		return err == nil && alice.device() != was
 	})
 	eventually(t, "bob hears her", func() bool { return slices.Contains(bob.texts("alice"), "from now on") })
+	eventually(t, "all that was withdrawn is back where she writes", func() bool {
+		draft := strings.Split(alice.conversation("bob").Draft, "\n")
+		slices.Sort(draft)
+		return slices.Equal(draft, slices.Sorted(slices.Values(append(story, "another story"))))
+	})
 }

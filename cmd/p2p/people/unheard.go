@@ -11,6 +11,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/ext/chat"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
@@ -24,9 +25,63 @@ import (
 // unheardSetting is the name under which is kept how far words of a room were given back: the number of the last of them.
 func unheardSetting(id room.ID) string { return "unheard " + textID(id) }
 
+// formerSetting is the name under which is kept which devices a profile was before: their keys, one after the other.
+const formerSetting = "former devices"
+
+// maxFormer is of how many the last are kept: an account has no more devices.
+const maxFormer = 64
+
+// formers returns the devices that this profile was before.
+func (n *Node) formers(ctx context.Context) (all []identity.Key) {
+	kept, err := n.archive.Setting(ctx, formerSetting)
+	n.lost("which device this was", err)
+	for ; len(kept) >= identity.KeySize; kept = kept[identity.KeySize:] {
+		all = append(all, identity.Key(kept[:identity.KeySize]))
+	}
+	return all
+}
+
+// noteFormer keeps that this profile was a device.
+func (n *Node) noteFormer(device identity.Key) error {
+	all := append(n.formers(n.ctx), device)
+	var keep []byte
+	for _, k := range all[max(0, len(all)-maxFormer):] {
+		keep = append(keep, k[:]...)
+	}
+	return n.archive.SaveSetting(formerSetting, keep)
+}
+
+// unheardOfFormer gives back what devices that this profile was before have written and what does not count, as it comes back from
+// whoever has it, or as that is found out.
+func (n *Node) unheardOfFormer(ctx context.Context, c *conversation, change chat.Change) {
+	s, err := n.me()
+	if err != nil {
+		return
+	}
+	about := map[identity.Key]bool{}
+	for i := range change.Added {
+		if e := &change.Added[i]; e.Account == s.accountKey() && !e.Counts {
+			about[e.Event.Author] = true
+		}
+	}
+	for i := range change.Proofs {
+		about[change.Proofs[i].A.Author] = true
+	}
+	if len(about) == 0 {
+		return
+	}
+	for _, device := range n.formers(ctx) {
+		if about[device] {
+			n.unheard(ctx, c, device)
+		}
+	}
+}
+
 // unheard gives back what a device of this program has written in a room and what does not count any more. It looks
 // through all that the device has written there, so it is called only when some of that may have ceased to count.
 func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key) {
+	n.giving.Lock()
+	defer n.giving.Unlock()
 	var upto int64
 	told, err := n.archive.Setting(ctx, unheardSetting(c.id))
 	if len(told) == 8 {
@@ -39,19 +94,23 @@ func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key
 	if n.lost("what nobody has heard", err); len(all) == 0 {
 		return
 	}
-	words, texts := n.drafted(c.id), saidIn(all)
+	words := n.drafted(c.id)
+	texts := saidIn(all)
+	for len(all) > 0 && len(strings.TrimSuffix(strings.Join(append(texts, words), "\n"), "\n")) > body.MaxText { // there is no place for it where he writes; it is left for the next time
+		all = all[:len(all)-1]
+		texts = saidIn(all)
+	}
 	for i := range all {
 		upto = max(upto, all[i].N)
 	}
 	if len(texts) == 0 {
 		return
 	}
-	text := cut(strings.Join(texts, "\n"), body.MaxText)
-	if words != "" && len(text)+len(words) < body.MaxText {
-		words = text + "\n" + words
-	} else if words == "" {
-		words = text
+	text := strings.Join(texts, "\n")
+	if words != "" {
+		words = "\n" + words
 	}
+	words = text + words
 	err = n.draft(c.id, words)
 	if err == nil {
 		err = n.archive.SaveSetting(unheardSetting(c.id), binary.BigEndian.AppendUint64(nil, uint64(upto)))

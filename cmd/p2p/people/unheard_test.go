@@ -3,6 +3,7 @@ package people_test
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"p2p/cmd/p2p/api"
@@ -27,6 +28,7 @@ func TestWhatSomebodyWroteAfterHeHadBeenRemovedIsGivenBackAndWhatHeDeletedIsTher
 	first := bob.say("den", "said offline 0")
 	bob.say("den", "said offline 2")
 	ask(t, bob.Edit, &p2pv1.EditRequest{Message: first.Id, Text: "said offline 1"})
+	bob.say("den", strings.Repeat("long ", 4910)) // there is no place for it beside those
 	regretted := bob.messages("den")
 	regretted = slices.DeleteFunc(regretted, func(m *p2pv1.Message) bool { return m.GetText() != "regretted" })
 	ask(t, bob.Delete, &p2pv1.DeleteRequest{Message: regretted[0].Id})

@@ -58,6 +58,7 @@ func (t *Talk) reopen(n *turn, asked bool) {
 		return
 	}
 	t.store, t.trouble.next = store, time.Time{}
+	t.store.Room.Keep(t.o.Account)
 	t.refresh()
 	for _, l := range t.links {
 		if !l.ended && l.until.IsZero() {

@@ -84,8 +84,12 @@ type Talk struct {
 	asking    asking
 	farewells map[identity.Key]*ext.Allowance // how often devices of former members may still be told that they are
 	covered   map[room.ID]uint64              // how much of this device's log recent events stand upon
-	told      Change                          // at the next turn
+	recalls   map[recalled]bool
+	told      Change // at the next turn
 }
+
+// recalled is which device was asked for what another one wrote.
+type recalled struct{ from, of identity.Key }
 
 // mailbox is what other goroutines leave for that of the Talk. It does not grow with what they
 // say, but for the connections, whose number the swarm bounds.
@@ -155,7 +159,7 @@ func prepare(archive *history.Archive, o Options) *Talk {
 	return &Talk{
 		archive: archive, o: o, log: o.Log,
 		requests: make(chan *request), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{},
+		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{}, recalls: map[recalled]bool{},
 		receipts:  receipts{held: map[identity.Key]*held{}},
 		farewells: map[identity.Key]*ext.Allowance{}, asking: asking{rests: map[identity.Key]rest{}, deep: map[identity.Key]time.Time{}},
 	}
@@ -176,6 +180,7 @@ func (t *Talk) begin(ctx context.Context) error {
 	}
 	t.stored.restore(kept)
 	t.peers.Store(&[]PeerState{})
+	t.store.Room.Keep(t.o.Account)
 	t.refresh()
 	go t.run()
 	return nil

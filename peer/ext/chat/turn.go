@@ -32,6 +32,7 @@ func (t *Talk) turn(first *request) {
 	if t.commit(n) {
 		t.answer(n)
 		t.pursue(n)
+		t.recall()
 		if len(n.heard) > 0 {
 			t.receiptsSoon(n)
 		}
@@ -447,6 +448,7 @@ func (t *Talk) session(l *link, anew bool) (hello [][]byte) {
 	l.trust()
 	l.hello, l.answers, l.asked, l.rests = nil, nil, false, false
 	l.session = room.NewSession(t.store.Room, t.o.Device.Key(), t.sources.Add(1), t.bodies(l))
+	l.session.Kin = l.whose()
 	for _, m := range l.session.Hello() {
 		hello = append(hello, appendMessage(nil, m.AppendTo(nil), anew)...)
 		anew = false

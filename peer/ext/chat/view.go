@@ -16,6 +16,7 @@ type view struct {
 	devices  map[identity.Key][]identity.Key // of accounts
 	ended    map[identity.Key]bool           // devices that have no business here
 	liars    map[identity.Key]bool           // devices that have signed two histories
+	split    []room.Proof                    // of those of this account
 	options  room.Options
 	since    map[identity.Key]history.Position // when the members came
 	added    map[identity.Key]identity.Key     // by whom
@@ -43,6 +44,9 @@ func (t *Talk) refresh() {
 	}
 	for _, p := range r.Forks() {
 		v.liars[p.A.Author] = true
+		if v.accounts[p.A.Author] == t.o.Account {
+			v.split = append(v.split, p)
+		}
 	}
 	for device, account := range v.accounts {
 		if v.devices[account] == nil {

@@ -13,6 +13,30 @@ func (r *Room) withdrawn(device identity.Key, seq uint64) bool {
 	return forked && seq >= f.seq
 }
 
+// Keep has the Room take in what devices of an account wrote that was withdrawn, which it drops otherwise: it is what its person has to
+// say again.
+func (r *Room) Keep(account identity.Key) { r.kept = account }
+
+// maxBack is how many events of one device are given back at once.
+const maxBack = 4096
+
+// after returns up to n events of a device behind a number, as they came here first.
+func (r *Room) after(device identity.Key, seq uint64, n int) (all []Meta) {
+	for len(all) < n {
+		seq++
+		m, ok := r.index.At(device, seq)
+		if !ok {
+			break
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// Recall returns what asks the other member for all that he has of a device of this account behind the place where its log splits:
+// nobody passes that on, as it does not count. A member whose program does not know that sends the event of the proof alone.
+func (s *Session) Recall(p *Proof) Message { return Message{Want: []ID{p.A.ID, p.B.ID}} }
+
 // Forks returns the proofs against devices, each where its log first splits as far as is known.
 func (r *Room) Forks() []Proof {
 	var all []Proof

@@ -94,7 +94,8 @@ type Room struct {
 	current  *view // of all acts
 
 	forks  map[identity.Key]fork
-	wanted map[ID]bool // events of forked devices that somebody has built upon, or that prove
+	kept   identity.Key // the account whose withdrawn events are taken in
+	wanted map[ID]bool  // events of forked devices that somebody has built upon, or that prove
 	held   waiting
 }
 
@@ -205,7 +206,7 @@ func (r *Room) take(h held, out *Outcome) (added bool, err error) {
 	if other, taken := r.index.At(e.Author, e.Seq); taken && other.Prev == e.Prev {
 		r.condemn(proofOf(other.Event, *e), out)
 	}
-	if r.withdrawn(e.Author, e.Seq) && !r.wanted[e.ID] {
+	if r.withdrawn(e.Author, e.Seq) && !r.wanted[e.ID] && !r.keeps(e.Author) {
 		return false, nil // nobody needs it
 	}
 	causes, missing := r.causes(e)
@@ -227,6 +228,12 @@ func (r *Room) take(h held, out *Outcome) (added bool, err error) {
 	}
 	out.Recount = out.Recount || e.Kind < Content
 	return true, nil
+}
+
+// keeps reports whether a device is of the account that Keep was told.
+func (r *Room) keeps(device identity.Key) bool {
+	account, joined := r.accounts[device]
+	return joined && account == r.kept
 }
 
 // causes returns the events that e names, and the ids of those that are not there.

@@ -48,6 +48,10 @@ type Bodies func(m *Meta) []byte
 // Session brings this member and one other to the same events, for as long as they are connected.
 // It is for the goroutine of its Room.
 type Session struct {
+	// Kin is the account of the other member: what a device of it wrote after it had signed two histories is given back to it when it
+	// asks for one of the events that prove that (Recall). Zero for nobody's.
+	Kin identity.Key
+
 	room   *Room
 	bodies Bodies
 	from   uint64       // tells sources apart
@@ -245,17 +249,13 @@ func (s *Session) give(ids []ID) []Message {
 	var answers []Message
 	var m Message
 	bytes := 0
-	for _, id := range ids[:min(len(ids), maxWant)] {
-		found, ok := s.room.index.Find(id)
-		if !ok {
-			continue
-		}
+	for _, found := range s.find(ids[:min(len(ids), maxWant)]) {
 		body := s.bodies(&found)
 		if body == nil && found.Kind >= Content {
-			s.late.owe(id)
+			s.late.owe(found.ID)
 		}
 		m.Events = append(m.Events, Sent{found.Event, body})
-		if bytes += len(body); bytes >= maxBatchBytes {
+		if bytes += len(body); bytes >= maxBatchBytes || len(m.Events) == maxBatch {
 			answers, m, bytes = append(answers, m), Message{}, 0
 		}
 	}
@@ -264,6 +264,23 @@ func (s *Session) give(ids []ID) []Message {
 	}
 	s.flight += len(answers)
 	return answers
+}
+
+// find returns the events of a Want that are there, and what is to be given back with them.
+func (s *Session) find(ids []ID) (all []Meta) {
+	back := make(map[identity.Key]bool)
+	for _, id := range ids {
+		m, ok := s.room.index.Find(id)
+		if !ok {
+			continue
+		}
+		all = append(all, m)
+		if f, forked := s.room.forks[m.Author]; forked && m.Seq == f.seq && m.Account == s.Kin && !back[m.Author] {
+			back[m.Author] = true
+			all = append(all, s.room.after(m.Author, m.Seq, maxBack)...)
+		}
+	}
+	return all
 }
 
 // Met reports whether the other member has said how far he knows the room.
