@@ -45,6 +45,31 @@ func TestTheNodeServesUntilItIsToldToStop(t *testing.T) {
 	oneLineSays(t, errs, "no node")
 }
 
+// Whoever copies the profile right after it finds it whole.
+func TestWhoStopsTheNodeWaitsUntilItsProfileIsClosed(t *testing.T) {
+	f := newFakePerson()
+	env, p := withPerson(t, f)
+	profile := filepath.Dir(strings.TrimSpace(strings.TrimPrefix(p.errs.until(t, "node.sock"), "programs: ")))
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	var held error
+	closed := make(chan struct{})
+	f.closing = func() { held = api.Ended(now, profile); close(closed) }
+	p2pWith(t, exitDone, []string{"serve", "--stop"}, env)
+	select {
+	case <-closed:
+	default:
+		t.Fatal("it does not wait")
+	}
+	if held == nil {
+		t.Error("the profile is free while it is being closed")
+	}
+	if err := api.Ended(now, profile); err != nil {
+		t.Errorf("it is not free when it was closed: %v", err)
+	}
+	p.wait()
+}
+
 // A node that was killed leaves its flags to the one that is started in its place.
 func TestANodeThatIsStartedAgainHasTheFlagsOfTheOneBefore(t *testing.T) {
 	dir := folder(t, map[string]string{"pass": "sesame"})

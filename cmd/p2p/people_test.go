@@ -43,14 +43,20 @@ type fakePerson struct {
 	// Nil: it is offered at once, and done soon.
 	offers  func(*p2pv1.OfferRequest) (*p2pv1.OfferResponse, error)
 	accepts func(in func(p2pv1.Transfer_State, int64) *p2pv1.Transfer) (*p2pv1.Transfer, error)
+	closing func() // when it ends; nil = nothing
 }
 
 func newFakePerson() *fakePerson {
 	return &fakePerson{events: make(chan *p2pv1.Event, 100), done: make(chan struct{}), version: version}
 }
 
-func (f *fakePerson) Done() <-chan struct{}       { return f.done }
-func (f *fakePerson) Close(context.Context) error { return nil }
+func (f *fakePerson) Done() <-chan struct{} { return f.done }
+func (f *fakePerson) Close(context.Context) error {
+	if f.closing != nil {
+		f.closing()
+	}
+	return nil
+}
 
 // note keeps what was asked.
 func (f *fakePerson) note(message any) {

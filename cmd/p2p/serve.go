@@ -150,7 +150,7 @@ func (a *app) serve(parent context.Context, f serveFlags) error {
 	beside.Wait()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	return errors.Join(err, node.Close(limit), forgetFlags(doors.Profile))
+	return errors.Join(err, node.Close(limit), forgetFlags(doors.Profile), server.Close()) // the last one tells that all of it is done
 }
 
 // openPerson opens the node. Its history may want a passphrase, which somebody at a terminal can tell.
@@ -295,7 +295,14 @@ func (a *app) printServing(profile, url string) error {
 	return a.emit(m)
 }
 
-// stopServing asks the node of a profile to stop.
+// errStillEnding is that a node takes too long.
+var errStillEnding = errors.New("the node has not ended yet")
+
+// stopWait is for how long a node that was told to stop may take to have its profile written and closed: calls in progress, and what
+// it says to trackers and the directory.
+const stopWait = 5 * farewell
+
+// stopServing asks the node of a profile to stop, and waits for that: whoever copies the profile next finds it whole.
 func (a *app) stopServing(ctx context.Context, f serveFlags) error {
 	profile, err := a.profileDir(f.profile)
 	if err != nil {
@@ -309,6 +316,13 @@ func (a *app) stopServing(ctx context.Context, f serveFlags) error {
 		return a.nodeFailure(ctx, err)
 	}
 	defer c.Close()
-	_, err = c.Stop(ctx, request(&p2pv1.StopRequest{}))
-	return a.nodeFailure(ctx, err)
+	if _, err = c.Stop(ctx, request(&p2pv1.StopRequest{})); err != nil {
+		return a.nodeFailure(ctx, err)
+	}
+	limit, cancel := context.WithTimeoutCause(ctx, stopWait, errStillEnding)
+	defer cancel()
+	if err = api.Ended(limit, profile); errors.Is(err, errStillEnding) {
+		return a.fail(exitUnfinished, "serve.still_ending", profile)
+	}
+	return stopCause(ctx, err)
 }

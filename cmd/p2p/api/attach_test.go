@@ -52,7 +52,7 @@ func beNode(profile, how string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 11
 	}
-	if err := s.Serve(ctx, newFake()); err != nil {
+	if err := errors.Join(s.Serve(ctx, newFake()), s.Close()); err != nil {
 		return 1
 	}
 	return 0
@@ -135,7 +135,7 @@ func TestANodeThatIsStartedByHandMeanwhileIsAsked(t *testing.T) {
 	os.Rename(api.SocketPath(dir)+"-later", api.SocketPath(dir))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- byHand.Serve(ctx, newFake()) }()
+	go func() { ended <- errors.Join(byHand.Serve(ctx, newFake()), byHand.Close()) }()
 	if err := <-attached; err != nil {
 		t.Error(err)
 	}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"testing"
@@ -72,7 +73,7 @@ func serve(t *testing.T, o api.Options, node p2pv1connect.PeopleHandler) (*api.S
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, node) }()
+	go func() { ended <- errors.Join(s.Serve(ctx, node), s.Close()) }()
 	stopped := false
 	stop := func() {
 		if cancel(); !stopped {

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -62,6 +64,21 @@ func running(profile string) (bool, error) {
 		return false, fmt.Errorf("look for a node: %w", err)
 	}
 	return !free, l.Close()
+}
+
+// Ended waits until no node holds a profile. The error is that of ctx, or of the lock.
+func Ended(ctx context.Context, profile string) error {
+	for {
+		held, err := running(profile)
+		if err != nil || !held {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pollEvery):
+		}
+	}
 }
 
 // write puts e into its file, which nobody else can read at any moment.

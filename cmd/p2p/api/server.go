@@ -44,7 +44,7 @@ type Options struct {
 	Log     *zap.Logger    // nil for none
 }
 
-// Server answers for the node of a profile. Serve ends it, or Close when it never served.
+// Server answers for the node of a profile. It ends with Close.
 type Server struct {
 	profile string
 	lock    *flock.Flock
@@ -119,8 +119,11 @@ func (s *Server) URL() string {
 
 func (s *Server) removeEndpoint() { os.Remove(filepath.Join(s.profile, endpointFile)) }
 
-// Close shuts the doors and gives the profile free. Serve does so by itself.
-func (s *Server) Close() error {
+// Close shuts the doors and gives the profile free. It is called when the node has ended: whoever waits for that goes by it.
+func (s *Server) Close() error { return errors.Join(s.shut(), s.lock.Close()) }
+
+// shut shuts the doors.
+func (s *Server) shut() error {
 	var err error
 	for _, l := range []net.Listener{s.unix, s.tcp} {
 		if l == nil {
@@ -133,11 +136,11 @@ func (s *Server) Close() error {
 	if s.tcp != nil {
 		s.removeEndpoint()
 	}
-	return errors.Join(err, s.lock.Close())
+	return err
 }
 
-// Serve lets node answer until ctx ends. Then streams end with UNAVAILABLE, and calls in progress have three
-// seconds.
+// Serve lets node answer until ctx ends. Then streams end with UNAVAILABLE, calls in progress have three seconds, and the doors are shut; the
+// profile stays taken until Close.
 func (s *Server) Serve(ctx context.Context, node p2pv1connect.PeopleHandler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -155,7 +158,7 @@ func (s *Server) Serve(ctx context.Context, node p2pv1connect.PeopleHandler) err
 	if s.tcp != nil {
 		open(s.tcp, guard(s.token, s.tcp.Addr(), handler))
 	}
-	return errors.Join(doors.Wait(), s.Close())
+	return errors.Join(doors.Wait(), s.shut())
 }
 
 // serve answers on one listener.
