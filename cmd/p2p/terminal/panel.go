@@ -245,7 +245,7 @@ func (s *session) contactState(c *p2pv1.Contact) string {
 		return s.say.Say("chat.state.removed")
 	}
 	words := s.presenceIn(c.GetPresence(), c.GetPresenceText())
-	if c.GetPresence() <= p2pv1.Presence_PRESENCE_OFFLINE && c.GetLastSeen() != 0 {
+	if c.GetPresence() == p2pv1.Presence_PRESENCE_OFFLINE && c.GetLastSeen() != 0 {
 		words = s.say.Say("chat.state.last_seen", s.ago(c.GetLastSeen()))
 		if s.now.Sub(s.ms(c.GetLastSeen())) < time.Minute {
 			words = s.say.Say("chat.state.seen_now")

@@ -246,7 +246,22 @@ func (s *session) lose(l lost) {
 		s.flash.link = true
 	}
 	s.linked, s.starting, s.lostErr, s.retryAt = false, false, l.err, s.now.Add(l.in)
+	s.unsee()
 	s.startTicking()
+}
+
+// unsee forgets who is there, and how he is reached: without the node nobody knows, or reaches anybody. It tells when it is back.
+func (s *session) unsee() {
+	for _, c := range s.contacts {
+		c.Presence, c.PresenceText, c.Path, c.RttMicros = p2pv1.Presence_PRESENCE_UNSPECIFIED, "", p2pv1.Path_PATH_UNSPECIFIED, 0
+	}
+	for _, c := range s.conversations {
+		for _, m := range c.GetMembers() {
+			if !m.GetMe() {
+				m.Presence, m.Path, m.RttMicros = p2pv1.Presence_PRESENCE_UNSPECIFIED, p2pv1.Path_PATH_UNSPECIFIED, 0
+			}
+		}
+	}
 }
 
 // errEnded is the loss of a node in whose place another one is started.
@@ -258,6 +273,7 @@ func (s *session) restarting() {
 		s.told = append(s.told, plainly(s.say.Say("chat.link.starting"), style{role: failure}))
 	}
 	s.linked, s.starting, s.rests, s.lostErr, s.retryAt = false, true, false, errEnded, s.now
+	s.unsee()
 	s.startTicking()
 }
 

@@ -762,6 +762,7 @@ func TestWhoWasThereJustNowIsNotSeenNowAgo(t *testing.T) {
 	st := usual(t)
 	st.in(&p2pv1.Event{What: &p2pv1.Event_Contact{Contact: &p2pv1.Contact{
 		Account: account("anna"), Name: "Anna", State: p2pv1.ContactState_CONTACT_STATE_FRIEND, Conversation: "c-anna", LastSeen: at.Add(-time.Second).UnixMilli(),
+		Presence: p2pv1.Presence_PRESENCE_OFFLINE,
 	}}}).shows("offline, seen just now")
 }
 

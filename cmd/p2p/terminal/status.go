@@ -170,7 +170,7 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.lost", s.problem(d.GetProblem()), s.until(d.GetNextTry())), shout)
 	}
 	part(s.trackerStatus(), shout)
-	if !away {
+	if !away && s.linked {
 		part(s.pathStatus(), bar)
 	}
 	part(s.transferStatus(), bar)

@@ -167,6 +167,8 @@ func (s *session) presenceWord(p p2pv1.Presence) string {
 		return s.say.Say("chat.presence.online")
 	case p2pv1.Presence_PRESENCE_AWAY:
 		return s.say.Say("chat.presence.away")
+	case p2pv1.Presence_PRESENCE_UNSPECIFIED:
+		return s.say.Say("chat.presence.unknown")
 	}
 	return s.say.Say("chat.presence.offline")
 }
