@@ -44,11 +44,11 @@ func (n *Node) beginningIn(ctx context.Context, id room.ID) []byte {
 	if err != nil || !here {
 		return nil
 	}
-	changes, err := n.archive.OfKind(ctx, id, room.Admin)
-	if err != nil || len(changes) == 0 {
+	next, err := n.archive.After(ctx, id, birth.Position(), 1)
+	if err != nil || len(next) == 0 || next[0].Event.Prev != id {
 		return nil
 	}
-	m := room.Message{Events: []room.Sent{{Event: birth.Event, Body: birth.Body}, {Event: changes[0].Event, Body: changes[0].Body}}}
+	m := room.Message{Events: []room.Sent{{Event: birth.Event, Body: birth.Body}, {Event: next[0].Event, Body: next[0].Body}}}
 	return m.AppendTo(nil)
 }
 

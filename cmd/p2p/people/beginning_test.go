@@ -9,6 +9,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/identity"
 )
 
 // writesUnmet has p accept who has asked and is away, and write to him.
@@ -119,4 +120,22 @@ func TestADeviceThatComesLaterWritesToWhoNobodyHasMetToo(t *testing.T) {
 	alice.close()
 	back := w.open(bob.dir)
 	eventually(t, "bob has both from the phone", back.has("alice", "from the desk", "from the phone"))
+}
+
+func TestTheBeginningOfAConversationIsReadFromItsHistory(t *testing.T) {
+	alice, bob := two(t)
+	for _, p := range []*person{alice, bob} {
+		if err := p.ForgetBeginnings(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		other := map[*person]string{alice: "bob", bob: "alice"}[p]
+		c := p.contact(other)
+		account, err := identity.ParseKey(c.Account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.Begins(t.Context(), account, c.Conversation) {
+			t.Errorf("to %s it cannot be told again", other)
+		}
+	}
 }

@@ -40,6 +40,16 @@ func (n *Node) ForgeReaction(ctx context.Context, where, message, text string) e
 	return err
 }
 
+// Begins reports whether the beginning of the conversation with somebody can be told to him again.
+func (n *Node) Begins(ctx context.Context, with identity.Key, conversation string) bool {
+	id, err := parseID(conversation)
+	if err != nil {
+		return false
+	}
+	_, err = n.beginning(n.beginningIn(ctx, id), id, with)
+	return err == nil
+}
+
 // ForgetBeginnings has requests go out as those of versions do that send no beginning along.
 func (n *Node) ForgetBeginnings(ctx context.Context) error {
 	for _, p := range n.places() {
