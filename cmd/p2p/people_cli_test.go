@@ -484,7 +484,7 @@ func TestAWordThatIsNoCommandIsToldWhichThereAre(t *testing.T) {
 		_, errs := p2p(t, exitUsage, words...)
 		oneLineSays(t, errs, `no command "foo"`, "register, login, logout", "whoami")
 	}
-	for words, want := range map[string]string{"room foo --profile work": "create", "contact foo --profile work": "invite", "tracker key foo": "add", "chat foo bar": "send, log"} {
+	for words, want := range map[string]string{"room foo --profile work": "create", "contact foo --profile work": "invite", "tracker key foo": "add"} {
 		_, errs := p2p(t, exitUsage, strings.Fields(words)...)
 		oneLineSays(t, errs, `no command "foo"`, want)
 	}

@@ -115,6 +115,9 @@ func (w *twins) compare() {
 		if x, _ := w.k.log.At(m.Author, m.Seq); x.ID != w.shelf.logs[m.Author][m.Seq] {
 			w.t.Fatalf("number %d of %v is %v in the archive, %v on the shelf", m.Seq, m.Author.Short(), x.ID, w.shelf.logs[m.Author][m.Seq])
 		}
+		if e.Body == nil && !e.Gone && w.revived(&m) { // the shelf keeps what was deleted
+			w.shelf.bare[m.ID] = true
+		}
 		if bare := w.shelf.bare[m.ID]; !e.Gone && (e.Body == nil) != bare || !bare && w.deleted(&m) && !e.Gone {
 			w.t.Fatalf("%v is there: %v; gone: %v; on the shelf: %v, %v", m.ID, e.Body != nil, e.Gone, !bare, w.deleted(&m))
 		}
@@ -163,17 +166,29 @@ func (w *twins) compareEnds() {
 }
 
 // deleted reports whether the body of an event on the shelf, or what it is about, was taken back by somebody who may.
-func (w *twins) deleted(m *room.Meta) bool {
-	about := m.ID
-	if body := w.shelf.bodies[m.ID]; m.Kind == edit && len(body) >= len(about) {
-		about = room.ID(body)
+func (w *twins) deleted(m *room.Meta) bool { return w.anyDelete(w.about(m), m, true) }
+
+// revived reports whether one that may have taken a body away counts no more: it is to come from others again.
+func (w *twins) revived(m *room.Meta) bool {
+	return w.anyDelete(w.about(m), m, false) || w.anyDelete(m.ID, m, false)
+}
+
+// about returns what an edit changes, or the event itself.
+func (w *twins) about(m *room.Meta) room.ID {
+	if body := w.shelf.bodies[m.ID]; m.Kind == edit && len(body) >= len(m.ID) {
+		return room.ID(body)
 	}
+	return m.ID
+}
+
+// anyDelete reports whether there is a Delete of an event, by the author of m, that has a right to be one, or has none.
+func (w *twins) anyDelete(about room.ID, m *room.Meta, right bool) bool {
 	target, here := w.shelf.metas[about]
 	if !here || target.Account != m.Account || m.Kind < room.Content {
 		return false
 	}
 	for id, d := range w.shelf.metas {
-		if d.Kind == room.Delete && bytes.Equal(w.shelf.bodies[id], about[:]) && w.room.MayDelete(&d, &target) {
+		if d.Kind == room.Delete && bytes.Equal(w.shelf.bodies[id], about[:]) && w.room.MayDelete(&d, &target) == right {
 			return true
 		}
 	}
