@@ -100,7 +100,7 @@ func TestProgramsHearThatAMessageCountsNoMoreAndThatItDoesAgain(t *testing.T) {
 		t.Errorf("it is told as %v", now)
 	}
 	carol.close()
-	alice = open(t, alice.dir)
+	open(t, alice.dir)
 	eventually(t, "they are there again", func() bool {
 		now := told(events(), m.Id)
 		return now != nil && !now.Gone && now.Text == "is anybody here?" && len(now.Reactions) == 1 && !told(events(), answer.Id).GetGone()
