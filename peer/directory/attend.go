@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -57,7 +58,7 @@ func (c *Client) Attend(ctx context.Context, a Attendance) error {
 		c.mu.Unlock()
 	}()
 	failures := 0
-	for {
+	for taken := 0; ; {
 		began := time.Now()
 		err := c.attend(ctx, a)
 		switch {
@@ -66,7 +67,9 @@ func (c *Client) Attend(ctx context.Context, a Attendance) error {
 		case is(err, dirwire.CodeRevoked):
 			return wrapped("attend", err)
 		case time.Since(began) > steady:
-			failures = 0
+			failures, taken = 0, 0
+		case is(err, dirwire.CodeSession):
+			taken++
 		}
 		if errors.Is(explained(err), ErrUnavailable) && !is(err, dirwire.CodeSession) {
 			c.leave()
@@ -79,7 +82,11 @@ func (c *Client) Attend(ctx context.Context, a Attendance) error {
 		wait := pauseAfter(failures, err, rand.Float64())
 		failures++
 		c.log.Debug("the session with the directory is lost", zap.Error(err), zap.Duration("pause", wait))
-		a.Tell(Lost{Err: explained(err), NextTry: time.Now().Add(wait)})
+		why := explained(err)
+		if taken >= takenOften && is(err, dirwire.CodeSession) {
+			why = fmt.Errorf("%w: %w", ErrTwin, why)
+		}
+		a.Tell(Lost{Err: why, NextTry: time.Now().Add(wait)})
 		select {
 		case <-ctx.Done():
 			return nil
@@ -109,6 +116,9 @@ const (
 	// minPause is the time between two heartbeats, in the long run, whatever a service that does not wait makes of it.
 	minPause = 200 * time.Millisecond
 	maxWait  = time.Minute
+	// takenOften is after how many sessions that did not last, though the service answers, another one is taken to open them as this
+	// device: each ends the other's. A service that starts again ends one.
+	takenOften = 4
 )
 
 // pauseAfter returns how long to wait after so many failures in a row before: up to firstWait, doubled each

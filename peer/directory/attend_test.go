@@ -254,3 +254,23 @@ func TestAnotherNodeThatAnswersGetsANewSession(t *testing.T) {
 		}
 	})
 }
+
+// Of a profile that was copied and runs twice each one ends the session of the other. A service that is started again ends one of each.
+func TestWhoseDeviceAttendsTwiceIsToldSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := alone(t)
+		phone := s.registered(t, "alice").attend()
+		twin := s.on(t, "alice", phone.account, phone.device)
+		time.Sleep(time.Minute)
+		if e, ok := last[client.Lost](phone); ok {
+			t.Errorf("alone it is told %v", e.Err)
+		}
+		twin.attend()
+		time.Sleep(3 * time.Minute)
+		for name, p := range map[string]*person{"the first": phone, "the second": twin} {
+			if e, ok := last[client.Lost](p); !ok || !errors.Is(e.Err, client.ErrTwin) {
+				t.Errorf("%s is told %v", name, e.Err)
+			}
+		}
+	})
+}

@@ -23,6 +23,8 @@ var (
 	ErrWeakPassword = errors.New("the password is too short, or holds control characters")
 	// ErrRevoked is that the account has revoked this device.
 	ErrRevoked = errors.New("the account has revoked this device")
+	// ErrTwin is that another program seems to attend as this device, such as a copy of it.
+	ErrTwin = errors.New("another one opens sessions as this device, again and again")
 	// ErrTooMany is that this account has sent too much of late, or has too many messages waiting.
 	ErrTooMany = errors.New("too many messages of this account are on their way")
 	// ErrFull is that the recipient's mailbox, or the account's list of devices, is full.

@@ -161,7 +161,13 @@ func (s *service) stranger(t *testing.T, name string) *person {
 // deviceOf returns a new device of an account.
 func (s *service) deviceOf(t *testing.T, name string, account identity.Secret) *person {
 	t.Helper()
-	p := &person{t: t, name: name, account: account, device: secret(t)}
+	return s.on(t, name, account, secret(t))
+}
+
+// on is deviceOf for a device that there is already.
+func (s *service) on(t *testing.T, name string, account, device identity.Secret) *person {
+	t.Helper()
+	p := &person{t: t, name: name, account: account, device: device}
 	p.cert = p.certify(p.device.Key(), time.Unix(1e9, 0), false)
 	c, err := client.New(client.Options{URL: "http://directory.test/announce", Device: p.device, HTTP: &http.Client{Transport: s}})
 	if err != nil {

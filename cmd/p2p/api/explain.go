@@ -137,6 +137,7 @@ var explained = map[string]struct {
 	AnotherKey:     {"problem.another_key", []string{"key"}},
 	AccountUnknown: {"problem.account_unknown", nil},
 	DeviceRevoked:  {"problem.device_revoked", nil},
+	Twin:           {"problem.twin", nil},
 	Other:          {"problem.other", []string{"detail"}},
 	NobodyHasIt:    {"problem.nobody_has_it", nil},
 	LittleRoom:     {"problem.little_room", []string{"dir", "size", "free"}},

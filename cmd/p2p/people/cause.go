@@ -32,6 +32,7 @@ var causes = []struct {
 	key  string
 }{
 	{is(directory.ErrRevoked), api.DeviceRevoked},
+	{is(directory.ErrTwin), api.Twin},
 	{as[*directory.AnotherKeyError], api.AnotherKey},
 	{is(directory.ErrUntrusted), api.Untrusted},
 	{is(errHeirloom), api.Untrusted},
