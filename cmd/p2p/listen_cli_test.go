@@ -110,7 +110,7 @@ func TestWhatOneDidOneselfIsSaidAsSuch(t *testing.T) {
 		f.messages = append(f.messages, mine(kind))
 	}
 	env, _ := withPerson(t, f)
-	for lang, want := range map[string][]string{"en": {"you joined", "you brought in bob", "you gave bob the role owner", "you invited bob to the room lab"}, "zh": {"我 加入了"}} {
+	for lang, want := range map[string][]string{"en": {"you joined", "you brought in bob", "you gave bob the role owner", "you invited bob to the room lab"}, "zh": {"我加入了"}} {
 		out, _ := p2pWith(t, exitDone, []string{"chat", "log", "lab"}, env, withEnv("P2P_LANG", lang))
 		for _, part := range append(want, "—") {
 			if !strings.Contains(out, part) {
