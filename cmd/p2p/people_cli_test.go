@@ -127,6 +127,7 @@ func TestWhoWaitsForANodeThatHangsIsToldSo(t *testing.T) {
 		}
 		a.sayingWait("profile", func() {
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			if said := out.String(); strings.Count(said, "the node of this profile does not answer yet") != 1 || !strings.Contains(said, api.LogPath("profile")) {
 				t.Errorf("after an hour it has said %q", said)
 			}
