@@ -245,26 +245,28 @@ func (n *Node) sessionView() *p2pv1.Directory {
 	n.mu.Lock()
 	a, s, named := n.attended, n.self, n.directory
 	n.mu.Unlock()
+	d := &p2pv1.Directory{Url: cmp.Or(named, n.opt.Directory)}
 	switch {
 	case a != nil:
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		d := &p2pv1.Directory{Url: a.url, Connected: a.connected, Problem: a.problem}
-		if s != nil && s.revoked { // another device has said so, before the directory does
-			d.Problem = api.Problem(api.DeviceRevoked)
-		}
-		if !a.next.IsZero() {
-			d.NextTry = a.next.UnixMilli()
-		}
-		return d
+		d = a.view()
 	case s != nil && s.directory != "":
-		d := &p2pv1.Directory{Url: s.directory, LoggedOut: s.loggedOut}
-		if s.loggedOut && s.revoked {
-			d.Problem = api.Problem(api.DeviceRevoked)
-		}
-		return d
+		d = &p2pv1.Directory{Url: s.directory, LoggedOut: s.loggedOut}
 	}
-	return &p2pv1.Directory{Url: cmp.Or(named, n.opt.Directory)}
+	if s != nil && s.revoked { // another device may have said so, before the directory does
+		d.Problem = api.Problem(api.DeviceRevoked)
+	}
+	return d
+}
+
+// view is how the session stands.
+func (a *attendance) view() *p2pv1.Directory {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := &p2pv1.Directory{Url: a.url, Connected: a.connected, Problem: a.problem}
+	if !a.next.IsZero() {
+		d.NextTry = a.next.UnixMilli()
+	}
+	return d
 }
 
 // keyless returns the address of a directory without what its key is known by.

@@ -146,17 +146,20 @@ func TestTheDirectoryThatWasNamedLastCounts(t *testing.T) {
 	}
 }
 
+// losses are what a directory may become that knows an account no more, by what its people are told of it.
+var losses = map[string]func(*testing.T, *ledger.Memory) string{
+	api.AnotherKey:     func(t *testing.T, _ *ledger.Memory) string { return startDirectory(t) },
+	api.AccountUnknown: func(t *testing.T, l *ledger.Memory) string { return startDirectoryOn(t, deserted(t, l)) },
+}
+
 // Whether a directory was replaced, or has only forgotten everybody: who is there is told, and can begin anew.
 func TestWhatADirectoryHasLostCanBeForgotten(t *testing.T) {
-	for problem, next := range map[string]func(*ledger.Memory) string{
-		api.AnotherKey:     func(*ledger.Memory) string { return startDirectory(t) },
-		api.AccountUnknown: func(l *ledger.Memory) string { return startDirectoryOn(t, deserted(t, l)) },
-	} {
+	for problem, next := range losses {
 		l := new(ledger.Memory)
 		w := town{t, startTracker(t), startDirectoryOn(t, l)}
 		turn := w.stand(t)
 		alice := w.settle("alice")
-		turn(next(l))
+		turn(next(t, l))
 		eventually(t, "she is told", func() bool { return alice.me().Directory.Problem.GetKey() == problem })
 		ask(t, alice.Logout, &p2pv1.LogoutRequest{Forget: true})
 		if me := alice.me(); me.LoggedIn {
@@ -170,10 +173,7 @@ func TestWhatADirectoryHasLostCanBeForgotten(t *testing.T) {
 
 // Her keys are what others know her by: with another entry for them all goes on.
 func TestWhoseDirectoryHasLostHerRegistersTheSameKeysAgain(t *testing.T) {
-	for problem, next := range map[string]func(*ledger.Memory) string{
-		api.AnotherKey:     func(*ledger.Memory) string { return startDirectory(t) },
-		api.AccountUnknown: func(l *ledger.Memory) string { return startDirectoryOn(t, deserted(t, l)) },
-	} {
+	for problem, next := range losses {
 		l := new(ledger.Memory)
 		w := town{t, startTracker(t), startDirectoryOn(t, l)}
 		turn := w.stand(t)
@@ -184,7 +184,7 @@ func TestWhoseDirectoryHasLostHerRegistersTheSameKeysAgain(t *testing.T) {
 		if err := alice.register(&p2pv1.RegisterRequest{Name: "alicia", Password: password}); alice.reason(err) != api.LoggedIn {
 			t.Errorf("who is well where she is registers again: %v", err)
 		}
-		now := next(l)
+		now := next(t, l)
 		turn(now)
 		eventually(t, "she is told", func() bool { return alice.me().Directory.Problem.GetKey() == problem })
 		if problem == api.AnotherKey {

@@ -349,7 +349,7 @@ func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchRes
 				return err
 			}
 			q.Before = e.N
-			if m == nil || listed[m.Id] || !v.saysNow(m, e) {
+			if m == nil || listed[m.Id] || !saysNow(m, e) {
 				continue
 			}
 			listed[m.Id] = true
@@ -371,25 +371,16 @@ func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchRes
 // maxSearches is how many pages of the index are read for one of messages, of which some may have been changed a thousand times.
 const maxSearches = 8
 
-// saysNow reports whether what the event e says is what the message m says now. A file is found by its name too, whatever is said beside it.
-func (v *viewer) saysNow(m *p2pv1.Message, e *history.Entry) bool {
+// saysNow reports whether the event e says what the message m says now. A file is found by its name too, whatever is said beside it.
+func saysNow(m *p2pv1.Message, e *history.Entry) bool {
 	if !m.Edited || e.Line && m.File != nil {
 		return true
 	}
-	if e.Line {
-		return false
+	if edit, err := body.ParseEdit(e.Body); e.Event.Kind == body.KindEdit {
+		return err == nil && edit.New.Text == m.Text
 	}
-	id := e.Target
-	to, found, err := v.archive.Event(v.ctx, id)
-	if err != nil || !found {
-		return false
-	}
-	all, err := v.archive.About(v.ctx, id)
-	if err != nil {
-		return false
-	}
-	_, by := edited(&to, all)
-	return by == e.Event.ID
+	t, ok := textIn(e)
+	return ok && t.Text == m.Text
 }
 
 // MarkRead implements p2pv1connect.PeopleHandler.
