@@ -159,3 +159,12 @@ func (n *Node) Prepares(ctx context.Context, conversation, path string) error {
 	w.cancel = func(error) {}
 	return nil
 }
+
+// SignSoon has programs that ask for it given signs of life without delay. With stalls, the disk never answers in time.
+func SignSoon(t *testing.T, stalls bool) {
+	every, stall := signEvery, stallTime
+	if signEvery = 10 * time.Millisecond; stalls {
+		stallTime = 0
+	}
+	t.Cleanup(func() { signEvery, stallTime = every, stall })
+}
