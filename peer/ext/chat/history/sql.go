@@ -120,6 +120,8 @@ type writer struct {
 	conn *sql.Conn
 	statements
 	full bool // it waits for the disk
+
+	between func() // if not nil, is called when a transaction can be read, before done: tests look what others see then
 }
 
 func openWriter(source string) (*writer, error) {
@@ -188,6 +190,9 @@ func (w *writer) transaction(full bool, f func() error, done func()) error {
 		// Some errors, such as that of a full disk, have rolled back by themselves.
 		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
 		return err
+	}
+	if w.between != nil {
+		w.between()
 	}
 	if done != nil {
 		done()
