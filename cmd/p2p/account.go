@@ -3,9 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +11,7 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/terminal"
 	"p2p/peer/identity"
 )
 
@@ -118,7 +116,7 @@ func (a *app) logoutCommand(p *profileFlags) *cobra.Command {
 					return err
 				}
 				if forget { // with what was typed and not sent
-					if err := os.Remove(terminalState(c.Node.Profile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					if err := terminal.Forget(c.Node.Profile); err != nil {
 						return err
 					}
 				}

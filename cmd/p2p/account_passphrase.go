@@ -65,7 +65,7 @@ func (a *app) changePassphrase(parent context.Context, f passphraseFlags) error 
 	if err != nil {
 		return err
 	}
-	p.Programs = func(was, is []byte) error { return terminal.Reseal(terminalState(profile), was, is) }
+	p.Programs = func(was, is []byte) error { return terminal.Reseal(profile, was, is) }
 	meter := newMeter(1)
 	p.Progress = meter.set
 	v := meter.view("account passphrase", filepath.Base(profile), progress.Rewriting)

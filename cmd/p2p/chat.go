@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -57,9 +56,6 @@ var notifications = map[string]terminal.Notify{
 	"auto": terminal.NotifyAuto, "off": terminal.NotifyOff, "osc9": terminal.NotifyOSC9, "osc777": terminal.NotifyOSC777,
 }
 
-// terminalState is where the terminal session keeps what it remembers.
-func terminalState(profile string) string { return filepath.Join(profile, "terminal.json") }
-
 // chat is the terminal session.
 func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where string) error {
 	scheme, ok := terminal.Colours[f.scheme]
@@ -101,7 +97,7 @@ func (a *app) chat(cmd *cobra.Command, p *profileFlags, f chatFlags, where strin
 				return again, nil
 			},
 			Where: where, In: a.in, Out: a.out, Text: a.text, Plain: f.plain, Colour: scheme, Bell: !f.quiet, Notify: notify,
-			State: terminalState(c.Node.Profile),
+			State: c.Node.Profile,
 		}
 		for _, name := range []string{"TERM", "TERM_PROGRAM", "COLORTERM", "NO_COLOR"} {
 			if value := a.env(name); value != "" {

@@ -119,3 +119,18 @@ func TestWhatIsWrongWithANoteOrANameIsSaid(t *testing.T) {
 		t.Errorf("a long name: %v", err)
 	}
 }
+
+// Two programs put what the node kept into their inputs: one of them has it then, and what came there meanwhile stays.
+func TestADraftIsTakenByOneProgram(t *testing.T) {
+	alice, _ := two(t)
+	save := func(text, replaces string) bool {
+		return ask(t, alice.SaveDraft, &p2pv1.SaveDraftRequest{Where: "bob", Text: text, Replaces: &replaces}).Changed
+	}
+	ask(t, alice.SaveDraft, &p2pv1.SaveDraftRequest{Where: "bob", Text: "dear b"})
+	if save("", "dear b") || !save("", "dear b") {
+		t.Error("it is given to nobody, or to two")
+	}
+	if save("anew", "") || !save("", "dear b") || alice.conversation("bob").Draft != "anew" {
+		t.Errorf("the draft is %q", alice.conversation("bob").Draft)
+	}
+}

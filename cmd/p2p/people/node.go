@@ -74,6 +74,7 @@ type Node struct {
 	sealing  sync.Mutex    // held by who makes the key of programs
 	asking   sync.Mutex    // held by who makes another contact of one in the book; before changing
 	giving   sync.Mutex    // held by who gives words back; before mu
+	drafting sync.Mutex    // held by who changes a draft; after giving, before mu
 	changing sync.Mutex    // held by who makes what runs fit the book; before mu
 	mu       sync.Mutex    // guards all that follows
 	self     *self         // nil while the profile belongs to nobody; it does not change, another takes its place (become)

@@ -440,6 +440,11 @@ func (n *Node) SaveDraft(_ context.Context, r *connect.Request[p2pv1.SaveDraftRe
 	if len(r.Msg.Text) > body.MaxText || !utf8.ValidString(r.Msg.Text) {
 		return nil, fail(invalid, api.TooLong, "limit", strconv.Itoa(body.MaxText))
 	}
+	n.drafting.Lock()
+	defer n.drafting.Unlock()
+	if r.Msg.Replaces != nil && n.drafted(p.Room) != *r.Msg.Replaces {
+		return connect.NewResponse(&p2pv1.SaveDraftResponse{Changed: true}), nil
+	}
 	if err := n.draft(p.Room, r.Msg.Text); err != nil {
 		return nil, failure(err)
 	}

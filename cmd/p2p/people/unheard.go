@@ -94,6 +94,8 @@ func (n *Node) unheard(ctx context.Context, c *conversation, device identity.Key
 	if n.lost("what nobody has heard", err); len(all) == 0 {
 		return
 	}
+	n.drafting.Lock() // what is written meanwhile must not be replaced
+	defer n.drafting.Unlock()
 	words := n.drafted(c.id)
 	texts := saidIn(all)
 	for len(all) > 0 && len(strings.TrimSuffix(strings.Join(append(texts, words), "\n"), "\n")) > body.MaxText { // there is no place for it where he writes; it is left for the next time
@@ -183,7 +185,7 @@ func (n *Node) drafted(id room.ID) string {
 	return n.drafts[id]
 }
 
-// draft keeps what is being written in a room.
+// draft keeps what is being written in a room. The caller holds drafting.
 func (n *Node) draft(id room.ID, text string) error {
 	if err := n.archive.SaveDraft(textID(id), text); err != nil {
 		return fmt.Errorf("keep a draft: %w", err)

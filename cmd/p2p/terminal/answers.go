@@ -36,12 +36,7 @@ func (s *session) answer(a answer) {
 	case *p2pv1.ListMessagesResponse:
 		s.page(a, got)
 	case *p2pv1.SaveDraftResponse:
-		q := a.ask.(*p2pv1.SaveDraftRequest)
-		if c := s.conversations[q.GetWhere()]; c != nil {
-			c.held = q.GetText()
-			c.saves = max(c.saves-1, 0)
-		}
-		s.rescuedAll()
+		s.given(a.ask.(*p2pv1.SaveDraftRequest), got)
 	case *p2pv1.SendResponse:
 		s.sent(a.ask.(*p2pv1.SendRequest), got.GetMessage())
 	case *p2pv1.EditResponse:
@@ -112,7 +107,10 @@ func (s *session) peopleAnswer(a answer) {
 func (s *session) listed(a answer, got *p2pv1.ListConversationsResponse) {
 	q := a.ask.(*p2pv1.ListConversationsRequest)
 	for _, c := range got.GetConversations() {
-		s.learn(c, q.GetWhere() != "")
+		_, claims := a.note.(claiming)
+		if s.learn(c, q.GetWhere() != ""); claims || q.GetWhere() == "" {
+			s.claim(c.GetId(), c.GetDraft())
+		}
 		if n, ok := a.note.(opening); ok {
 			s.opens(c.GetId(), n)
 		}
@@ -219,14 +217,11 @@ func (s *session) refused(a answer) {
 			}
 		}
 	case *p2pv1.SaveDraftRequest:
-		if c := s.conversations[q.GetWhere()]; c != nil {
-			c.saves = max(c.saves-1, 0)
-			c.saved.draft = "" // it is saved again at the next pause, and when the node is back
-			s.rescue()
-		}
+		s.ungiven(q, a.err)
 		return
 	case *p2pv1.ListConversationsRequest:
-		if _, ok := a.note.(unasked); ok { // it is told when it is there
+		switch a.note.(type) {
+		case unasked, claiming: // it is told when it is there, and listed when the node is
 			return
 		}
 		if n, ok := a.note.(opening); ok && api.ReasonOf(a.err).GetKey() == api.NoSuchConversation {

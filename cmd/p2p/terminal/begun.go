@@ -4,8 +4,8 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 )
 
-// begun is an edit or a reply that is under way. The node keeps drafts, which are texts; what a draft is for is kept here (remembered),
-// or an edit would come back as a new message, and Enter would say the same twice.
+// begun is an edit or a reply that is under way. What a text is for is kept with it, or an edit would come back as a new message, and
+// Enter would say the same twice.
 type begun struct {
 	Target string `json:"target"` // message
 	Edit   bool   `json:"edit,omitempty"`

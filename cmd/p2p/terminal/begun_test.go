@@ -1,23 +1,16 @@
 package terminal
 
 import (
-	"path/filepath"
 	"testing"
-	"time"
 
 	"p2p/cmd/p2p/api/p2pv1"
-	"p2p/cmd/p2p/text"
 )
 
-// killed has the person pause, so that all is saved, and returns a program that is started after this one was killed.
+// killed has the person pause, so that all is kept, and returns a program that is started after this one was killed.
 func (st *stage) killed() *stage {
 	st.t.Helper()
-	st.now = st.now.Add(time.Minute)
 	c := st.s.current
-	st.in(pause{c.GetId(), c.wording})
-	_, r := st.kept(filepath.Join(st.t.TempDir(), "terminal.json"))
-	again := stageOf(st.t, st.node, text.English(), 80, 24)
-	return again.in(r)
+	return st.in(pause{c.GetId(), c.wording}).again()
 }
 
 // midEdit has mia edit a message of hers while she was writing another.
@@ -99,24 +92,11 @@ func TestWhatWasBegunWithAMessageThatIsGoneIsADraft(t *testing.T) {
 func TestWhatWasBegunIsForNoLineOfThePlainMode(t *testing.T) {
 	st := midEdit(t)
 	st.in(pause{"c-anna", st.s.current.wording})
-	path := filepath.Join(t.TempDir(), "terminal.json")
-	_, r := st.kept(path)
-	plain := stageOf(t, st.node, text.English(), 80, 24)
-	plain.s.plain = true
-	plain.in(r, typed{"hello"})
+	st.kill()
+	plain := st.plainly().in(typed{"hello"})
 	if q := asked[*p2pv1.SendRequest](plain); len(q) != 1 || q[0].Text != "hello" {
 		t.Errorf("the line became %v and %v", q, asked[*p2pv1.EditRequest](plain))
 	}
 	plain.in(typed{"/mute"})
-	if _, r = plain.kept(path); r.Begun["c-anna"].Text != "mine, but better" {
-		t.Error("the edit is lost for the next screen")
-	}
-}
-
-// A file that was written in passing must not bring an older draft back.
-func TestADraftInTheFileIsForgottenWhenTheNodeHasALaterOne(t *testing.T) {
-	st := usual(t)
-	st.keys("'/mut").in(pause{"c-anna", st.s.current.wording}).keys("'e", "enter", "'hello").in(pause{"c-anna", wording{draft: "hello"}})
-	_, r := st.kept(filepath.Join(t.TempDir(), "terminal.json"))
-	stageOf(t, st.node, text.English(), 80, 24).in(r).shows("> hello")
+	plain.again().shows("✎ mine, but better").keys("esc").shows("> a thought")
 }

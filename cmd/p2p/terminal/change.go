@@ -23,13 +23,11 @@ func (ch *change) newText() string {
 	return q.GetText()
 }
 
-// change does something to a message of the current conversation. A text is kept here until the node has it.
+// change does something to a message of the current conversation. A text is kept until the node has it.
 func (s *session) change(message string, ask proto.Message) {
 	c := s.current
 	c.changes = append(c.changes, change{message: message, ask: ask})
-	if c.changes[len(c.changes)-1].newText() != "" {
-		s.keep()
-	}
+	s.keep()
 	if s.sendChanges(c); !s.linked {
 		s.do(wake{})
 	}
@@ -61,7 +59,7 @@ func (s *session) changed(a answer) bool {
 		if a.err != nil {
 			s.unchanged(c, was, a.err)
 		}
-		s.rescuedAll()
+		s.keep()
 		s.sendChanges(c)
 		return true
 	}
@@ -94,7 +92,6 @@ func (s *session) unchanged(c *conversation, was change, err error) {
 	default:
 		s.giveBack(c, text)
 	}
-	s.saveDraft(pause{c.GetId(), c.wording})
 	s.tell(s.say.Say("chat.error.unedited", s.reason(err)), true)
 }
 

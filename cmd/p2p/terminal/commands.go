@@ -312,7 +312,7 @@ func (s *session) mute(string) {
 		s.muted[c.GetId()] = true
 		s.word("chat.mute.on", s.title(c))
 	}
-	s.keep()
+	s.do(prefer{where: c.GetId(), muted: s.muted[c.GetId()], seal: s.seal})
 }
 
 func being(p p2pv1.Presence) func(*session, string) {
@@ -331,5 +331,5 @@ func (s *session) setColour(name string) {
 		return
 	}
 	s.scheme = c
-	s.keep()
+	s.do(prefer{colour: name, seal: s.seal})
 }

@@ -11,10 +11,11 @@ import (
 const (
 	pauseTime   = 100 * time.Millisecond // after which a draft is saved
 	saveEvery   = 200 * time.Millisecond // after which one is saved that does not pause
-	ackTime     = 300 * time.Millisecond // after which what the node was given and has not confirmed is kept here, too
+	layTime     = 300 * time.Millisecond // how long what is sent waits for a disk that stalls, on which it is to lie first
 	typingEvery = 4 * time.Second        // how often the others are told that somebody writes
 	maxHistory  = 200                    // of what was typed
 	maxMessage  = 24 << 10               // bytes of a text that the node takes
+	maxInput    = 1 << 20                // bytes of what is pasted: more cannot be said, and is not kept
 )
 
 // mode is what the composer is for.
@@ -99,7 +100,7 @@ func (s *session) stopTyping() {
 // keepDraft notes what is being written in the current conversation.
 func (s *session) keepDraft() {
 	c := s.current
-	if c == nil {
+	if c == nil || s.plain { // lines are typed whole
 		return
 	}
 	c.draft = s.composer.draft()
@@ -128,42 +129,25 @@ func (s *session) saveDraft(p pause) {
 	if c == nil || c.wording != p.wording || c.saved == p.wording {
 		return
 	}
-	if !s.linked {
-		c.saved.begun = c.begun
-		s.rescue()
-		return
-	}
-	was := c.saved
 	c.saved = c.wording
-	if c.draft != was.draft {
-		if c.saves++; c.saves == 1 {
-			c.given = s.now
-		}
-		s.ask(&p2pv1.SaveDraftRequest{Where: c.GetId(), Text: c.draft})
-		s.in(ackTime, overdue{})
-	}
-	if c.begun != was.begun {
-		s.keep()
-	}
+	s.keep()
 }
 
-// runWritten does a command that was written where a draft of it may have been saved: if that came back after a crash, Enter would do
+// runWritten does a command that was written where a draft of it may have been kept: if that came back after a crash, Enter would do
 // it once more.
 func (s *session) runWritten(text string) {
-	c := s.current
-	if c != nil && !c.confirmed() {
-		s.keep()
-	}
-	if s.command(text); c != nil {
+	if c := s.current; c != nil {
 		s.saveDraft(pause{c.GetId(), c.wording})
 	}
+	s.command(text)
 }
-
-// confirmed reports whether the node has the draft as it is, and nothing else on the way to it.
-func (c *conversation) confirmed() bool { return c.draft == c.held && c.saves == 0 }
 
 // paste inserts what was pasted, with its lines, and saves it: it is more than a person types again.
 func (s *session) paste(text string) {
+	if n := len(s.composer.editor.text()) + len(text); n > maxInput {
+		s.complain("chat.error.long", n, maxMessage)
+		return
+	}
 	s.panel, s.choice, s.sidebar.focused = nil, choice{}, false // Enter is for what is seen in the input
 	s.composer.completion = completion{}
 	s.composer.editor.insert(cleanLines(strings.ReplaceAll(text, "\r", "\n")))
@@ -214,8 +198,8 @@ func (s *session) submit() {
 	}
 }
 
-// send sends a text to the current conversation. The saved draft stays until the node has
-// confirmed the message, so that a crash in between loses nothing.
+// send sends a text to the current conversation. It is kept as sent before the node is told, and until it has confirmed it: a crash
+// in between loses nothing, and says nothing twice.
 func (s *session) send(text string) {
 	conv, c := s.current, &s.composer
 	despite, ok := s.mayBeSaid(conv, text)
@@ -234,9 +218,9 @@ func (s *session) send(text string) {
 	conv.unreadFrom, conv.lastTyping = "", time.Time{} // that it was sent ends the typing
 	conv.pending = append(conv.pending, out)
 	s.toEnd()
-	s.sendPending(conv)
-	s.rescue()
-	if s.in(ackTime, overdue{}); !s.linked {
+	conv.saved = conv.wording
+	if s.sendPending(conv); !s.linked {
+		s.keep()
 		s.do(wake{})
 	}
 }
@@ -300,6 +284,7 @@ func (s *session) sendPending(c *conversation) {
 		p.after = max(c.newest, c.GetLast().GetNumber())
 	}
 	p.began = s.now
+	s.keep()
 	s.startTicking()
 	s.ask(&p2pv1.SendRequest{Where: c.GetId(), Text: p.text, ReplyTo: p.replyTo, Key: p.key, Despite: p.despite})
 }
@@ -314,17 +299,6 @@ func (c *conversation) confirm(m *p2pv1.Message) bool {
 	return true
 }
 
-// elsewhere is an input: this person has sent something in another window, or on another device. The node keeps one draft for all windows,
-// which the other has cleared with what it sent, so the one that stands here is saved again.
-type elsewhere struct{ conversation string }
-
-func (s *session) elsewhere(in elsewhere) {
-	if c := s.conversations[in.conversation]; c != nil && c.draft != "" {
-		c.saved.draft, c.held = "", ""
-		s.saveDraft(pause{c.GetId(), c.wording})
-	}
-}
-
 // sent follows the node's answer to a message.
 func (s *session) sent(q *p2pv1.SendRequest, m *p2pv1.Message) {
 	s.message(m)
@@ -335,10 +309,7 @@ func (s *session) sent(q *p2pv1.SendRequest, m *p2pv1.Message) {
 	if len(c.pending) > 0 && c.pending[0].key == q.GetKey() {
 		c.pending = c.pending[1:]
 	}
-	if len(c.pending) == 0 {
-		s.saveDraft(pause{c.GetId(), c.wording})
-		s.rescuedAll()
-	}
+	s.keep()
 	s.sendPending(c)
 }
 
@@ -359,6 +330,7 @@ func (s *session) unsent(q *p2pv1.SendRequest, err error) {
 	text := c.pending[0].text
 	c.pending = c.pending[1:]
 	s.giveBack(c, text)
+	s.keep()
 	s.tell(s.say.Say("chat.error.unsent", s.reason(err)), true)
 	s.sendPending(c)
 }

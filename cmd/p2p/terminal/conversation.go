@@ -32,11 +32,12 @@ type conversation struct {
 	scroll                scroll
 
 	wording                // what is being written
-	saved        wording   // as it was saved last
-	held         string    // the draft that the node has confirmed
-	given        time.Time // when it was given another one
-	saves        int       // drafts that it was given and has not confirmed
+	saved        wording   // as it was kept last
 	unsavedSince time.Time // since when they differ
+	sheet        string    // the name of that on which it is kept
+	others       []sheet   // that were written on in terminals that have ended, and wait here
+	rest         int       // those that wait for any terminal
+	claim        string    // what the node was asked to give away
 	resuming     bool      // what was begun waits for its message
 	lastTyping   time.Time
 	despite      map[string]bool // members in doubt who are to get what is said all the same
@@ -74,7 +75,7 @@ func (o *outgoing) sending() bool { return !o.began.IsZero() }
 func newConversation(c *p2pv1.Conversation) *conversation {
 	return &conversation{
 		Conversation: c, byID: map[string]*item{}, typing: map[string]time.Time{}, told: map[int64]bool{}, despite: map[string]bool{},
-		wording: wording{draft: c.GetDraft()}, saved: wording{draft: c.GetDraft()}, held: c.GetDraft(), scroll: scroll{follow: true},
+		scroll: scroll{follow: true},
 	}
 }
 
@@ -262,7 +263,9 @@ func (s *session) enter(c *conversation) {
 	s.takeAlong(c)
 	s.current = c
 	s.choice, s.sidebar.shift = choice{}, 0
-	s.composer.leaveMode()
+	if s.composer.leaveMode(); c.wording == (wording{}) && len(c.others) > 0 {
+		c.wording = c.nextOther()
+	}
 	s.composer.begin(c.draft)
 	s.wanted = ""
 	if c.loaded || c.loading {
@@ -270,6 +273,7 @@ func (s *session) enter(c *conversation) {
 	}
 	s.resume()
 	s.saveDraft(pause{c.GetId(), c.wording}) // with what was taken along
+	s.seekFor(c)
 }
 
 // load asks for the newest messages of the conversation that is shown, if they are not there.

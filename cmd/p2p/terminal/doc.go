@@ -16,6 +16,9 @@
 //     for screen readers and pipes; on a terminal console keeps what is being typed apart from what is printed. Both share follow, which keeps the stream of events open over
 //     restarts of the node, and way, which has a node started again that has died.
 //
+// What is typed and not sent is this program's alone to keep: the node may be away. Each terminal lays it on sheets, one for a conversation, on a
+// desk of its own in the profile (desk, sheet), and whoever comes after one that has died takes them over.
+//
 // Text that others wrote is cleaned where it is drawn (clean, package text): no control sequence and
 // no mark that turns the direction of writing reaches the terminal, and a link is shown with where it leads.
 //

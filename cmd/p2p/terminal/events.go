@@ -49,10 +49,14 @@ func (s *session) hello(h *p2pv1.Hello) {
 	}
 	s.linked, s.starting, s.rests, s.lostErr = true, false, false, nil
 	s.me = h.GetMe()
-	if known := s.seal != nil; len(h.GetSeal()) > 0 {
-		if s.seal = h.GetSeal(); !known {
-			s.unseal()
-		}
+	if s.seal = h.GetSeal(); len(s.seal) == 0 { // it may have had a passphrase
+		s.seal = nil
+	}
+	s.unseal()
+	s.keep() // sealed as it is to be now
+	s.do(seek{plain: s.plain, seal: s.seal})
+	if s.current != nil {
+		s.seekFor(s.current)
 	}
 	s.ask(&p2pv1.ListContactsRequest{})
 	s.ask(&p2pv1.ListConversationsRequest{})
@@ -66,7 +70,6 @@ func (s *session) hello(h *p2pv1.Hello) {
 			c.loaded = false
 		}
 		s.load(c)
-		s.saveDraft(pause{c.GetId(), c.wording})
 		s.sendPending(c)
 		s.sendChanges(c)
 	}
@@ -86,7 +89,9 @@ func (s *session) forget() {
 	s.me, s.current, s.panel, s.choice, s.alerts = &p2pv1.WhoamiResponse{}, nil, nil, choice{}, nil
 	s.composer.leaveMode()
 	s.composer.begin("")
-	s.before, s.keptLoose = remembered{}, ""
+	clear(s.before)
+	s.keptLoose = ""
+	s.keep()
 	clear(s.muted)
 }
 
@@ -104,8 +109,8 @@ func (s *session) message(m *p2pv1.Message) {
 	if c.put(m); fresh {
 		c.told[m.GetNumber()] = true
 	}
-	if m.GetMine() && !c.confirm(m) && fresh && c.draft != "" {
-		s.in(ackTime, elsewhere{c.GetId()})
+	if m.GetMine() {
+		c.confirm(m)
 	}
 	if !fresh {
 		if m.GetChange() != nil {
@@ -194,10 +199,7 @@ func (s *session) learn(n *p2pv1.Conversation, news bool) {
 		return
 	}
 	if n.GetGone() {
-		delete(s.conversations, n.GetId())
-		if c != nil && c == s.current {
-			s.current = nil
-		}
+		s.lacks(c)
 		return
 	}
 	if c == nil {
@@ -227,16 +229,30 @@ func (s *session) learn(n *p2pv1.Conversation, news bool) {
 	s.openWanted(c)
 }
 
+// lacks follows that a conversation is no more. What is being written there belongs to no conversation then; what waits does for one
+// that comes back.
+func (s *session) lacks(c *conversation) {
+	if c == nil {
+		return
+	}
+	delete(s.conversations, c.GetId())
+	if c == s.current {
+		s.current, c.wording = nil, wording{}
+		s.keepLoose()
+	}
+	s.setAside(c, c.GetId())
+	s.keep()
+}
+
 // moved goes on in the conversation that another one has become, with what was being written.
 func (s *session) moved(from *conversation, to string) {
 	if from == nil {
 		return
 	}
 	s.keepDraft()
-	if from.draft != "" {
-		put(&s.before.Drafts, to, from.draft)
-	}
 	delete(s.conversations, from.GetId())
+	s.setAside(from, to)
+	s.keep()
 	if from == s.current {
 		s.current, s.wanted = nil, to
 		s.composer.leaveMode()
@@ -387,9 +403,8 @@ func (s *session) alert(a *p2pv1.Alert) {
 		s.word("chat.disk.again")
 		return
 	}
-	if c := s.conversations[a.GetConversation()]; c != nil && a.GetKind() == p2pv1.Alert_KIND_UNHEARD && a.GetText() != "" {
-		s.giveBack(c, cleanLines(a.GetText()))
-		s.saveDraft(pause{c.GetId(), c.wording})
+	if a.GetKind() == p2pv1.Alert_KIND_UNHEARD && a.GetText() != "" && !s.plain { // the node keeps it to be written
+		s.askFor(claiming{}, &p2pv1.ListConversationsRequest{Where: a.GetConversation()})
 	}
 	same := func(o *p2pv1.Alert) bool {
 		once := a.GetKind() == p2pv1.Alert_KIND_KEY_CHANGED || a.GetKind() == p2pv1.Alert_KIND_DISK_FULL

@@ -36,6 +36,7 @@ var everywhere = map[string]func(*session){
 	"ctrl+l":    func(s *session) { s.do(repaint{}) },
 	"ctrl+z":    (*session).suspend,
 	"ctrl+b":    (*session).toSidebar,
+	"ctrl+o":    (*session).seekNext,
 	"ctrl+g":    (*session).toUnread,
 	"ctrl+up":   func(s *session) { s.neighbour(-1) },
 	"ctrl+down": func(s *session) { s.neighbour(1) },

@@ -3,6 +3,7 @@ package terminal
 import (
 	"context"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,9 +25,15 @@ func runAlone() int {
 	n.now = time.Now
 	story(n)
 	say, _ := text.Choose("", os.Getenv, "")
+	if file := os.Getenv("P2P_PID"); file != "" {
+		if err := os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			return 1
+		}
+	}
 	b := &benchTB{}
 	defer b.end()
-	err := Run(context.Background(), Options{Client: n.serve(b), Where: "c-anna", Text: say, Env: os.Environ(), Bell: true, Plain: os.Getenv("P2P_PLAIN") != ""})
+	err := Run(context.Background(), Options{Client: n.serve(b), Where: "c-anna", Text: say, Env: os.Environ(), Bell: true, Plain: os.Getenv("P2P_PLAIN") != "", State: os.Getenv("P2P_STATE")})
 	if err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		return 1

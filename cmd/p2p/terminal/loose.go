@@ -1,6 +1,6 @@
 package terminal
 
-// What is typed while no conversation is open goes along into the one that is opened. No node keeps it, so the file does.
+// What is typed while no conversation is open goes along into the one that is opened.
 
 // loose returns what is being written to nobody.
 func (s *session) loose() string {
@@ -28,19 +28,13 @@ func (s *session) takeAlong(c *conversation) {
 	}
 }
 
-// recallLoose brings back what an earlier session kept that was written to nobody. In plain mode it stays for a screen.
-func (s *session) recallLoose() {
-	text := s.before.Drafts[""]
-	if text == "" || s.plain {
+// adoptLoose brings back what was written to nobody in a terminal that has ended.
+func (s *session) adoptLoose(sh sheet) {
+	text := sh.wording().draft
+	if c := s.current; c != nil {
+		s.giveBack(c, text)
 		return
 	}
-	delete(s.before.Drafts, "")
-	switch c := s.current; {
-	case c == nil:
-		s.composer.begin(joined(text, s.composer.written()))
-		s.keptLoose = s.loose()
-	default:
-		s.giveBack(c, text)
-		s.saveDraft(pause{c.GetId(), c.wording})
-	}
+	s.composer.begin(joined(text, s.composer.written()))
+	s.keptLoose = s.loose()
 }

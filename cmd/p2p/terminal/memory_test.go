@@ -12,7 +12,6 @@ import (
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
-	"p2p/cmd/p2p/text"
 )
 
 // sealedHello is that of a node whose history has a passphrase.
@@ -20,129 +19,178 @@ func sealedHello(st *stage, key byte) *p2pv1.Event {
 	return &p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, Resumed: true, Seal: bytes.Repeat([]byte{key}, 32)}}}
 }
 
-// kept saves the file as the session last wanted it, and returns its bytes and what is read from it.
-func (st *stage) kept(path string) (string, remembered) {
-	st.t.Helper()
-	for _, e := range slices.Backward(st.did) {
-		if r, ok := e.(remembered); ok {
-			if err := r.save(path); err != nil {
-				st.t.Fatal(err)
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				st.t.Fatal(err)
-			}
-			return string(b), loadMemory(path)
+// files returns the bytes of all files in the folder of the profile.
+func (st *stage) files() string { return filesIn(st.t, filepath.Dir(st.desk.dir)) }
+
+func filesIn(t testing.TB, profile string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(profile, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
 		}
+		b, err := os.ReadFile(path)
+		all.WriteString(path + "\n")
+		all.Write(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	st.t.Fatal("nothing was to be kept")
-	return "", remembered{}
+	return all.String()
 }
 
-func TestWhatIsTypedWhileTheNodeIsAwayIsSealedAndOpenedWithItsKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "terminal.json")
+func TestWhatIsTypedIsSealedAndOpenedWithTheKeyOfTheNode(t *testing.T) {
 	st := usual(t)
 	st.in(sealedHello(st, 7), lost{err: errors.New("gone"), in: time.Second})
 	st.keys("'/colour light", "enter", "'/mute", "enter", "'a secret plan", "enter", "'half a secret").in(pause{"c-anna", wording{draft: "half a secret"}})
-	file, r := st.kept(path)
-	if strings.Contains(file, "secret") || strings.Contains(file, "c-anna") || !strings.Contains(file, "light") {
-		t.Errorf("in the file is %s", file)
+	if files := st.files(); strings.Contains(files, "secret") || strings.Contains(files, "c-anna") || !strings.Contains(files, "light") {
+		t.Errorf("in the files is %s", files)
 	}
-	again := usual(t).in(r)
+	other := st.again()
+	if other.in(sealedHello(other, 8)); len(asked[*p2pv1.SendRequest](other)) > 0 || !other.s.composer.editor.empty() {
+		t.Error("with another key something is sent, or written")
+	}
+	again := other.again()
 	again.keys("'/colour dark", "enter") // before the key is known
-	if _, r = again.kept(path); len(r.Sealed) == 0 || r.Colour != "dark" {
-		t.Errorf("what was sealed is lost: %v", r)
-	}
 	again.in(sealedHello(again, 7)).shows("a secret plan ✓", "> half a secret")
 	if !again.s.muted["c-anna"] {
 		t.Error("what was muted is not")
 	}
-	if other := usual(t).in(r); other.in(sealedHello(other, 8)) == nil || len(asked[*p2pv1.SendRequest](other)) > 0 {
-		t.Error("with another key something is sent")
+	if r := loadMemory(filepath.Dir(again.desk.dir)); r.Colour != "dark" {
+		t.Errorf("remembered is %v", r)
 	}
 }
 
-func TestAFileFromBeforeThePassphraseWasAskedForIsSealed(t *testing.T) {
-	st := stageOf(t, newFakeNode(), text.English(), 80, 24)
-	st.in(remembered{private: private{Drafts: map[string]string{"c-elsewhere": "a secret"}}})
-	st.in(sealedHello(st, 7))
-	file, r := st.kept(filepath.Join(t.TempDir(), "terminal.json"))
-	if p, ok := r.open(bytes.Repeat([]byte{7}, 32)); strings.Contains(file, "secret") || !ok || p.Drafts["c-elsewhere"] != "a secret" {
-		t.Errorf("in the file is %s, with %v", file, p)
+func TestWhatIsTypedBeforeTheKeyIsKnownIsSealedThen(t *testing.T) {
+	st := usual(t).keys("'/mute", "enter", "'a secret").in(pause{"c-anna", wording{draft: "a secret"}})
+	if st.in(sealedHello(st, 7)); strings.Contains(st.files(), "secret") {
+		t.Errorf("in the files is %s", st.files())
+	}
+	again := st.again()
+	again.in(sealedHello(again, 7)).shows("> a secret")
+	if strings.Contains(again.files(), "c-anna") {
+		t.Errorf("in the files is %s", again.files())
 	}
 }
 
-func TestAFileIsSealedWhenItsProfileIsEncryptedAndOpenedWhenItIsDecrypted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "terminal.json")
+// The passphrase is taken away while a terminal waits for the node, and its key with it.
+func TestWhatIsTypedLiesOpenWhenThereIsNoPassphraseAnyMore(t *testing.T) {
+	st := usual(t)
+	st.in(sealedHello(st, 7)).writes("a secret")
+	profile := filepath.Dir(st.desk.dir)
+	if err := Reseal(profile, st.s.seal, nil); err != nil {
+		t.Fatal(err)
+	}
+	st.writes(" or two").again().shows("> a secret or two") // killed before the node has told it
+	st = usual(t)
+	st.in(sealedHello(st, 7)).writes("a secret").begins().again().shows("> a secret")
+}
+
+// The passphrase is given while a terminal waits for the node.
+func TestWhatIsTypedIsSealedAgainWhenThereIsAPassphraseAgain(t *testing.T) {
+	st := usual(t).writes("a secret")
+	profile, key := filepath.Dir(st.desk.dir), bytes.Repeat([]byte{7}, 32)
+	for _, is := range [][]byte{nil, key} {
+		if err := Reseal(profile, key, is); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st.in(sealedHello(st, 7)).writes(" or two"); strings.Contains(st.files(), "secret") {
+		t.Errorf("in the files is %s", st.files())
+	}
+}
+
+func TestWhatIsKeptIsSealedWhenItsProfileIsEncryptedAndOpenedWhenItIsDecrypted(t *testing.T) {
+	dir := t.TempDir()
 	key, other := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
-	if err := Reseal(path, nil, key); err != nil || len(loadMemory(path).Sealed) > 0 {
-		t.Errorf("where there is no file: %v", err)
+	if err := Reseal(dir, nil, key); err != nil || filesIn(t, dir) != "" {
+		t.Errorf("where there is no file: %v, %s", err, filesIn(t, dir))
 	}
-	r := remembered{Colour: "light", private: private{
-		Muted: []string{"c-a"}, Drafts: map[string]string{"c-a": "a secret"}, Unsent: map[string][]kept{"c-a": {{Key: "1", Text: "a secret"}}},
-	}}
-	if err := r.save(path); err != nil {
+	d := newDesk(dir)
+	if err := d.lay(unsent{sheets: []sheet{{name: "A", Conversation: "c-a", Draft: "a secret"}}}); err != nil {
 		t.Fatal(err)
 	}
-	reseal := func(was, is []byte) (string, remembered) {
+	if err := (remembered{Colour: "light", private: private{Muted: []string{"c-a"}}}).save(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	reseal := func(was, is []byte) string {
 		t.Helper()
-		if err := Reseal(path, was, is); err != nil {
+		if err := Reseal(dir, was, is); err != nil {
 			t.Fatal(err)
 		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b), loadMemory(path)
+		return filesIn(t, dir)
 	}
-	file, sealed := reseal(nil, key)
-	if p, ok := sealed.open(key); !ok || strings.Contains(file, "secret") || sealed.Colour != "light" || p.Unsent["c-a"][0].Text != "a secret" {
-		t.Errorf("in the file is %s", file)
+	if files := reseal(nil, key); strings.Contains(files, "secret") || strings.Contains(files, "c-a") || !strings.Contains(files, "light") {
+		t.Errorf("in the files is %s", files)
 	}
-	// Before the key is known, a session adds to it.
-	sealed.private = private{Muted: []string{"c-a", "c-b"}, Drafts: map[string]string{"c-b": "a later secret"}, Unsent: map[string][]kept{"c-a": {{Key: "2"}}}}
-	if err := sealed.save(path); err != nil {
+	if err := d.lay(unsent{sheets: []sheet{{name: "B", Conversation: "c-a", Draft: "a later secret"}}}); err != nil { // before its terminal knows the key
 		t.Fatal(err)
 	}
-	if file, _ := reseal(key, key); strings.Contains(file, "secret") {
-		t.Errorf("in the file is %s", file)
+	if files := reseal(key, key); strings.Contains(files, "secret") {
+		t.Errorf("in the files is %s", files)
 	}
-	_, open := reseal(key, nil)
-	if len(open.Sealed) > 0 || !slices.Equal(open.Muted, []string{"c-a", "c-b"}) || open.Drafts["c-a"] != "a secret" || open.Drafts["c-b"] != "a later secret" ||
-		len(open.Unsent["c-a"]) != 2 || open.Colour != "light" {
-		t.Errorf("opened it is %+v", open)
+	if files := reseal(key, nil); !strings.Contains(files, "a secret") || !strings.Contains(files, "a later secret") || !strings.Contains(files, "c-a") {
+		t.Errorf("opened they are %s", files)
 	}
 	reseal(nil, key)
-	if _, lost := reseal(other, other); len(lost.Sealed) > 0 || lost.Colour != "light" {
-		t.Errorf("what was sealed with another key is kept: %+v", lost)
+	if files := reseal(other, other); strings.Contains(files, "c-a") || !strings.Contains(files, "light") {
+		t.Errorf("with another key they are %s", files)
+	}
+	d.getUp()
+	if err := Forget(dir); err != nil || strings.Contains(filesIn(t, dir), "json") {
+		t.Errorf("forgotten: %v, and there is %s", err, filesIn(t, dir))
+	}
+}
+
+func TestWhatIsChosenInOneTerminalDoesNotUndoWhatWasChosenInAnother(t *testing.T) {
+	st := usual(t)
+	other := st.beside()
+	st.keys("'/mute", "enter")
+	other.keys("'/open Bo", "enter", "'/mute", "enter", "'/colour light", "enter")
+	st.keys("'/mute", "enter", "'/mute", "enter")
+	if r := loadMemory(filepath.Dir(st.desk.dir)); r.Colour != "light" || !slices.Equal(r.Muted, []string{"c-anna", "c-bo"}) {
+		t.Errorf("remembered is %+v", r)
+	}
+}
+
+// Builds before December 2026 kept what was typed in the one file, sealed where there is a passphrase.
+func TestWhatAnOlderBuildKeptIsThere(t *testing.T) {
+	for _, key := range [][]byte{nil, bytes.Repeat([]byte{7}, 32)} {
+		st := usual(t)
+		profile := filepath.Dir(st.desk.dir)
+		old := remembered{private: private{Muted: []string{"c-bo"}, typedBefore: typedBefore{
+			Drafts: map[string]string{"c-anna": "half a thought", "c-bo": "to Bo"}, Unsent: map[string][]kept{"c-bo": {{Key: "1", Text: "said in vain"}}},
+		}}}
+		if err := old.save(profile, key); err != nil {
+			t.Fatal(err)
+		}
+		again := st.again()
+		if key != nil {
+			again.in(sealedHello(again, 7))
+		}
+		again.shows("> half a thought").keys("'/open Bo", "ctrl+a", "ctrl+k").keys("'/open Bo", "enter").shows("> to Bo", "said in vain ✓")
+		if r := loadMemory(profile); !r.typedBefore.empty() || key == nil && !slices.Equal(r.Muted, []string{"c-bo"}) {
+			t.Errorf("in the old place is still %+v", r)
+		}
 	}
 }
 
 // A node that hangs, on a disk that stalls, takes what it is given and answers nothing.
 func TestWhatANodeThatHangsHasNotConfirmedIsKeptUntilItHas(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "terminal.json")
 	st := usual(t)
 	st.hangs = true
 	st.keys("'into the void", "enter", "'and more")
 	st.in(pause{"c-anna", wording{draft: "and more"}})
-	st.in(overdue{})
-	for _, e := range st.did {
-		if r, ok := e.(remembered); ok {
-			t.Errorf("before the node had time to answer, %v is kept", r.private)
-		}
-	}
-	st.now = st.now.Add(ackTime)
-	st.in(overdue{})
-	_, r := st.kept(path)
-	if u := r.Unsent["c-anna"]; len(u) != 1 || u[0].Text != "into the void" || !u[0].Doubt || r.Drafts["c-anna"] != "and more" {
-		t.Errorf("kept are %v, %v", u, r.Drafts)
+	if written, onTheirWay := st.lies(); !slices.Equal(onTheirWay, []string{"into the void"}) || !slices.Equal(written, []string{"and more"}) || !st.s.current.own().Unsent[0].Doubt {
+		t.Errorf("kept are %q, %q", written, onTheirWay)
 	}
 	st.hangs = false
 	for _, q := range st.waiting {
 		st.in(callNode(t, st.node, q))
 	}
-	if _, r := st.kept(path); len(r.Unsent)+len(r.Drafts) > 0 {
-		t.Errorf("the node has it all, and kept are %v, %v", r.Unsent, r.Drafts)
+	if _, onTheirWay := st.lies(); len(onTheirWay) > 0 {
+		t.Errorf("the node has it all, and kept are %q", onTheirWay)
 	}
 }
 
@@ -157,49 +205,46 @@ func TestAConversationWhoseFirstPageWasNotReadIsAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestWordsThatNobodyHasHeardAreBackWhereTheyWereWritten(t *testing.T) {
+func unheard(st *stage, text string) *p2pv1.Event {
+	st.node.drafts["c-anna"] = text
+	return &p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
+		Kind: p2pv1.Alert_KIND_UNHEARD, Name: "Anna", Text: text, Conversation: "c-anna", Reason: api.Problem(api.Unheard, "where", "Anna", "count", "2"),
+	}}}
+}
+
+func TestWordsThatNobodyHasHeardAreBackWhereTheyWereWrittenInOneTerminal(t *testing.T) {
 	st := usual(t).keys("'and now")
-	st.in(&p2pv1.Event{What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{
-		Kind: p2pv1.Alert_KIND_UNHEARD, Name: "Anna", Text: "said\noffline\x1b[2J", Conversation: "c-anna", Reason: api.Problem(api.Unheard, "where", "Anna", "count", "2"),
-	}}})
-	st.shows("nobody in Anna will see")
+	other := st.beside()
+	told := unheard(st, "said\noffline\x1b[2J")
+	st.in(told).shows("nobody in Anna will see")
+	other.in(told).shows("nobody in Anna will see")
 	if got := st.s.composer.editor.text(); !strings.HasPrefix(got, "said\noffline") || !strings.HasSuffix(got, "and now") || strings.Contains(got, "\x1b") {
 		t.Errorf("the input has %q", got)
 	}
-	if d := asked[*p2pv1.SaveDraftRequest](st); len(d) == 0 || !strings.HasPrefix(d[len(d)-1].Text, "said\noffline") {
-		t.Errorf("saved are %v", d)
+	if got := other.s.composer.editor.text(); got != "" || st.node.drafts["c-anna"] != "" {
+		t.Errorf("the other terminal has %q, and the node %q", got, st.node.drafts["c-anna"])
+	}
+	if written, _ := st.lies(); len(written) != 1 || !strings.HasPrefix(written[0], "said\noffline") {
+		t.Errorf("kept are %q", written)
 	}
 }
 
-// The node keeps one draft for all windows: what is sent in one of them clears it.
-func TestADraftIsSavedAgainWhenSomethingWasSentInAnotherWindow(t *testing.T) {
-	st := usual(t).keys("'the first window", "alt+down", "alt+up")
-	if got := st.node.drafts["c-anna"]; got != "the first window" {
-		t.Fatalf("the draft is %q", got)
-	}
-	m := st.node.add("c-anna", "mia", "short", at, nil)
-	st.node.drafts["c-anna"] = ""
-	st.did = nil
-	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}})
-	if !slices.ContainsFunc(st.did, func(e effect) bool { a, ok := e.(after); return ok && a.in == any(elsewhere{"c-anna"}) }) {
-		t.Fatal("that something was sent elsewhere is not noticed")
-	}
-	if st.in(elsewhere{"c-anna"}); st.node.drafts["c-anna"] != "the first window" {
-		t.Errorf("the draft is %q", st.node.drafts["c-anna"])
-	}
-	st.keys("enter")
-	m = st.s.current.lastItem().Message
-	if st.did = nil; !m.GetMine() || m.GetText() != "the first window" {
-		t.Fatalf("the last message is %v", m)
-	}
-	for _, e := range st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: m}}).did {
-		if a, ok := e.(after); ok {
-			if _, again := a.in.(elsewhere); again {
-				t.Error("what was sent here counts as sent elsewhere")
-			}
+// The terminal is killed when the node has given the words away, and when it has not.
+func TestWordsThatNobodyHasHeardOutliveWhoWasGivenThem(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		st := usual(t).keys("'and now")
+		told := unheard(st, "said offline")
+		for _, e := range st.s.handle(st.now, told) {
+			r := e.(request)
+			st.hangs = true
+			st.in(callNode(t, st.node, r))
+			break
 		}
-	}
-	if st.node.drafts["c-anna"] != "" {
-		t.Errorf("after it was sent the draft is %q", st.node.drafts["c-anna"])
+		if given {
+			st.in(callNode(t, st.node, st.waiting[0])) // and the answer does not come
+		}
+		if st.again().shows("> said offline", "  and now"); st.node.drafts["c-anna"] != "" {
+			t.Errorf("the node still keeps %q", st.node.drafts["c-anna"])
+		}
 	}
 }

@@ -248,6 +248,9 @@ func (n *fakeNode) Send(_ context.Context, q *connect.Request[p2pv1.SendRequest]
 func (n *fakeNode) SaveDraft(_ context.Context, q *connect.Request[p2pv1.SaveDraftRequest]) (*connect.Response[p2pv1.SaveDraftResponse], error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if q.Msg.Replaces != nil && *q.Msg.Replaces != n.drafts[q.Msg.Where] {
+		return connect.NewResponse(&p2pv1.SaveDraftResponse{Changed: true}), nil
+	}
 	n.drafts[q.Msg.Where] = q.Msg.Text
 	return connect.NewResponse(&p2pv1.SaveDraftResponse{}), nil
 }

@@ -33,8 +33,9 @@ func runPlain(ctx context.Context, o Options) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
-	p := &plain{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), inputs: make(chan any, 64), theme: newTheme(None)}
+	p := &plain{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), desk: newDesk(o.State), inputs: make(chan any, 64), theme: newTheme(None)}
 	p.session.plain, p.session.width = true, 1<<16 // lines are wrapped by whoever shows them
+	defer p.desk.getUp()
 	console, release := openConsole(o)
 	defer release()
 	p.console = console
@@ -62,6 +63,7 @@ type plain struct {
 	console *console // nil: what is typed shows by itself
 	way     *way
 	session *session
+	desk    *desk
 	theme   *theme
 	inputs  chan any
 	asked   int       // requests without an answer
@@ -211,14 +213,23 @@ func (p *plain) do(e effect) {
 		if p.o.Bell && isTerminal(p.o.Out) {
 			io.WriteString(p.o.Out, "\a")
 		}
-	case remembered:
-		if p.o.State != "" {
-			p.handle(saved{e.save(p.o.State)})
-		}
+	case unsent:
+		p.keep(p.desk.lay(e))
+	case seek:
+		p.handle(p.desk.take(e))
+	case prefer:
+		p.keep(e.do(p.o.State))
 	case wake:
 		p.way.want()
 	case quit:
 		p.left = true
+	}
+}
+
+// keep tells that something could not be kept.
+func (p *plain) keep(err error) {
+	if err != nil {
+		p.handle(saved{err})
 	}
 }
 

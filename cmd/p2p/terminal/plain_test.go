@@ -108,7 +108,7 @@ func TestPlainModeReadsLinesAndPrintsSentences(t *testing.T) {
 func TestPlainModeSendsAllBeforeItEnds(t *testing.T) {
 	n := newFakeNode()
 	err := Run(context.Background(), Options{
-		Client: n.serve(t), Where: "c-bo", Text: text.English(), In: strings.NewReader("one\ntwo\nthree\n"), Out: io.Discard, State: filepath.Join(t.TempDir(), "state"),
+		Client: n.serve(t), Where: "c-bo", Text: text.English(), In: strings.NewReader("one\ntwo\nthree\n"), Out: io.Discard, State: t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -265,21 +265,21 @@ func TestANodeThatDiesIsStartedAndOneThatWasStoppedOnlyWhenThePersonNeedsIt(t *t
 }
 
 func TestWhatWasChosenIsRememberedOrForgottenWhole(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "terminal.json")
-	if r := loadMemory(path); r.Muted != nil || r.Colour != "" {
+	dir := t.TempDir()
+	if r := loadMemory(dir); r.Muted != nil || r.Colour != "" {
 		t.Errorf("without a file there is %v", r)
 	}
 	want := remembered{private: private{Muted: []string{"a", "b"}}, Colour: "light"}
-	if err := want.save(path); err != nil {
+	if err := want.save(dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	if r := loadMemory(path); len(r.Muted) != 2 || r.Colour != "light" {
+	if r := loadMemory(dir); len(r.Muted) != 2 || r.Colour != "light" {
 		t.Errorf("read %v", r)
 	}
-	if err := os.WriteFile(path, []byte(`{"muted":["a"],"colour":7}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, memoryName), []byte(`{"muted":["a"],"colour":7}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := loadMemory(path); r.Muted != nil {
+	if r := loadMemory(dir); r.Muted != nil {
 		t.Errorf("a broken file gives %v", r)
 	}
 }

@@ -29,7 +29,7 @@ type Options struct {
 	Colour Colour // default Auto
 	Bell   bool   // ring for a message that is not seen
 	Notify Notify // tell the desktop about it, default Auto
-	State  string // file for what this program remembers from one session to the next; empty: nothing is
+	State  string // folder of the profile, for what this program remembers from one session to the next; empty: nothing is
 }
 
 // Colour is a scheme of colours.

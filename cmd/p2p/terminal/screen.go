@@ -16,16 +16,18 @@ func runScreen(ctx context.Context, o Options) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
-	s := &screen{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), queue: make(chan request, 256)}
+	s := &screen{ctx: ctx, o: o, way: newWay(o), session: newSession(o, randomKey), desk: newDesk(o.State), queue: make(chan request, 256)}
 	s.session.clipboard = true
 	s.background = Dark
 	s.theme = newTheme(s.scheme())
 	program := tea.NewProgram(s, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env))
 	workers.Go(func() { follow(ctx, s.way, func(in any) { program.Send(in) }) })
 	workers.Go(func() { s.callInOrder(program.Send) })
+	go s.desk.run(func(err error) { program.Send(saved{err}) }) // not waited for: the disk may stall
 	_, err := program.Run()
 	close(s.queue)
 	s.saveLast()
+	s.desk.leave()
 	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) || ctx.Err() != nil {
 		return nil
 	}
@@ -35,7 +37,7 @@ func runScreen(ctx context.Context, o Options) error {
 // leaveTime is how long a person who leaves waits for a node that hangs.
 const leaveTime = 2 * time.Second
 
-// saveLast waits for what is under way: the draft of a person who leaves is saved before he has left.
+// saveLast waits for what is under way: the message of a person who leaves is sent before he has left.
 func (s *screen) saveLast() {
 	saved := make(chan struct{})
 	go func() {
@@ -55,6 +57,7 @@ type screen struct {
 	o          Options
 	way        *way
 	session    *session
+	desk       *desk
 	theme      *theme
 	drawn      Colour // the scheme of theme
 	background Colour // Dark or Light, as the terminal says
@@ -143,7 +146,7 @@ func (s *screen) command(e effect) tea.Cmd {
 				s.last.Done()
 			}
 		}
-		return func() tea.Msg { return call(s.ctx, s.way, e) }
+		return func() tea.Msg { return s.call(e) }
 	case after:
 		return tea.Tick(e.wait, func(time.Time) tea.Msg { return e.in })
 	case ring:
@@ -152,11 +155,13 @@ func (s *screen) command(e effect) tea.Cmd {
 		}
 	case copyText:
 		return tea.SetClipboard(e.text)
-	case remembered:
-		if s.o.State != "" {
-			err := e.save(s.o.State) // at once: of two the later must stay
-			return func() tea.Msg { return saved{err} }
-		}
+	case unsent:
+		s.desk.later(e)
+	case seek:
+		return func() tea.Msg { return s.desk.take(e) }
+	case prefer:
+		err := e.do(s.o.State) // at once: of two the later must stay
+		return func() tea.Msg { return saved{err} }
 	case wake:
 		s.way.want()
 	case lookUp:
@@ -174,9 +179,17 @@ func (s *screen) command(e effect) tea.Cmd {
 // callInOrder does the requests that must not overtake each other.
 func (s *screen) callInOrder(tell func(tea.Msg)) {
 	for r := range s.queue {
-		tell(call(s.ctx, s.way, r))
+		tell(s.call(r))
 		s.last.Done()
 	}
+}
+
+// call does a request, with which a text leaves its sheet when that is laid.
+func (s *screen) call(r request) answer {
+	if leavesSheet(r.ask) {
+		s.desk.settle(layTime)
+	}
+	return call(s.ctx, s.way, r)
 }
 
 func (s *screen) scheme() Colour {

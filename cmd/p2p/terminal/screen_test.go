@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type stage struct {
 	node *fakeNode
 	now  time.Time
 	did  []effect
+	desk *desk // of the profile in its folder
 
 	hangs   bool // the node takes requests and answers none
 	waiting []request
@@ -36,25 +38,83 @@ func newStage(t testing.TB, say *text.Catalogue, width, height int) *stage {
 }
 
 func stageOf(t testing.TB, n *fakeNode, say *text.Catalogue, width, height int) *stage {
-	keys := 0
-	s := newSession(Options{Text: say, Where: "c-anna"}, func() string { keys++; return string(rune('a' + keys)) })
+	return stageIn(t, t.TempDir(), n, say, width, height)
+}
+
+// stageIn is stageOf for a profile that others have, too.
+func stageIn(t testing.TB, profile string, n *fakeNode, say *text.Catalogue, width, height int) *stage {
+	s := newSession(Options{Text: say, Where: "c-anna"}, randomKey)
 	s.loc = time.UTC
-	st := &stage{t: t, s: s, node: n, now: at}
-	st.in(resized{width, height})
-	st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: n.me}}})
-	return st
+	st := &stage{t: t, s: s, node: n, now: at, desk: newDesk(profile)}
+	t.Cleanup(st.desk.getUp)
+	return st.in(loadMemory(profile), resized{width, height}).begins()
+}
+
+// begins has the node tell how things stand.
+func (st *stage) begins() *stage {
+	return st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me}}})
+}
+
+// plainly returns a program of the same profile that reads lines.
+func (st *stage) plainly() *stage {
+	again := &stage{t: st.t, s: newSession(Options{Text: st.s.say, Where: "c-anna"}, randomKey), node: st.node, now: at, desk: newDesk(filepath.Dir(st.desk.dir))}
+	again.s.plain = true
+	st.t.Cleanup(again.desk.getUp)
+	return again.begins()
+}
+
+// kill ends the program as kill -9 does.
+func (st *stage) kill() { st.desk.getUp() }
+
+// again returns a program of the same profile that begins after this one was killed.
+func (st *stage) again() *stage {
+	st.t.Helper()
+	st.kill()
+	return st.beside()
+}
+
+// beside returns a program of the same profile that begins while this one runs.
+func (st *stage) beside() *stage {
+	return stageIn(st.t, filepath.Dir(st.desk.dir), st.node, st.s.say, st.s.width, st.s.height)
+}
+
+// lies returns what lies in the folder of the profile that was typed: each text that is being written, and those that are on their way.
+func (st *stage) lies() (written []string, onTheirWay []string) {
+	st.t.Helper()
+	err := eachSheet(filepath.Dir(st.desk.dir), func(path string) error {
+		b, _, err := readSheet(path)
+		sh, ok := decodeSheet(b, st.s.seal)
+		if !ok {
+			st.t.Errorf("%s cannot be read", path)
+		}
+		if text := sh.told(); text != "" {
+			written = append(written, text)
+		}
+		for _, k := range sh.Unsent {
+			onTheirWay = append(onTheirWay, k.Text)
+		}
+		for _, k := range sh.Edits {
+			onTheirWay = append(onTheirWay, k.Text)
+		}
+		return err
+	})
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	slices.Sort(written)
+	return written, onTheirWay
 }
 
 // in gives inputs to the session and answers its requests at once.
 func (st *stage) in(inputs ...any) *stage {
 	for _, in := range inputs {
 		for _, e := range st.s.handle(st.now, in) {
+			st.did = append(st.did, e)
+			st.keep(e)
 			r, asks := e.(request)
 			if !asks {
-				st.did = append(st.did, e)
 				continue
 			}
-			st.did = append(st.did, r)
 			if st.hangs {
 				st.waiting = append(st.waiting, r)
 				continue
@@ -63,6 +123,23 @@ func (st *stage) in(inputs ...any) *stage {
 		}
 	}
 	return st
+}
+
+// keep does what is to be done in the folder of the profile.
+func (st *stage) keep(e effect) {
+	st.t.Helper()
+	var err error
+	switch e := e.(type) {
+	case unsent:
+		err = st.desk.lay(e)
+	case seek:
+		st.in(st.desk.take(e))
+	case prefer:
+		err = e.do(filepath.Dir(st.desk.dir))
+	}
+	if err != nil {
+		st.t.Fatal(err)
+	}
 }
 
 // keys presses keys; a word of one letter or in quotes is typed.

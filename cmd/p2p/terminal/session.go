@@ -47,13 +47,17 @@ type session struct {
 	flash    flash
 	refusals int // of texts that could not be sent
 
-	clipboard bool       // there may be one
-	plain     bool       // lines are typed whole
-	scheme    Colour     // asked for by the person, Auto: none
-	before    remembered // of an earlier session, for conversations that are not known yet
-	rescued   bool       // the file holds something that the node does not
-	keptLoose string     // what it holds that belongs to no conversation
-	seal      []byte     // key of the file; nil without a passphrase, and before the first hello
+	clipboard  bool               // there may be one
+	plain      bool               // lines are typed whole
+	scheme     Colour             // asked for by the person, Auto: none
+	before     map[string][]sheet // taken over, for conversations that are not known yet
+	sheets     map[string]bool    // the names of all that are this terminal's, and were
+	looseSheet string             // the name of that for what is written while no conversation is open
+	keptLoose  string             // what lies on it
+	keepsAgain bool               // what could not be kept is tried again
+	seal       []byte             // key of what is kept; nil without a passphrase, and before the first hello
+	sealed     []byte             // what is remembered, until the key is known
+	bare       bool               // it was not sealed
 
 	width, height int
 	m             measure
@@ -62,7 +66,7 @@ type session struct {
 	told []line // for the plain mode: what happened since it was last printed
 }
 
-// An effect is what the shell is to do: a request, an after, a ring, a copyText, a remember, a wake, a repaint, a suspend or a quit.
+// An effect is what the shell is to do: a request, an after, a ring, a copyText, an unsent, a seek, a prefer, a wake, a repaint, a suspend or a quit.
 type effect any
 
 // request asks the node; the answer comes back with it.
@@ -126,6 +130,7 @@ func newSession(o Options, key func() string) *session {
 		say: o.Text.ForTerminal(), newKey: key, wanted: o.Where, focused: true, loc: time.Local, scheme: o.Colour,
 		contacts: map[string]*p2pv1.Contact{}, conversations: map[string]*conversation{},
 		transfers: map[string]*p2pv1.Transfer{}, moving: map[string]bool{}, muted: map[string]bool{}, doubts: map[string]string{},
+		before: map[string][]sheet{}, sheets: map[string]bool{},
 		me: &p2pv1.WhoamiResponse{}, width: 80, height: 24,
 	}
 	s.composer.typedAt = -1
@@ -177,10 +182,11 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.neverCame(in)
 	case retry:
 		s.retry(in)
-	case elsewhere:
-		s.elsewhere(in)
-	case overdue:
-		s.overdue()
+	case taken:
+		s.take(in)
+	case keepAgain:
+		s.keepsAgain = false
+		s.keep()
 	case fade:
 		if s.flash.serial == in.serial {
 			s.flash.text = ""
@@ -193,7 +199,7 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.lookedUp(in)
 	case saved:
 		if in.err != nil {
-			s.complain("chat.error.memory", in.err)
+			s.unkept(in.err)
 		}
 	}
 	return s.out

@@ -38,10 +38,10 @@ func TestWhatIsTypedIsSentAndShown(t *testing.T) {
 	}
 }
 
-func TestADraftIsSavedWhenThePersonPausesAndGoesWhenItIsSent(t *testing.T) {
+func TestADraftIsKeptWhenThePersonPausesAndGoesWhenItIsSent(t *testing.T) {
 	st := usual(t).keys("'half a thou")
-	if len(asked[*p2pv1.SaveDraftRequest](st)) != 0 {
-		t.Error("a draft is saved at every key")
+	if written, _ := st.lies(); len(written) != 0 {
+		t.Errorf("at every key is kept %q", written)
 	}
 	var last pause
 	for _, e := range st.did {
@@ -52,31 +52,29 @@ func TestADraftIsSavedWhenThePersonPausesAndGoesWhenItIsSent(t *testing.T) {
 		}
 	}
 	st.in(last)
-	if d := asked[*p2pv1.SaveDraftRequest](st); len(d) != 1 || d[0].Text != "half a thou" {
-		t.Fatalf("drafts %v", d)
+	if written, _ := st.lies(); !slices.Equal(written, []string{"half a thou"}) {
+		t.Fatalf("kept are %q", written)
 	}
 	st.keys("'ght", "enter")
-	if d := asked[*p2pv1.SaveDraftRequest](st); len(d) != 2 || d[1].Text != "" {
-		t.Errorf("drafts %v", d)
+	if written, onTheirWay := st.lies(); len(written)+len(onTheirWay) != 0 {
+		t.Errorf("kept are %q and %q", written, onTheirWay)
 	}
-	again := newStage(t, text.English(), 80, 24)
-	again.node.drafts["c-bo"] = "kept over a crash"
-	again.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: again.node.me}}})
-	fresh := stageOf(t, again.node, text.English(), 80, 24)
-	fresh.keys("'/open Bo", "enter")
-	fresh.shows("> kept over a crash")
 }
 
 // Who writes without a pause has at most a fifth of a second of it lost when the program is killed.
-func TestADraftIsSavedWhileSomebodyWritesWithoutAPause(t *testing.T) {
+func TestADraftIsKeptWhileSomebodyWritesWithoutAPause(t *testing.T) {
 	st := usual(t)
+	kept := 0
+	st.did = nil
 	for range 20 {
 		st.now = st.now.Add(50 * time.Millisecond)
 		st.keys("'x")
+		if has[unsent](st) {
+			kept, st.did = kept+1, nil
+		}
 	}
-	d := asked[*p2pv1.SaveDraftRequest](st)
-	if len(d) != 4 || len(d[3].Text) < 16 {
-		t.Errorf("drafts %v", d)
+	if written, _ := st.lies(); kept != 4 || len(written) != 1 || len(written[0]) < 16 {
+		t.Errorf("kept %d times are %q", kept, written)
 	}
 }
 
@@ -247,7 +245,7 @@ func TestAnotherConversationRingsUnlessItIsMuted(t *testing.T) {
 		t.Error("it does not ring")
 	}
 	st.keys("'/open Bo", "enter", "'/mute", "enter", "'/open Anna", "enter")
-	if !has[remembered](st) {
+	if !has[prefer](st) {
 		t.Error("that it is muted is not kept")
 	}
 	if has[ring](say()) {
@@ -619,30 +617,16 @@ func TestNothingTypedIsLostWhenNodeAndProgramAreGone(t *testing.T) {
 	st := usual(t)
 	st.in(lost{err: errors.New("gone"), in: time.Second}).keys("'said in vain", "enter", "'half a", "esc")
 	st.in(pause{"c-anna", wording{draft: "half a"}})
-	var file remembered
-	for _, e := range st.did {
-		if r, ok := e.(remembered); ok {
-			file = r
-		}
+	written, onTheirWay := st.lies()
+	if !slices.Equal(onTheirWay, []string{"said in vain"}) || !slices.Equal(written, []string{"half a"}) {
+		t.Fatalf("kept are %q and %q", written, onTheirWay)
 	}
-	if len(file.Unsent["c-anna"]) != 1 || file.Drafts["c-anna"] != "half a" {
-		t.Fatalf("kept is %+v", file)
-	}
-	next := newSession(Options{Text: text.English(), Where: "c-anna"}, func() string { return "other" })
-	again := &stage{t: t, s: next, node: st.node, now: at}
-	again.in(file, resized{80, 24}, &p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me}}})
-	again.shows("said in vain ✓", "> half a")
-	if q := asked[*p2pv1.SendRequest](again); len(q) != 1 || q[0].Key != file.Unsent["c-anna"][0].Key {
+	again := st.again().shows("said in vain ✓", "> half a")
+	if q := asked[*p2pv1.SendRequest](again); len(q) != 1 || q[0].Key != st.s.conversations["c-anna"].pending[0].key {
 		t.Errorf("sent %v", q)
 	}
-	last := again.did[len(again.did)-1]
-	for _, e := range again.did {
-		if r, ok := e.(remembered); ok {
-			last = r
-		}
-	}
-	if r, ok := last.(remembered); !ok || len(r.Unsent)+len(r.Drafts) > 0 {
-		t.Errorf("kept is still %+v", last)
+	if _, onTheirWay := again.lies(); len(onTheirWay) > 0 {
+		t.Errorf("kept is still %q", onTheirWay)
 	}
 }
 

@@ -45,11 +45,20 @@ func absolute(path string) string {
 	return path
 }
 
-// ordered are requests of which the later must not overtake the earlier: of two drafts the last counts, and
-// a text ends the typing before it.
+// ordered are requests of which the later must not overtake the earlier: a text ends the typing before it.
 func ordered(m proto.Message) bool {
 	switch m.(type) {
-	case *p2pv1.SaveDraftRequest, *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.SendRequest:
+	case *p2pv1.TypingRequest, *p2pv1.MarkReadRequest, *p2pv1.SendRequest:
+		return true
+	}
+	return false
+}
+
+// leavesSheet reports whether a request makes a text that was typed somebody else's: killed before it is kept as that, it would be
+// written once more.
+func leavesSheet(m proto.Message) bool {
+	switch m.(type) {
+	case *p2pv1.SendRequest, *p2pv1.EditRequest, *p2pv1.SaveDraftRequest:
 		return true
 	}
 	return false

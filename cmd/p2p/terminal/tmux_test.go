@@ -189,3 +189,81 @@ func TestOnARealTerminalWhatIsJoinedTakesTheColumnsThatItIsGiven(t *testing.T) {
 		return strings.TrimSpace(w.tmux("display-message", "-p", "#{cursor_x},#{cursor_y}")) == "33,22"
 	})
 }
+
+// inProfile starts a session in a terminal of its own that keeps what is typed in the folder of a profile, and returns how to send it a signal.
+func inProfile(t *testing.T, profile string) (*window, func(signal string)) {
+	t.Helper()
+	pid := filepath.Join(t.TempDir(), "pid")
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=1", "P2P_STATE="+profile, "P2P_PID="+pid)
+	w.shows("directory ✓")
+	return w, func(signal string) {
+		t.Helper()
+		b, err := os.ReadFile(pid)
+		if err == nil {
+			err = exec.Command("kill", "-s", signal, string(b)).Run()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signal == "KILL" {
+			drive.Eventually(t, patience, "it does not end", func() bool {
+				return strings.Contains(strings.Join(strings.Fields(w.screen()), ""), "leftwith137")
+			})
+		}
+	}
+}
+
+// keeps waits until a text lies in the folder of a profile.
+func keeps(t *testing.T, profile, text string) {
+	t.Helper()
+	drive.Eventually(t, patience, "nowhere is kept "+text, func() bool {
+		kept := false
+		eachSheet(profile, func(path string) error {
+			b, err := os.ReadFile(path)
+			kept = kept || strings.Contains(string(b), text)
+			return err
+		})
+		return kept
+	})
+}
+
+func TestWhatIsTypedInTwoRealTerminalsOutlivesThatBothAreKilled(t *testing.T) {
+	profile := t.TempDir()
+	one, toOne := inProfile(t, profile)
+	two, toTwo := inProfile(t, profile)
+	one.types("the first text")
+	keeps(t, profile, "the first text")
+	two.types("the second text")
+	keeps(t, profile, "the second text")
+	toOne("STOP") // it is not dead
+	three, toThree := inProfile(t, profile)
+	three.shows("> message, or /help")
+	toThree("KILL")
+	toTwo("KILL")
+	toOne("KILL")
+	again, toAgain := inProfile(t, profile)
+	again.shows("you had begun 1 more text here", " text")
+	other, toOther := inProfile(t, profile)
+	both := func() string { return again.screen() + other.screen() }
+	drive.Eventually(t, patience, "the two texts are not back in the two terminals", func() bool {
+		return strings.Contains(both(), "> the first text") && strings.Contains(both(), "> the second text")
+	})
+	toAgain("KILL")
+	toOther("KILL")
+	alone, _ := inProfile(t, profile)
+	alone.shows("you had begun 1 more text here")
+	alone.keys("C-a", "x", "C-o")
+	alone.shows("1 more text")
+	alone.keys("C-a", "y", "C-o", "C-o")
+	alone.shows("> y")
+	keeps(t, profile, "xthe")
+	keeps(t, profile, "ythe")
+	alone.keys("Enter", "C-o")
+	alone.shows("> x")
+	alone.keys("Enter")
+	alone.shows("xthe", "ythe", "> message, or /help")
+	drive.Eventually(t, patience, "what was sent is kept", func() bool {
+		desks, err := sheetsIn(filepath.Join(profile, draftsName))
+		return err == nil && len(desks) == 0
+	})
+}

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"slices"
 	"testing"
 
 	"p2p/cmd/p2p/api/p2pv1"
@@ -17,7 +18,7 @@ func TestWhoLooksBackAtWhatWasTypedKeepsWhatIsBeingWritten(t *testing.T) {
 		t.Errorf("the draft is %q", st.s.current.draft)
 	}
 	st.keys("ctrl+c")
-	if got := st.node.drafts["c-anna"]; got != "precious" {
+	if got, _ := st.lies(); !slices.Equal(got, []string{"precious"}) {
 		t.Errorf("who leaves leaves %q", got)
 	}
 	lookedBack(t).keys("ctrl+n").shows("> precious")

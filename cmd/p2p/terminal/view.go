@@ -314,6 +314,8 @@ func (s *session) placeholder() string {
 		return s.say.Say("chat.input.choice")
 	case c != nil && s.blocked(c):
 		return s.say.Say("chat.header.blocked", s.title(c))
+	case c != nil && c.waiting() > 0:
+		return s.say.Count("chat.input.others", c.waiting())
 	}
 	return s.say.Say("chat.input.write")
 }

@@ -3253,11 +3253,11 @@ type Conversation struct {
 	Mentions      int32                  `protobuf:"varint,6,opt,name=mentions,proto3" json:"mentions,omitempty"` // of the unread ones
 	Last          *Message               `protobuf:"bytes,7,opt,name=last,proto3" json:"last,omitempty"`
 	Members       []*Member              `protobuf:"bytes,8,rep,name=members,proto3" json:"members,omitempty"`
-	Role          Role                   `protobuf:"varint,9,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"` // of this person
-	Limit         int32                  `protobuf:"varint,10,opt,name=limit,proto3" json:"limit,omitempty"`               // of members
-	History       int32                  `protobuf:"varint,11,opt,name=history,proto3" json:"history,omitempty"`           // messages that a joiner gets; 0 all, -1 none, as in requests. Not known where limit is 0
-	Open          bool                   `protobuf:"varint,12,opt,name=open,proto3" json:"open,omitempty"`                 // members may invite
-	Draft         string                 `protobuf:"bytes,13,opt,name=draft,proto3" json:"draft,omitempty"`
+	Role          Role                   `protobuf:"varint,9,opt,name=role,proto3,enum=p2p.v1.Role" json:"role,omitempty"`               // of this person
+	Limit         int32                  `protobuf:"varint,10,opt,name=limit,proto3" json:"limit,omitempty"`                             // of members
+	History       int32                  `protobuf:"varint,11,opt,name=history,proto3" json:"history,omitempty"`                         // messages that a joiner gets; 0 all, -1 none, as in requests. Not known where limit is 0
+	Open          bool                   `protobuf:"varint,12,opt,name=open,proto3" json:"open,omitempty"`                               // members may invite
+	Draft         string                 `protobuf:"bytes,13,opt,name=draft,proto3" json:"draft,omitempty"`                              // that a program gave the node to keep (SaveDraft), or words that nobody has heard (KIND_UNHEARD): who puts it into an input of his own takes it away, with replaces, so that nobody else does
 	Active        int64                  `protobuf:"varint,14,opt,name=active,proto3" json:"active,omitempty"`                           // when something was last said
 	Left          bool                   `protobuf:"varint,15,opt,name=left,proto3" json:"left,omitempty"`                               // this person is no member any more
 	Typing        []string               `protobuf:"bytes,16,rep,name=typing,proto3" json:"typing,omitempty"`                            // accounts
@@ -5623,6 +5623,7 @@ type SaveDraftRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Where         string                 `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Replaces      *string                `protobuf:"bytes,3,opt,name=replaces,proto3,oneof" json:"replaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5671,8 +5672,16 @@ func (x *SaveDraftRequest) GetText() string {
 	return ""
 }
 
+func (x *SaveDraftRequest) GetReplaces() string {
+	if x != nil && x.Replaces != nil {
+		return *x.Replaces
+	}
+	return ""
+}
+
 type SaveDraftResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Changed       bool                   `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5705,6 +5714,13 @@ func (x *SaveDraftResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SaveDraftResponse.ProtoReflect.Descriptor instead.
 func (*SaveDraftResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *SaveDraftResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
 }
 
 // Where: one conversation alone; empty: all that there is. Messages: as people see them now, in order, and not as JSON Lines.
@@ -7330,11 +7346,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\rTypingRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x16\n" +
 	"\x06typing\x18\x02 \x01(\bR\x06typing\"\x10\n" +
-	"\x0eTypingResponse\"<\n" +
+	"\x0eTypingResponse\"j\n" +
 	"\x10SaveDraftRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\x13\n" +
-	"\x11SaveDraftResponse\"G\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1f\n" +
+	"\breplaces\x18\x03 \x01(\tH\x00R\breplaces\x88\x01\x01B\v\n" +
+	"\t_replaces\"-\n" +
+	"\x11SaveDraftResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\bR\achanged\"G\n" +
 	"\rExportRequest\x12\x14\n" +
 	"\x05where\x18\x01 \x01(\tR\x05where\x12\x1a\n" +
 	"\bmessages\x18\x03 \x01(\bR\bmessagesJ\x04\b\x02\x10\x03\"Q\n" +
@@ -7835,6 +7854,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92].OneofWrappers = []any{
 		(*Event_Hello)(nil),
 		(*Event_Message)(nil),

@@ -1,0 +1,351 @@
+package terminal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"p2p/cmd/p2p/api"
+)
+
+// desk is where one running terminal lays what was typed in it and not sent: a number in the folder "drafts" of the profile, and a lock
+// that the system gives up when the program dies, however it dies, and not while it is suspended. What lies on a desk that nobody holds is
+// anybody's: a terminal takes a sheet over by renaming its file, so that it is on one desk at any moment, also on a disk that is full.
+//
+// Writing is the work of run, and nobody waits for a disk that stalls. The methods of a nil desk do nothing.
+type desk struct {
+	dir string
+
+	mu   sync.Mutex // held while files are read and written
+	lock *flock.Flock
+	name string            // of the desk
+	laid map[string]string // sheets by name, as they lie here; empty for one that was taken over and not laid since
+
+	queue   sync.Mutex // of what follows
+	next    *unsent    // to be laid; a later one takes its place
+	done    chan struct{}
+	waiting chan struct{} // holds one while there is something to be laid; closed at the end
+}
+
+const (
+	draftsName  = "drafts"
+	sheetEnd    = ".json"
+	lockEnd     = ".lock"
+	nobodysDesk = "0"
+	openName    = "open" // a file which says that there is no passphrase any more, to terminals that do not know yet
+	maxDesks    = 1 << 10
+	maxSheet    = 16 << 20 // bytes of a file that is read
+)
+
+// newDesk returns the desk of a terminal of the profile in a folder; nil without one. It takes a place with the first sheet.
+func newDesk(profile string) *desk {
+	if profile == "" {
+		return nil
+	}
+	return &desk{dir: filepath.Join(profile, draftsName), laid: map[string]string{}, waiting: make(chan struct{}, 1)}
+}
+
+// sit takes the first desk that is free, and on which nothing lies: what does stays anybody's. The caller holds mu.
+func (d *desk) sit() error {
+	if d.lock != nil {
+		return nil
+	}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return err
+	}
+	for n := range maxDesks {
+		name := fmt.Sprint(n + 1)
+		l, err := d.lockOf(name)
+		if err != nil {
+			return err
+		}
+		if l == nil {
+			continue
+		}
+		desks, err := sheetsIn(d.dir)
+		if err == nil && len(desks[name]) == 0 {
+			d.lock, d.name = l, name
+			return nil
+		}
+		if l.Unlock(); err != nil {
+			return err
+		}
+	}
+	return errors.New("too many terminals")
+}
+
+// lockOf returns the lock of a desk, nil while somebody sits there. The file stays, since removing it could take it away from under
+// somebody who has just opened it.
+func (d *desk) lockOf(name string) (*flock.Flock, error) {
+	l := flock.New(filepath.Join(d.dir, name+lockEnd), flock.SetPermissions(0o600))
+	if free, err := l.TryLock(); err != nil || !free {
+		return nil, err
+	}
+	return l, nil
+}
+
+func sheetPath(dir, desk, sheet string) string { return filepath.Join(dir, desk+"-"+sheet+sheetEnd) }
+
+// lay has the sheets of u lie here as they are, and those that are empty no more.
+func (d *desk) lay(u unsent) error {
+	if d == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for _, sh := range u.sheets { // before any goes: what moves from one to another is on both rather than on none
+		if sh.empty() {
+			continue
+		}
+		plain, err := sh.encode(nil)
+		if key := string(u.seal) + string(plain); err == nil && d.laid[sh.name] != key {
+			if err = d.put(&sh, u.seal); err == nil {
+				d.laid[sh.name] = key
+			}
+		}
+		errs = append(errs, err)
+	}
+	if errors.Join(errs...) != nil {
+		return errors.Join(errs...)
+	}
+	for _, sh := range u.sheets {
+		if _, here := d.laid[sh.name]; here && sh.empty() {
+			if err := os.Remove(sheetPath(d.dir, d.name, sh.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			delete(d.laid, sh.name)
+		}
+	}
+	return nil
+}
+
+// put writes a sheet, the whole or nothing. The caller holds mu.
+func (d *desk) put(sh *sheet, seal []byte) error {
+	if err := d.sit(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(d.dir, openName)); err == nil { // nobody will have this key
+		seal = nil
+	}
+	b, err := sh.encode(seal)
+	if err != nil {
+		return err
+	}
+	return api.Replace(sheetPath(d.dir, d.name, sh.name), b)
+}
+
+// lying is a sheet in its file.
+type lying struct {
+	sheet
+	desk    string
+	written time.Time
+}
+
+// take takes over what is sought of what lies on desks at which nobody sits.
+func (d *desk) take(k seek) (t taken) {
+	if d == nil {
+		return t
+	}
+	t.seek = k
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	inherited := inherit(filepath.Dir(d.dir), k.seal)
+	desks, err := sheetsIn(d.dir)
+	if t.err = errors.Join(inherited, err); len(desks) == 0 || err != nil {
+		return t
+	}
+	if err := d.sit(); err != nil {
+		t.err = err
+		return t
+	}
+	var found []lying
+	for name, sheets := range desks {
+		if name == d.name {
+			continue
+		}
+		l, err := d.lockOf(name)
+		if l == nil || err != nil {
+			continue
+		}
+		defer l.Unlock()
+		found = append(found, d.sought(k, name, sheets)...)
+	}
+	slices.SortFunc(found, func(a, b lying) int { return cmp.Or(b.written.Compare(a.written), cmp.Compare(a.name, b.name)) })
+	room := k.text && !k.plain
+	for _, f := range found {
+		if f.Conversation != "" && !f.outgoing() {
+			if !room {
+				t.rest = append(t.rest, f.sheet)
+				continue
+			}
+			room = false
+		}
+		if err := os.Rename(sheetPath(d.dir, f.desk, f.name), sheetPath(d.dir, d.name, f.name)); err != nil {
+			t.err = errors.Join(t.err, err)
+			continue
+		}
+		d.laid[f.name] = ""
+		t.sheets = append(t.sheets, f.sheet)
+	}
+	return t
+}
+
+// sought returns what is sought of the sheets on a desk.
+func (d *desk) sought(k seek, desk string, names []string) (found []lying) {
+	for _, name := range names {
+		b, written, err := readSheet(sheetPath(d.dir, desk, name))
+		if err != nil {
+			continue
+		}
+		if sh, ok := decodeSheet(b, k.seal); ok && k.wants(&sh) {
+			sh.name = name
+			found = append(found, lying{sh, desk, written})
+		}
+	}
+	return found
+}
+
+// readSheet returns a file, and when it was written.
+func readSheet(path string) ([]byte, time.Time, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxSheet))
+	return b, info.ModTime(), err
+}
+
+// sheetsIn returns the names of the sheets in a folder by the desks on which they lie. A folder that is not there has none.
+func sheetsIn(dir string) (map[string][]string, error) {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	desks := map[string][]string{}
+	for _, f := range files {
+		whole, is := strings.CutSuffix(f.Name(), sheetEnd)
+		if desk, sheet, both := strings.Cut(whole, "-"); is && both && desk != "" { // else it is half of one (api.Replace)
+			desks[desk] = append(desks[desk], sheet)
+		}
+	}
+	return desks, nil
+}
+
+// later has u laid by run.
+func (d *desk) later(u unsent) {
+	if d == nil {
+		return
+	}
+	d.queue.Lock()
+	defer d.queue.Unlock()
+	if d.next == nil {
+		d.done = make(chan struct{})
+		d.waiting <- struct{}{}
+	}
+	d.next = &u
+}
+
+// run lays what it is given until the desk is left, and tells errors.
+func (d *desk) run(tell func(error)) {
+	if d == nil {
+		return
+	}
+	for range d.waiting {
+		d.queue.Lock()
+		u, done := *d.next, d.done
+		d.next = nil
+		d.queue.Unlock()
+		if err := d.lay(u); err != nil {
+			tell(err)
+		}
+		close(done)
+	}
+}
+
+// settle waits until what was given before lies here, but no longer than a time, and reports whether it does.
+func (d *desk) settle(limit time.Duration) bool {
+	if d == nil {
+		return true
+	}
+	d.queue.Lock()
+	done := d.done
+	d.queue.Unlock()
+	if done == nil {
+		return true
+	}
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// leave ends run when all lies here, which then is anybody's. Nothing is given any more. A disk that stalls is not waited for: the system
+// takes the lock back.
+func (d *desk) leave() {
+	if d == nil {
+		return
+	}
+	settled := d.settle(leaveTime)
+	close(d.waiting)
+	if settled {
+		d.getUp()
+	}
+}
+
+// getUp gives the desk to the next one.
+func (d *desk) getUp() {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lock != nil {
+		d.lock.Unlock()
+		d.lock = nil
+	}
+}
+
+// opened notes whether sheets of a profile that had a passphrase lie open now.
+func opened(profile string, open bool) error {
+	dir := filepath.Join(profile, draftsName)
+	if !open {
+		if err := os.Remove(filepath.Join(dir, openName)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, openName), nil, 0o600)
+}
+
+// eachSheet has do change the file of every sheet of a profile, whoever sits there.
+func eachSheet(profile string, do func(path string) error) error {
+	dir := filepath.Join(profile, draftsName)
+	desks, err := sheetsIn(dir)
+	for desk, sheets := range desks {
+		for _, sheet := range sheets {
+			err = errors.Join(err, do(sheetPath(dir, desk, sheet)))
+		}
+	}
+	return err
+}
