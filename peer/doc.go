@@ -52,4 +52,7 @@
 // A Room is a swarm without content: members find its info-hash at a tracker, call each
 // other, and speak extensions that plain peers never hear of. A torrent can be
 // among devices too (Torrent.Admit): that is how a file is shared in a room.
+//
+// Devices of which each is behind a router that lets nobody in call each other in such a way that their
+// calls meet (package punch): beside each ordinary call there is a hole, as long as nobody answers.
 package peer

@@ -14,3 +14,6 @@ func UTPReset(packet []byte) (answer []byte, ok bool) {
 	ok = utpReset(packet, &out)
 	return out[:], ok
 }
+
+// TCP is the Network of this machine.
+var TCP = tcp{}

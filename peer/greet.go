@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"p2p/peer/identity"
+	"p2p/peer/link"
 	"p2p/peer/secure"
 	"p2p/peer/session"
 	"p2p/peer/swarm"
@@ -115,6 +116,7 @@ func (n *Node) listen(ctx context.Context, conn net.Conn) (net.Conn, wire.Handsh
 // Loop of a torrent, or a Lobby.
 type meeting interface {
 	Joined(net.Conn, swarm.Candidate)
+	Called(net.Conn, swarm.Candidate)
 	DialFailed(netip.AddrPort, error)
 	Lacks(identity.Key) bool
 }
@@ -138,8 +140,15 @@ func (n *Node) dialAs(ctx context.Context, m meeting, c call) {
 	c.from = m
 	n.wg.Go(func() {
 		began := time.Now()
-		conn, theirs, err := n.place(ctx, c)
-		if err != nil {
+		a, dialCtx := n.attempt(ctx, c)
+		conn, theirs, err := n.place(dialCtx, c)
+		switch told := a.over(err); {
+		case !told && err == nil:
+			link.Refuse(conn)
+			return
+		case !told:
+			return
+		case err != nil:
 			m.DialFailed(c.addr, err)
 			return
 		}

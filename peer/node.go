@@ -52,6 +52,7 @@ type Node struct {
 	wg       sync.WaitGroup // accept loop, handshakes, dials
 	doorstep doorstep       // who called and is in the handshake
 	dialling chan struct{}
+	holes    holes
 
 	mu         sync.Mutex
 	swarms     map[infohash.T]*Swarm
@@ -98,8 +99,8 @@ func Open(o Options) (*Node, error) {
 		memory: store.NewMemory(o.Memory), line: store.NewLine(o.Workers),
 		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit), payloads: link.NewPayloads(cmp.Or(o.Memory, store.DefaultMemory) / outShare),
 		log: o.Log, stop: cancel,
-		dialling: make(chan struct{}, maxGreeting),
-		swarms:   make(map[infohash.T]*Swarm), gatherings: make(map[infohash.T]*Gathering),
+		dialling: make(chan struct{}, maxGreeting), holes: holes{open: make(map[spot]*hole)},
+		swarms: make(map[infohash.T]*Swarm), gatherings: make(map[infohash.T]*Gathering),
 		sleepers: make(map[infohash.T]*Sleeper), awake: make(map[*Sleeper]*awake), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}
 	n.trackers = announce.New(announce.Options{

@@ -26,7 +26,7 @@ import (
 // packages below it.
 var layers = [][]string{
 	{"torrentfile/benc", "torrentfile/infohash", "piece/sha1x2", "peer/simnet", "peer/scatter"},
-	{"piece", "peer/wire", "peer/identity", "tracker/wire"},
+	{"piece", "peer/wire", "peer/punch", "peer/identity", "tracker/wire"},
 	{"torrentfile", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire"},
 	{"peer/session", "piece/store", "peer/ext", "peer/ext/chat/room", "tracker", "tracker/ledger", "tracker/dirseal"},
 	{"peer/ext/chat/body", "peer/ext/chat/history"},
@@ -55,7 +55,7 @@ var testSupport = []string{"peer/simnet", "peer/ext/exttest", "tracker/storetest
 // time, randomness and bytes come in as parameters.
 var pure = []string{
 	"peer/ext/chat/room", "peer/ext/chat/body",
-	"piece", "peer/wire", "peer/session", "tracker/wire", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire",
+	"piece", "peer/wire", "peer/punch", "peer/session", "tracker/wire", "tracker/httpwire", "tracker/udpwire", "tracker/dirwire",
 	"torrentfile/benc", "torrentfile/infohash",
 	"peer/swarm/core.go", "peer/swarm/join.go", "peer/swarm/clock.go", "peer/swarm/choker.go",
 	"peer/swarm/book.go", "peer/swarm/party.go", "peer/swarm/blame.go", "peer/swarm/effect.go",

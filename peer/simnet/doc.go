@@ -28,7 +28,7 @@
 // of one it runs in real time.
 //
 // Not modelled: loss and congestion, which a stream hides; packets without a
-// connection; address translation; half-closing one's own side. And Close is
+// connection; addresses and ports that a router translates; half-closing one's own side. And Close is
 // kinder than some systems' TCP, which throws away what was written when it
 // closes with bytes unread.
 package simnet

@@ -21,6 +21,7 @@ type Host struct {
 	sent, received int64
 	listeners      map[uint16]*listener
 	lastPort       uint16
+	router         *router // nil = everybody is let in
 }
 
 // Addr returns the address of the host.
@@ -127,6 +128,11 @@ func (h *Host) Listen(ctx context.Context, addr netip.AddrPort) (net.Listener, e
 // Dial implements Network. from is the address of the host, unspecified or zero.
 // It takes a round trip.
 func (h *Host) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	return h.DialFrom(ctx, netip.AddrPortFrom(from, 0), to)
+}
+
+// DialFrom is Dial from a port; 0 is any.
+func (h *Host) DialFrom(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) {
 		if errno, ok := err.(syscall.Errno); ok {
 			err = os.NewSyscallError("connect", errno)
@@ -154,11 +160,15 @@ func (h *Host) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (ne
 }
 
 // startDial sends the first packet of a connection.
-func (h *Host) startDial(from netip.Addr, to netip.AddrPort) (*dial, error) {
+func (h *Host) startDial(from, to netip.AddrPort) (*dial, error) {
 	n := h.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	ip, err := h.mine(from)
+	ip, err := h.mine(from.Addr())
+	local := netip.AddrPortFrom(ip, from.Port())
+	if local.Port() == 0 {
+		local = netip.AddrPortFrom(ip, h.port())
+	}
 	switch {
 	case n.closed:
 		return nil, net.ErrClosed
@@ -166,8 +176,11 @@ func (h *Host) startDial(from netip.Addr, to netip.AddrPort) (*dial, error) {
 		return nil, err
 	case h.isDown:
 		return nil, syscall.ENETUNREACH
+	case h.dialling(local, to) != nil, len(n.ends(func(c *Conn) bool { return c.host == h && c.local == local && c.remote == to })) > 0:
+		return nil, syscall.EADDRNOTAVAIL
 	}
-	d := &dial{host: h, local: netip.AddrPortFrom(ip, h.port()), to: to, finished: make(chan struct{})}
+	h.router.passes(local, to)
+	d := &dial{host: h, local: local, to: to, finished: make(chan struct{})}
 	d.timeout = n.after(n.opts.DialTimeout, func() { d.finish(nil, syscall.ETIMEDOUT) })
 	n.dials[d] = struct{}{}
 	n.control(h, to.Addr(), d.ask)

@@ -73,6 +73,7 @@ type dial struct {
 	local   netip.AddrPort
 	to      netip.AddrPort
 	timeout *event
+	met     bool // another dial, halfway
 
 	finished chan struct{} // closed when one of these is set, which does not change afterwards
 	conn     *Conn
@@ -98,6 +99,13 @@ func (d *dial) ask() {
 	if h == nil || h.isDown {
 		return
 	}
+	if o := h.dialling(d.to, d.local); o != nil {
+		o.meet(d)
+		return
+	}
+	if h.router.keepsOut(d.to, d.local) {
+		return
+	}
 	l := h.listeners[d.to.Port()]
 	if l == nil || l.pending+len(l.queue) >= n.opts.Backlog {
 		n.control(h, d.host.addr, func() { d.finish(nil, syscall.ECONNREFUSED) })
@@ -105,6 +113,24 @@ func (d *dial) ask() {
 	}
 	l.pending++
 	n.control(h, d.host.addr, func() { d.answer(l) })
+}
+
+// meet is called when the first packet of o has arrived where d dials o from: two dials make one connection.
+func (d *dial) meet(o *dial) {
+	if d.met || o.met || d.err != nil || o.err != nil {
+		return
+	}
+	d.met, o.met = true, true
+	n := d.host.net
+	n.control(d.host, o.host.addr, func() {
+		if d.err != nil || o.err != nil {
+			return // given up meanwhile; the other one finds that out in its time
+		}
+		first, second := n.connect(o.host, o.local, d.host, d.local)
+		n.conns[first], n.conns[second] = struct{}{}, struct{}{}
+		o.finish(first, nil)
+		d.finish(second, nil)
+	})
 }
 
 // answer is called when the second packet has come back to who dials.

@@ -156,13 +156,37 @@ func (l *Lobby) Joined(conn net.Conn, p Candidate) {
 	}
 }
 
+// Called hands over a connection that was dialled besides what Options.Dial asked for, and whose handshakes are done.
+func (l *Lobby) Called(conn net.Conn, p Candidate) {
+	if !l.mail.put(func(ctx context.Context, now time.Time) {
+		l.book.add(p.Addr, false)
+		l.book.hold(unmapped(p.Addr))
+		l.dialing++
+		l.join(ctx, now, conn, p)
+	}) {
+		link.Refuse(conn)
+	}
+}
+
 // DialFailed says that a Dial came to nothing.
 func (l *Lobby) DialFailed(addr netip.AddrPort, why error) {
 	l.mail.put(func(_ context.Context, now time.Time) {
 		l.dialing--
-		l.book.failed(now, addr)
+		l.unanswered(now, addr)
 		l.reason = addr.String() + ": " + why.Error()
 	})
+}
+
+// unanswered notes in the book that a Dial came to nothing. Who lives there and has called us meanwhile is not dialled again while he is
+// connected.
+func (l *Lobby) unanswered(now time.Time, addr netip.AddrPort) {
+	for _, g := range l.guests {
+		if !g.home.IsValid() && g.says == addr {
+			g.home = addr // it stays busy
+			return
+		}
+	}
+	l.book.failed(now, addr)
 }
 
 // Lacks reports whether nobody is here who has proven to have this key, which is not zero: then

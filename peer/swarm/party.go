@@ -25,6 +25,7 @@ type party struct {
 	home    netip.AddrPort   // where it can be dialled, busy in the book for as long as it is connected; zero = not known
 	others  []netip.AddrPort // where it answered too, left alone for as long as it is connected
 	told    bool             // it has told its port
+	says    netip.AddrPort   // where it can be dialled by what it has told
 	dialled bool
 	since   time.Time
 	spoke   time.Time // when it first said something after the handshakes, so that it has taken the connection in; zero = not yet
@@ -140,6 +141,7 @@ func (b *book) listens(p *party, port uint16) {
 		return
 	}
 	addr := netip.AddrPortFrom(p.addr.Addr().Unmap(), port)
+	p.says = addr
 	b.add(addr, false)
 	if b.hold(addr) {
 		p.home = addr

@@ -38,9 +38,9 @@ func (l *Loop) Waits() bool {
 	return len(l.mail.queue) > 0
 }
 
-// Called hands over a connection that was dialled before there was a Loop, and
-// whose handshakes are done. It takes no part in what Options.Dial and Joined
-// count.
+// Called hands over a connection that was dialled before there was a Loop, or
+// besides what Options.Dial asked for, and whose handshakes are done. It takes no
+// part in what Options.Dial and Joined count.
 func (l *Loop) Called(conn net.Conn, p Candidate) {
 	if !l.mail.put(func(ctx context.Context, now time.Time) {
 		l.core.expect(p)

@@ -13,7 +13,7 @@ import (
 )
 
 // patience ends a test that hangs; no test measures with it.
-const patience = time.Minute
+const patience = 40 * time.Second
 
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {

@@ -25,13 +25,12 @@ func withoutTracker(t *testing.T) (alice, bob, carol *person) {
 // reaches reports whether somebody is connected with how many others in a room.
 func (p *person) reaches(where string, others int) func() bool {
 	return func() bool {
-		n := 0
 		for _, m := range p.conversation(where).Members {
 			if m.Path != p2pv1.Path_PATH_UNSPECIFIED && m.Path != p2pv1.Path_PATH_RELAYED {
-				n++
+				others--
 			}
 		}
-		return n == others
+		return others == 0
 	}
 }
 
@@ -75,9 +74,11 @@ func (p *person) moves() *person {
 	p.t.Helper()
 	was := p.linkOf().Addrs[0]
 	p.close()
-	if taken, err := net.Listen("tcp", was.String()); err == nil { // else somebody else has it by now
-		p.t.Cleanup(func() { taken.Close() })
+	taken, err := net.Listen("tcp", was.String())
+	if err != nil {
+		p.t.Fatal(err)
 	}
+	p.t.Cleanup(func() { taken.Close() })
 	return open(p.t, p.dir)
 }
 

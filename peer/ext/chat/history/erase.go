@@ -57,8 +57,8 @@ func (w *writer) erase(words bool, done func()) error {
 
 // outside runs statements that no transaction can hold.
 func (w *writer) outside(texts ...string) error {
-	w.lock()
-	defer w.unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, text := range texts {
 		if err := w.exec(text); err != nil {
 			return err
