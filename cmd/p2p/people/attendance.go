@@ -136,6 +136,7 @@ func (a *attendance) tell(e directory.Event) {
 		}
 		n.unkept.Store(true)
 		n.clerk.do(func(context.Context) { n.pin(a) })
+		n.clerk.do(func(ctx context.Context) { n.uphold(ctx, a) })
 		n.clerk.do(n.resend)
 	case directory.Lost:
 		a.lost = true

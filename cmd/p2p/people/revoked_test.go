@@ -13,6 +13,7 @@ import (
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/people"
+	"p2p/tracker/ledger"
 )
 
 // The desk is away while the phone is made the account's, and hears of it from the directory alone.
@@ -80,6 +81,27 @@ func TestADeviceThatWasRevokedBeforeItWasMetIsOut(t *testing.T) {
 	if err := phone.login("alice"); err != nil {
 		t.Errorf("as a new device: %v", err)
 	}
+}
+
+// Whoever has stolen a phone waits for that.
+func TestADirectoryThatHasLostItsDataIsToldAgainWhichDevicesWereRevoked(t *testing.T) {
+	l := new(ledger.Memory)
+	w := town{t, startTracker(t), startDirectoryOn(t, l)}
+	turn := w.stand(t)
+	desk := w.settle("alice")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	phone.close()
+	eventually(t, "the desk knows the phone", func() bool { return len(ask(t, desk.ListDevices, &p2pv1.ListDevicesRequest{}).Devices) == 2 })
+	ask(t, desk.RevokeDevice, &p2pv1.RevokeDeviceRequest{Device: "phone"})
+	turn(startDirectoryOn(t, deserted(t, l)))
+	eventually(t, "the desk is told", func() bool { return desk.me().Directory.Problem.GetKey() == api.AccountUnknown })
+	ask(t, desk.Register, &p2pv1.RegisterRequest{Name: "alice", Password: password})
+	phone = w.open(phone.dir)
+	_ = phone.login("alice")
+	eventually(t, "the phone is told", func() bool { return phone.me().Directory.Problem.GetKey() == api.DeviceRevoked })
 }
 
 func TestAllIsForgottenHereThoughTheDirectoryDoesNotAnswer(t *testing.T) {

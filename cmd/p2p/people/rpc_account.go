@@ -215,6 +215,33 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 	return nil
 }
 
+// uphold has the directory know which devices the account has revoked, and takes over which it knows to be: one that
+// was set back to a backup, or begins anew, would have who holds a device that was lost be the account again, without a password. The clerk
+// calls it at the beginning of each session.
+func (n *Node) uphold(ctx context.Context, a *attendance) {
+	s, err := n.me()
+	if err != nil || s.name == "" || s.revoked {
+		return
+	}
+	there, err := a.client.Find(ctx, s.name)
+	if err != nil || there.Account != s.accountKey() {
+		return // the next session finds it out
+	}
+	for _, c := range there.Certificates {
+		if c.Revoked && n.known.add(c) {
+			n.newDevice(c)
+		}
+	}
+	for _, c := range n.known.all(s.accountKey()) {
+		if !c.Revoked || slices.ContainsFunc(there.Certificates, func(o identity.Certificate) bool { return o.Device == c.Device && o.Revoked }) {
+			continue
+		}
+		if err := certify(ctx, a.client, c); err != nil && ctx.Err() == nil {
+			n.log.Warn("the directory does not take that a device was revoked", zap.String("device", c.Device.Short()), zap.Error(err))
+		}
+	}
+}
+
 // outlaw believes another device of the account which says in a room that it has revoked this one: the directory may say so later, or
 // never. From now on this device does nothing but show what was said.
 func (n *Node) outlaw(added []history.Entry) {
