@@ -14,16 +14,24 @@ import (
 	"p2p/peer"
 	"p2p/peer/identity"
 	"p2p/peer/simnet"
+	"p2p/torrentfile/infohash"
 	"p2p/tracker/httpwire"
 )
 
-// forgetful is a tracker on a host of the world that knows one room, and may forget it.
+// forgetful is a tracker on a host of the world, where all rooms are one to it, that may forget who is there, and be away.
 type forgetful struct {
 	url string
 
 	mu    sync.Mutex
 	peers map[netip.AddrPort]bool
-	asked []time.Time
+	asked []question
+	away  bool
+}
+
+// question is that it was asked for a room.
+type question struct {
+	room infohash.T
+	at   time.Time
 }
 
 func (w *world) forgetful() *forgetful {
@@ -58,15 +66,21 @@ func (f *forgetful) serve(c net.Conn) {
 	if err != nil {
 		return
 	}
-	body := f.announce(netip.AddrPortFrom(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(), a.Port))
+	body, here := f.announce(a.InfoHash, netip.AddrPortFrom(c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(), a.Port))
+	if !here {
+		return
+	}
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
 // announce returns the others, as an answer that is to be good for half an hour.
-func (f *forgetful) announce(who netip.AddrPort) string {
+func (f *forgetful) announce(room infohash.T, who netip.AddrPort) (answer string, here bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked = append(f.asked, time.Now())
+	if f.away {
+		return "", false
+	}
+	f.asked = append(f.asked, question{room, time.Now()})
 	var others []byte
 	for p := range f.peers {
 		if p != who {
@@ -74,7 +88,14 @@ func (f *forgetful) announce(who netip.AddrPort) string {
 		}
 	}
 	f.peers[who] = true
-	return fmt.Sprintf("d8:intervali1800e5:peers%d:%se", len(others), others)
+	return fmt.Sprintf("d8:intervali1800e5:peers%d:%se", len(others), others), true
+}
+
+// leave has nobody answered until it comes back.
+func (f *forgetful) leave(away bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.away = away
 }
 
 func (f *forgetful) forget() {
@@ -83,13 +104,14 @@ func (f *forgetful) forget() {
 	clear(f.peers)
 }
 
-// since returns how often it was asked since then.
-func (f *forgetful) since(then time.Time) (n int) {
+// since returns how often it was asked for each room since then.
+func (f *forgetful) since(then time.Time) map[infohash.T]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, at := range f.asked {
-		if !at.Before(then) {
-			n++
+	n := map[infohash.T]int{}
+	for _, q := range f.asked {
+		if !q.at.Before(then) {
+			n[q.room]++
 		}
 	}
 	return n
@@ -129,8 +151,46 @@ func TestAfterATrackerHasForgottenMembersMeetWithoutTheirCommonOne(t *testing.T)
 			time.Sleep(time.Second)
 		}
 		time.Sleep(20 * time.Minute)
-		if n := tracker.since(began); n > 3*7 {
+		if n := tracker.since(began)[lounge]; n > 3*7 {
 			t.Errorf("three have announced themselves %d times in 20 minutes", n)
+		}
+	})
+}
+
+// A tracker that was away may have begun anew. The room whose time has come finds that it is back, and the others, whose time has not,
+// are announced with it.
+func TestOneRoomFindsATrackerBackForAllThatAreAnnouncedThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+		tracker, other := w.forgetful(), w.forgetful()
+		attic, cellar := infohash.T{8}, infohash.T{9}
+		a, b := w.person(1), w.person(2)
+		enter := func(room infohash.T, at *forgetful) {
+			for _, p := range []*person{a, b} {
+				p.gather(t, peer.Room{InfoHash: room, Trackers: [][]string{{at.url}}, Admit: admits(t, 1, 2)})
+			}
+		}
+		enter(lounge, tracker)
+		time.Sleep(15 * time.Minute)
+		enter(attic, tracker)
+		enter(cellar, other)
+		time.Sleep(14 * time.Minute)
+		tracker.leave(true)
+		time.Sleep(2 * time.Minute)
+		tracker.leave(false)
+		back := time.Now()
+		for tracker.since(back)[lounge] < 2 {
+			time.Sleep(time.Second)
+			if time.Since(back) > 5*time.Minute {
+				t.Fatal("it is not found that the tracker is back")
+			}
+		}
+		time.Sleep(time.Minute + time.Second)
+		if n := tracker.since(back)[attic]; n != 2 {
+			t.Errorf("of two who are in the other room %d have said so", n)
+		}
+		if n := other.since(back)[cellar]; n > 0 {
+			t.Errorf("a tracker that was never away was asked %d times", n)
 		}
 	})
 }

@@ -195,7 +195,7 @@ func TestACommandThatStartsTheNodeTellsItThePassphrase(t *testing.T) {
 // awaitNobody waits until the node of a profile has ended.
 func awaitNobody(t *testing.T, dir string) {
 	t.Helper()
-	for late := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for late := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		encrypted, err := people.Encrypted(dir)
 		if err == nil && encrypted {
 			return

@@ -57,14 +57,29 @@ type listener struct {
 	people map[string]string
 	lost   string
 	seen   int64 // number of the last message that was printed, or was there before
+	cursor int64 // of the last event, if one was heard
+	heard  bool
 }
 
 func (l *listener) run(ctx context.Context, c *api.Client, what *p2pv1.EventsRequest) error {
-	stream, err := c.Events(ctx, request(what))
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
+	return api.Hear(ctx, c, what, func(e *p2pv1.Event) error {
+		if e.GetHello() != nil {
+			if err := l.learn(ctx, c); err != nil {
+				return err
+			}
+			l.seen = what.Cursor
+		}
+		return l.hear(e)
+	}, l.silent)
+}
+
+func (l *listener) hear(e *p2pv1.Event) error {
+	l.cursor, l.heard = e.Cursor, true
+	return l.print(e)
+}
+
+// learn takes in which conversations there are. It is called when the stream has begun, so that nothing falls in between.
+func (l *listener) learn(ctx context.Context, c *api.Client) error {
 	r, err := c.ListConversations(ctx, request(&p2pv1.ListConversationsRequest{}))
 	if err != nil {
 		return err
@@ -74,13 +89,20 @@ func (l *listener) run(ctx context.Context, c *api.Client, what *p2pv1.EventsReq
 			return err
 		}
 	}
-	l.seen = what.Cursor
-	for stream.Receive() {
-		if err := l.print(stream.Msg()); err != nil {
-			return err
-		}
+	return nil
+}
+
+// silent prints that the node hangs, or goes on. Nothing is lost by that; but who was there may have gone.
+func (l *listener) silent(is bool) error {
+	switch {
+	case l.app.globals.json && !l.heard:
+		return nil // there is no cursor yet, by which a script would go on
+	case l.app.globals.json:
+		return l.app.emit(eventOf{"event", "node", l.cursor, map[string]any{"answers": !is}})
+	case is:
+		return l.line("listen.silent")
 	}
-	return stream.Err()
+	return l.line("listen.answers")
 }
 
 // eventOf is an event of a node as a line of JSON.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -135,4 +136,28 @@ func TestWhatASystemSaysOfAFileIsTranslated(t *testing.T) {
 	}
 	_, errs := p2pWith(t, exitNotFound, []string{"account", "password", "--password-file", there + "x"}, env, withEnv("P2P_LANG", "zh"))
 	oneLineSays(t, errs, "没有文件", there+"x")
+}
+
+func TestWhoListensToANodeThatHangsIsToldSo(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		var out bytes.Buffer
+		a := &app{shell: &shell{out: &out}, text: text.English()}
+		a.globals.json = asJSON
+		l := listener{app: a, names: map[string]string{}, out: map[string]string{}, people: map[string]string{}}
+		for _, err := range []error{
+			l.silent(true), l.silent(false), // a script has no cursor yet
+			l.hear(&p2pv1.Event{Cursor: 41, What: &p2pv1.Event_Typing{}}), l.silent(true), l.silent(false),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := strings.Repeat("the node does not answer; who is there is not known\nthe node answers again\n", 2)
+		if asJSON {
+			want = `"typing","cursor":41,"detail":{"account":"","conversation":"","name":"","typing":false}}` + "\n" + `"node","cursor":41,"detail":{"answers":false}}` + "\n" + `"node","cursor":41,"detail":{"answers":true}}` + "\n"
+		}
+		if got := strings.ReplaceAll(out.String(), `{"message_type":"event","kind":`, ""); got != want {
+			t.Errorf("JSON: %v. It prints\n%s\nwant\n%s", asJSON, got, want)
+		}
+	}
 }

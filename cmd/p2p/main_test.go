@@ -48,7 +48,7 @@ func (w *transcript) String() string {
 // until waits for part to be written.
 func (w *transcript) until(t *testing.T, part string) string {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		w.mu.Lock()
 		s, changed := w.text.String(), w.changed

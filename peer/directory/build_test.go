@@ -86,3 +86,25 @@ func TestWhatAnswersInsteadOfADirectoryIsToldApart(t *testing.T) {
 		}
 	})
 }
+
+// A tunnel whose other end is dead takes connections and never answers.
+func TestNobodyWaitsForEverForADirectoryThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, http.NotFoundHandler())
+		bob := s.stranger(t, "bob")
+		s.plain = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		for what, ask := range map[string]func() error{
+			"register": func() error { return bob.Register(t.Context(), "bob", password, bob.account, nil, bob.cert) },
+			"log in":   func() error { _, err := bob.Login(t.Context(), "bob", password); return err },
+			"find":     func() error { _, err := bob.Find(t.Context(), "alice"); return err },
+		} {
+			began := time.Now()
+			if err := ask(); !errors.Is(err, client.ErrUnavailable) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if took := time.Since(began); took > time.Minute {
+				t.Errorf("%s takes %v", what, took)
+			}
+		}
+	})
+}

@@ -80,6 +80,8 @@ func (c *Client) key(ctx context.Context) (dirseal.Public, error) {
 	if !key.IsZero() {
 		return key, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, callFor)
+	defer cancel()
 	b, err := c.fetch(ctx, http.MethodGet, dirwire.PathKey, nil, maxKeyAnswer)
 	if err != nil {
 		return key, err

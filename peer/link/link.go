@@ -60,9 +60,9 @@ func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 		l.outbox.close()
 	})
 	writing := make(chan struct{})
+	wr := &writer{link: l}
 	wg.Go(func() {
 		defer close(writing)
-		wr := &writer{link: l}
 		err := wr.run()
 		if half, ok := socket.(interface{ CloseWrite() error }); ok && l.outbox.isEnding() && half.CloseWrite() == nil {
 			return // the other end reads all of it, and closes
@@ -75,6 +75,7 @@ func Start(ctx context.Context, cfg Config, wg *sync.WaitGroup) *Link {
 		<-writing
 		socket.Close()
 		last := rd.last()
+		last.Items = append(last.Items, wr.unsaid...)
 		last.Err = context.Cause(l.ctx)
 		select {
 		case cfg.Inbox <- last:

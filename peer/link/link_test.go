@@ -431,6 +431,34 @@ func BenchmarkReadBlocks(b *testing.B) {
 	}
 }
 
+// The loop is busy meanwhile. What a peer that has all it wanted was sent last would else be missing from what its sender has given.
+func TestWhatAPeerWasSentThatClosesAtOnceIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		layout, err := piece.NewLayout(piece.BlockSize, piece.BlockSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, theirs := net.Pipe()
+		inbox := make(chan *Batch)
+		var wg sync.WaitGroup
+		nothing := func([]byte, int64) error { return nil }
+		l := Start(t.Context(), Config{Conn: ours, Key: 7, Layout: layout, Inbox: inbox, ReadAt: nothing}, &wg)
+		b := layout.Block(layout.MustIndex(0), 0)
+		l.Serve(b)
+		frame := wire.Append(nil, wire.Message{ID: wire.Piece, Payload: make([]byte, b.Length)})
+		if _, err := io.ReadFull(theirs, frame); err != nil {
+			t.Fatal(err)
+		}
+		theirs.Close()
+		synctest.Wait()
+		last := <-inbox
+		if len(last.Items) != 1 || last.Items[0].Kind != Sent || last.Items[0].N != int(b.Length) || last.Err == nil {
+			t.Errorf("the loop hears %+v, %v", last.Items, last.Err)
+		}
+		wg.Wait()
+	})
+}
+
 // TestWhatWasSaidBeforePartingIsHeard: a connection that is closed while the other end's bytes lie unread is reset, and what it
 // has not taken yet is lost.
 func TestWhatWasSaidBeforePartingIsHeard(t *testing.T) {

@@ -50,6 +50,7 @@ type writer struct {
 	blocks  int           // how many to take next
 	quick   time.Duration // a write that takes longer is for fewer blocks next time
 	timer   *time.Timer   // of the limiter
+	unsaid  []Item        // what was sent and not handed over, once the goroutine has ended
 }
 
 // run writes until the connection ends and returns why.
@@ -77,6 +78,7 @@ func (wr *writer) run() error {
 		b := newBatch(wr.link.cfg.Key)
 		b.Items = append(b.Items, Item{Kind: Sent, Blocks: len(wr.load.blocks), N: n})
 		if err := wr.link.post(b); err != nil {
+			wr.unsaid = b.Items // a peer that has all it wanted closes at once, and counts as served
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // patience ends a test that hangs; no test measures with it.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {

@@ -16,7 +16,7 @@ import (
 // eventually waits until a condition holds; no test measures with it.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(40 * time.Second); !holds(); <-time.After(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !holds(); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("in vain waited for: %s", what)
 		}

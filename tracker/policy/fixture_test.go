@@ -78,7 +78,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.After(30 * time.Second); !done(); {
+	for end := time.After(time.Minute); !done(); {
 		select {
 		case <-tick.C:
 		case <-end:

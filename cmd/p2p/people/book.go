@@ -77,7 +77,7 @@ type place struct {
 	Left     bool             `json:"left,omitempty"`
 	Farewell farewell         `json:"farewell,omitzero"`
 	Since    int64            `json:"since,omitempty"` // milliseconds
-	Join     *reach           `json:"join,omitempty"`  // how to get in, while it has not happened; again, where Left is set too
+	Join     *reach           `json:"join,omitempty"`  // how to get in, while it has not happened; of a room that he was in before, until that says that he is in again
 	Refused  *refusal         `json:"refused,omitempty"`
 	Gone     bool             `json:"gone,omitempty"` // there is nothing to read, and it is listed no more
 

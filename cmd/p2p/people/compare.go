@@ -38,7 +38,6 @@ import (
 // How often contacts are looked up at the directory. All of it is drawn at random around these, so
 // that many who start together do not ask together.
 const (
-	firstLook = 2 * time.Second // after the start
 	lookEvery = 6 * time.Hour
 	lookAgain = 2 * time.Minute // after the directory could not answer
 	lookPause = time.Second     // between two contacts
@@ -48,6 +47,9 @@ const (
 	estrangeEvery = 10 * time.Minute
 	heedBurst     = 3 // times, before that counts: he may have had one when he was met, and change it then
 )
+
+// firstLook is when they are looked up for the first time after the start.
+var firstLook = 2 * time.Second
 
 func around(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 

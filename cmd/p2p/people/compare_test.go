@@ -3,6 +3,7 @@ package people_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -16,13 +17,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/api/p2pv1/p2pv1connect"
+	"p2p/cmd/p2p/people"
 	"p2p/tracker/dirseal"
 	"p2p/tracker/dirseal/sealtest"
 	"p2p/tracker/dirwire"
@@ -63,7 +64,7 @@ func (p *person) listens() func(p2pv1.Alert_Kind) []*p2pv1.Alert {
 	}
 }
 
-// hears returns what somebody is told from now on.
+// hears returns what somebody is told from now on: whenever it is called, all of it until then.
 func (p *person) hears() func() []*p2pv1.Event {
 	p.t.Helper()
 	_, told := p.hearsFrom(0)
@@ -99,12 +100,38 @@ func (p *person) hearsFrom(cursor int64) (*p2pv1.Hello, func() []*p2pv1.Event) {
 		<-ended
 		server.Close()
 	})
+	node := p.Node
 	return hello, func() []*p2pv1.Event {
+		mark := fmt.Sprint(markPrefix, marks.Add(1))
+		node.Mark(mark)
+		eventually(p.t, "what was told is heard", func() bool {
+			select {
+			case <-ended:
+				return true
+			default:
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			heard := 0
+			for _, e := range all {
+				if e.GetTyping().GetConversation() == mark {
+					heard++
+				}
+			}
+			return heard == 2
+		})
 		mu.Lock()
 		defer mu.Unlock()
-		return slices.Clone(all)
+		return slices.DeleteFunc(slices.Clone(all), func(e *p2pv1.Event) bool {
+			return strings.HasPrefix(e.GetTyping().GetConversation(), markPrefix)
+		})
 	}
 }
+
+// marks counts those by which it is known that all is heard.
+var marks atomic.Int64
+
+const markPrefix = "mark "
 
 // acquaint makes contacts of two by name.
 func acquaint(t *testing.T, a, b *person, nameOfA, nameOfB string) {
@@ -121,13 +148,13 @@ func acquaint(t *testing.T, a, b *person, nameOfA, nameOfB string) {
 
 // The directory loses everybody, and somebody is quick to take a name.
 func TestWhoHasANameAtADirectoryThatIsAnotherOneIsFoundOutAtOnce(t *testing.T) {
+	people.LookLate(t)
 	l := new(ledger.Memory)
 	w := town{t, startTracker(t), startDirectoryOn(t, l)}
 	turn := w.stand(t)
 	alice, bob := w.settle("alice"), w.settle("bob")
 	acquaint(t, alice, bob, "alice", "bob")
 	alerts := alice.listens()
-	time.Sleep(4 * time.Second) // what is compared at the start is compared by now
 	other := startDirectoryOn(t, deserted(t, l))
 	town{t, w.tracker, other}.settle("bob")
 	turn(other)

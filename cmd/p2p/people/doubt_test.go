@@ -141,10 +141,11 @@ func TestNothingThatWaitsGoesToAContactInDoubtNorAFileThatWasOfferedBefore(t *te
 	bob.close()
 	alice.say("bob", "the secret")
 	ask(t, alice.VerifyContact, &p2pv1.VerifyContactRequest{Who: "bob", Differ: true})
-	bob = open(t, bob.dir)
 	if err := os.Remove(got.Path); err != nil {
 		t.Fatal(err)
 	}
+	bob = open(t, bob.dir)
+	eventually(t, "his file counts as gone", func() bool { return bob.transfer(m).State == p2pv1.Transfer_STATE_GONE })
 	ask(t, bob.Accept, &p2pv1.AcceptRequest{Message: m})
 	bob.say("alice", "who is it?")
 	heard := func(p *person, where, text string) bool { return slices.Contains(p.texts(where), text) }

@@ -112,6 +112,21 @@ func (n *Node) Rung() bool {
 	return d != nil && len(d.swarm.Stats().Guests) > 0
 }
 
+// Mark tells all who listen what is nothing but a mark: who has heard it twice has heard whatever was told before. Once is not enough:
+// of what the history has to tell, some may come behind one event, and none behind two.
+func (n *Node) Mark(mark string) {
+	for range 2 {
+		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Typing{Typing: &p2pv1.Typing{Conversation: mark}}})
+	}
+}
+
+// LookLate has contacts not looked up because a node has begun: what is found out is found out by what happens.
+func LookLate(t *testing.T) {
+	before := firstLook
+	firstLook = time.Hour
+	t.Cleanup(func() { firstLook = before })
+}
+
 // TurnSoon has devices of an account leave each other hardly any time.
 func TurnSoon(t *testing.T) {
 	before := turnTime
@@ -143,4 +158,13 @@ func (n *Node) Prepares(ctx context.Context, conversation, path string) error {
 	defer n.files.mu.Unlock()
 	w.cancel = func(error) {}
 	return nil
+}
+
+// SignSoon has programs that ask for it given signs of life without delay. With stalls, the disk never answers in time.
+func SignSoon(t *testing.T, stalls bool) {
+	every, stall := signEvery, stallTime
+	if signEvery = 10 * time.Millisecond; stalls {
+		stallTime = 0
+	}
+	t.Cleanup(func() { signEvery, stallTime = every, stall })
 }

@@ -156,6 +156,7 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	n.contradicted(c)
 	n.clerk.do(func(ctx context.Context) {
 		n.settle(ctx, c) // what was stored last may have come as this node ended
+		n.admitted(ctx, c)
 		n.sign(ctx, c)
 	})
 	return nil
@@ -179,6 +180,7 @@ func (n *Node) changed(ctx context.Context, c *conversation, change chat.Change)
 		n.files.review()
 		n.fitFiles()
 		n.settle(ctx, c)
+		n.admitted(ctx, c)
 		n.membership(ctx, c, change)
 	}
 	n.warn(c, change)

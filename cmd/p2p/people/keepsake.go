@@ -26,7 +26,8 @@ import (
 // for the next device; nobody takes it away, and a newer one takes its place.
 //
 // It is sealed for the account, as all letters are, and of a size that says little; that the account has sent it the directory
-// proves by the signature of a device. It holds as much as there is space for, the conversations in which something was said last first. What
+// proves by the signature of a device. It holds as much as there is space for: those whose keys are in doubt, to whom a device that had
+// forgotten it would write, and then the conversations in which something was said last. What
 // it says is believed of what the book says nothing of, and so late that a device of the account that is there has told the book before.
 
 // keepsake is what that letter says.
@@ -59,13 +60,14 @@ type kept struct {
 	next time.Time         // not before that another one is sent
 }
 
-// keepsakeOf returns what a book says, those of whom there is most to lose first: last says when something was said in a conversation.
+// keepsakeOf returns what a book says, those of whom there is most to lose first, which is the doubt about a key: last says when something was said in a conversation.
 func (b *book) keepsakeOf(usual []string, last func(room.ID) int64) keepsake {
 	k := keepsake{Name: b.name}
 	for _, c := range b.sorted() {
-		if c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND || c.State == p2pv1.ContactState_CONTACT_STATE_BLOCKED {
+		if c.toKeep() {
 			k.Contacts = append(k.Contacts, contact{
-				Account: c.Account, Name: c.Name, His: c.His, Directory: c.Directory, State: c.State, Room: c.Room, Verified: c.Verified, Before: c.Before,
+				Account: c.Account, Name: c.Name, His: c.His, Named: c.Named, Directory: c.Directory, State: c.State, Room: c.Room, Before: c.Before,
+				Verified: c.Verified, Differs: c.Differs, Changed: c.Changed, Other: c.Other, Replaced: c.Replaced,
 			})
 		}
 	}
@@ -78,11 +80,31 @@ func (b *book) keepsakeOf(usual []string, last func(room.ID) int64) keepsake {
 			k.Places = append(k.Places, kept)
 		}
 	}
-	slices.SortStableFunc(k.Contacts, func(x, y contact) int { return cmp.Compare(last(y.Room), last(x.Room)) })
+	slices.SortStableFunc(k.Contacts, func(x, y contact) int {
+		switch {
+		case x.doubtful() && !y.doubtful():
+			return -1
+		case y.doubtful() && !x.doubtful():
+			return 1
+		}
+		return cmp.Compare(last(y.Room), last(x.Room))
+	})
 	slices.SortFunc(k.Places, func(x, y place) int {
 		return cmp.Or(cmp.Compare(last(y.Room), last(x.Room)), bytes.Compare(x.Room[:], y.Room[:]))
 	})
 	return k
+}
+
+// toKeep reports whether an account is to know of a contact though all its devices are lost: it has him, has blocked him, or doubts a
+// key of his, which rooms may still have.
+func (k *contact) toKeep() bool {
+	switch k.State {
+	case p2pv1.ContactState_CONTACT_STATE_FRIEND, p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+		return true
+	case p2pv1.ContactState_CONTACT_STATE_REMOVED:
+		return k.doubtful()
+	}
+	return false
 }
 
 // sort makes two that say the same be the same.
@@ -244,7 +266,7 @@ func (n *Node) remembers(ctx context.Context, k keepsake) error {
 		switch have, known := n.contact(c.Account); {
 		case !known:
 			people = append(people, record{Contact: &c})
-			if !c.Room.IsZero() {
+			if !c.Room.IsZero() && c.State != p2pv1.ContactState_CONTACT_STATE_REMOVED {
 				k.Places = append(k.Places, place{Room: c.Room, With: c.Account})
 			}
 		case have.State == p2pv1.ContactState_CONTACT_STATE_ASKED && c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND: // the person was faster

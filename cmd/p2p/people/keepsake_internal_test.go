@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
+	"p2p/peer/identity"
 )
 
 // acquainted returns a book with so many contacts, and rooms, and in which of their conversations something was said when.
@@ -54,6 +56,44 @@ func TestWhatDoesNotFitIntoAKeepsakeIsWhereLeastWasSaidOfLate(t *testing.T) {
 	least := slices.MinFunc(k.Contacts, func(x, y contact) int { return int(last(x.Room) - last(y.Room)) })
 	if got, want := last(least.Room), int64(90-len(k.Contacts)); got != want {
 		t.Errorf("of 90 it holds %d, with one of whom %d came after; want %d", len(k.Contacts), 90-got, 90-want)
+	}
+}
+
+// To a key that the person has found to be another's nothing goes; a device that had forgotten that would write to it.
+func TestADoubtAboutAKeyIsInAKeepsakeBeforeAllElse(t *testing.T) {
+	b, last := acquainted(t, 90, 30)
+	other := selfOf(t, 200).accountKey()
+	doubts := map[identity.Key]contact{}
+	for i, c := range []contact{
+		{Differs: true}, {Changed: other}, {Other: other}, {Replaced: other, State: p2pv1.ContactState_CONTACT_STATE_REMOVED},
+		{Differs: true, State: p2pv1.ContactState_CONTACT_STATE_BLOCKED, Before: p2pv1.ContactState_CONTACT_STATE_FRIEND},
+	} {
+		at := selfOf(t, byte(i))
+		c.Account, c.Name, c.Room = at.accountKey(), "friend", room.ID(at.deviceKey()) // one in whose conversation least was said of late
+		c.State = cmp.Or(c.State, p2pv1.ContactState_CONTACT_STATE_FRIEND)
+		b.apply(record{Contact: &c}, history.Position{Lamport: 2})
+		if c.doubtful() {
+			doubts[c.Account] = c
+		}
+	}
+	packed, err := b.keepsakeOf(nil, last).pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := unpack(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range k.Contacts {
+		if want, doubted := doubts[c.Account]; doubted {
+			if fmt.Sprint(c) != fmt.Sprint(want) {
+				t.Errorf("it says %+v, the book says %+v", c, want)
+			}
+			delete(doubts, c.Account)
+		}
+	}
+	for _, c := range doubts {
+		t.Errorf("of a doubt it says nothing: %+v", c)
 	}
 }
 

@@ -209,8 +209,8 @@ func (n *Node) room(ctx context.Context, s string) (*conversation, place, error)
 		return nil, p, n.outside(p, s)
 	}
 	me := self.accountKey()
-	if reason := c.out(me); c.talk.Removed(me) && p.With.IsZero() && reason != nil {
-		return nil, p, api.Refused(reason)
+	if c.talk.Removed(me) && p.With.IsZero() {
+		return nil, p, api.Refused(cmp.Or(c.out(me), n.youLeft(p)))
 	}
 	// Joined and Role may be behind what the Talk has stored a moment ago, and programs have seen; Join is not.
 	if !c.talk.Joined() && c.talk.Join(ctx, self.certificate) != nil {
@@ -229,8 +229,8 @@ func (n *Node) unwritten(ctx context.Context, c *conversation, err error) error 
 	if e := c.talk.Join(ctx, self.certificate); e != nil && !errors.Is(e, chat.ErrNotAllowed) {
 		return stored(e)
 	}
-	if reason := c.out(self.accountKey()); reason != nil && c.talk.Removed(self.accountKey()) {
-		return api.Refused(reason)
+	if p := n.place(c.id); p != nil && c.talk.Removed(self.accountKey()) {
+		return api.Refused(cmp.Or(c.out(self.accountKey()), n.youLeft(*p)))
 	}
 	return stored(err)
 }

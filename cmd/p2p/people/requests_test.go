@@ -3,24 +3,24 @@ package people_test
 import (
 	"strconv"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/cmd/p2p/people"
 )
 
 // Alice may have any of it from a directory that gives bob's name to another, or has lost its people: what shows it first is
 // that the other comes.
 func TestWhoComesWithTheNameOfAContactIsNotAcceptedBeforeThePersonHasDecidedWhoThatIs(t *testing.T) {
+	people.LookLate(t)
 	w := newTown(t)
 	lies := w.lie(t)
 	alice, bob, mallory := w.settle("alice"), w.settle("bob"), w.settle("mallory")
 	acquaint(t, alice, bob, "alice", "bob")
 	mallory.name("bob")
 	alerts := alice.listens()
-	time.Sleep(3 * time.Second) // what is compared at the start is compared by now
 	lies.Store(true)
 	ask(t, mallory.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
 	eventually(t, "alice is warned", func() bool {

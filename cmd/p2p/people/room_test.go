@@ -614,3 +614,23 @@ func TestWhoWasBroughtInByOneWhoWasRemovedMeanwhileIsToldSo(t *testing.T) {
 		t.Errorf("he sees %v", c)
 	}
 }
+
+func TestWhoComesBackIsInThoughHisHostHasNotHeardThatHeHadLeft(t *testing.T) {
+	alice, bob, carol := three(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob", "carol"}})
+	for _, p := range []*person{bob, carol} {
+		eventually(t, "the guests are in the room", func() bool { return slices.Contains(p.rooms(), "garden") })
+	}
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+	eventually(t, "all are known to all", func() bool { return len(carol.conversation("garden").Members) == 3 })
+	dir, trackers := alice.dir, alice.conversationTrackers()
+	alice.close()
+	ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: "garden"})
+	eventually(t, "carol sees him go", func() bool { return len(carol.conversation("garden").Members) == 2 })
+	carol.close()
+	alice = open(t, dir, trackers...)
+	ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link})
+	eventually(t, "he waits no more", func() bool { return bob.conversation("garden").Waiting == "" })
+	bob.say("garden", "I am back")
+	eventually(t, "alice has what he says", alice.has("garden", "I am back"))
+}

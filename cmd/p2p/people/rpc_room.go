@@ -267,7 +267,7 @@ func (n *Node) depart(ctx context.Context, p place) error {
 		p.Name = n.nameOfPlace(p)
 	}
 	p.Gone = p.Room.IsZero() // it was never there: a link into it waits, or was refused
-	if c := n.conversation(p.Room); c != nil && c.talk.Joined() && !left {
+	if c := n.conversation(p.Room); c != nil && c.talk.Joined() && !left && !n.isOut(p.Room) {
 		e, err := c.talk.Change(ctx, room.Change{Op: room.Remove, Account: n.accountOf()})
 		if err != nil {
 			return stored(err)

@@ -74,10 +74,19 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 		if swarmOf(id) != a.Join {
 			return
 		}
-		p.Room, p.Join, p.Addrs, p.Left = id, nil, a.Addrs, false
+		p.Addrs = a.Addrs
 		if v.Listen.IsValid() {
 			p.Addrs = append(p.Addrs, v.Listen)
 		}
+		if comesBack := p.Room == id; !comesBack {
+			p.Join = nil
+		} else if !p.Left { // the room is open already, and says when it is so
+			if c := n.conversation(id); c != nil {
+				c.swarm.Expect(p.Addrs)
+			}
+			return
+		}
+		p.Room, p.Left = id, false
 	case knock.Refused:
 		p.Left, p.Join, p.Refused = true, nil, refusalOf(a)
 		n.shout(p2pv1.Alert_KIND_ANSWERED, v.Account, n.nameOfPlace(p), p.Refused.view())
@@ -94,6 +103,20 @@ func (n *Node) joined(ctx context.Context, v knock.Visitor, a knock.Answer) {
 	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{
 		Id: p.Swarm, Name: n.nameOfPlace(p), Left: true, Reason: p.Refused.view(), Became: textID(p.Room),
 	}}})
+}
+
+// admitted ends the request of one who was in a room before, once the room says that he is in again. Its host may have said so too
+// early: for a host who has not heard that somebody had left he has never been away. Then the room, which is open on both sides, tells
+// the host, and the bell that is rung still finds him knowing better.
+func (n *Node) admitted(ctx context.Context, c *conversation) {
+	at := n.place(c.id)
+	if at == nil || at.Join == nil || at.Left || c.talk.Role(n.accountOf()) == room.Nobody {
+		return
+	}
+	p := *at
+	p.Join = nil
+	n.rewrite(ctx, record{Place: &p})
+	n.tellRoom(c.id, false)
 }
 
 // rung notes that who was rung has the request, and thinks.

@@ -23,6 +23,15 @@ import (
 // page is how many messages a listener reads at a time.
 const page = 200
 
+// signEvery is how often a program that asks for it is given a sign of life.
+var signEvery = 2 * time.Second
+
+// stallTime is after how long the disk, which does not do what was written, counts as one that does not answer.
+var stallTime = 4 * time.Second
+
+// stalls reports whether nothing can be stored, since the disk does not answer: then the node is of no more use than one that hangs.
+func (n *Node) stalls() bool { return n.archive.Writing() >= stallTime }
+
 // Events implements p2pv1connect.PeopleHandler.
 func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
 	l := n.hub.listen(r.Msg.PresenceFollows)
@@ -44,6 +53,13 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 		cursor = last
 	}
 	hello := &p2pv1.Hello{Cursor: cursor, Resumed: resumed, Me: n.whoami(), Seal: seal}
+	var signs <-chan time.Time
+	if r.Msg.Signs {
+		hello.SignMillis = int32(signEvery.Milliseconds())
+		t := time.NewTicker(signEvery)
+		defer t.Stop()
+		signs = t.C
+	}
 	if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
 		return err
 	}
@@ -64,11 +80,22 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 		if cursor, err = n.tellFrom(ctx, cursor, s); err != nil {
 			return failure(err)
 		}
+		stored, events := l.stored, l.events
+		if signs != nil && n.stalls() { // whatever is told would be a sign that it does not
+			stored, events = nil, nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-l.stored:
-		case e, more := <-l.events:
+		case <-signs:
+			if n.stalls() {
+				continue
+			}
+			if err := s.Send(&p2pv1.Event{Cursor: cursor}); err != nil {
+				return err
+			}
+		case <-stored:
+		case e, more := <-events:
 			if !more {
 				return fail(away, reasonStopping)
 			}

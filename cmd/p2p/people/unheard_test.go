@@ -53,9 +53,11 @@ func TestWhatSomebodyWroteAfterHeHadBeenRemovedIsGivenBackAndWhatHeDeletedIsTher
 	if alert.Text != words || alert.Conversation != den.Id || alert.Reason.Key != api.Unheard || alert.Reason.With["count"] != "2" || den.Draft != words {
 		t.Errorf("bob is told %v, and has the draft %q", alert, den.Draft)
 	}
-	again := bob.hears()
 	bob.close()
 	bob = open(t, bob.dir, tracker)
+	again := bob.hears()
+	alice.say("bob", "are you angry?")
+	eventually(t, "they have met again", bob.has("alice", "are you angry?"))
 	if got := bob.conversation("den").Draft; got != words {
 		t.Errorf("later the draft is %q", got)
 	}

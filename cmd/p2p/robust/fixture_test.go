@@ -37,7 +37,7 @@ const (
 	mib = 1 << 20
 	// soon is how long anything may take that has nothing to wait for, on a
 	// machine that has a lot to do.
-	soon = 30 * time.Second
+	soon = time.Minute
 )
 
 // share is a file, a torrent of it, and a seeder that has it.

@@ -73,8 +73,9 @@ func TestPlainModeGoesBackToTheFirstMessage(t *testing.T) {
 	typed("/log")
 	out.waitFor(t, "that was the first message")
 	typed("/log 2")
+	out.waitForTime(t, ": word 129.", 2)
 	typed("/unread")
-	out.waitFor(t, "Dana wants to talk with you")
+	out.waitForTime(t, "Dana wants to talk with you", 2)
 	if said := out.String(); strings.Count(said, ": word 129.") != 2 || strings.Count(said, ": word 128.") != 2 || strings.Count(said, ": word 127.") != 1 {
 		t.Errorf("the last two are not said once more:\n%s", said)
 	}

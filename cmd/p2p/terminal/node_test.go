@@ -175,7 +175,7 @@ func (n *fakeNode) Events(ctx context.Context, q *connect.Request[p2pv1.EventsRe
 func (n *fakeNode) ListContacts(context.Context, *connect.Request[p2pv1.ListContactsRequest]) (*connect.Response[p2pv1.ListContactsResponse], error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return connect.NewResponse(&p2pv1.ListContactsResponse{Contacts: n.contacts}), nil
+	return connect.NewResponse(proto.CloneOf(&p2pv1.ListContactsResponse{Contacts: n.contacts})), nil // a session that is called directly changes what it has
 }
 
 func (n *fakeNode) ListConversations(_ context.Context, q *connect.Request[p2pv1.ListConversationsRequest]) (*connect.Response[p2pv1.ListConversationsResponse], error) {

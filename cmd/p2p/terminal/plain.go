@@ -66,7 +66,8 @@ type plain struct {
 	desk    *desk
 	theme   *theme
 	inputs  chan any
-	asked   int // requests without an answer
+	asked   int       // requests without an answer
+	inOrder []request // of these, those that must not overtake each other: the first was asked, the others wait for its answer
 	shown   *conversation
 	begun   bool // the node has told how things stand
 	failed  error
@@ -91,14 +92,14 @@ func (p *plain) run(lines <-chan string) error {
 		default:
 			ready = nil // it is not known yet who there is, and to whom a line would go
 		}
+		if len(p.inOrder) > 0 && p.session.linked {
+			ready = nil // what it asks for must not overtake them either; a node that hangs is not waited for
+		}
 		select {
 		case <-p.ctx.Done():
 			return nil
 		case in := <-p.inputs:
-			if _, answered := in.(answer); answered {
-				p.asked--
-			}
-			p.handle(in)
+			p.take(in)
 		case text, ok := <-ready:
 			if !ok {
 				lines = nil
@@ -111,6 +112,23 @@ func (p *plain) run(lines <-chan string) error {
 	return p.failed
 }
 
+// take handles what has come from elsewhere than the input.
+func (p *plain) take(in any) {
+	a, answered := in.(answer)
+	if answered {
+		p.asked--
+	}
+	if answered && ordered(a.ask) {
+		if p.inOrder = p.inOrder[1:]; len(p.inOrder) > 0 {
+			p.ask(p.inOrder[0])
+		}
+	}
+	p.handle(in)
+}
+
+// ask asks the node on a goroutine of its own.
+func (p *plain) ask(r request) { go func() { p.send(call(p.ctx, p.way, r)) }() }
+
 // idle reports whether the node has answered all that it was asked.
 func (p *plain) idle() bool { return p.session.linked && p.asked == 0 }
 
@@ -121,10 +139,7 @@ func (p *plain) finish() {
 		case <-p.ctx.Done():
 			return
 		case in := <-p.inputs:
-			if _, answered := in.(answer); answered {
-				p.asked--
-			}
-			p.handle(in)
+			p.take(in)
 		}
 	}
 	p.handle(key{name: "ctrl+c"})
@@ -185,13 +200,11 @@ func (p *plain) do(e effect) {
 	case request:
 		p.asked++
 		if ordered(e.ask) {
-			p.session.out = nil
-			a := call(p.ctx, p.way, e) // nothing is read meanwhile, so nothing overtakes it
-			p.asked--
-			p.handle(a)
-			return
+			if p.inOrder = append(p.inOrder, e); len(p.inOrder) > 1 {
+				return
+			}
 		}
-		go func() { p.send(call(p.ctx, p.way, e)) }()
+		p.ask(e)
 	case after:
 		if _, fades := e.in.(fade); !fades {
 			time.AfterFunc(e.wait, func() { p.send(e.in) })

@@ -45,14 +45,21 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
+// waitFor waits until words were said; who waits for what may have been said before names the time with waitForTime.
 func (o *output) waitFor(t *testing.T, words string) {
 	t.Helper()
+	o.waitForTime(t, words, 1)
+}
+
+// waitForTime waits until words were said n times.
+func (o *output) waitForTime(t *testing.T, words string, n int) {
+	t.Helper()
 	deadline := time.After(patience)
-	for !strings.Contains(o.String(), words) {
+	for strings.Count(o.String(), words) < n {
 		select {
 		case <-o.more:
 		case <-deadline:
-			t.Fatalf("it never says %q:\n%s", words, o)
+			t.Fatalf("it never says %q, for the time %d:\n%s", words, n, o)
 		}
 	}
 }

@@ -147,6 +147,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.answer(in)
 	case lost:
 		s.lose(in)
+	case goesOn:
+		s.goOn()
 	case revival:
 		s.restarting()
 	case key:
@@ -254,6 +256,13 @@ func (s *session) lose(l lost) {
 	s.linked, s.starting, s.lostErr, s.retryAt = false, false, l.err, s.now.Add(l.in)
 	s.unsee()
 	s.startTicking()
+}
+
+// goOn notes that a node that hung goes on: it tells all that has happened meanwhile, but not who is there and was before.
+func (s *session) goOn() {
+	if !s.linked && errors.Is(s.lostErr, api.ErrSilent) {
+		s.hello(&p2pv1.Hello{Resumed: true, Me: s.me})
+	}
 }
 
 // unsee forgets who is there, and how he is reached: without the node nobody knows, or reaches anybody. It tells when it is back.

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -150,6 +151,8 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.starting"), shout)
 	case !s.linked && s.rests:
 		part(s.say.Say("chat.status.stopped"), shout)
+	case !s.linked && errors.Is(s.lostErr, api.ErrSilent):
+		part(s.say.Say("chat.link.lost"), shout)
 	case !s.linked && s.lostErr != nil:
 		part(s.say.Say("chat.status.no_node", s.until(s.retryAt.UnixMilli())), shout)
 	case !s.linked:

@@ -2,11 +2,8 @@ package terminal
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
-
-	"connectrpc.com/connect"
 
 	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
@@ -33,18 +30,23 @@ type lost struct {
 // revival says that the node is gone, and that another one is being started.
 type revival struct{}
 
+// goesOn says that a node that hung goes on.
+type goesOn struct{}
+
 // follow keeps the stream of events open until ctx ends, and tells each event (a
-// *p2pv1.Event), each loss of the node (a lost) and that one is being started (a revival), one after the other. After a loss
-// it goes on behind the last event. A node that has died is started at once. One that somebody has asked to stop, or that
+// *p2pv1.Event), each loss of the node (a lost), that it goes on (a goesOn) and that one is being started (a revival), one after the
+// other. After a loss it goes on behind the last event. One that hangs is waited for: what has stopped it may let it go. A node that has died is started at once. One that somebody has asked to stop, or that
 // cannot start, is left alone until the person needs it.
 func follow(ctx context.Context, w *way, tell func(any)) {
 	var cursor int64
 	wait, rests, failures := firstWait, false, 0
 	for ctx.Err() == nil {
 		there := false
-		err := stream(ctx, w.node(), cursor, func(e *p2pv1.Event) {
-			cursor, wait, rests, failures, there = max(cursor, e.GetCursor()), firstWait, false, 0, true
-			tell(e)
+		err := stream(ctx, w.node(), cursor, func(in any) {
+			if e, ok := in.(*p2pv1.Event); ok {
+				cursor, wait, rests, failures, there = max(cursor, e.GetCursor()), firstWait, false, 0, true
+			}
+			tell(in)
 		})
 		switch {
 		case ctx.Err() != nil:
@@ -74,18 +76,23 @@ func follow(ctx context.Context, w *way, tell func(any)) {
 	}
 }
 
-// stream tells the events of one stream until it ends; it always ends with an error.
-func stream(ctx context.Context, c p2pv1connect.PeopleClient, cursor int64, tell func(*p2pv1.Event)) error {
-	s, err := c.Events(ctx, connect.NewRequest(&p2pv1.EventsRequest{Cursor: cursor, PresenceFollows: true}))
-	if err != nil {
-		return err
+// stream tells the events of one stream until it ends, and in between that the node hangs (a lost) and that it goes on (a goesOn); it
+// always ends with an error.
+func stream(ctx context.Context, c p2pv1connect.PeopleClient, cursor int64, tell func(any)) error {
+	greeted := false
+	hear := func(e *p2pv1.Event) error {
+		greeted = true
+		tell(e)
+		return nil
 	}
-	defer s.Close()
-	for s.Receive() {
-		tell(s.Msg())
+	silent := func(is bool) error {
+		switch {
+		case is:
+			tell(lost{err: api.ErrSilent})
+		case greeted: // else the Hello, which comes next, says it
+			tell(goesOn{})
+		}
+		return nil
 	}
-	if err := s.Err(); err != nil {
-		return err
-	}
-	return errors.New("the node has ended the stream")
+	return api.Hear(ctx, c, &p2pv1.EventsRequest{Cursor: cursor, PresenceFollows: true}, hear, silent)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // patience ends a test that hangs. What is read of a terminal may be half of what the program is drawing just then.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // window is a real terminal in tmux in which this test binary runs a session with a fake node (see TestMain).
 type window struct {

@@ -6452,6 +6452,7 @@ type EventsRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Cursor          int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"`                                          // number of the last message that is known; 0: from now on; -1: none is known, tell all that the node has
 	PresenceFollows bool                   `protobuf:"varint,2,opt,name=presence_follows,json=presenceFollows,proto3" json:"presence_follows,omitempty"` // while this stream is open the person counts as being there
+	Signs           bool                   `protobuf:"varint,3,opt,name=signs,proto3" json:"signs,omitempty"`                                            // the node is to give a sign of life, an event of nothing, at least every Hello.sign_millis, as long as its disk lets it write
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -6496,6 +6497,13 @@ func (x *EventsRequest) GetCursor() int64 {
 func (x *EventsRequest) GetPresenceFollows() bool {
 	if x != nil {
 		return x.PresenceFollows
+	}
+	return false
+}
+
+func (x *EventsRequest) GetSigns() bool {
+	if x != nil {
+		return x.Signs
 	}
 	return false
 }
@@ -6707,7 +6715,8 @@ type Hello struct {
 	Cursor        int64                  `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	Resumed       bool                   `protobuf:"varint,2,opt,name=resumed,proto3" json:"resumed,omitempty"` // it goes on where the request said; otherwise from now on, since there is no such number
 	Me            *WhoamiResponse        `protobuf:"bytes,3,opt,name=me,proto3" json:"me,omitempty"`
-	Seal          []byte                 `protobuf:"bytes,4,opt,name=seal,proto3" json:"seal,omitempty"` // key of 32 bytes with which programs seal files of their own; empty when the history has no passphrase
+	Seal          []byte                 `protobuf:"bytes,4,opt,name=seal,proto3" json:"seal,omitempty"`                                // key of 32 bytes with which programs seal files of their own; empty when the history has no passphrase
+	SignMillis    int32                  `protobuf:"varint,5,opt,name=sign_millis,json=signMillis,proto3" json:"sign_millis,omitempty"` // how often there is a sign of life; 0 without EventsRequest.signs, and of nodes that give none. One that misses several hangs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6768,6 +6777,13 @@ func (x *Hello) GetSeal() []byte {
 		return x.Seal
 	}
 	return nil
+}
+
+func (x *Hello) GetSignMillis() int32 {
+	if x != nil {
+		return x.SignMillis
+	}
+	return 0
 }
 
 type Typing struct {
@@ -7411,10 +7427,11 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x14ListTransfersRequest\x12\x16\n" +
 	"\x06offers\x18\x01 \x01(\bR\x06offers\"G\n" +
 	"\x15ListTransfersResponse\x12.\n" +
-	"\ttransfers\x18\x01 \x03(\v2\x10.p2p.v1.TransferR\ttransfers\"R\n" +
+	"\ttransfers\x18\x01 \x03(\v2\x10.p2p.v1.TransferR\ttransfers\"h\n" +
 	"\rEventsRequest\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12)\n" +
-	"\x10presence_follows\x18\x02 \x01(\bR\x0fpresenceFollows\"\xbf\x03\n" +
+	"\x10presence_follows\x18\x02 \x01(\bR\x0fpresenceFollows\x12\x14\n" +
+	"\x05signs\x18\x03 \x01(\bR\x05signs\"\xbf\x03\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12%\n" +
 	"\x05hello\x18\x02 \x01(\v2\r.p2p.v1.HelloH\x00R\x05hello\x12+\n" +
@@ -7427,12 +7444,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x05alert\x18\t \x01(\v2\r.p2p.v1.AlertH\x00R\x05alert\x12%\n" +
 	"\x04said\x18\n" +
 	" \x01(\v2\x0f.p2p.v1.MessageH\x00R\x04saidB\x06\n" +
-	"\x04what\"u\n" +
+	"\x04what\"\x96\x01\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12\x18\n" +
 	"\aresumed\x18\x02 \x01(\bR\aresumed\x12&\n" +
 	"\x02me\x18\x03 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\x12\x12\n" +
-	"\x04seal\x18\x04 \x01(\fR\x04seal\"r\n" +
+	"\x04seal\x18\x04 \x01(\fR\x04seal\x12\x1f\n" +
+	"\vsign_millis\x18\x05 \x01(\x05R\n" +
+	"signMillis\"r\n" +
 	"\x06Typing\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +

@@ -34,7 +34,9 @@ func (l *Log) Commit(out room.Outcome) error {
 	}
 	c := commit{Log: l, w: l.archive.write}
 	err := c.w.transaction(own, func() error { return c.run(out) }, func() { c.publish(out) })
-	if err == nil {
+	if err != nil {
+		l.archive.ends.release(l.id)
+	} else {
 		err = l.err // what Counts asked for could not be read
 	}
 	if err != nil {
@@ -58,6 +60,18 @@ func (l *Log) Commit(out room.Outcome) error {
 	return nil
 }
 
+// foretell is called just before the transaction can be read. Who reads what it has written may look at once, before publish is called, for
+// what it has changed: memory has that no more, or as something to be looked up.
+func (c *commit) foretell(out room.Outcome) {
+	c.archive.recent.spoil(c.pending, c.changes(out))
+	c.archive.ends.hold(c.id)
+}
+
+// changes reports whether the transaction may have changed other events than those that its own are about.
+func (c *commit) changes(out room.Outcome) bool {
+	return c.deleted || len(c.late) > 0 || out.Recount || len(out.Proofs) > 0
+}
+
 // publish is called as soon as the transaction is there for those who read.
 func (c *commit) publish(out room.Outcome) {
 	c.committed = c.committed[:0]
@@ -66,7 +80,7 @@ func (c *commit) publish(out room.Outcome) {
 		e.N = c.pending[i].n
 		c.committed = append(c.committed, *e)
 	}
-	changed := c.deleted || len(c.late) > 0 || out.Recount || len(out.Proofs) > 0
+	changed := c.changes(out)
 	c.archive.recent.add(c.committed, changed)
 	c.archive.ends.add(c.committed, changed)
 }
@@ -134,7 +148,11 @@ func (c *commit) run(out room.Outcome) error {
 	if err := c.undo(); err != nil {
 		return err
 	}
-	return c.archive.index.amend(c.w, c.words)
+	if err := c.archive.index.amend(c.w, c.words); err != nil {
+		return err
+	}
+	c.foretell(out)
+	return nil
 }
 
 // event writes one event.

@@ -121,16 +121,16 @@ func (d *drain) lay(pages int) {
 // still calls f while no transaction runs. A checkpoint that waits for the lock of SQLite itself looks for it now and then,
 // and in vain if somebody writes all the time.
 func (w *writer) still(f func() bool) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.lock()
+	defer w.unlock()
 	return f()
 }
 
 // lengthen writes zeros behind the end of the log, and reports whether more are wanted. A disk that is full gets
 // back what was taken.
 func (w *writer) lengthen(log *os.File, want int64) (more bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.lock()
+	defer w.unlock()
 	end, err := log.Seek(0, io.SeekEnd)
 	if err != nil || end >= want {
 		return false, err

@@ -18,8 +18,25 @@ const (
 type ends struct {
 	mu    sync.Mutex
 	rooms map[room.ID][]Entry
-	bytes int    // of their bodies
-	gone  uint64 // counts commits, so that what was read before one is not kept after it
+	bytes int     // of their bodies
+	gone  uint64  // counts commits, so that what was read before one is not kept after it
+	held  room.ID // the room of a commit that may be there and has not been added yet
+}
+
+// hold has a room read from the disk until add, or release.
+func (x *ends) hold(id room.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.held = id
+}
+
+// release undoes hold, for a commit that has failed.
+func (x *ends) release(id room.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.held == id {
+		x.held = room.ID{}
+	}
 }
 
 // add takes what a transaction has written; as with recent.add, the caller still holds the writer.
@@ -27,6 +44,7 @@ func (x *ends) add(entries []Entry, changed bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.gone++
+	x.held = room.ID{}
 	if changed {
 		x.rooms, x.bytes = nil, 0
 		return
@@ -73,6 +91,9 @@ func (x *ends) insert(id room.ID, end []Entry, e *Entry) {
 func (x *ends) before(id room.ID, n int) (end []Entry, known bool, gone uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if id == x.held {
+		return nil, false, x.gone
+	}
 	end, known = x.rooms[id]
 	return slices.Clone(end[max(0, len(end)-n):]), known, x.gone
 }

@@ -57,8 +57,8 @@ func (w *writer) erase(words bool, done func()) error {
 
 // outside runs statements that no transaction can hold.
 func (w *writer) outside(texts ...string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.lock()
+	defer w.unlock()
 	for _, text := range texts {
 		if err := w.exec(text); err != nil {
 			return err

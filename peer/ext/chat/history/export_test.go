@@ -135,3 +135,10 @@ func Spoil(a *Archive, n int64) {
 		panic(err)
 	}
 }
+
+// Between has f called when a transaction can be read and its writer has not told memory of it yet.
+func Between(a *Archive, f func()) {
+	a.write.lock()
+	defer a.write.unlock()
+	a.write.between = f
+}

@@ -21,6 +21,22 @@ type recent struct {
 	bytes int     // of their bodies
 }
 
+// spoil notes what a transaction that is about to be there changes: what its events are about is not alone any more. With changed, any of
+// them may not be what it was.
+func (r *recent) spoil(written []pending, changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if changed {
+		r.all, r.bytes = nil, 0
+		return
+	}
+	for i := range written {
+		if t := r.find(written[i].entry.Target); t != nil {
+			t.Alone = false
+		}
+	}
+}
+
 // add takes what a transaction has written. The caller still holds the writer, so that numbers come in order. With
 // changed, other events are not what they were.
 func (r *recent) add(entries []Entry, changed bool) {
@@ -32,9 +48,6 @@ func (r *recent) add(entries []Entry, changed bool) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if t := r.find(e.Target); t != nil {
-			t.Alone = false
-		}
 		if n := len(r.all); n > 0 && e.N != r.all[n-1].N+1 {
 			r.all, r.bytes = nil, 0
 		}

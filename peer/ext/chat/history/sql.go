@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -112,11 +114,14 @@ func eachRow(rows *sql.Rows, each func(scan func(...any) error) error) error {
 // writer is the one connection that writes. A transaction is not cancelled half-way by a context: it
 // is short, and who waits for it has said something that must not be lost.
 type writer struct {
-	mu   sync.Mutex // of one transaction
+	mu   sync.Mutex                // of one transaction
+	busy atomic.Pointer[time.Time] // since when it runs; nil while none does
 	db   *sql.DB
 	conn *sql.Conn
 	statements
 	full bool // it waits for the disk
+
+	between func() // if not nil, is called when a transaction can be read, before done: tests look what others see then
 }
 
 func openWriter(source string) (*writer, error) {
@@ -132,17 +137,38 @@ func openWriter(source string) (*writer, error) {
 	return &writer{db: db, conn: conn, statements: statements{prepare: conn.PrepareContext, prepared: map[string]*sql.Stmt{}}}, nil
 }
 
-func (w *writer) close() error {
+// lock is held by who writes.
+func (w *writer) lock() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	now := time.Now()
+	w.busy.Store(&now)
+}
+
+func (w *writer) unlock() {
+	w.busy.Store(nil)
+	w.mu.Unlock()
+}
+
+// Writing returns how long what is being written has taken so far, 0 when nothing is. A disk that does not answer shows in it, as nothing
+// else is written before. It does not wait.
+func (a *Archive) Writing() time.Duration {
+	if since := a.write.busy.Load(); since != nil {
+		return time.Since(*since)
+	}
+	return 0
+}
+
+func (w *writer) close() error {
+	w.lock()
+	defer w.unlock()
 	return errors.Join(w.statements.close(), w.conn.Close(), w.db.Close())
 }
 
 // transaction calls f, and commits what it has written; all or nothing. With full it is on the
 // disk when transaction returns. When it is committed, done is called, if not nil, before the next transaction begins.
 func (w *writer) transaction(full bool, f func() error, done func()) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.lock()
+	defer w.unlock()
 	if full != w.full {
 		text := "PRAGMA synchronous=NORMAL"
 		if full {
@@ -164,6 +190,9 @@ func (w *writer) transaction(full bool, f func() error, done func()) error {
 		// Some errors, such as that of a full disk, have rolled back by themselves.
 		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
 		return err
+	}
+	if w.between != nil {
+		w.between()
 	}
 	if done != nil {
 		done()
