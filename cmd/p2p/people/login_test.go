@@ -186,9 +186,13 @@ func TestWhoseDirectoryHasLostHerRegistersTheSameKeysAgain(t *testing.T) {
 		}
 		now := next(t, l)
 		turn(now)
-		eventually(t, "she is told", func() bool { return alice.me().Directory.Problem.GetKey() == problem })
+		var told *p2pv1.Reason
+		eventually(t, "she is told", func() bool {
+			told = alice.me().Directory.Problem
+			return told.GetKey() == problem
+		})
 		if problem == api.AnotherKey {
-			now += "#" + alice.me().Directory.Problem.With["key"]
+			now += "#" + told.With["key"]
 		} else {
 			now = ""
 		}
