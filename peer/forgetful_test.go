@@ -194,3 +194,29 @@ func TestOneRoomFindsATrackerBackForAllThatAreAnnouncedThere(t *testing.T) {
 		}
 	})
 }
+
+// Whoever has just been let into a room comes soon, and may come by an address that nobody there knows. That somebody is missed, long after
+// the room was entered, has no tracker asked.
+func TestARoomThatExpectsSomebodyIsAnnouncedAgainWithinAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+		tracker := w.forgetful()
+		expected := 0
+		a, b := w.person(1), w.person(2)
+		for _, p := range []*person{a, b} {
+			p.gather(t, peer.Room{Trackers: [][]string{{tracker.url}}, Admit: admits(t, 1, 2, 3), Missing: func([]identity.Key) int { return expected }})
+		}
+		time.Sleep(20 * time.Minute)
+		expected = 1
+		added := time.Now()
+		time.Sleep(2 * time.Minute)
+		if n := tracker.since(added)[lounge]; n > 0 {
+			t.Fatalf("the tracker is asked %d times without a word", n)
+		}
+		a.room.Again()
+		time.Sleep(time.Minute + time.Second)
+		if n := tracker.since(added)[lounge]; n != 1 {
+			t.Errorf("it is asked %d times", n)
+		}
+	})
+}
