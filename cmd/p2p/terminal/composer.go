@@ -139,6 +139,9 @@ func (s *session) runWritten(text string) {
 	if c := s.current; c != nil {
 		s.saveDraft(pause{c.GetId(), c.wording})
 	}
+	if s.plain {
+		s.keep()
+	}
 	s.command(text)
 }
 

@@ -18,7 +18,8 @@ import (
 type console struct {
 	out     io.Writer
 	columns func() int
-	dumb    bool // it moves no cursor: what is being typed is written once more
+	changed chan struct{} // holds one when something was typed
+	dumb    bool          // it moves no cursor: what is being typed is written once more
 
 	mu    sync.Mutex // of all below, and of what is written
 	typed string
@@ -41,6 +42,22 @@ func (c *console) print(text string) error {
 	defer c.mu.Unlock()
 	_, err := io.WriteString(c.out, c.leave()+text+"\n"+shown(c.typed))
 	return err
+}
+
+// text returns what is being typed.
+func (c *console) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.typed
+}
+
+// begin puts a text before what is being typed, as if it had been.
+func (c *console) begin(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	room := c.leave()
+	c.typed = text + c.typed
+	io.WriteString(c.out, room+shown(c.typed))
 }
 
 // end leaves the line on which something was being typed.
@@ -192,6 +209,10 @@ func (c *console) readLines(ctx context.Context, in io.Reader, lines chan<- stri
 			case <-ctx.Done():
 				return
 			}
+		}
+		select {
+		case c.changed <- struct{}{}:
+		default:
 		}
 		if err != nil || ended {
 			return

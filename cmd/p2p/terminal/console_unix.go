@@ -30,7 +30,7 @@ func openConsole(o Options) (c *console, release func()) {
 	if unix.IoctlSetTermios(fd, writeTermios, &now) != nil {
 		return nil, none
 	}
-	c = &console{out: o.Out, dumb: o.env("TERM") == "dumb" || o.env("TERM") == "", columns: func() int {
+	c = &console{out: o.Out, changed: make(chan struct{}, 1), dumb: o.env("TERM") == "dumb" || o.env("TERM") == "", columns: func() int {
 		if width, _, err := term.GetSize(int(out.Fd())); err == nil {
 			return width
 		}

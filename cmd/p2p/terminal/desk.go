@@ -182,10 +182,10 @@ func (d *desk) take(k seek) (t taken) {
 		found = append(found, d.sought(k, name, sheets)...)
 	}
 	slices.SortFunc(found, func(a, b lying) int { return cmp.Or(b.written.Compare(a.written), cmp.Compare(a.name, b.name)) })
-	room := k.text && !k.plain
+	room := k.text
 	for _, f := range found {
 		if f.Conversation != "" && !f.outgoing() {
-			if !room {
+			if w := f.wording(); !room || k.plain && !w.isLine() {
 				t.rest = append(t.rest, f.sheet)
 				continue
 			}

@@ -4,8 +4,11 @@ package terminal
 
 // loose returns what is being written to nobody.
 func (s *session) loose() string {
-	if s.current != nil || s.plain { // in plain mode a line was refused, and is no more
+	switch {
+	case s.current != nil:
 		return ""
+	case s.plain: // a line that was refused is no more
+		return s.line
 	}
 	return s.composer.draft()
 }

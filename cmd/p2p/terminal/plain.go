@@ -38,7 +38,9 @@ func runPlain(ctx context.Context, o Options) error {
 	defer p.desk.getUp()
 	console, release := openConsole(o)
 	defer release()
-	p.console = console
+	if p.console = console; console != nil {
+		p.changed, p.session.console = console.changed, true
+	}
 	workers.Go(func() { follow(ctx, p.way, p.send) })
 	lines := make(chan string, linesAhead)
 	if console != nil {
@@ -61,6 +63,7 @@ type plain struct {
 	ctx     context.Context
 	o       Options
 	console *console // nil: what is typed shows by itself
+	changed <-chan struct{}
 	way     *way
 	session *session
 	desk    *desk
@@ -100,6 +103,10 @@ func (p *plain) run(lines <-chan string) error {
 			return nil
 		case in := <-p.inputs:
 			p.take(in)
+		case <-p.changed:
+			if len(lines) == 0 { // else it is told behind the lines
+				p.handle(typing{p.console.text()})
+			}
 		case text, ok := <-ready:
 			if !ok {
 				lines = nil
@@ -107,6 +114,9 @@ func (p *plain) run(lines <-chan string) error {
 				continue
 			}
 			p.handle(typed{strings.TrimRight(text, "\r\n")})
+			if p.console != nil && len(lines) == 0 {
+				p.handle(typing{p.console.text()})
+			}
 		}
 	}
 	return p.failed
@@ -217,6 +227,8 @@ func (p *plain) do(e effect) {
 		p.keep(p.desk.lay(e))
 	case seek:
 		p.handle(p.desk.take(e))
+	case putBack:
+		p.console.begin(e.text)
 	case prefer:
 		p.keep(e.do(p.o.State))
 	case wake:

@@ -49,6 +49,9 @@ type session struct {
 
 	clipboard  bool               // there may be one
 	plain      bool               // lines are typed whole
+	console    bool               // in plain mode: it is known what is being typed
+	line       string             // that
+	lineWaits  bool               // it is kept soon
 	scheme     Colour             // asked for by the person, Auto: none
 	before     map[string][]sheet // taken over, for conversations that are not known yet
 	sheets     map[string]bool    // the names of all that are this terminal's, and were
@@ -154,8 +157,15 @@ func (s *session) handle(now time.Time, in any) []effect {
 	case key:
 		s.key(in)
 	case typed:
+		s.line = ""
 		s.composer.begin(in.line)
 		s.submit()
+		s.keep()
+	case typing:
+		s.typing(in)
+	case lineRests:
+		s.lineWaits = false
+		s.keep()
 	case paste:
 		s.paste(in.text)
 	case click:

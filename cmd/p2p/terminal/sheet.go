@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"p2p/cmd/p2p/api/p2pv1"
@@ -60,7 +61,7 @@ type seek struct {
 	conversation string // empty: all, but none that is only a text for one
 	next         bool   // the person asks
 	text         bool   // there is room for one
-	plain        bool   // texts stay for a screen, and are only told
+	plain        bool   // what is not of one line stays for a screen, and is only told
 	seal         []byte
 }
 
@@ -97,7 +98,11 @@ func (s *session) keep() {
 		}
 	}
 	for _, c := range s.conversations {
-		if sh := c.own(); !sh.empty() {
+		sh := c.own()
+		if c == s.current {
+			sh.Draft = joined(sh.Draft, s.line)
+		}
+		if !sh.empty() {
 			sh.name = s.sheetName(&c.sheet)
 			all[sh.name] = sh
 		}
@@ -195,7 +200,12 @@ func (s *session) adopt(sh sheet) {
 	switch w := sh.wording(); {
 	case w == wording{} || w == c.wording || slices.ContainsFunc(c.others, same):
 	case s.vacant(c):
-		c.sheet = sh.name
+		if c.sheet = sh.name; s.console && c == s.current && w.isLine() {
+			s.line = w.draft
+			s.do(putBack{w.draft})
+			s.word("chat.begun.line")
+			return
+		}
 		s.write(c, w)
 	default:
 		c.others = append(c.others, sheet{name: sh.name, Conversation: sh.Conversation, Draft: w.draft, Begun: w.begun})
@@ -205,7 +215,7 @@ func (s *session) adopt(sh sheet) {
 // vacant reports whether nothing is being written in a conversation.
 func (s *session) vacant(c *conversation) bool {
 	input := &s.composer
-	return c.wording == wording{} && (c != s.current || s.plain || input.mode == writing && input.editor.empty())
+	return c.wording == wording{} && (c != s.current || s.plain && s.line == "" || !s.plain && input.mode == writing && input.editor.empty())
 }
 
 // write goes on with what lies on the sheet of a conversation.
@@ -257,7 +267,7 @@ func (c *conversation) waiting() int { return len(c.others) + c.rest }
 
 // seekFor takes over what was begun in a conversation that is opened.
 func (s *session) seekFor(c *conversation) {
-	s.do(seek{conversation: c.GetId(), text: s.vacant(c), plain: s.plain, seal: s.seal})
+	s.do(seek{conversation: c.GetId(), text: s.vacant(c) && (s.console || !s.plain), plain: s.plain, seal: s.seal})
 }
 
 // tellOthers says that texts wait beside the one in the input.
@@ -397,3 +407,25 @@ func decodeSheet(b, seal []byte) (sh sheet, ok bool) {
 	}
 	return sh, unsealed(seal, sheetPurpose, f.Sealed, &sh)
 }
+
+// typing is an input: what is being typed in plain mode, where that is known. It is kept soon: whoever types may never end the line.
+type typing struct{ text string }
+
+// lineRests is an input: what is being typed is to be kept.
+type lineRests struct{}
+
+// putBack is an effect: a line goes on being typed.
+type putBack struct{ text string }
+
+func (s *session) typing(in typing) {
+	if s.line == in.text {
+		return
+	}
+	if s.line = in.text; !s.lineWaits {
+		s.lineWaits = true
+		s.in(pauseTime, lineRests{})
+	}
+}
+
+// isLine reports whether a wording is what may be typed in plain mode.
+func (w wording) isLine() bool { return w.begun == begun{} && !strings.Contains(w.draft, "\n") }

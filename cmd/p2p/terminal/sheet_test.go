@@ -162,6 +162,34 @@ func TestPlainModeSaysWhatWasBegunAndLeavesItForAScreen(t *testing.T) {
 	plain.again().shows("> half a thought")
 }
 
+// A line that is being typed, where that is known, comes back as the line that is being typed; what has several lines waits for a screen.
+func TestTheLineThatIsBeingTypedInPlainModeComesBack(t *testing.T) {
+	screen := usual(t)
+	screen.in(paste{"two\nlines"})
+	screen.kill()
+	st := screen.plainly()
+	st.s.console = true
+	st.in(typing{"half"}, typing{"half a line"}, lineRests{})
+	st.kill()
+	again := &stage{t: t, s: newSession(Options{Text: st.s.say, Where: "c-anna"}, randomKey), node: st.node, now: at, desk: newDesk(filepath.Dir(st.desk.dir))}
+	again.s.plain, again.s.console = true, true
+	again.begins()
+	if !slices.Contains(again.did, effect(putBack{"half a line"})) {
+		t.Error("it does not stand there again")
+	}
+	if written, _ := again.lies(); !slices.Equal(written, []string{"half a line", "two\nlines"}) {
+		t.Errorf("kept are %q", written)
+	}
+	again.in(typing{"half a line, whole"}, typed{"half a line, whole"})
+	if written, _ := again.lies(); !slices.Equal(written, []string{"two\nlines"}) || asked[*p2pv1.SendRequest](again)[0].Text != "half a line, whole" {
+		t.Errorf("kept are %q", written)
+	}
+	again.in(typing{"/mu"}, lineRests{}, typing{"/mute"}, typed{"/mute"})
+	if written, _ := again.lies(); !slices.Equal(written, []string{"two\nlines"}) {
+		t.Errorf("after a command kept are %q", written)
+	}
+}
+
 func TestATextOutlivesThatItsConversationIsGone(t *testing.T) {
 	st := usual(t).writes("to be or not")
 	one := st.beside().writes("not to be")

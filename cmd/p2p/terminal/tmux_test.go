@@ -191,11 +191,11 @@ func TestOnARealTerminalWhatIsJoinedTakesTheColumnsThatItIsGiven(t *testing.T) {
 }
 
 // inProfile starts a session in a terminal of its own that keeps what is typed in the folder of a profile, and returns how to send it a signal.
-func inProfile(t *testing.T, profile string) (*window, func(signal string)) {
+func inProfile(t *testing.T, profile string, env ...string) (*window, func(signal string)) {
 	t.Helper()
 	pid := filepath.Join(t.TempDir(), "pid")
-	w := newWindow(t, 80, 24, "P2P_TERMINAL=1", "P2P_STATE="+profile, "P2P_PID="+pid)
-	w.shows("directory ✓")
+	w := newWindow(t, 80, 24, append(env, "P2P_TERMINAL=1", "P2P_STATE="+profile, "P2P_PID="+pid)...)
+	w.shows("done, it verifies")
 	return w, func(signal string) {
 		t.Helper()
 		b, err := os.ReadFile(pid)
@@ -266,4 +266,20 @@ func TestWhatIsTypedInTwoRealTerminalsOutlivesThatBothAreKilled(t *testing.T) {
 		desks, err := sheetsIn(filepath.Join(profile, draftsName))
 		return err == nil && len(desks) == 0
 	})
+}
+
+func TestALineThatIsTypedInARealTerminalOutlivesThatItIsKilled(t *testing.T) {
+	profile := t.TempDir()
+	one, toOne := inProfile(t, profile, "P2P_PLAIN=1")
+	one.types("half a 一半")
+	keeps(t, profile, "half a 一半")
+	toOne("KILL")
+	again, toAgain := inProfile(t, profile, "P2P_PLAIN=1")
+	again.shows("stands in the line again", "half a 一半")
+	again.keys("BSpace")
+	again.types("行")
+	keeps(t, profile, "half a 一行")
+	toAgain("KILL")
+	screen, _ := inProfile(t, profile)
+	screen.shows("> half a 一行")
 }
