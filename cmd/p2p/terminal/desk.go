@@ -103,6 +103,11 @@ func (d *desk) lay(u unsent) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if u.told {
+		if err := d.told(u.seal); err != nil {
+			return err
+		}
+	}
 	var errs []error
 	for _, sh := range u.sheets { // before any goes: what moves from one to another is on both rather than on none
 		if sh.empty() {
@@ -128,6 +133,17 @@ func (d *desk) lay(u unsent) error {
 		}
 	}
 	return nil
+}
+
+// told has all be laid anew with the key that the node has told just now: others may have resealed it. The caller holds mu.
+func (d *desk) told(seal []byte) error {
+	for name := range d.laid {
+		d.laid[name] = ""
+	}
+	if seal == nil {
+		return nil
+	}
+	return opened(filepath.Dir(d.dir), false)
 }
 
 // put writes a sheet, the whole or nothing. The caller holds mu.
@@ -254,7 +270,9 @@ func (d *desk) later(u unsent) {
 	}
 	d.queue.Lock()
 	defer d.queue.Unlock()
-	if d.next == nil {
+	if d.next != nil {
+		u.told = u.told || d.next.told
+	} else {
 		d.done = make(chan struct{})
 		d.waiting <- struct{}{}
 	}

@@ -53,7 +53,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 		s.seal = nil
 	}
 	s.unseal()
-	s.keep() // sealed as it is to be now
+	s.do(s.allUnsent(true)) // sealed as it is to be now
 	s.do(seek{plain: s.plain, seal: s.seal})
 	if s.current != nil {
 		s.seekFor(s.current)

@@ -99,6 +99,14 @@ func TestWhatIsTypedIsSealedAgainWhenThereIsAPassphraseAgain(t *testing.T) {
 	if st.in(sealedHello(st, 7)).writes(" or two"); strings.Contains(st.files(), "secret") {
 		t.Errorf("in the files is %s", st.files())
 	}
+	if err := Reseal(profile, key, nil); err != nil { // and the history is begun anew, with a passphrase
+		t.Fatal(err)
+	}
+	if st.writes(" or three").in(sealedHello(st, 8)); strings.Contains(st.files(), "secret") {
+		t.Errorf("in the files is %s", st.files())
+	}
+	again := st.again()
+	again.in(sealedHello(again, 8)).shows("> a secret or two or three")
 }
 
 func TestWhatIsKeptIsSealedWhenItsProfileIsEncryptedAndOpenedWhenItIsDecrypted(t *testing.T) {

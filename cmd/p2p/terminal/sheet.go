@@ -52,6 +52,7 @@ func (sh *sheet) wording() wording { return wording{joinedOnce(sh.Claim, sh.Draf
 type unsent struct {
 	sheets []sheet
 	seal   []byte // key to seal them with; nil: they lie open
+	told   bool   // the node has just told it
 }
 
 // seek is an effect: sheets of terminals that have ended are to be taken over. Those of which something is on its way all are, and what was
@@ -85,8 +86,11 @@ type taken struct {
 }
 
 // keep has all that is not sent laid where the next program finds it.
-func (s *session) keep() {
-	u := unsent{seal: s.seal}
+func (s *session) keep() { s.do(s.allUnsent(false)) }
+
+// allUnsent returns all that is not sent, and whether the node has just told the key.
+func (s *session) allUnsent(told bool) unsent {
+	u := unsent{seal: s.seal, told: told}
 	all := map[string]sheet{}
 	if loose := s.loose(); loose != "" {
 		name := s.sheetName(&s.looseSheet)
@@ -115,7 +119,7 @@ func (s *session) keep() {
 		sh.name = name
 		u.sheets = append(u.sheets, sh)
 	}
-	s.do(u)
+	return u
 }
 
 // sheetName returns the name of a sheet, which gets one with its first word.
