@@ -168,3 +168,27 @@ func SignSoon(t *testing.T, stalls bool) {
 	}
 	t.Cleanup(func() { signEvery, stallTime = every, stall })
 }
+
+// Unfollow has the next run find a room in the book as it was before this device was told of it last: it was not there, or had been left.
+// Since when it was there it does not know, as if the clock of who has told it was fast.
+func (n *Node) Unfollow(ctx context.Context, where string, left bool) error {
+	p, err := n.where(where)
+	if err != nil {
+		return err
+	}
+	p.Left, p.Gone, p.Since = left, !left, 0
+	return n.write(ctx, record{Place: &p})
+}
+
+// Invited reports whether somebody was told of a room since a time, in milliseconds.
+func (n *Node) Invited(ctx context.Context, who, where string, since int64) (bool, error) {
+	k, err := n.who(who)
+	if err != nil {
+		return false, err
+	}
+	p, err := n.where(where)
+	if err != nil {
+		return false, err
+	}
+	return n.invited(ctx, n.conversation(k.Room), p.Room, since)
+}

@@ -156,6 +156,7 @@ func (n *Node) enter(ctx context.Context, p *place) error {
 	n.contradicted(c)
 	n.clerk.do(func(ctx context.Context) {
 		n.settle(ctx, c) // what was stored last may have come as this node ended
+		n.followStored(ctx, c)
 		n.admitted(ctx, c)
 		n.sign(ctx, c)
 	})
@@ -319,6 +320,45 @@ func (n *Node) follow(ctx context.Context, c *conversation, added []history.Entr
 			Since: time.Now().UnixMilli(),
 		}})
 	}
+}
+
+// followStored follows those invitations that came into a conversation of two as this node ended. Of a room that this person has left since,
+// he has been in it: it is followed only if it came after that.
+func (n *Node) followStored(ctx context.Context, c *conversation) {
+	if p := n.place(c.id); p == nil || p.With.IsZero() {
+		return
+	}
+	all, err := n.archive.OfKind(ctx, c.id, body.KindInvitation)
+	if err != nil {
+		if ctx.Err() == nil {
+			n.log.Warn("cannot look for invitations", zap.Error(err))
+		}
+		return
+	}
+	n.follow(ctx, c, slices.DeleteFunc(all, func(e history.Entry) bool { return n.leftSince(ctx, &e) }))
+}
+
+// leftSince reports whether this person has left the room of an invitation after that came, or it is not known whether: by the order in
+// which this device has heard of both, for the clock of who has written it may be fast.
+func (n *Node) leftSince(ctx context.Context, e *history.Entry) bool {
+	v, err := body.ParseInvitation(e.Body)
+	if err != nil {
+		return true
+	}
+	if have := n.place(v.Room); have == nil || !have.Left {
+		return false // follow sees to it
+	}
+	lines, err := n.archive.Before(ctx, v.Room, history.End, page)
+	if err != nil {
+		return true
+	}
+	me, left := n.accountOf(), int64(0)
+	for i := range lines {
+		if l := &lines[i]; l.Counts && l.Account == me && changesMember(lines[i:i+1], me) {
+			left = max(left, l.N)
+		}
+	}
+	return left == 0 || left > e.N
 }
 
 func (n *Node) isFriend(k identity.Key) bool {

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -110,4 +111,20 @@ func TestAMemberWhoHasLostHisOnlyDeviceIsInvitedAgain(t *testing.T) {
 	eventually(t, "they have met", func() bool { return bob.contact("alice").State == friend && alice.contact("bob").Path != 0 })
 	ask(t, alice.ChangeMember, invite)
 	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "garden") })
+}
+
+// Else each run of a node would say it again, to a device that never comes.
+func TestItIsKnownWhetherSomebodyWasToldOfARoomSinceHeHasADevice(t *testing.T) {
+	alice, _ := two(t)
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden", Invite: []string{"bob"}})
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "den"})
+	for _, c := range []struct {
+		room  string
+		since int64
+		want  bool
+	}{{"garden", 0, true}, {"garden", time.Now().Add(time.Hour).UnixMilli(), false}, {"den", 0, false}} {
+		if told, err := alice.Invited(t.Context(), "bob", c.room, c.since); err != nil || told != c.want {
+			t.Errorf("of the %s since %d: %v, %v", c.room, c.since, told, err)
+		}
+	}
 }

@@ -634,3 +634,37 @@ func TestWhoComesBackIsInThoughHisHostHasNotHeardThatHeHadLeft(t *testing.T) {
 	bob.say("garden", "I am back")
 	eventually(t, "alice has what he says", alice.has("garden", "I am back"))
 }
+
+// The node of who was invited has stored that, and has ended before it drew the consequence.
+func TestAnInvitationThatWasStoredAsTheNodeEndedIsFollowedByTheNext(t *testing.T) {
+	alice, bob := two(t)
+	for _, name := range []string{"garden", "kitchen", "cellar"} {
+		ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: name, Invite: []string{"bob"}})
+		eventually(t, "bob is in the "+name, func() bool {
+			return slices.Contains(bob.rooms(), name) && len(alice.conversation(name).Members) == 2
+		})
+	}
+	for _, name := range []string{"garden", "kitchen"} {
+		ask(t, bob.LeaveRoom, &p2pv1.LeaveRoomRequest{Where: name})
+		eventually(t, "alice sees that he has left the "+name, func() bool { return len(alice.conversation(name).Members) == 1 })
+	}
+	invite := func(name string) {
+		t.Helper()
+		ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: name, Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_ADD})
+	}
+	invite("kitchen")
+	eventually(t, "bob is in the kitchen again", func() bool { return slices.Contains(bob.rooms(), "kitchen") })
+	for name, left := range map[string]bool{"garden": true, "kitchen": true, "cellar": false} {
+		if err := bob.Unfollow(t.Context(), name, left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob.close()
+	bob = open(t, bob.dir)
+	eventually(t, "the next one follows them", func() bool {
+		return slices.Contains(bob.rooms(), "kitchen") && slices.Contains(bob.rooms(), "cellar")
+	})
+	if c := bob.conversation("garden"); !c.Left || len(c.Members) > 0 {
+		t.Errorf("he is to be in a room again that he has left: %v", c)
+	}
+}

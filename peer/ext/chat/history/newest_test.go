@@ -23,3 +23,19 @@ func TestTheNewestOfARareKindAreFoundAmongAllThatWasSaid(t *testing.T) {
 		}
 	})
 }
+
+func TestAllOfAKindInARoomAreFoundWhetherPeopleSayThemOrPrograms(t *testing.T) {
+	both(t, func(t *testing.T, o history.Options) {
+		ann, k := begun(t, 14, o)
+		for _, kind := range []room.Kind{room.Content + 2, 50} {
+			k.take(ann.write(kind, []byte("first")), ann.say("hello"), ann.write(kind+1, []byte("else")), ann.write(kind, []byte("second")))
+			all, err := k.OfKind(ctx, ann.room.ID(), kind)
+			if err != nil || !slices.Equal(bodies(all), []string{"first", "second"}) {
+				t.Errorf("of kind %d there are %q, %v", kind, bodies(all), err)
+			}
+			if all, err := k.OfKind(ctx, room.ID{1}, kind); err != nil || len(all) != 0 {
+				t.Errorf("in no room there are %q, %v", bodies(all), err)
+			}
+		}
+	})
+}

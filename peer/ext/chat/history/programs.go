@@ -19,14 +19,19 @@ func (a *Archive) Belong(account, device identity.Key) {
 // owner is whose an archive is.
 type owner struct{ account, device identity.Key }
 
-// OfKind returns all events of one kind for programs, 48 or above, that count in a room, in order.
+// OfKind returns all events of one kind that count in a room, in order. It is for those for programs, 48 or above, and for what people
+// say that is no text (room.Content), which is rare.
 func (a *Archive) OfKind(ctx context.Context, id room.ID, kind room.Kind) ([]Entry, error) {
 	number, err := a.roomNumber(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
-	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e INDEXED BY hidden"+entryTables+
-		"WHERE e.room = ? AND e.kind >= 48 AND e.kind = ? AND e.counts ORDER BY e.lamport, d.device", number, int64(kind))
+	index, bounds := "hidden", "e.kind >= 48"
+	if kind < 48 {
+		index, bounds = "rare", "e.kind > 16 AND e.kind < 32"
+	}
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e INDEXED BY "+index+entryTables+
+		"WHERE e.room = ? AND "+bounds+" AND e.kind = ? AND e.counts ORDER BY e.lamport, d.device", number, int64(kind))
 	if err != nil {
 		return nil, fmt.Errorf("read room %v: %w", id, err)
 	}
