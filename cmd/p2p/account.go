@@ -330,8 +330,16 @@ func (a *app) revokeCommand(p *profileFlags) *cobra.Command {
 		Use: "revoke DEVICE", Short: a.text.Say("account.revoke.short"), Example: "p2p account revoke old-phone", Args: a.one("DEVICE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withNode(cmd, p, func(ctx context.Context, c *api.Client) error {
-				_, err := c.RevokeDevice(ctx, request(&p2pv1.RevokeDeviceRequest{Device: args[0]}))
-				return err
+				r, err := c.RevokeDevice(ctx, request(&p2pv1.RevokeDeviceRequest{Device: args[0]}))
+				if err != nil || r.Msg.Untold == nil {
+					return err
+				}
+				if a.globals.json {
+					return a.emitMessage("revoke", r.Msg)
+				}
+				why, _ := api.ExplainReason(a.text, r.Msg.Untold)
+				a.say("account.revoke.untold", why)
+				return nil
 			})
 		},
 	}

@@ -33,7 +33,9 @@ type attendance struct {
 	first  chan struct{} // closed when it is known whether the directory answers
 	once   sync.Once
 
-	kept kept // for the clerk alone
+	// Both are for the clerk alone.
+	kept    kept
+	upholds bool // the directory is to be told again which devices are revoked
 
 	mu        sync.Mutex
 	connected bool

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -449,7 +450,8 @@ func (n *Node) resign(ctx context.Context, s *self, a *attendance) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, resignTime)
 	defer cancel()
-	return n.revoke(ctx, client, s.deviceKey())
+	untold, err := n.revoke(ctx, client, s.deviceKey())
+	return cmp.Or(err, untold)
 }
 
 // loggedOut ends what is connected; what was said can still be read, unless all is to be forgotten.

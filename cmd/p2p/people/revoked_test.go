@@ -104,6 +104,31 @@ func TestADirectoryThatHasLostItsDataIsToldAgainWhichDevicesWereRevoked(t *testi
 	eventually(t, "the phone is told", func() bool { return phone.me().Directory.Problem.GetKey() == api.DeviceRevoked })
 }
 
+func TestADeviceIsRevokedThoughTheDirectoryIsAwayWhichHearsOfItLater(t *testing.T) {
+	w := newTown(t)
+	there := w.directory
+	turn := w.stand(t)
+	desk, bob := w.settle("alice"), w.settle("bob")
+	befriend(t, desk, bob, "alice", "bob")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the phone has what the desk has", func() bool { return phone.has("bob")() && phone.contact("bob").State == friend })
+	phone.say("bob", "from the phone")
+	eventually(t, "bob has it", bob.has("alice", "from the phone"))
+	phone.close()
+	turn("http://127.0.0.1:1")
+	eventually(t, "the directory is away", func() bool { return !desk.me().Directory.Connected })
+	if r := ask(t, desk.RevokeDevice, &p2pv1.RevokeDeviceRequest{Device: "phone"}); r.Untold == nil {
+		t.Error("she is not told that the directory does not know yet")
+	}
+	eventually(t, "bob knows that it was revoked", func() bool { return len(bob.notices("alice", p2pv1.Notice_KIND_DEVICE_REVOKED)) > 0 })
+	turn(there)
+	phone = w.open(phone.dir)
+	eventually(t, "the phone is told", func() bool { return phone.me().Directory.Problem.GetKey() == api.DeviceRevoked })
+}
+
 func TestAllIsForgottenHereThoughTheDirectoryDoesNotAnswer(t *testing.T) {
 	w := newTown(t)
 	to, err := url.Parse(w.directory)

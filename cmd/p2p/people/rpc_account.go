@@ -180,25 +180,26 @@ func (n *Node) RevokeDevice(ctx context.Context, r *connect.Request[p2pv1.Revoke
 			return nil, err
 		}
 	}
-	return connect.NewResponse(&p2pv1.RevokeDeviceResponse{}), n.named(n.revoke(ctx, client, device), s.name)
+	untold, err := n.revoke(ctx, client, device)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if untold != nil {
+		n.clerk.do(n.upholdAgain)
+	}
+	return connect.NewResponse(&p2pv1.RevokeDeviceResponse{Untold: api.ReasonOf(n.named(untold, s.name))}), nil
 }
 
-// revoke takes a device's certificate back: at the directory, and in every room that it has joined, where
-// what it wrote until now still counts.
-func (n *Node) revoke(ctx context.Context, client *directory.Client, device identity.Key) error {
+// revoke takes a device's certificate back: in every room that it has joined, where what it wrote until now still counts, and at the
+// directory; untold says why not there. Who has been robbed does not wait for a directory that is away.
+func (n *Node) revoke(ctx context.Context, client *directory.Client, device identity.Key) (untold, err error) {
 	s, err := n.me()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cert, err := identity.Certify(s.account, device, cut(n.known.device(device).Name(s.account), identity.MaxLabel), time.Now(), true)
 	if err != nil {
-		return err
-	}
-	if client != nil {
-		// One that has lost the account has nothing to take back.
-		if err := certify(ctx, client, cert); err != nil && !errors.Is(err, directory.ErrNoPerson) {
-			return err
-		}
+		return nil, err
 	}
 	n.known.add(cert)
 	all := n.every()
@@ -212,7 +213,13 @@ func (n *Node) revoke(ctx context.Context, client *directory.Client, device iden
 		c.swarm.Review()
 		c.near.Changed()
 	}
-	return nil
+	if client != nil {
+		untold = certify(ctx, client, cert)
+	}
+	if errors.Is(untold, directory.ErrNoPerson) { // one that has lost the account has nothing to take back
+		untold = nil
+	}
+	return untold, nil
 }
 
 // uphold has the directory know which devices the account has revoked, and takes over which it knows to be: one that
@@ -224,7 +231,11 @@ func (n *Node) uphold(ctx context.Context, a *attendance) {
 		return
 	}
 	there, err := a.client.Find(ctx, s.name)
-	if err != nil || there.Account != s.accountKey() {
+	if err != nil {
+		n.upholdAgain(ctx)
+		return
+	}
+	if there.Account != s.accountKey() {
 		return // the next session finds it out
 	}
 	for _, c := range there.Certificates {
@@ -238,8 +249,31 @@ func (n *Node) uphold(ctx context.Context, a *attendance) {
 		}
 		if err := certify(ctx, a.client, c); err != nil && ctx.Err() == nil {
 			n.log.Warn("the directory does not take that a device was revoked", zap.String("device", c.Device.Short()), zap.Error(err))
+			n.upholdAgain(ctx)
 		}
 	}
+}
+
+// upholdAgain has the directory told somewhat later, if the session lasts: the next one begins with it. The clerk calls it.
+func (n *Node) upholdAgain(context.Context) {
+	n.mu.Lock()
+	a := n.attended
+	n.mu.Unlock()
+	if a == nil || a.upholds {
+		return
+	}
+	a.upholds = true
+	time.AfterFunc(around(lookAgain), func() {
+		n.clerk.do(func(ctx context.Context) {
+			a.upholds = false
+			n.mu.Lock()
+			lasts := n.attended == a
+			n.mu.Unlock()
+			if lasts && a.view().Connected {
+				n.uphold(ctx, a)
+			}
+		})
+	})
 }
 
 // outlaw believes another device of the account which says in a room that it has revoked this one: the directory may say so later, or

@@ -2070,6 +2070,7 @@ func (x *RevokeDeviceRequest) GetDevice() string {
 
 type RevokeDeviceResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Untold        *Reason                `protobuf:"bytes,1,opt,name=untold,proto3" json:"untold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2102,6 +2103,13 @@ func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use RevokeDeviceResponse.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceResponse) Descriptor() ([]byte, []int) {
 	return file_cmd_p2p_api_p2pv1_people_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RevokeDeviceResponse) GetUntold() *Reason {
+	if x != nil {
+		return x.Untold
+	}
+	return nil
 }
 
 type Contact struct {
@@ -7033,8 +7041,9 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x13ListDevicesResponse\x12(\n" +
 	"\adevices\x18\x01 \x03(\v2\x0e.p2p.v1.DeviceR\adevices\"-\n" +
 	"\x13RevokeDeviceRequest\x12\x16\n" +
-	"\x06device\x18\x01 \x01(\tR\x06device\"\x16\n" +
-	"\x14RevokeDeviceResponse\"\x9c\x05\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\">\n" +
+	"\x14RevokeDeviceResponse\x12&\n" +
+	"\x06untold\x18\x01 \x01(\v2\x0e.p2p.v1.ReasonR\x06untold\"\x9c\x05\n" +
 	"\aContact\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -7697,154 +7706,155 @@ var file_cmd_p2p_api_p2pv1_people_proto_depIdxs = []int32{
 	17,  // 9: p2p.v1.LoginResponse.me:type_name -> p2p.v1.WhoamiResponse
 	13,  // 10: p2p.v1.LogoutResponse.untold:type_name -> p2p.v1.Reason
 	32,  // 11: p2p.v1.ListDevicesResponse.devices:type_name -> p2p.v1.Device
-	3,   // 12: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
-	0,   // 13: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
-	1,   // 14: p2p.v1.Contact.path:type_name -> p2p.v1.Path
-	32,  // 15: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
-	13,  // 16: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
-	37,  // 17: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
-	37,  // 18: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
-	5,   // 19: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
-	37,  // 20: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
-	37,  // 21: p2p.v1.RenameContactResponse.contact:type_name -> p2p.v1.Contact
-	37,  // 22: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
-	2,   // 23: p2p.v1.Member.role:type_name -> p2p.v1.Role
-	0,   // 24: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
-	1,   // 25: p2p.v1.Member.path:type_name -> p2p.v1.Path
-	70,  // 26: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
-	54,  // 27: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
-	2,   // 28: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
-	6,   // 29: p2p.v1.Conversation.wait:type_name -> p2p.v1.Conversation.Wait
-	13,  // 30: p2p.v1.Conversation.problem:type_name -> p2p.v1.Reason
-	13,  // 31: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
-	55,  // 32: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
-	55,  // 33: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	55,  // 34: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	7,   // 35: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
-	2,   // 36: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
-	55,  // 37: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
-	55,  // 38: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
-	68,  // 39: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
-	69,  // 40: p2p.v1.Message.file:type_name -> p2p.v1.File
-	72,  // 41: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
-	4,   // 42: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
-	94,  // 43: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
-	71,  // 44: p2p.v1.Message.change:type_name -> p2p.v1.Change
-	8,   // 45: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
-	9,   // 46: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
-	2,   // 47: p2p.v1.Notice.role:type_name -> p2p.v1.Role
-	73,  // 48: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
-	73,  // 49: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
-	70,  // 50: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
-	70,  // 51: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
-	70,  // 52: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
-	70,  // 53: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
-	70,  // 54: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
-	70,  // 55: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
-	69,  // 56: p2p.v1.Transfer.file:type_name -> p2p.v1.File
-	10,  // 57: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
-	13,  // 58: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
-	70,  // 59: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
-	97,  // 60: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
-	11,  // 61: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
-	94,  // 62: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
-	94,  // 63: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
-	94,  // 64: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
-	106, // 65: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
-	70,  // 66: p2p.v1.Event.message:type_name -> p2p.v1.Message
-	37,  // 67: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
-	55,  // 68: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
-	107, // 69: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
-	94,  // 70: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
-	14,  // 71: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
-	108, // 72: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
-	70,  // 73: p2p.v1.Event.said:type_name -> p2p.v1.Message
-	17,  // 74: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
-	12,  // 75: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
-	13,  // 76: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
-	16,  // 77: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
-	18,  // 78: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
-	20,  // 79: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
-	22,  // 80: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
-	24,  // 81: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
-	26,  // 82: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
-	28,  // 83: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
-	30,  // 84: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
-	33,  // 85: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
-	35,  // 86: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
-	38,  // 87: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
-	40,  // 88: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
-	42,  // 89: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
-	44,  // 90: p2p.v1.People.RenameContact:input_type -> p2p.v1.RenameContactRequest
-	46,  // 91: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
-	48,  // 92: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
-	50,  // 93: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
-	52,  // 94: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
-	56,  // 95: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
-	58,  // 96: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
-	60,  // 97: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
-	62,  // 98: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
-	64,  // 99: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
-	66,  // 100: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
-	74,  // 101: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
-	76,  // 102: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
-	78,  // 103: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
-	80,  // 104: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
-	82,  // 105: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
-	84,  // 106: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
-	86,  // 107: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
-	88,  // 108: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
-	90,  // 109: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
-	92,  // 110: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
-	95,  // 111: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
-	98,  // 112: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
-	100, // 113: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
-	102, // 114: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
-	104, // 115: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
-	17,  // 116: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
-	19,  // 117: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
-	21,  // 118: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
-	23,  // 119: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
-	25,  // 120: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
-	27,  // 121: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
-	29,  // 122: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
-	31,  // 123: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
-	34,  // 124: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
-	36,  // 125: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
-	39,  // 126: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
-	41,  // 127: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
-	43,  // 128: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
-	45,  // 129: p2p.v1.People.RenameContact:output_type -> p2p.v1.RenameContactResponse
-	47,  // 130: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
-	49,  // 131: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
-	51,  // 132: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
-	53,  // 133: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
-	57,  // 134: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
-	59,  // 135: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
-	61,  // 136: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
-	63,  // 137: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
-	65,  // 138: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
-	67,  // 139: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
-	75,  // 140: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
-	77,  // 141: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
-	79,  // 142: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
-	81,  // 143: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
-	83,  // 144: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
-	85,  // 145: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
-	87,  // 146: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
-	89,  // 147: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
-	91,  // 148: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
-	93,  // 149: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
-	96,  // 150: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
-	99,  // 151: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
-	101, // 152: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
-	103, // 153: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
-	105, // 154: p2p.v1.People.Events:output_type -> p2p.v1.Event
-	116, // [116:155] is the sub-list for method output_type
-	77,  // [77:116] is the sub-list for method input_type
-	77,  // [77:77] is the sub-list for extension type_name
-	77,  // [77:77] is the sub-list for extension extendee
-	0,   // [0:77] is the sub-list for field type_name
+	13,  // 12: p2p.v1.RevokeDeviceResponse.untold:type_name -> p2p.v1.Reason
+	3,   // 13: p2p.v1.Contact.state:type_name -> p2p.v1.ContactState
+	0,   // 14: p2p.v1.Contact.presence:type_name -> p2p.v1.Presence
+	1,   // 15: p2p.v1.Contact.path:type_name -> p2p.v1.Path
+	32,  // 16: p2p.v1.Contact.devices:type_name -> p2p.v1.Device
+	13,  // 17: p2p.v1.Contact.problem:type_name -> p2p.v1.Reason
+	37,  // 18: p2p.v1.ListContactsResponse.contacts:type_name -> p2p.v1.Contact
+	37,  // 19: p2p.v1.AddContactResponse.contact:type_name -> p2p.v1.Contact
+	5,   // 20: p2p.v1.AnswerContactRequest.answer:type_name -> p2p.v1.AnswerContactRequest.Answer
+	37,  // 21: p2p.v1.AnswerContactResponse.contact:type_name -> p2p.v1.Contact
+	37,  // 22: p2p.v1.RenameContactResponse.contact:type_name -> p2p.v1.Contact
+	37,  // 23: p2p.v1.VerifyContactResponse.contact:type_name -> p2p.v1.Contact
+	2,   // 24: p2p.v1.Member.role:type_name -> p2p.v1.Role
+	0,   // 25: p2p.v1.Member.presence:type_name -> p2p.v1.Presence
+	1,   // 26: p2p.v1.Member.path:type_name -> p2p.v1.Path
+	70,  // 27: p2p.v1.Conversation.last:type_name -> p2p.v1.Message
+	54,  // 28: p2p.v1.Conversation.members:type_name -> p2p.v1.Member
+	2,   // 29: p2p.v1.Conversation.role:type_name -> p2p.v1.Role
+	6,   // 30: p2p.v1.Conversation.wait:type_name -> p2p.v1.Conversation.Wait
+	13,  // 31: p2p.v1.Conversation.problem:type_name -> p2p.v1.Reason
+	13,  // 32: p2p.v1.Conversation.reason:type_name -> p2p.v1.Reason
+	55,  // 33: p2p.v1.ListConversationsResponse.conversations:type_name -> p2p.v1.Conversation
+	55,  // 34: p2p.v1.CreateRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	55,  // 35: p2p.v1.JoinRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	7,   // 36: p2p.v1.ChangeMemberRequest.change:type_name -> p2p.v1.ChangeMemberRequest.Change
+	2,   // 37: p2p.v1.ChangeMemberRequest.role:type_name -> p2p.v1.Role
+	55,  // 38: p2p.v1.ChangeMemberResponse.conversation:type_name -> p2p.v1.Conversation
+	55,  // 39: p2p.v1.ChangeRoomResponse.conversation:type_name -> p2p.v1.Conversation
+	68,  // 40: p2p.v1.Message.reactions:type_name -> p2p.v1.Reaction
+	69,  // 41: p2p.v1.Message.file:type_name -> p2p.v1.File
+	72,  // 42: p2p.v1.Message.notice:type_name -> p2p.v1.Notice
+	4,   // 43: p2p.v1.Message.delivery:type_name -> p2p.v1.Delivery
+	94,  // 44: p2p.v1.Message.transfer:type_name -> p2p.v1.Transfer
+	71,  // 45: p2p.v1.Message.change:type_name -> p2p.v1.Change
+	8,   // 46: p2p.v1.Change.kind:type_name -> p2p.v1.Change.Kind
+	9,   // 47: p2p.v1.Notice.kind:type_name -> p2p.v1.Notice.Kind
+	2,   // 48: p2p.v1.Notice.role:type_name -> p2p.v1.Role
+	73,  // 49: p2p.v1.Notice.before:type_name -> p2p.v1.RoomOptions
+	73,  // 50: p2p.v1.Notice.after:type_name -> p2p.v1.RoomOptions
+	70,  // 51: p2p.v1.SendResponse.message:type_name -> p2p.v1.Message
+	70,  // 52: p2p.v1.EditResponse.message:type_name -> p2p.v1.Message
+	70,  // 53: p2p.v1.ReactResponse.message:type_name -> p2p.v1.Message
+	70,  // 54: p2p.v1.ListMessagesResponse.messages:type_name -> p2p.v1.Message
+	70,  // 55: p2p.v1.SearchResponse.messages:type_name -> p2p.v1.Message
+	70,  // 56: p2p.v1.ExportResponse.messages:type_name -> p2p.v1.Message
+	69,  // 57: p2p.v1.Transfer.file:type_name -> p2p.v1.File
+	10,  // 58: p2p.v1.Transfer.state:type_name -> p2p.v1.Transfer.State
+	13,  // 59: p2p.v1.Transfer.problem:type_name -> p2p.v1.Reason
+	70,  // 60: p2p.v1.OfferResponse.message:type_name -> p2p.v1.Message
+	97,  // 61: p2p.v1.OfferResponse.left_out:type_name -> p2p.v1.LeftOut
+	11,  // 62: p2p.v1.LeftOut.kind:type_name -> p2p.v1.LeftOut.Kind
+	94,  // 63: p2p.v1.AcceptResponse.transfer:type_name -> p2p.v1.Transfer
+	94,  // 64: p2p.v1.CancelResponse.transfer:type_name -> p2p.v1.Transfer
+	94,  // 65: p2p.v1.ListTransfersResponse.transfers:type_name -> p2p.v1.Transfer
+	106, // 66: p2p.v1.Event.hello:type_name -> p2p.v1.Hello
+	70,  // 67: p2p.v1.Event.message:type_name -> p2p.v1.Message
+	37,  // 68: p2p.v1.Event.contact:type_name -> p2p.v1.Contact
+	55,  // 69: p2p.v1.Event.conversation:type_name -> p2p.v1.Conversation
+	107, // 70: p2p.v1.Event.typing:type_name -> p2p.v1.Typing
+	94,  // 71: p2p.v1.Event.transfer:type_name -> p2p.v1.Transfer
+	14,  // 72: p2p.v1.Event.directory:type_name -> p2p.v1.Directory
+	108, // 73: p2p.v1.Event.alert:type_name -> p2p.v1.Alert
+	70,  // 74: p2p.v1.Event.said:type_name -> p2p.v1.Message
+	17,  // 75: p2p.v1.Hello.me:type_name -> p2p.v1.WhoamiResponse
+	12,  // 76: p2p.v1.Alert.kind:type_name -> p2p.v1.Alert.Kind
+	13,  // 77: p2p.v1.Alert.reason:type_name -> p2p.v1.Reason
+	16,  // 78: p2p.v1.People.Whoami:input_type -> p2p.v1.WhoamiRequest
+	18,  // 79: p2p.v1.People.SetPresence:input_type -> p2p.v1.SetPresenceRequest
+	20,  // 80: p2p.v1.People.Stop:input_type -> p2p.v1.StopRequest
+	22,  // 81: p2p.v1.People.Register:input_type -> p2p.v1.RegisterRequest
+	24,  // 82: p2p.v1.People.Login:input_type -> p2p.v1.LoginRequest
+	26,  // 83: p2p.v1.People.Logout:input_type -> p2p.v1.LogoutRequest
+	28,  // 84: p2p.v1.People.Rename:input_type -> p2p.v1.RenameRequest
+	30,  // 85: p2p.v1.People.ChangePassword:input_type -> p2p.v1.ChangePasswordRequest
+	33,  // 86: p2p.v1.People.ListDevices:input_type -> p2p.v1.ListDevicesRequest
+	35,  // 87: p2p.v1.People.RevokeDevice:input_type -> p2p.v1.RevokeDeviceRequest
+	38,  // 88: p2p.v1.People.ListContacts:input_type -> p2p.v1.ListContactsRequest
+	40,  // 89: p2p.v1.People.AddContact:input_type -> p2p.v1.AddContactRequest
+	42,  // 90: p2p.v1.People.AnswerContact:input_type -> p2p.v1.AnswerContactRequest
+	44,  // 91: p2p.v1.People.RenameContact:input_type -> p2p.v1.RenameContactRequest
+	46,  // 92: p2p.v1.People.RemoveContact:input_type -> p2p.v1.RemoveContactRequest
+	48,  // 93: p2p.v1.People.VerifyContact:input_type -> p2p.v1.VerifyContactRequest
+	50,  // 94: p2p.v1.People.Invite:input_type -> p2p.v1.InviteRequest
+	52,  // 95: p2p.v1.People.RevokeLinks:input_type -> p2p.v1.RevokeLinksRequest
+	56,  // 96: p2p.v1.People.ListConversations:input_type -> p2p.v1.ListConversationsRequest
+	58,  // 97: p2p.v1.People.CreateRoom:input_type -> p2p.v1.CreateRoomRequest
+	60,  // 98: p2p.v1.People.JoinRoom:input_type -> p2p.v1.JoinRoomRequest
+	62,  // 99: p2p.v1.People.LeaveRoom:input_type -> p2p.v1.LeaveRoomRequest
+	64,  // 100: p2p.v1.People.ChangeMember:input_type -> p2p.v1.ChangeMemberRequest
+	66,  // 101: p2p.v1.People.ChangeRoom:input_type -> p2p.v1.ChangeRoomRequest
+	74,  // 102: p2p.v1.People.Send:input_type -> p2p.v1.SendRequest
+	76,  // 103: p2p.v1.People.Edit:input_type -> p2p.v1.EditRequest
+	78,  // 104: p2p.v1.People.Delete:input_type -> p2p.v1.DeleteRequest
+	80,  // 105: p2p.v1.People.React:input_type -> p2p.v1.ReactRequest
+	82,  // 106: p2p.v1.People.ListMessages:input_type -> p2p.v1.ListMessagesRequest
+	84,  // 107: p2p.v1.People.Search:input_type -> p2p.v1.SearchRequest
+	86,  // 108: p2p.v1.People.MarkRead:input_type -> p2p.v1.MarkReadRequest
+	88,  // 109: p2p.v1.People.Typing:input_type -> p2p.v1.TypingRequest
+	90,  // 110: p2p.v1.People.SaveDraft:input_type -> p2p.v1.SaveDraftRequest
+	92,  // 111: p2p.v1.People.Export:input_type -> p2p.v1.ExportRequest
+	95,  // 112: p2p.v1.People.Offer:input_type -> p2p.v1.OfferRequest
+	98,  // 113: p2p.v1.People.Accept:input_type -> p2p.v1.AcceptRequest
+	100, // 114: p2p.v1.People.Cancel:input_type -> p2p.v1.CancelRequest
+	102, // 115: p2p.v1.People.ListTransfers:input_type -> p2p.v1.ListTransfersRequest
+	104, // 116: p2p.v1.People.Events:input_type -> p2p.v1.EventsRequest
+	17,  // 117: p2p.v1.People.Whoami:output_type -> p2p.v1.WhoamiResponse
+	19,  // 118: p2p.v1.People.SetPresence:output_type -> p2p.v1.SetPresenceResponse
+	21,  // 119: p2p.v1.People.Stop:output_type -> p2p.v1.StopResponse
+	23,  // 120: p2p.v1.People.Register:output_type -> p2p.v1.RegisterResponse
+	25,  // 121: p2p.v1.People.Login:output_type -> p2p.v1.LoginResponse
+	27,  // 122: p2p.v1.People.Logout:output_type -> p2p.v1.LogoutResponse
+	29,  // 123: p2p.v1.People.Rename:output_type -> p2p.v1.RenameResponse
+	31,  // 124: p2p.v1.People.ChangePassword:output_type -> p2p.v1.ChangePasswordResponse
+	34,  // 125: p2p.v1.People.ListDevices:output_type -> p2p.v1.ListDevicesResponse
+	36,  // 126: p2p.v1.People.RevokeDevice:output_type -> p2p.v1.RevokeDeviceResponse
+	39,  // 127: p2p.v1.People.ListContacts:output_type -> p2p.v1.ListContactsResponse
+	41,  // 128: p2p.v1.People.AddContact:output_type -> p2p.v1.AddContactResponse
+	43,  // 129: p2p.v1.People.AnswerContact:output_type -> p2p.v1.AnswerContactResponse
+	45,  // 130: p2p.v1.People.RenameContact:output_type -> p2p.v1.RenameContactResponse
+	47,  // 131: p2p.v1.People.RemoveContact:output_type -> p2p.v1.RemoveContactResponse
+	49,  // 132: p2p.v1.People.VerifyContact:output_type -> p2p.v1.VerifyContactResponse
+	51,  // 133: p2p.v1.People.Invite:output_type -> p2p.v1.InviteResponse
+	53,  // 134: p2p.v1.People.RevokeLinks:output_type -> p2p.v1.RevokeLinksResponse
+	57,  // 135: p2p.v1.People.ListConversations:output_type -> p2p.v1.ListConversationsResponse
+	59,  // 136: p2p.v1.People.CreateRoom:output_type -> p2p.v1.CreateRoomResponse
+	61,  // 137: p2p.v1.People.JoinRoom:output_type -> p2p.v1.JoinRoomResponse
+	63,  // 138: p2p.v1.People.LeaveRoom:output_type -> p2p.v1.LeaveRoomResponse
+	65,  // 139: p2p.v1.People.ChangeMember:output_type -> p2p.v1.ChangeMemberResponse
+	67,  // 140: p2p.v1.People.ChangeRoom:output_type -> p2p.v1.ChangeRoomResponse
+	75,  // 141: p2p.v1.People.Send:output_type -> p2p.v1.SendResponse
+	77,  // 142: p2p.v1.People.Edit:output_type -> p2p.v1.EditResponse
+	79,  // 143: p2p.v1.People.Delete:output_type -> p2p.v1.DeleteResponse
+	81,  // 144: p2p.v1.People.React:output_type -> p2p.v1.ReactResponse
+	83,  // 145: p2p.v1.People.ListMessages:output_type -> p2p.v1.ListMessagesResponse
+	85,  // 146: p2p.v1.People.Search:output_type -> p2p.v1.SearchResponse
+	87,  // 147: p2p.v1.People.MarkRead:output_type -> p2p.v1.MarkReadResponse
+	89,  // 148: p2p.v1.People.Typing:output_type -> p2p.v1.TypingResponse
+	91,  // 149: p2p.v1.People.SaveDraft:output_type -> p2p.v1.SaveDraftResponse
+	93,  // 150: p2p.v1.People.Export:output_type -> p2p.v1.ExportResponse
+	96,  // 151: p2p.v1.People.Offer:output_type -> p2p.v1.OfferResponse
+	99,  // 152: p2p.v1.People.Accept:output_type -> p2p.v1.AcceptResponse
+	101, // 153: p2p.v1.People.Cancel:output_type -> p2p.v1.CancelResponse
+	103, // 154: p2p.v1.People.ListTransfers:output_type -> p2p.v1.ListTransfersResponse
+	105, // 155: p2p.v1.People.Events:output_type -> p2p.v1.Event
+	117, // [117:156] is the sub-list for method output_type
+	78,  // [78:117] is the sub-list for method input_type
+	78,  // [78:78] is the sub-list for extension type_name
+	78,  // [78:78] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_cmd_p2p_api_p2pv1_people_proto_init() }
