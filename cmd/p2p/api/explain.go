@@ -154,6 +154,7 @@ var explained = map[string]struct {
 	TrackerRefuses: {"problem.tracker_refuses", []string{"detail"}},
 	NobodyAnswers:  {"problem.nobody_answers", nil},
 	CallsBack:      {"problem.calls_back", []string{"minutes"}},
+	KeptApart:      {"problem.kept_apart", nil},
 	LinkStart:      {"problem.link_start", nil},
 	LinkDamaged:    {"problem.link_damaged", nil},
 	LinkCrowded:    {"problem.link_crowded", nil},

@@ -48,6 +48,7 @@ const (
 	TrackerRefuses = "tracker_refuses" // and says: detail
 	NobodyAnswers  = "nobody_answers"  // at the addresses of somebody
 	CallsBack      = "calls_back"      // the same, and he is told by a tracker who has rung: minutes
+	KeptApart      = "kept_apart"      // a contact is there, and neither of the two reaches the other
 
 	LinkStart    = "link_start"     // it does not begin as links do
 	LinkDamaged  = "link_damaged"   //

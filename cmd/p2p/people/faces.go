@@ -26,6 +26,7 @@ type faces struct {
 	kept map[identity.Key]face
 	news bool           // since it was kept
 	here []netip.Prefix // the addresses of this machine, with their networks
+	gaps map[identity.Key]gap
 }
 
 // face is what is remembered of somebody.
@@ -75,10 +76,11 @@ type sight struct {
 	rtt      time.Duration
 	seen     int64
 	devices  map[identity.Key]bool // that are there
+	apart    bool                  // he has been there for long, and nothing connects the two
 }
 
 func newFaces() *faces {
-	return &faces{near: map[contactPoint]glimpse{}, met: map[identity.Key]map[room.ID]bool{}, far: map[identity.Key]directory.Seen{}, kept: map[identity.Key]face{}}
+	return &faces{near: map[contactPoint]glimpse{}, met: map[identity.Key]map[room.ID]bool{}, far: map[identity.Key]directory.Seen{}, kept: map[identity.Key]face{}, gaps: map[identity.Key]gap{}}
 }
 
 // forget makes f empty: the node is another person's, or nobody's.
@@ -89,6 +91,7 @@ func (f *faces) forget() {
 	clear(f.met)
 	clear(f.far)
 	clear(f.kept)
+	clear(f.gaps)
 	f.news = false
 }
 
@@ -330,6 +333,7 @@ func (f *faces) look(account identity.Key) sight {
 	if s.presence != p2pv1.Presence_PRESENCE_AWAY {
 		s.text = ""
 	}
+	s.apart = f.gaps[account].told && s.unreached()
 	return s
 }
 

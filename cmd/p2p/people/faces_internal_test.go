@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"p2p/cmd/p2p/api/p2pv1"
+	"p2p/peer/directory"
 	"p2p/peer/ext/chat/room"
 	"p2p/peer/identity"
 )
@@ -158,4 +159,43 @@ func BenchmarkADeviceInThousandsOfRooms(b *testing.B) {
 			b.Fatal("it is not found")
 		}
 	}
+}
+
+func TestWhoIsThereAndNotReachedForLongIsSaidToBeApart(t *testing.T) {
+	f, bob, now := newFaces(), identity.Key{3}, time.Now()
+	at := contactPoint{room.ID{1}, identity.Key{2}}
+	there := directory.Seen{Person: bob, Devices: []directory.Device{{Certificate: identity.Certificate{Device: at.device}}}}
+	expect := func(when string, told, apart bool) {
+		t.Helper()
+		if news := f.separate(now); (len(news) == 1) != told || f.of(bob).apart != apart {
+			t.Errorf("%s: %d are told of, apart: %v", when, len(news), f.of(bob).apart)
+		}
+	}
+	passes := func(d time.Duration) { now = now.Add(d) }
+	expect("nobody is there", false, false)
+	f.told(there)
+	expect("he comes", false, false)
+	passes(apartAfter - time.Second)
+	expect("a moment later", false, false)
+	passes(time.Second)
+	expect("he is not reached for a minute", true, true)
+	passes(time.Hour)
+	expect("and for an hour", false, true)
+	f.meets(at, glimpse{account: bob, addr: netip.MustParseAddr("1.2.3.4")}, "")
+	if f.of(bob).apart {
+		t.Error("who is connected is apart")
+	}
+	expect("he is met", true, false)
+	f.parts(at, now)
+	expect("and lost", false, false)
+	passes(apartAfter)
+	expect("for a minute", true, true)
+	f.told(directory.Seen{Person: bob})
+	expect("he goes", true, false)
+	f.told(there)
+	expect("he comes again", false, false)
+	passes(apartAfter)
+	expect("and is not reached", true, true)
+	f.blind()
+	expect("the directory is gone", true, false)
 }

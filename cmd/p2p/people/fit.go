@@ -502,6 +502,7 @@ func (n *Node) beat(ctx context.Context) {
 			}
 			n.clerk.do(n.callAll)
 			n.clerk.do(n.tellUnreached)
+			n.clerk.do(n.tellApart)
 			if n.untold.Load() {
 				n.clerk.do(n.signAll)
 			}

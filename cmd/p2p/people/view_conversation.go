@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"p2p/cmd/p2p/api"
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/history"
 	"p2p/peer/ext/chat/room"
@@ -212,6 +213,9 @@ func (v *viewer) contactView(k contact) *p2pv1.Contact {
 	}
 	c.PresenceText = s.text
 	c.Presence, c.LastSeen, c.Path, c.RttMicros = s.presence, s.seen, s.path, s.rtt.Microseconds()
+	if v.keptApart(k) {
+		c.Problem = api.Problem(api.KeptApart)
+	}
 	for _, cert := range v.known.all(k.Account) {
 		c.Devices = append(c.Devices, &p2pv1.Device{
 			Key: textKey(cert.Device), Certified: cert.Issued.UnixMilli(), Revoked: cert.Revoked, Online: s.devices[cert.Device],

@@ -279,6 +279,9 @@ func (s *session) goOn() {
 func (s *session) unsee() {
 	for _, c := range s.contacts {
 		c.Presence, c.PresenceText, c.Path, c.RttMicros = p2pv1.Presence_PRESENCE_UNSPECIFIED, "", p2pv1.Path_PATH_UNSPECIFIED, 0
+		if c.GetProblem().GetKey() == api.KeptApart {
+			c.Problem = nil
+		}
 	}
 	for _, c := range s.conversations {
 		for _, m := range c.GetMembers() {

@@ -222,6 +222,9 @@ func (s *session) pathStatus() string {
 		if path := s.pathWord(contact.GetPath(), contact.GetRttMicros()); path != "" {
 			return s.title(c) + " " + path
 		}
+		if contact.GetProblem().GetKey() == api.KeptApart { // the header says why
+			return s.say.Say("chat.status.kept_apart", s.title(c))
+		}
 		return s.say.Say("chat.status.not_connected", s.title(c))
 	}
 	counts, farthest := map[p2pv1.Path]int{}, map[p2pv1.Path]int64{}

@@ -2128,7 +2128,7 @@ type Contact struct {
 	Conversation  string                 `protobuf:"bytes,12,opt,name=conversation,proto3" json:"conversation,omitempty"`               // id of the conversation with him
 	Devices       []*Device              `protobuf:"bytes,14,rep,name=devices,proto3" json:"devices,omitempty"`
 	AskedAt       int64                  `protobuf:"varint,15,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
-	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"`                               // why nothing has come of a request yet
+	Problem       *Reason                `protobuf:"bytes,16,opt,name=problem,proto3" json:"problem,omitempty"`                               // why nothing has come of a request yet; why a contact who is there is not reached
 	PresenceText  string                 `protobuf:"bytes,17,opt,name=presence_text,json=presenceText,proto3" json:"presence_text,omitempty"` // what he says of being away
 	Arrived       bool                   `protobuf:"varint,19,opt,name=arrived,proto3" json:"arrived,omitempty"`                              // of ASKED: a device of his has the request
 	Differs       bool                   `protobuf:"varint,20,opt,name=differs,proto3" json:"differs,omitempty"`                              // this person has found that his safety number is another one: nothing is sent until VerifyContact says same
