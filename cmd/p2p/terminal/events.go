@@ -91,7 +91,6 @@ func (s *session) forget() {
 	s.composer.begin("")
 	clear(s.before)
 	s.keptLoose = ""
-	s.keep()
 	clear(s.muted)
 }
 

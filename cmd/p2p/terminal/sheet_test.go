@@ -139,14 +139,22 @@ func TestWhatWasSentDoesNotComeBack(t *testing.T) {
 
 // The conversation of what is on its way need not be opened.
 func TestWhatIsOnItsWayIsSentByWhateverIsStartedNext(t *testing.T) {
-	st := usual(t).keys("'/open Bo", "enter").in(lost{err: errors.New("gone"), in: time.Second}).keys("'to Bo", "enter").writes("and more")
-	plain := st
-	plain.kill()
-	plain = plain.plainly()
-	if q := asked[*p2pv1.SendRequest](plain); len(q) != 1 || q[0].Text != "to Bo" || q[0].Where != "c-bo" {
-		t.Errorf("sent are %v", q)
+	for _, plain := range []bool{false, true} {
+		st := usual(t).keys("'/open Bo", "enter").in(lost{err: errors.New("gone"), in: time.Second}).keys("'to Bo", "enter").writes("and more")
+		st.kill()
+		next := st.plainly
+		if !plain {
+			next = st.beside
+		}
+		again := next()
+		if q := asked[*p2pv1.SendRequest](again); len(q) != 1 || q[0].Text != "to Bo" || q[0].Where != "c-bo" {
+			t.Errorf("sent are %v", q)
+		}
+		if plain { // what is written beside it is no line of the plain mode
+			again.in(typed{"/open Bo"}, typed{"a line"})
+		}
+		again.again().keys("'/open Bo", "enter").shows("> and more")
 	}
-	plain.again().keys("'/open Bo", "enter").shows("> and more")
 }
 
 func TestPlainModeSaysWhatWasBegunAndLeavesItForAScreen(t *testing.T) {
