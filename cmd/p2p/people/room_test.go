@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -667,4 +668,20 @@ func TestAnInvitationThatWasStoredAsTheNodeEndedIsFollowedByTheNext(t *testing.T
 	if c := bob.conversation("garden"); !c.Left || len(c.Members) > 0 {
 		t.Errorf("he is to be in a room again that he has left: %v", c)
 	}
+}
+
+// That he is a member stands behind all that his host has written before, which comes in parts.
+func TestWhoIsLetInWaitsUntilHeCanWrite(t *testing.T) {
+	tracker := startTracker(t)
+	alice, bob := open(t, filepath.Join(t.TempDir(), "alice"), tracker), open(t, filepath.Join(t.TempDir(), "bob"), tracker)
+	alice.name("alice")
+	bob.name("bob")
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "garden"})
+	for range 60 {
+		alice.say("garden", strings.Repeat("much ", 3000))
+	}
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{Where: "garden"}).Link
+	id := ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: link}).Conversation.Id
+	eventually(t, "he waits no more", func() bool { return bob.conversation(id).Waiting == "" })
+	bob.say(id, "I am here")
 }

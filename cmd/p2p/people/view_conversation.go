@@ -53,7 +53,7 @@ func (v *viewer) older(p place) string {
 
 // inside fills in who is in a room, and what it is like.
 func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
-	if !c.talk.Known() {
+	if v.entering(c, p) {
 		v.awaits(out, p)
 		return
 	}
@@ -75,6 +75,13 @@ func (v *viewer) inside(out *p2pv1.Conversation, c *conversation, p place) {
 	for _, k := range v.typers(c.id) {
 		out.Typing = append(out.Typing, textKey(k))
 	}
+}
+
+// entering reports whether this person was let into a room that has not said so yet: nothing of it is here, or not all that was said
+// before he was. Nobody can write until then.
+func (v *viewer) entering(c *conversation, p place) bool {
+	in := c.talk.Role(v.me) != room.Nobody || c.talk.Removed(v.me)
+	return !c.talk.Known() || p.With.IsZero() && !p.Left && !in
 }
 
 func (v *viewer) member(c *conversation, p room.Person) *p2pv1.Member {
