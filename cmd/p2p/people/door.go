@@ -254,6 +254,8 @@ func (n *Node) answer(v knock.Visitor, r knock.Request) knock.Answer {
 	}
 	l := letter{Kind: asks, Room: room.ID(r.Room), Name: r.Name, Note: r.Note, Trackers: r.Trackers, Addrs: r.Addrs, Beginning: r.Beginning, Resumes: r.Resumes, from: v.Certificate, token: r.Token}
 	ask := func(ctx context.Context) {
+		n.asking.Lock()
+		defer n.asking.Unlock()
 		if err := n.asked(ctx, v.Account, l); err != nil && ctx.Err() == nil {
 			n.log.Warn("a request waits", zap.Error(err))
 		}

@@ -27,7 +27,8 @@ import (
 //
 // It is sealed for the account, as all letters are, and of a size that says little; that the account has sent it the directory
 // proves by the signature of a device. It holds as much as there is space for: those whose keys are in doubt, to whom a device that had
-// forgotten it would write, and then the conversations in which something was said last. What
+// forgotten it would write, and then the conversations in which something was said last; then whom the account has asked, since who
+// accepts it answers to nobody else. What
 // it says is believed of what the book says nothing of, and so late that a device of the account that is there has told the book before.
 
 // keepsake is what that letter says.
@@ -65,10 +66,7 @@ func (b *book) keepsakeOf(usual []string, last func(room.ID) int64) keepsake {
 	k := keepsake{Name: b.name}
 	for _, c := range b.sorted() {
 		if c.toKeep() {
-			k.Contacts = append(k.Contacts, contact{
-				Account: c.Account, Name: c.Name, His: c.His, Named: c.Named, Directory: c.Directory, State: c.State, Room: c.Room, Before: c.Before,
-				Verified: c.Verified, Differs: c.Differs, Changed: c.Changed, Other: c.Other, Replaced: c.Replaced,
-			})
+			k.Contacts = append(k.Contacts, b.toKeep(c))
 		}
 	}
 	for _, p := range b.places {
@@ -86,6 +84,10 @@ func (b *book) keepsakeOf(usual []string, last func(room.ID) int64) keepsake {
 			return -1
 		case y.doubtful() && !x.doubtful():
 			return 1
+		case x.State != y.State && x.State == p2pv1.ContactState_CONTACT_STATE_ASKED:
+			return 1
+		case x.State != y.State && y.State == p2pv1.ContactState_CONTACT_STATE_ASKED:
+			return -1
 		}
 		return cmp.Compare(last(y.Room), last(x.Room))
 	})
@@ -95,11 +97,27 @@ func (b *book) keepsakeOf(usual []string, last func(room.ID) int64) keepsake {
 	return k
 }
 
-// toKeep reports whether an account is to know of a contact though all its devices are lost: it has him, has blocked him, or doubts a
-// key of his, which rooms may still have.
+// toKeep returns what is kept of a contact. Of one who was asked it is the whole request: the next device sends it again, in the place of
+// the one that waits for him.
+func (b *book) toKeep(c *contact) contact {
+	k := contact{
+		Account: c.Account, Name: c.Name, His: c.His, Named: c.Named, Directory: c.Directory, State: c.State, Room: c.Room, Before: c.Before,
+		Verified: c.Verified, Differs: c.Differs, Changed: c.Changed, Other: c.Other, Replaced: c.Replaced,
+	}
+	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
+		k.Note, k.Asked, k.Reach = c.Note, c.Asked, c.Reach
+		if p := b.places[swarmOf(c.Room).String()]; p != nil {
+			k.Beginning = p.Beginning
+		}
+	}
+	return k
+}
+
+// toKeep reports whether an account is to know of a contact though all its devices are lost: it has him, has asked him, has blocked
+// him, or doubts a key of his, which rooms may still have.
 func (k *contact) toKeep() bool {
 	switch k.State {
-	case p2pv1.ContactState_CONTACT_STATE_FRIEND, p2pv1.ContactState_CONTACT_STATE_BLOCKED:
+	case p2pv1.ContactState_CONTACT_STATE_FRIEND, p2pv1.ContactState_CONTACT_STATE_ASKED, p2pv1.ContactState_CONTACT_STATE_BLOCKED:
 		return true
 	case p2pv1.ContactState_CONTACT_STATE_REMOVED:
 		return k.doubtful()
@@ -158,7 +176,9 @@ func unpack(b []byte) (k keepsake, err error) {
 	}
 	for i := range k.Contacts {
 		c := &k.Contacts[i]
-		if c.Account.IsZero() || c.Room.IsZero() && c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND || !isName(c.Name) || !isName(c.His) || !plain(c.Directory, maxNameLen) {
+		inRoom := c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND || c.State == p2pv1.ContactState_CONTACT_STATE_ASKED
+		if c.Account.IsZero() || c.Room.IsZero() && inRoom || !isName(c.Name) || !isName(c.His) || !plain(c.Directory, maxNameLen) ||
+			!plain(c.Note, 4*maxNote) || len(c.Beginning) > maxBeginning {
 			return keepsake{}, fmt.Errorf("%w: a contact in it is none", errLetter)
 		}
 	}
@@ -265,10 +285,17 @@ func (n *Node) remembers(ctx context.Context, k keepsake) error {
 		c := k.Contacts[i]
 		switch have, known := n.contact(c.Account); {
 		case !known:
+			begins := c.Beginning
+			c.Beginning = nil
 			people = append(people, record{Contact: &c})
 			if !c.Room.IsZero() && c.State != p2pv1.ContactState_CONTACT_STATE_REMOVED {
-				k.Places = append(k.Places, place{Room: c.Room, With: c.Account})
+				k.Places = append(k.Places, place{Room: c.Room, With: c.Account, Beginning: begins})
 			}
+		case have.State == p2pv1.ContactState_CONTACT_STATE_ASKS && c.State == p2pv1.ContactState_CONTACT_STATE_ASKED: // both want it
+			if err := n.accept(ctx, have); err != nil {
+				return err
+			}
+			n.alert(p2pv1.Alert_KIND_ANSWERED, c.Account, "")
 		case have.State == p2pv1.ContactState_CONTACT_STATE_ASKED && c.State == p2pv1.ContactState_CONTACT_STATE_FRIEND: // the person was faster
 			if err := n.resume(ctx, have, letter{Kind: accepts, Room: c.Room, Trackers: n.trackers()}); err != nil {
 				return err

@@ -39,3 +39,62 @@ func TestANewDeviceKnowsWhomTheAccountHasThoughNoOtherDeviceIsLeft(t *testing.T)
 	again := w.bereft(bob, "bob")
 	eventually(t, "who has lost that one too knows her", func() bool { return again.contact("Ali").State == friend })
 }
+
+func TestANewDeviceKnowsWhomTheAccountHasAskedThoughNoOtherDeviceIsLeft(t *testing.T) {
+	for _, answered := range []string{"before he is back", "after he is back"} {
+		t.Run("she answers "+answered, func(t *testing.T) {
+			people.RecallSoon(t)
+			w := newTown(t)
+			alice, bob := w.settle("alice"), w.settle("bob")
+			home := alice.dir
+			alice.close()
+			ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice", Note: "it is me"})
+			if err := bob.KeepBook(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if answered == "before he is back" {
+				bob.close()
+				alice = w.open(home)
+				eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+				alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+				alice.say("bob", "hello")
+				bob = w.bereft(bob, "bob")
+			} else {
+				bob = w.bereft(bob, "bob")
+				eventually(t, "bob knows that he has asked her", func() bool { return bob.contact("alice").State == asked })
+				again := w.bereft(bob, "bob") // which sends it again, in the place of the one that waits
+				eventually(t, "bob knows it still", func() bool { return again.contact("alice").State == asked })
+				bob = again
+				alice = w.open(home)
+				eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+				if note := alice.contact("bob").Note; note != "it is me" {
+					t.Errorf("he has written %q", note)
+				}
+				bob.close()
+				alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+				alice.say("bob", "hello")
+				bob = w.open(bob.dir)
+			}
+			eventually(t, "they have each other, and bob has what she said", func() bool {
+				return bob.contact("alice").State == friend && bob.has("alice", "hello")()
+			})
+			bob.say("alice", "I am here")
+			eventually(t, "alice has it", alice.has("bob", "hello", "I am here"))
+		})
+	}
+}
+
+// Without a keepsake of it, as with one that had no space for it.
+func TestTheAnswerToARequestThatADeviceDoesNotKnowIsARequest(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	eventually(t, "alice is asked", func() bool { return alice.contact("bob").State == asks })
+	bob.close()
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	alice.say("bob", "hello")
+	bob = w.bereft(bob, "bob")
+	eventually(t, "bob hears of alice", func() bool { return bob.contact("alice").GetState() == asks })
+	bob.answer("alice", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "bob has what she said", bob.has("alice", "hello"))
+}

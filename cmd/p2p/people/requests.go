@@ -21,6 +21,8 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 	}
 	switch l.Kind {
 	case asks:
+		n.asking.Lock()
+		defer n.asking.Unlock()
 		return n.asked(ctx, from, l)
 	case accepts:
 		if c := n.conversation(l.Room); c != nil {
@@ -31,6 +33,8 @@ func (n *Node) received(ctx context.Context, from identity.Key, l letter) error 
 	defer n.asking.Unlock()
 	k, known := n.contact(from)
 	switch {
+	case !known && l.Kind == accepts && !l.Room.IsZero(): // a device has asked him that is lost: what he has accepted he would ask for
+		return n.asked(ctx, from, l)
 	case known && k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && k.Room == l.Room && l.Kind == refuses && !n.hasMet(k): // he has thought better of it
 	case !known || k.State != p2pv1.ContactState_CONTACT_STATE_ASKED:
 		return nil
@@ -65,10 +69,8 @@ func (n *Node) isBlocked(k identity.Key) bool {
 }
 
 // asked takes in that somebody wants to be a contact. For who has a link from this person, and is the first who uses it, she
-// need not be asked.
+// need not be asked. The caller holds asking.
 func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
-	n.asking.Lock()
-	defer n.asking.Unlock()
 	k, known := n.contact(from)
 	n.mu.Lock()
 	invited, late := n.book.redeems(l.token, from, time.Now().UnixMilli())
