@@ -3,6 +3,7 @@ package people_test
 import (
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,15 +31,14 @@ func strangers(t *testing.T) (alice, bob *person, link string) {
 	alice, bob = open(t, filepath.Join(t.TempDir(), "alice"), tracker), open(t, filepath.Join(t.TempDir(), "bob"), tracker)
 	alice.name("alice")
 	bob.name("bob")
-	full := ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link
-	head, query, _ := strings.Cut(full, "?")
-	var keep []string
-	for _, q := range strings.Split(query, "&") {
-		if !strings.HasPrefix(q, "k=") {
-			keep = append(keep, q)
-		}
-	}
-	return alice, bob, head + "?" + strings.Join(keep, "&")
+	return alice, bob, without(ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link, "k")
+}
+
+// without returns a link that lacks something: "k", that by which its author knows it, or "a", the addresses.
+func without(link, key string) string {
+	head, query, _ := strings.Cut(link, "?")
+	lacks := func(s string) bool { return strings.HasPrefix(s, key+"=") }
+	return head + "?" + strings.Join(slices.DeleteFunc(strings.Split(query, "&"), lacks), "&")
 }
 
 func (p *person) answer(who string, a p2pv1.AnswerContactRequest_Answer) {

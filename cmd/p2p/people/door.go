@@ -1,11 +1,14 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,6 +30,7 @@ import (
 type door struct {
 	swarm     *peer.Gathering
 	answering *knock.Answering // nil where this person rings
+	errand    errand           // for which he rings
 
 	// Both are guarded by the Node's mu.
 	heard map[infohash.T]bool // links into rooms of which who was rung has said that he has the request
@@ -70,16 +74,36 @@ func calledWithin(all []announce.Status) (minutes int) {
 	return minutes
 }
 
-// errand is a reason to ring somebody's bell.
+// errand is why somebody's bell is rung: at least one request, the most urgent first. One is said on each connection.
 type errand struct {
-	to      identity.Key
-	reach   reach
-	request knock.Request
+	to       identity.Key
+	ways     reach // to him, of all requests; without a token
+	requests []knock.Request
+}
+
+// goesOnWith reports whether a bell that is rung for e need not be rung anew for what is wanted now. It need where another request is the most
+// urgent, which would have to wait until a connection ends on which he was asked something else, a minute or two, and
+// where another way leads to him.
+func (e *errand) goesOnWith(now errand) bool {
+	was, is := &e.requests[0], &now.requests[0]
+	return was.Join == is.Join && was.Room == is.Room && was.Token == is.Token && covers(e.ways.Trackers, now.ways.Trackers) &&
+		covers(e.ways.Addrs, now.ways.Addrs)
+}
+
+// eachFor is how long whoever answers a bell is asked the same: a connection lasts as long.
+const eachFor = time.Minute
+
+// maxWays is how many trackers, and how many addresses, one bell is rung at: those of the most urgent request come first.
+const maxWays = 16
+
+// covers reports whether all of some are among those that there are.
+func covers[T comparable](all, some []T) bool {
+	return !slices.ContainsFunc(some, func(x T) bool { return !slices.Contains(all, x) })
 }
 
 // errands returns who is to be rung: contacts that were asked and have not answered, and hosts of rooms that
-// this person has a link to. One errand for each person: a contact comes after the room, since a link is answered at
-// once, and a person may never.
+// this person has a link to. One errand for each person: the contact's request comes after those for rooms, since a link is answered at
+// once, and a person may never; and the last link that was followed before the others.
 func (n *Node) errands() map[infohash.T]errand {
 	addrs, trackers := n.addrs(), n.trackers()
 	n.mu.Lock()
@@ -90,7 +114,15 @@ func (n *Node) errands() map[infohash.T]errand {
 			return
 		}
 		q.Name, q.Trackers, q.Addrs, q.Token = cut(n.displayName(), maxNameLen), first(trackers, maxTrackers), first(addrs, maxAddrs), r.Token
-		all[doorOf(to)] = errand{to, r, q}
+		e := all[doorOf(to)]
+		e.to, e.requests = to, append(e.requests, q)
+		e.ways.Trackers, e.ways.Addrs = union(e.ways.Trackers, r.Trackers, maxWays), union(e.ways.Addrs, r.Addrs, maxWays)
+		all[doorOf(to)] = e
+	}
+	for _, p := range slices.SortedFunc(maps.Values(n.book.places), lastFirst) {
+		if p.Join != nil && p.Farewell == (farewell{}) { // who asks for entry while others do not know that he has left is in, for them
+			add(p.Host, *p.Join, knock.Request{Join: swarmFrom(p.Swarm)})
+		}
 	}
 	for _, c := range n.book.contacts {
 		if c.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
@@ -101,12 +133,12 @@ func (n *Node) errands() map[infohash.T]errand {
 			add(c.Account, c.Reach, q)
 		}
 	}
-	for _, p := range n.book.places {
-		if p.Join != nil && p.Farewell == (farewell{}) { // who asks for entry while others do not know that he has left is in, for them
-			add(p.Host, *p.Join, knock.Request{Join: swarmFrom(p.Swarm)})
-		}
-	}
 	return all
+}
+
+// lastFirst orders places by when this person was told of them, or has followed a link into them.
+func lastFirst(a, b *place) int {
+	return cmp.Or(-cmp.Compare(a.Since, b.Since), strings.Compare(a.Swarm, b.Swarm))
 }
 
 func first[T any](all []T, n int) []T { return slices.Clone(all[:min(len(all), n)]) }
@@ -118,7 +150,7 @@ func (n *Node) fitDoors(ctx context.Context) error {
 	n.mu.Lock()
 	var over []*door
 	for hash, d := range n.doors {
-		if _, stays := wanted[hash]; !stays && hash != home {
+		if e, stays := wanted[hash]; hash != home && (!stays || !d.errand.goesOnWith(e)) {
 			over = append(over, d)
 			delete(n.doors, hash)
 		}
@@ -131,7 +163,8 @@ func (n *Node) fitDoors(ctx context.Context) error {
 	var err error
 	if !answering {
 		own := knock.NewDoor(knock.Door{Certificate: n.certificate, Answer: n.answer})
-		err = n.openDoor(home, peer.Room{Trackers: tiers(n.trackers()), Home: true, Expecting: n.expecting, Extensions: []ext.Extension{own}}, own)
+		at := peer.Room{Trackers: tiers(n.trackers()), Home: true, Expecting: n.expecting, Extensions: []ext.Extension{own}}
+		err = n.openDoor(home, at, door{answering: own})
 	}
 	for hash, e := range wanted {
 		n.mu.Lock()
@@ -188,32 +221,36 @@ func (n *Node) home() *door {
 	return n.doors[doorOf(n.self.accountKey())]
 }
 
-// ring rings somebody's bell until fitDoors finds that nobody wants that any more.
+// ring rings somebody's bell until fitDoors finds that nobody wants that any more, or something else.
 func (n *Node) ring(hash infohash.T, e errand) error {
+	began := time.Now()
 	bell := knock.NewBell(knock.Bell{
 		Certificate: n.certificate, Wanted: e.to,
 		Request: func() knock.Request {
+			all := e.requests
 			if now, wanted := n.errands()[hash]; wanted {
-				return now.request
+				all = now.requests
 			}
-			return e.request
+			return all[int(time.Since(began)/eachFor)%len(all)] // the same to all devices: any of them may be the one that can answer
 		},
 		Told: func(v knock.Visitor, a knock.Answer) {
 			n.clerk.do(func(ctx context.Context) { n.answered(ctx, v, a) })
 		},
 	})
-	return n.openDoor(hash, peer.Room{Trackers: tiers(e.reach.Trackers), Peers: e.reach.Addrs, Extensions: []ext.Extension{bell}}, nil)
+	return n.openDoor(hash, peer.Room{Trackers: tiers(e.ways.Trackers), Peers: e.ways.Addrs, Extensions: []ext.Extension{bell}}, door{errand: e})
 }
 
-func (n *Node) openDoor(hash infohash.T, r peer.Room, own *knock.Answering) error {
+// openDoor gathers where d is, and keeps it.
+func (n *Node) openDoor(hash infohash.T, r peer.Room, d door) error {
 	r.InfoHash, r.Doorbell = hash, true
 	swarm, err := n.node.Gather(r)
 	if err != nil {
 		return err
 	}
+	d.swarm, d.heard = swarm, map[infohash.T]bool{}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.doors[hash] = &door{swarm: swarm, answering: own, heard: map[infohash.T]bool{}}
+	n.doors[hash] = &d
 	return nil
 }
 

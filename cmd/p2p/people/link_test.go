@@ -201,3 +201,29 @@ func TestWhoWasAwayWhenLinksWereRevokedHonoursHisNoMore(t *testing.T) {
 		t.Error("bob's link is good")
 	}
 }
+
+// The bell is rung already, and on its connection something else was said.
+func TestWhoWaitsToBeAContactIsLetIntoARoomOfTheSamePersonAtOnce(t *testing.T) {
+	alice, bob, _ := strangers(t)
+	link := ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link
+	ask(t, alice.RevokeLinks, &p2pv1.RevokeLinksRequest{})
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: link})
+	eventually(t, "bob waits at alice's door", func() bool { return alice.contact("bob").State == asks && bob.contact("alice").Arrived })
+	for _, name := range []string{"garden", "kitchen"} {
+		ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: name})
+		ask(t, bob.JoinRoom, &p2pv1.JoinRoomRequest{Link: ask(t, alice.Invite, &p2pv1.InviteRequest{Where: name}).Link})
+		eventually(t, "he is in the "+name, func() bool { return slices.Contains(bob.rooms(), name) })
+	}
+	eventually(t, "he stands there again as before", alice.Rung)
+	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	eventually(t, "he is told that he was accepted", func() bool { return bob.contact("alice").State == friend })
+}
+
+func TestWhoFollowsANewerLinkIsLookedForWhereThatLeads(t *testing.T) {
+	alice, bob, old := strangers(t)
+	alice.close()
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: without(old, "a")})
+	alice = open(t, alice.dir, startTracker(t))
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: without(ask(t, alice.Invite, &p2pv1.InviteRequest{}).Link, "a")})
+	eventually(t, "both have each other", func() bool { return alice.contact("bob").State == friend && bob.contact("alice").State == friend })
+}

@@ -63,7 +63,7 @@ func (n *Node) seek(ctx context.Context, k contact) error {
 }
 
 // union returns what is in a and then what is in b alone, limit at most.
-func union(a, b []string, limit int) []string {
+func union[T comparable](a, b []T, limit int) []T {
 	all := slices.Clone(a)
 	for _, s := range b {
 		if !slices.Contains(all, s) {
