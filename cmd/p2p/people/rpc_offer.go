@@ -70,6 +70,8 @@ func unfit(err error, path string, folder bool) error {
 		return fail(invalid, api.BadFileName, "path", path)
 	case errors.As(err, new(*torrentfile.UnfitError)):
 		return fail(invalid, api.NotAFile, "path", path)
+	case errors.Is(err, fs.ErrNotExist) && !absent(path): // a file of a folder in use, such as a cache
+		return fail(failed, api.FileChanging, "path", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fail(missing, api.NoSuchPath, "path", path)
 	case errors.Is(err, fs.ErrPermission):

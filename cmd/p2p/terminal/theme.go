@@ -59,14 +59,14 @@ func indexed(n uint8) color.Color { return ansi.IndexedColor(n) }
 // newTheme returns the theme of a scheme; Auto has been decided before.
 func newTheme(c Colour) *theme {
 	t := &theme{made: map[style]ansi.Style{}, fore: map[role]color.Color{}, back: map[role]color.Color{}}
-	var fore [bar + 1]uint8
+	var fore [bar + 1]uint8 // of 256; those of presence are green, yellow and grey on a terminal of 16 too, where the nearest is taken
 	var names [nameColours]uint8
 	switch c {
 	case None:
 		t.plain = true
 		return t
 	case Light:
-		fore = [...]uint8{normal: 0, faint: 243, online: 28, away: 136, offline: 245, accent: 25, code: 90, quote: 240, badge: 25, mention: 160, failure: 160, shout: 231, bar: 238}
+		fore = [...]uint8{normal: 0, faint: 243, online: 28, away: 100, offline: 245, accent: 25, code: 90, quote: 240, badge: 25, mention: 160, failure: 160, shout: 231, bar: 238}
 		names = [...]uint8{25, 90, 130, 29, 125, 61}
 		t.chosen, t.back[bar], t.back[shout] = indexed(153), indexed(254), indexed(160)
 	case Contrast:
@@ -74,7 +74,7 @@ func newTheme(c Colour) *theme {
 		names = [...]uint8{14, 11, 10, 15, 14, 11}
 		t.chosen, t.back[bar], t.back[shout] = indexed(4), indexed(0), indexed(1)
 	default:
-		fore = [...]uint8{normal: 0, faint: 243, online: 77, away: 221, offline: 242, accent: 75, code: 180, quote: 248, badge: 117, mention: 213, failure: 203, shout: 231, bar: 252}
+		fore = [...]uint8{normal: 0, faint: 243, online: 77, away: 185, offline: 242, accent: 75, code: 180, quote: 248, badge: 117, mention: 213, failure: 203, shout: 231, bar: 252}
 		names = [...]uint8{75, 141, 215, 79, 211, 150}
 		t.chosen, t.back[bar], t.back[shout] = indexed(238), indexed(236), indexed(160)
 	}
