@@ -109,7 +109,7 @@ func (s *session) awaited() (lines []line) {
 	var unread []string
 	for _, r := range s.rows() {
 		if r.conv != nil && r.conv != s.current && r.conv.GetUnread() > 0 {
-			unread = append(unread, fmt.Sprintf("%s %s", s.titleApart(r.conv), countOf(r.conv.GetUnread(), 0, normal).text()))
+			unread = append(unread, s.unreadOf(r.conv))
 		}
 	}
 	if len(unread) > 0 {
@@ -119,6 +119,11 @@ func (s *session) awaited() (lines []line) {
 		lines = append(lines, plainly(clean(s.asksText(c)), style{}))
 	}
 	return lines
+}
+
+// unreadOf says how many messages of a conversation are unread.
+func (s *session) unreadOf(c *conversation) string {
+	return fmt.Sprintf("%s %s", s.titleApart(c), countOf(c.GetUnread(), 0, normal).text())
 }
 
 // asksText says that somebody asks to be a contact, and why.

@@ -143,7 +143,7 @@ func (s *session) message(m *p2pv1.Message) {
 		if !c.GetDirect() { // else the title is the name
 			said = clean(s.nameIn(m)) + ": " + said
 		}
-		s.do(ring{s.title(c), said})
+		s.ringFor(c, said)
 	}
 }
 

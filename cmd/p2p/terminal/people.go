@@ -222,20 +222,12 @@ func (s *session) offer(path string) {
 			return
 		}
 		s.word("chat.file.preparing", path)
-		s.askFor(preparing{s.flash.serial}, &p2pv1.OfferRequest{Where: c.GetId(), Path: unquote(path), Despite: despite, Keep: true})
+		s.askFor(preparing{s.flash.serial}, &p2pv1.OfferRequest{Where: c.GetId(), Path: path, Despite: despite, Keep: true})
 	}
 }
 
 // preparing is the note of an offer of which a flash says that it is being prepared.
 type preparing struct{ serial int }
-
-// unquote takes away what a shell or a file manager puts around a path that was pasted.
-func unquote(path string) string {
-	if n := len(path); n > 1 && (path[0] == '\'' || path[0] == '"') && path[n-1] == path[0] {
-		return path[1 : n-1]
-	}
-	return strings.ReplaceAll(path, `\ `, " ")
-}
 
 // get downloads what is offered under a name, or without one the last that others offer: of several the newest that is not here.
 func (s *session) get(name string) {

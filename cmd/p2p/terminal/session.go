@@ -39,6 +39,7 @@ type session struct {
 	current  *conversation
 	focused  bool // the window; true until the terminal says otherwise
 	muted    map[string]bool
+	bell     bell
 	composer composer
 	choice   choice // the message that is selected
 	letter   letter // the last one that was pressed for it, or for the panel
@@ -163,6 +164,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.keep()
 	case typing:
 		s.typing(in)
+	case bellRings:
+		s.ringNow()
 	case lineRests:
 		s.lineWaits = false
 		s.keep()

@@ -234,6 +234,55 @@ func TestReadIsSaidOnlyWhenSomebodyLooks(t *testing.T) {
 	}
 }
 
+// Who comes back to ten thousand messages is not called ten thousand times.
+func TestManyMessagesRingOnceAndThenAltogether(t *testing.T) {
+	st := usual(t)
+	say := func(who string, n int) (rings []ring) {
+		st.did = nil
+		for range n {
+			st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: st.node.add("c-"+who, who, "psst", at, nil)}})
+		}
+		return st.rings()
+	}
+	if got := say("bo", 400); len(got) != 1 || got[0].body != "psst" {
+		t.Errorf("at once it rings %v", got)
+	}
+	if !has[after](st) {
+		t.Fatal("what waits is forgotten")
+	}
+	st.did = nil
+	st.now = st.now.Add(ringEvery)
+	if got := st.in(bellRings{}).rings(); len(got) != 1 || got[0].title != "Bo" || !strings.Contains(got[0].body, "40") {
+		t.Errorf("then it rings %v", got)
+	}
+	if got := append(say("bo", 1), say("chen", 2)...); len(got) > 0 {
+		t.Errorf("a moment later it rings %v", got)
+	}
+	st.now = st.now.Add(ringEvery)
+	if got := st.in(bellRings{}).rings(); len(got) != 1 || !strings.Contains(got[0].body, "Bo 40") || !strings.Contains(got[0].body, ", 陈晓 2") {
+		t.Errorf("for two conversations it rings %v", got)
+	}
+	for _, c := range st.s.conversations {
+		c.Unread = 0
+	}
+	say("bo", 1)
+	st.s.conversations["c-bo"].Unread = 0
+	st.now, st.did = st.now.Add(ringEvery), nil
+	if got := st.in(bellRings{}).rings(); len(got) > 0 {
+		t.Errorf("for what was read meanwhile it rings %v", got)
+	}
+}
+
+// rings returns how the person was called.
+func (st *stage) rings() (all []ring) {
+	for _, e := range st.did {
+		if r, is := e.(ring); is {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 func TestAnotherConversationRingsUnlessItIsMuted(t *testing.T) {
 	st := usual(t)
 	say := func() *stage {

@@ -3,8 +3,6 @@ package terminal
 import (
 	"context"
 	"crypto/rand"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,25 +22,12 @@ const (
 func call(ctx context.Context, w *way, r request) answer {
 	limit := callTime
 	if offer, ok := r.ask.(*p2pv1.OfferRequest); ok {
-		limit, offer.Path = offerTime, absolute(offer.Path)
+		limit, offer.Path = offerTime, pathOf(offer.Path)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	got, err := w.ask(ctx, r.ask)
 	return answer{r, got, err}
-}
-
-// absolute makes a path of this program's folder and person one that means the same to the node.
-func absolute(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, rest)
-		}
-	}
-	if whole, err := filepath.Abs(path); err == nil {
-		return whole
-	}
-	return path
 }
 
 // ordered are requests of which the later must not overtake the earlier: a text ends the typing before it.
