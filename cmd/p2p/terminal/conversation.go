@@ -210,16 +210,18 @@ func (c *conversation) markUnread(n int32) {
 // markAbove goes on with markUnread above the message at end.
 func (c *conversation) markAbove(end int) {
 	for i := end - 1; i >= 0 && c.unmarked > 0; i-- {
-		if m := c.items[i]; countsUnread(m) {
+		if m := c.items[i]; countsUnread(m.Message) {
 			c.unreadFrom = m.GetId()
 			c.unmarked--
 		}
 	}
 }
 
-// countsUnread reports whether the node counts a message that was not read.
-func countsUnread(it *item) bool {
-	return !it.GetMine() && it.GetNotice() == nil && !it.GetDeleted() && !it.GetWithheld()
+// countsUnread reports whether the node counts a message that was not read: of the notices an invitation alone, which somebody has
+// written to this person.
+func countsUnread(m *p2pv1.Message) bool {
+	said := m.GetNotice() == nil || m.GetNotice().GetKind() == p2pv1.Notice_KIND_INVITED
+	return said && !m.GetMine() && !m.GetDeleted() && !m.GetWithheld()
 }
 
 // seeking reports whether the first unread message is further back than what is known.
@@ -347,7 +349,7 @@ func (s *session) markSeen(c *conversation) {
 	}
 	c.read = c.items[last]
 	for _, it := range c.items[first : last+1] { // the node counts too, and says how many there are
-		if countsUnread(it) && c.Unread > 0 {
+		if countsUnread(it.Message) && c.Unread > 0 {
 			c.Unread--
 		}
 	}

@@ -121,7 +121,7 @@ func (s *session) message(m *p2pv1.Message) {
 	c.Last, c.Active = m, max(c.GetActive(), m.GetArrived())
 	delete(c.typing, m.GetAccount())
 	s.told = append(s.told, s.sentence(m, s.current != c))
-	if m.GetMine() || m.GetNotice() != nil {
+	if !countsUnread(m) {
 		return
 	}
 	seen := s.focused && s.current == c && c.scroll.follow && !c.moreAfter

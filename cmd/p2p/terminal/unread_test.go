@@ -99,3 +99,34 @@ func TestWhoComesBackToAConversationSeesWhatIsUnreadAndNotWhatHeHadFound(t *test
 		t.Errorf("read is %d", lastRead(found))
 	}
 }
+
+// The node counts it (people/unread.go): who does not finds what it counts among messages that were read long ago.
+func TestAnInvitationIsUnreadWhereItStands(t *testing.T) {
+	invited := func(n *fakeNode) *p2pv1.Message {
+		return n.add("c-bo", "bo", "", at, func(m *p2pv1.Message) {
+			m.Notice = &p2pv1.Notice{Kind: p2pv1.Notice_KIND_INVITED, Me: true, Text: "lab"}
+		})
+	}
+	n := newFakeNode()
+	story(n)
+	n.add("c-bo", "bo", "was read long ago", at, nil)
+	for i := range 60 {
+		n.add("c-bo", "mia", fmt.Sprintf("answer %d.", i), at, nil)
+	}
+	invited(n)
+	for _, c := range n.convs {
+		c.Unread, c.Mentions = 0, 0
+		if c.GetId() == "c-bo" {
+			c.Unread = 1
+		}
+	}
+	st := stageOf(t, n, text.English(), 80, 24).keys("'/open Bo", "enter").shows("answer 59.", "Bo invited you to the room lab")
+	if !strings.Contains(st.text(), "─── unread ─") || strings.Contains(st.text(), "was read long ago") {
+		t.Errorf("the unread line does not stand above the invitation:\n%s", st.text())
+	}
+	st.keys("'/open Anna", "enter")
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Message{Message: invited(n)}})
+	if unread := st.s.conversations["c-bo"].GetUnread(); unread != 1 || !has[ring](st) {
+		t.Errorf("an invitation that comes elsewhere is %d unread, and rings: %v", unread, has[ring](st))
+	}
+}
