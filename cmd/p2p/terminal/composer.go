@@ -151,6 +151,9 @@ func (s *session) paste(text string) {
 		s.complain("chat.error.long", n, maxMessage)
 		return
 	}
+	if s.letter.waits {
+		s.writeLetter()
+	}
 	s.panel, s.choice, s.sidebar.focused = nil, choice{}, false // Enter is for what is seen in the input
 	s.composer.completion = completion{}
 	s.composer.editor.insert(cleanLines(strings.ReplaceAll(text, "\r", "\n")))

@@ -3,7 +3,6 @@ package terminal
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/emoji"
@@ -11,6 +10,9 @@ import (
 
 // key does what a key does: first those that work everywhere, then those of what has the keys.
 func (s *session) key(k key) {
+	if s.goesOn(k) {
+		return
+	}
 	if do, ok := everywhere[k.name]; ok {
 		do(s)
 		return
@@ -175,7 +177,7 @@ var choiceKeys = map[string]func(*session, *item){
 	"enter":  (*session).replyTo,
 	"e":      (*session).editIt,
 	"d":      (*session).deleteIt,
-	"delete": (*session).deleteIt,
+	"delete": (*session).deleteHeld,
 	"+":      func(s *session, it *item) { s.choice = choice{}; s.composer.enter(reacting, it.GetId(), ":") },
 	"y":      func(s *session, it *item) { s.do(copyText{it.GetId()}); s.word("chat.copied.id", shortID(it.GetId())) },
 	"c":      func(s *session, it *item) { s.do(copyText{s.textOf(it.Message)}); s.word("chat.copied.text") },
@@ -185,39 +187,15 @@ var choiceKeys = map[string]func(*session, *item){
 	"i":      (*session).showDetails,
 }
 
-// wordTime is how soon after a letter another one comes of somebody who writes a word, and means none of them for a message.
-const wordTime = 150 * time.Millisecond
-
-// letter is a key that types, pressed where letters are keys: while a message is selected, or a page is shown.
-type letter struct {
-	text string
-	at   time.Time
-	held bool // it has come before it, as soon
-}
-
-// begins reports whether the next letter goes on with a word. One that is held down begins none, and j and k lead to and fro.
-func (l letter) begins(next letter) bool {
-	moves := strings.Contains("jk", l.text) && strings.Contains("jk", next.text)
-	return l.text != "" && next.text != "" && l.text != next.text && !l.held && !moves && next.at.Sub(l.at) < wordTime
-}
-
-// goesOn has a word be written of which the first letter was taken for a key, and reports whether it did.
-func (s *session) goesOn(k key) bool {
-	before := s.letter
-	if s.letter = (letter{k.text, s.now, before.text == k.text && s.now.Sub(before.at) < wordTime}); !before.begins(s.letter) {
-		return false
+// choiceDoes returns what a key does with the message that is selected, nil for nothing.
+func choiceDoes(name string) func(*session, *item) {
+	if len(name) == 1 && name[0] >= '1' && int(name[0]-'1') < len(quickEmoji) {
+		return func(s *session, it *item) { s.react(it.GetId(), quickEmoji[name[0]-'1']) }
 	}
-	s.panel, s.choice, s.flash.text, s.letter = nil, choice{}, "", letter{}
-	s.composerKey(key{before.text, before.text})
-	s.composerKey(k)
-	return true
+	return choiceKeys[name]
 }
 
 func (s *session) choiceKey(k key) {
-	if s.goesOn(k) {
-		return
-	}
-	it := s.chosen()
 	if k.name != "d" && k.name != "delete" {
 		s.choice.delete = false
 	}
@@ -225,14 +203,14 @@ func (s *session) choiceKey(k key) {
 	if k.text != "" {
 		name = k.text
 	}
-	switch do, known := choiceKeys[name]; {
-	case known:
-		do(s, it)
-	case len(name) == 1 && name[0] >= '1' && int(name[0]-'1') < len(quickEmoji):
-		s.react(it.GetId(), quickEmoji[name[0]-'1'])
-	case k.text != "": // somebody wants to write
+	switch do := choiceDoes(name); {
+	case do == nil && k.text != "": // somebody wants to write
 		s.choice = choice{}
 		s.composerKey(k)
+	case do == nil:
+	case k.text != "" && s.pressed(name, strings.Contains("jkq", name)): // until it is known that no word follows
+	default:
+		do(s, s.chosen())
 	}
 }
 
@@ -262,11 +240,19 @@ func (s *session) deleteIt(it *item) {
 		s.complain("chat.error.not_yours")
 	case !s.choice.delete:
 		s.choice.delete, s.choice.asked = true, s.now
-	case s.now.Sub(s.choice.asked) < twice: // a word with two of them, or a key that is held down
 	default:
 		s.choice.delete = false
 		s.change(it.GetId(), &p2pv1.DeleteRequest{Message: it.GetId()})
 	}
+}
+
+// deleteHeld is deleteIt for a key that does not type, and is known to be held down by how soon it comes again.
+func (s *session) deleteHeld(it *item) {
+	if s.choice.delete && s.now.Sub(s.choice.asked) < twice {
+		s.choice.asked = s.now
+		return
+	}
+	s.deleteIt(it)
 }
 
 func (s *session) acceptIt(it *item) {

@@ -71,8 +71,8 @@ func (s *session) panelKey(k key) {
 		}
 		return
 	}
-	if s.goesOn(k) {
-		return
+	if len(k.text) == 1 && strings.Contains("qkj ", k.text) {
+		s.pressed(k.text, true)
 	}
 	switch k.name {
 	case "esc", "q":
@@ -94,7 +94,11 @@ func (s *session) panelKey(k key) {
 			s.panel = nil
 		}
 	default:
-		if k.text != "" && !s.answerRequest(k.text) {
+		switch {
+		case k.text == "":
+		case s.answers(k.text) != p2pv1.AnswerContactRequest_ANSWER_UNSPECIFIED:
+			s.pressed(k.text, false)
+		default:
 			s.panel, s.choice = nil, choice{}
 			s.composerKey(k)
 		}

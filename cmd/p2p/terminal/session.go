@@ -171,7 +171,12 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.keep()
 	case paste:
 		s.paste(in.text)
+	case letterRests:
+		if s.letter.at.Equal(in.at) {
+			s.letterDone()
+		}
 	case click:
+		s.letterDone()
 		s.click(in.x, in.y)
 	case wheel:
 		s.wheel(in)

@@ -396,11 +396,11 @@ func TestAMessageCanBeChosenAndActedOn(t *testing.T) {
 	if q := asked[*p2pv1.SendRequest](st); len(q) != 1 || q[0].ReplyTo != st.s.current.items[3].GetId() {
 		t.Errorf("replies %v", q)
 	}
-	st.keys("up").keys("'1")
+	st.keys("up").keys("'1").rests()
 	if q := asked[*p2pv1.ReactRequest](st); len(q) != 1 || q[0].Emoji != "👍" {
 		t.Errorf("reactions %v", q)
 	}
-	st.keys("k", "'a")
+	st.keys("k", "'a").rests()
 	if q := asked[*p2pv1.AcceptRequest](st); len(q) != 1 {
 		t.Errorf("accepts %v", q)
 	}

@@ -204,18 +204,24 @@ var answersOf = map[string]p2pv1.AnswerContactRequest_Answer{
 	"a": p2pv1.AnswerContactRequest_ANSWER_ACCEPT, "r": p2pv1.AnswerContactRequest_ANSWER_REFUSE, "b": p2pv1.AnswerContactRequest_ANSWER_BLOCK,
 }
 
-// answerRequest answers the request that is shown, and reports whether a key does so.
-func (s *session) answerRequest(name string) bool {
-	c, answer := s.contacts[s.panel.asks], answersOf[name]
-	if answer == p2pv1.AnswerContactRequest_ANSWER_UNSPECIFIED || c.GetState() != p2pv1.ContactState_CONTACT_STATE_ASKS {
-		return false
+// answers returns how a key answers the request that is shown.
+func (s *session) answers(name string) (answer p2pv1.AnswerContactRequest_Answer) {
+	if s.contacts[s.panel.asks].GetState() == p2pv1.ContactState_CONTACT_STATE_ASKS {
+		answer = answersOf[name]
 	}
-	if answer == p2pv1.AnswerContactRequest_ANSWER_BLOCK && !s.sure("block", c.GetAccount(), clean(c.GetName())) {
-		return true
+	return answer
+}
+
+// answerRequest answers the request that is shown. It may have been answered elsewhere.
+func (s *session) answerRequest(name string) {
+	c, answer := s.contacts[s.panel.asks], s.answers(name)
+	switch {
+	case answer == p2pv1.AnswerContactRequest_ANSWER_UNSPECIFIED:
+	case answer == p2pv1.AnswerContactRequest_ANSWER_BLOCK && !s.sure("block", c.GetAccount(), clean(c.GetName())):
+	default:
+		s.panel = nil
+		s.ask(&p2pv1.AnswerContactRequest{Who: c.GetAccount(), Answer: answer})
 	}
-	s.panel = nil
-	s.ask(&p2pv1.AnswerContactRequest{Who: c.GetAccount(), Answer: answer})
-	return true
 }
 
 // neighbour opens the conversation above or below the current one.
