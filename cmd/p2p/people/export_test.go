@@ -120,6 +120,15 @@ func (n *Node) Mark(mark string) {
 	}
 }
 
+// Signed returns how somebody calls himself in what he has signed and this node has: others have it from there when he is gone.
+func (n *Node) Signed(account string) string {
+	k, err := identity.ParseKey(account)
+	if err != nil {
+		return ""
+	}
+	return n.faces.signed(k)
+}
+
 // LookLate has contacts not looked up because a node has begun: what is found out is found out by what happens.
 func LookLate(t *testing.T) {
 	before := firstLook

@@ -24,7 +24,10 @@ func TestANickReachesAContactWhoIsAwayThroughAnyMember(t *testing.T) {
 	dir, trackers := alice.dir, alice.conversationTrackers()
 	alice.close()
 	bob.name("robert")
-	eventually(t, "carol sees it", func() bool { return slices.Contains(carol.memberNames("garden"), "robert") })
+	bobs := bob.me().Account
+	eventually(t, "carol has it in his hand", func() bool {
+		return carol.Signed(bobs) == "robert" && slices.Contains(carol.memberNames("garden"), "robert")
+	})
 	bob.close()
 	again := open(t, dir, trackers...)
 	eventually(t, "he is called so", func() bool { return again.contact("robert").Account != "" })
