@@ -438,7 +438,7 @@ func TestTabCompletesCommandsNamesAndEmoji(t *testing.T) {
 func TestCommandsAskTheNode(t *testing.T) {
 	st := usual(t)
 	for _, line := range []string{
-		"/add zoe hello there", "/accept", "/invite", "/room book club 12", "/join p2p:x", "/verify Bo same", "/send /tmp/some\\ file", "/away", "/nick M",
+		"/add zoe hello there", "/accept", "/invite", "/room book club 12", "/join p2p:x", "/verify Bo same", "/send /tmp/some file", "/away", "/nick M",
 		"/search a b", "/get", "/block Bo", "/devices", "/reply yes", "/react :heart:",
 	} {
 		st.keys("esc", "'"+line, "enter")
