@@ -220,6 +220,7 @@ const proven = time.Minute
 // again. why is nil when the peer ended it.
 func (l *Lobby) shelve(now time.Time, g *guest, why error) {
 	l.book.release(now, &g.party)
+	_, unwelcome := errors.AsType[ext.Unwelcome](why)
 	switch {
 	case errors.Is(why, errMoved):
 		l.book.lost(now, &g.party)
@@ -229,12 +230,11 @@ func (l *Lobby) shelve(now time.Time, g *guest, why error) {
 		l.book.rest(now, g.home, l.house.dialAgain)
 	case errors.Is(why, ErrIdle):
 		l.book.rest(now, g.home, 5*time.Minute)
-	case (why == nil || errors.Is(why, errSilent)) && now.Sub(g.since) >= proven:
+	case (why == nil || unwelcome || errors.Is(why, errSilent)) && now.Sub(g.since) >= proven:
 		l.book.left(now, g.home)
 	default: // it hung up at once, and would again, or broke a rule
 		l.book.failed(now, g.home)
 	}
-	_, unwelcome := errors.AsType[ext.Unwelcome](why)
 	switch {
 	case unwelcome, why == nil, errors.Is(why, ErrDuplicate), errors.Is(why, ErrIdle), errors.Is(why, errSilent),
 		errors.Is(why, errMoved), errors.Is(why, ErrNotAdmitted), errors.Is(why, ErrEnded):

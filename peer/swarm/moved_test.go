@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"p2p/peer/ext"
 	"p2p/peer/identity"
 )
 
@@ -27,5 +28,37 @@ func TestAnotherAddressOfAPeerIsTriedWhenTheConnectionEnds(t *testing.T) {
 	l.shelve(start.Add(time.Minute), g, errSilent)
 	if a, _ := l.book.pick(start.Add(time.Minute)); a != addrOf(2) {
 		t.Errorf("%v is dialled, want the other address", a)
+	}
+}
+
+// Who has no place any more is called again at first as if he had gone himself, since he may get one again; and then less and less often,
+// since he may not.
+func TestWhoHadAPlaceAndIsSentAwayIsNotCalledAsIfHeHadNeverHadOne(t *testing.T) {
+	l := NewLobby(LobbyOptions{Room: true, Rand: rand.New(rand.NewPCG(1, 1))})
+	l.book.add(addrOf(1), false)
+	now := start
+	calls := func(stayed time.Duration) (pause time.Duration) {
+		if _, ok := l.book.pick(now); !ok {
+			t.Fatal("he is not called")
+		}
+		g := &guest{party: party{device: identity.Key{1}, home: addrOf(1), dialled: true, since: now}}
+		now = now.Add(stayed)
+		l.shelve(now, g, ext.Unwelcome("no place"))
+		pause = l.book.entries[addrOf(1)].next.Sub(now)
+		now = now.Add(pause)
+		return pause
+	}
+	for range 5 {
+		calls(time.Second)
+	}
+	if pause := calls(time.Second); pause < time.Minute {
+		t.Errorf("who is sent away each time is called again after %v", pause)
+	}
+	if pause := calls(time.Hour); pause != retryFirst {
+		t.Fatalf("who had a place for an hour is called again after %v, want %v", pause, retryFirst)
+	}
+	calls(time.Second)
+	if pause := calls(time.Second); pause <= retryFirst {
+		t.Errorf("who has none any more is called again after %v each time", pause)
 	}
 }

@@ -313,6 +313,9 @@ func (n *Node) follow(ctx context.Context, c *conversation, added []history.Entr
 			continue
 		}
 		if have := n.place(v.Room); have != nil && (!have.Left || have.Since >= int64(e.Event.Wall)) {
+			if again := n.conversation(v.Room); again != nil && again.looksFor(e.Account) { // whom he may have removed before
+				n.callThere(again, e.Account)
+			}
 			continue
 		}
 		n.rewrite(ctx, record{Place: &place{

@@ -152,6 +152,7 @@ func (n *Node) bring(ctx context.Context, c *conversation, account identity.Key)
 	if !known || direct == nil || p == nil {
 		return nil // he was a member before, and has the room; or comes by a link
 	}
+	n.callThere(c, account)
 	v := body.Invitation{Room: c.id, Name: c.talk.Options().Name, Trackers: first(p.Trackers, body.MaxTrackers)}
 	if _, err := direct.talk.Write(ctx, body.KindInvitation, v.AppendTo(nil)); err != nil {
 		return stored(err)

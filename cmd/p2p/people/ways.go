@@ -95,6 +95,18 @@ func (n *Node) convene(c *conversation) {
 	c.swarm.AddPeers(addrs, false)
 }
 
+// callThere calls somebody in a room wherever he is known to be: he, or this person, has a place there again, and was called in vain
+// meanwhile, less and less often.
+func (n *Node) callThere(c *conversation, account identity.Key) {
+	addrs := n.faces.addrs(account)
+	for _, e := range n.faces.elsewhere(c.id) {
+		if e.account == account {
+			addrs = append(addrs, e.listen)
+		}
+	}
+	c.swarm.Expect(addrs)
+}
+
 // revisit notes in the swarm of a room where those were met last who belong there: both may have moved since one of them was told where
 // the other one is, and there may be no tracker any more. A contact is looked for in the conversation with him alone, however many rooms
 // both are in: where he is met, he is called in the others (alsoAt).
