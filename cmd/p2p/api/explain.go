@@ -81,6 +81,8 @@ var explained = map[string]struct {
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	MessageDeleted:     {"reason.message_deleted", nil},
 	NotInRoom:          {"reason.not_in_room", []string{"who"}},
+	KeyUsed:            {"reason.key_used", []string{"key"}},
+	BadKey:             {"reason.bad_key", []string{"limit"}},
 	ElsewhereSaid:      {"reason.elsewhere_said", nil},
 	NotYours:           {"reason.not_yours", nil},
 	NotEmoji:           {"reason.not_emoji", []string{"emoji"}},

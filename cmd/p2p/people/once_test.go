@@ -49,7 +49,84 @@ func TestWhatAProgramSendsAgainUnderItsKeyIsSentOnceAlsoByTheNextRun(t *testing.
 	if all := ask(t, p.ListTransfers, &p2pv1.ListTransfersRequest{}).Transfers; len(all) > 0 {
 		t.Errorf("what was taken back is shared: %v", all)
 	}
-	if _, err := p.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "lab", Text: "x", Key: strings.Repeat("k", 257)})); p.reason(err) != api.Invalid {
+	if _, err := p.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "lab", Text: "x", Key: strings.Repeat("k", 257)})); p.reason(err) != api.BadKey {
 		t.Errorf("a key without end: %v", err)
+	}
+}
+
+// Whose keys are not unique, as a date is not, would lose what he sends under an answer that says that it was sent.
+func TestSomethingElseUnderAKeyThatWasUsedIsRefused(t *testing.T) {
+	p := alone(t)
+	file := filepath.Join(t.TempDir(), "a.bin")
+	other := filepath.Join(t.TempDir(), "b.bin")
+	for _, path := range []string{file, other} {
+		if err := os.WriteFile(path, []byte("content"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := ask(t, p.Send, &p2pv1.SendRequest{Where: "lab", Text: "one", Key: "text"}).Message.Id
+	answer := &p2pv1.SendRequest{Where: "lab", Text: "two", Key: "answer", ReplyTo: first[:8]}
+	ask(t, p.Send, answer)
+	ask(t, p.Offer, &p2pv1.OfferRequest{Where: "lab", Path: file, Text: "beside", Key: "file"})
+	gone := ask(t, p.Send, &p2pv1.SendRequest{Where: "lab", Text: "gone", Key: "gone"}).Message.Id
+	ask(t, p.Delete, &p2pv1.DeleteRequest{Message: gone})
+	ask(t, p.Edit, &p2pv1.EditRequest{Message: first, Text: "uno"})
+	had := len(p.messages("lab"))
+
+	ask(t, p.Send, answer)
+	if id := ask(t, p.Send, &p2pv1.SendRequest{Where: "lab", Text: "one", Key: "text"}).Message.Id; id != first {
+		t.Errorf("what was edited since is sent again: %s", id)
+	}
+	for what, q := range map[string]*p2pv1.SendRequest{
+		"another text":                 {Text: "two", Key: "text"},
+		"what it was edited to":        {Text: "uno", Key: "text"},
+		"a text where a file was":      {Text: "beside", Key: "file"},
+		"an answer where none was":     {Text: "one", Key: "text", ReplyTo: gone},
+		"no answer where one was":      {Text: "two", Key: "answer"},
+		"an answer to another message": {Text: "two", Key: "answer", ReplyTo: gone},
+		"what was deleted":             {Text: "gone", Key: "gone"},
+	} {
+		q.Where = "lab"
+		_, err := p.Send(t.Context(), connect.NewRequest(q))
+		if p.reason(err) != api.KeyUsed || connect.CodeOf(err) != connect.CodeAlreadyExists {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, q := range map[string]*p2pv1.OfferRequest{
+		"another file":                 {Path: other, Text: "beside", Key: "file"},
+		"another text beside it":       {Path: file, Text: "else", Key: "file"},
+		"a file where a text was":      {Path: file, Key: "text"},
+		"a file where one was deleted": {Path: file, Key: "gone"},
+	} {
+		q.Where = "lab"
+		if _, err := p.Offer(t.Context(), connect.NewRequest(q)); p.reason(err) != api.KeyUsed {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if now := len(p.messages("lab")); now != had {
+		t.Errorf("the room had %d messages and has %d", had, now)
+	}
+}
+
+func TestOfTwoThingsThatAreSentAtOnceUnderOneKeyOneIsRefused(t *testing.T) {
+	p := alone(t)
+	texts := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	errs := make(chan error, len(texts))
+	for _, text := range texts {
+		go func() {
+			_, err := p.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "lab", Text: text, Key: "one"}))
+			errs <- err
+		}()
+	}
+	sent := 0
+	for range texts {
+		if err := <-errs; err == nil {
+			sent++
+		} else if p.reason(err) != api.KeyUsed {
+			t.Error(err)
+		}
+	}
+	if all := p.messages("lab"); sent != 1 || len(all) != 2 {
+		t.Errorf("%d were told that theirs was sent, and beside its creation the room has %v", sent, all[1:])
 	}
 }

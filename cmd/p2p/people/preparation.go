@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -237,8 +238,12 @@ func (x *exchange) offer(ctx context.Context, c *conversation, w *preparation) p
 	if err != nil {
 		return prepared{err: err}
 	}
-	if w.Key != "" && !x.offers(ctx, id, f.InfoHash) {
-		return prepared{message: id} // what was sent under that key before was something else
+	if w.Key != "" {
+		if e, err := n.written(ctx, id); err != nil || !offersThat(e, w.Path, w.Text) {
+			return prepared{err: cmp.Or(err, fail(exists, api.KeyUsed, "key", w.Key))}
+		} else if h, _ := offered(e); h != f.InfoHash {
+			return prepared{message: id} // it was written to since
+		}
 	}
 	d := deal{Hash: f.InfoHash, Message: id, Room: c.id, Name: f.Name, Size: f.Size, Files: int32(f.Files), Folder: f.Folder, Path: w.Path, Mine: true, fresh: true}
 	if err := x.add(d, meta.InfoBytes); err != nil {
@@ -273,28 +278,14 @@ func (x *exchange) say(ctx context.Context, c *conversation, w *preparation, f b
 	return room.ID{}, n.unwritten(ctx, c, err)
 }
 
-// offers reports whether a message offers h.
-func (x *exchange) offers(ctx context.Context, message room.ID, h infohash.T) bool {
-	e, found, err := x.node.archive.Event(ctx, message)
-	of, ok := infohash.T{}, false
-	if err == nil && found {
-		of, ok = offered(&e)
-	}
-	return ok && of == h
-}
-
 // unshared reports whether a message of this device offers what is no transfer: its node ended between the two. An offer that was
 // taken back is none of those.
-func (x *exchange) unshared(ctx context.Context, message room.ID) bool {
-	e, found, err := x.node.archive.Event(ctx, message)
-	if err != nil || !found {
-		return false
-	}
-	h, ok := offered(&e)
+func (x *exchange) unshared(ctx context.Context, message *history.Entry) bool {
+	h, ok := offered(message)
 	if !ok || x.of(h) != nil {
 		return false
 	}
-	why, err := x.node.takenBack(ctx, &e)
+	why, err := x.node.takenBack(ctx, message)
 	return err == nil && why == nil
 }
 

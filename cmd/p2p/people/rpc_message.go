@@ -29,12 +29,11 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 	if err := sayable(t.Text); err != nil {
 		return nil, err
 	}
-	switch id, again, err := n.sentBefore(ctx, c, r.Msg.Key); {
+	switch before, err := n.sentBefore(ctx, c, r.Msg.Key); {
 	case err != nil:
 		return nil, err
-	case again:
-		m, err := n.viewEvent(ctx, id)
-		return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
+	case before != nil:
+		return n.sentOnce(ctx, before, r.Msg)
 	}
 	if r.Msg.ReplyTo != "" {
 		e, err := n.event(ctx, r.Msg.ReplyTo)
@@ -56,23 +55,11 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 	if err != nil {
 		return nil, n.unwritten(ctx, c, err)
 	}
-	m, err := n.viewEvent(ctx, e.ID)
-	return connect.NewResponse(&p2pv1.SendResponse{Message: m}), err
-}
-
-// maxKey is the longest key of what is sent, in bytes.
-const maxKey = 256
-
-// sentBefore returns what was sent to a conversation under a key: a program that has not heard the answer sends it again.
-func (n *Node) sentBefore(ctx context.Context, c *conversation, key string) (id room.ID, again bool, err error) {
-	switch {
-	case key == "":
-		return id, false, nil
-	case len(key) > maxKey:
-		return id, false, fail(invalid, api.Invalid, "what", "key")
+	written, err := n.written(ctx, e.ID)
+	if err != nil {
+		return nil, err
 	}
-	e, again, err := n.archive.Sent(ctx, c.id, key)
-	return e.ID, again, failure(err)
+	return n.sentOnce(ctx, written, r.Msg) // somebody else may have been faster with that key
 }
 
 // sayable reports whether a text can be a message.
@@ -162,12 +149,21 @@ func (n *Node) mine(ctx context.Context, s string) (history.Entry, *conversation
 }
 
 func (n *Node) viewEvent(ctx context.Context, id room.ID) (*p2pv1.Message, error) {
+	e, err := n.written(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	m, err := n.viewer(ctx).message(e)
+	return m, failure(err)
+}
+
+// written returns an event that was there a moment ago.
+func (n *Node) written(ctx context.Context, id room.ID) (*history.Entry, error) {
 	e, found, err := n.archive.Event(ctx, id)
 	if err != nil || !found {
 		return nil, failure(errors.Join(err, errGone))
 	}
-	m, err := n.viewer(ctx).message(&e)
-	return m, failure(err)
+	return &e, nil
 }
 
 // errGone is an event that was there a moment ago.

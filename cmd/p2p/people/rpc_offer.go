@@ -24,13 +24,16 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if err != nil {
 		return nil, err
 	}
-	id, again, err := n.sentBefore(ctx, c, r.Msg.Key)
-	if err != nil {
+	before, err := n.sentBefore(ctx, c, r.Msg.Key)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if again && !n.files.unshared(ctx, id) {
-		m, err := n.viewEvent(ctx, id)
-		return connect.NewResponse(&p2pv1.OfferResponse{Message: m}), err
+	case before == nil:
+	case !offersThat(before, r.Msg.Path, r.Msg.Text):
+		return nil, fail(exists, api.KeyUsed, "key", r.Msg.Key)
+	case !n.files.unshared(ctx, before):
+		m, err := n.viewer(ctx).message(before)
+		return connect.NewResponse(&p2pv1.OfferResponse{Message: m}), failure(err)
 	}
 	if err := n.maySay(ctx, c, p, r.Msg.Despite); err != nil {
 		return nil, err
