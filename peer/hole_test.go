@@ -199,6 +199,21 @@ func TestSwarmsOfTwoBehindRoutersAreApart(t *testing.T) {
 	})
 }
 
+// Who has something to give has called long before somebody wants it.
+func TestWhoWantsAFileIsMetAtOnceWhenHeIsExpected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, 1<<20, 64<<10)
+		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond, Bandwidth: 1 << 20})
+		a, _ := w.behindRouter(1)
+		b, _ := w.behindRouter(2)
+		from, dir := shareWith(t, a.Node, s, s.dir, true, admits(t, 2), b.Addr()), t.TempDir()
+		time.Sleep(time.Hour)
+		to := shareWith(t, b.Node, s, dir, false, admits(t, 1), a.Addr())
+		from.Expect([]netip.AddrPort{b.Addr()})
+		s.download(t, to, dir, 10*time.Second)
+	})
+}
+
 // Others than who was meant may be there, or nobody who speaks as we do.
 func TestWhoIsMetHasToProveWhoHeIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

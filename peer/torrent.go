@@ -141,6 +141,9 @@ func (s *Swarm) Err() error { return s.loop.Err() }
 // closed soon if it is not.
 func (s *Swarm) Look() { s.loop.Look() }
 
+// Expect is what Gathering.Expect is: somebody who wants the torrent, or has it, is at one of these addresses now.
+func (s *Swarm) Expect(addrs []netip.AddrPort) { s.loop.Expect(addrs) }
+
 // Review asks Torrent.Admit again for everybody who is connected, and ends the connections of
 // those who may not be here any more.
 func (s *Swarm) Review() { s.loop.Review(s.door.lets) }

@@ -190,6 +190,17 @@ func (l *Loop) AddPeers(addrs []netip.AddrPort, keep bool) {
 	})
 }
 
+// Expect is what Lobby.Expect is.
+func (l *Loop) Expect(addrs []netip.AddrPort) {
+	l.mail.put(func(_ context.Context, now time.Time) {
+		for _, a := range addrs {
+			l.core.AddAddr(a, false)
+			l.core.book.expect(now, a)
+		}
+		l.core.dial(now)
+	})
+}
+
 // Run owns the Core until ctx ends; then it closes all connections, waits for
 // everything that it started, and makes what is verified safe on disk, as far as that
 // is done in a quarter of a second. The error is that of the last checkpoint. It ends by itself when the torrent fails,

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -52,6 +54,7 @@ type transfer struct {
 	away      bool               // nor is this person: it goes on when he is back
 	lacks     *p2pv1.Reason      // while it waits for room on the disk
 	told      told               // what programs know
+	awaited   time.Time          // when those were last called who may be about to fetch it
 }
 
 // deal is what is kept of a transfer.
@@ -244,9 +247,34 @@ func (x *exchange) infoOf(id room.ID, h infohash.T) []byte {
 	defer x.mu.Unlock()
 	if t := x.all[h]; t != nil && t.Room == id && t.state != p2pv1.Transfer_STATE_CANCELLED {
 		t.want()
+		x.awaits(t)
 		return t.info
 	}
 	return nil
+}
+
+// awaitEach is how often a transfer has those called who may be about to fetch it, at most.
+const awaitEach = 10 * time.Second
+
+// awaits has those called who are connected in the room of a transfer: one of them is about to fetch it. He calls this device too, and
+// where both are behind routers the two calls have to meet; it has called him before, when he did not want it. The caller holds mu.
+func (x *exchange) awaits(t *transfer) {
+	if now := time.Now(); t.swarm != nil && now.Sub(t.awaited) >= awaitEach {
+		t.awaited = now
+		s, id := t.swarm, t.Room
+		x.node.clerk.do(func(context.Context) {
+			if c := x.node.conversation(id); c != nil {
+				s.Expect(c.addrs())
+			}
+		})
+	}
+}
+
+// comes has a device called for what is exchanged in a room that has just come there.
+func (x *exchange) comes(c *conversation, at netip.AddrPort) {
+	for _, s := range x.swarms(func(t *transfer) bool { return t.Room == c.id }) {
+		s.Expect([]netip.AddrPort{at})
+	}
 }
 
 // want has it looked at whether what is shared is still what it was. The caller holds mu.

@@ -73,9 +73,10 @@ func union[T comparable](a, b []T, limit int) []T {
 	return all[:min(len(all), limit)]
 }
 
-// alsoAt has a device that was met in one room called in the others: once for each time that it is met, so that
+// alsoAt has a device that was met in one room called in the others, and for the files of that one: once for each time that it is met, so that
 // it is called no more often than it comes.
 func (n *Node) alsoAt(met *conversation, s presence.Seen) {
+	n.files.comes(met, s.Listen)
 	for _, c := range n.all() {
 		if c != met && !n.faces.meeting(contactPoint{c.id, s.Device}) && c.looksFor(s.Account) {
 			c.swarm.Expect([]netip.AddrPort{s.Listen})
