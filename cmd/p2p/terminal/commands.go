@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/cmd/p2p/naming"
@@ -104,10 +106,33 @@ func commandNamed(name string) *command {
 	return found
 }
 
-// command runs a line that begins with a slash.
-func (s *session) command(text string) {
-	name, args, _ := strings.Cut(strings.TrimPrefix(text, "/"), " ")
-	args = strings.TrimSpace(args)
+// isCommand reports whether a text is for this program and not for the others: a word behind a slash, which is not a path (/usr/bin),
+// and not the beginning of several lines that mean something else.
+func isCommand(text string) bool {
+	rest, slash := strings.CutPrefix(text, "/")
+	name, _ := firstWord(rest)
+	first, _ := utf8.DecodeRuneInString(rest)
+	switch {
+	case !slash || rest != "" && !unicode.IsLetter(first) || strings.Contains(name, "/"):
+		return false
+	case strings.Contains(rest, "\n"):
+		c := commandNamed(strings.ToLower(name))
+		return c != nil && strings.EqualFold(c.name, name)
+	}
+	return true
+}
+
+// firstWord returns the first word of a text and what follows it.
+func firstWord(text string) (word, rest string) {
+	if at := strings.IndexFunc(text, unicode.IsSpace); at >= 0 {
+		return text[:at], strings.TrimSpace(text[at:])
+	}
+	return text, ""
+}
+
+// commandIn returns the command that a line that begins with a slash names, with its arguments; nil when it says what is wrong with it.
+func (s *session) commandIn(text string) (*command, string) {
+	name, args := firstWord(strings.TrimPrefix(text, "/"))
 	s.flash.text = "" // what was wrong with the last one
 	c := commandNamed(strings.ToLower(name))
 	if c == nil || c.name != s.unsure.name {
@@ -121,8 +146,9 @@ func (s *session) command(text string) {
 	case len(strings.Fields(args)) < c.min, c.args == "" && args != "":
 		s.complain("chat.error.usage", s.usage(c))
 	default:
-		c.run(s, args)
+		return c, args
 	}
+	return nil, ""
 }
 
 // find returns the conversation that a person wants to see, of those that are known here, also while the node is away. What is over with
@@ -270,6 +296,8 @@ func (s *session) replyNow(text string) {
 		s.choice = choice{}
 		s.composer.enter(replying, it.GetId(), "")
 		s.send(text)
+	} else {
+		s.refusals++
 	}
 }
 
@@ -277,8 +305,10 @@ func (s *session) editNow(text string) {
 	if it := s.subject(isMine); it != nil {
 		if despite, ok := s.mayBeSaid(s.current, text); ok {
 			s.change(it.GetId(), &p2pv1.EditRequest{Message: it.GetId(), Text: text, Despite: despite})
+			return
 		}
 	}
+	s.refusals++
 }
 
 func (s *session) deleteNow(string) {

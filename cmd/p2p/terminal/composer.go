@@ -133,16 +133,28 @@ func (s *session) saveDraft(p pause) {
 	s.keep()
 }
 
-// runWritten does a command that was written where a draft of it may have been kept: if that came back after a crash, Enter would do
-// it once more.
-func (s *session) runWritten(text string) {
+// submitCommand does a command. It is taken out of the input where a draft of it may have been kept before it is done: if that came
+// back after a crash, Enter would do it once more. What is none, or could not be done with its text, stays to be mended.
+func (s *session) submitCommand(text string) {
+	do, args := s.commandIn(text)
+	if do == nil {
+		return
+	}
+	s.composer.take()
+	s.composer.leaveMode()
+	s.edited()
 	if c := s.current; c != nil {
 		s.saveDraft(pause{c.GetId(), c.wording})
 	}
 	if s.plain {
 		s.keep()
 	}
-	s.command(text)
+	refused := s.refusals
+	if do.run(s, args); s.refusals != refused && !s.plain {
+		s.composer.leaveMode()
+		s.composer.begin(joined(text, s.composer.written()))
+		s.edited()
+	}
 }
 
 // paste inserts what was pasted, with its lines, and saves it: it is more than a person types again.
@@ -194,13 +206,12 @@ func (s *session) submit() {
 		c.leaveMode()
 		s.edited()
 		s.change(q.GetMessage(), q)
-	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
-		c.take()
-		c.leaveMode()
-		s.edited()
-		s.runWritten(text)
+	case isCommand(text):
+		s.submitCommand(text)
+	case isCommand(strings.TrimPrefix(text, "/")): // it has two slashes, since it is to be said
+		s.send(text[1:])
 	default:
-		s.send(strings.TrimPrefix(text, "/"))
+		s.send(text)
 	}
 }
 
@@ -213,7 +224,7 @@ func (s *session) send(text string) {
 		s.refusals++
 		return
 	}
-	s.flash.text = "" // what was wrong with the last one
+	s.flash.text, s.unsure = "", meantTwice{} // what was wrong with the last one, or asked
 	out := outgoing{key: s.newKey(), text: text, despite: despite}
 	if c.mode == replying {
 		out.replyTo = c.target

@@ -23,11 +23,14 @@ type meantTwice struct {
 	at         time.Time
 }
 
+// sureTime is how long what was asked is remembered: who comes to it later has decided otherwise meanwhile.
+const sureTime = 30 * time.Second
+
 // sure reports whether a grave command was given twice, and asks for it once more when it was not. A line that is pasted twice, or a
 // key that is held down, is faster than a person who has read what he is asked.
 func (s *session) sure(name, whom, shown string) bool {
 	before := s.unsure
-	same := before.name == name && before.whom == whom
+	same := before.name == name && before.whom == whom && s.now.Sub(before.at) < sureTime
 	if same && s.now.Sub(before.at) >= twice {
 		s.unsure = meantTwice{}
 		return true

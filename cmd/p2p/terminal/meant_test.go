@@ -164,7 +164,7 @@ func TestArgumentsAreInTheWordsOfThePerson(t *testing.T) {
 	if !strings.Contains(st.s.flash.text, "/kick 名字") {
 		t.Errorf("it says %q", st.s.flash.text)
 	}
-	st.keys("'/help role", "enter").shows("/role 名字 owner|moderator|member")
+	st.clear().keys("'/help role", "enter").shows("/role 名字 owner|moderator|member")
 }
 
 func TestWhereATransferStandsIsShownAfterTheNodeWasAway(t *testing.T) {

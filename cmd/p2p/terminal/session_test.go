@@ -487,9 +487,57 @@ func TestWhatIsWrongWithACommandIsSaid(t *testing.T) {
 	} {
 		usual(t).keys("'"+line, "enter").shows(want)
 	}
-	st := usual(t).keys("'//not a command", "enter")
-	if q := asked[*p2pv1.SendRequest](st); len(q) != 1 || q[0].Text != "/not a command" {
-		t.Errorf("two slashes send %v", q)
+}
+
+func TestATextThatBeginsWithASlashAndIsNoCommandIsSaidAsItIs(t *testing.T) {
+	comment := "/* block comment\n * of a C file\n */\nint main()"
+	for text, want := range map[string]string{
+		"//not a command": "/not a command", "//help": "/help", "//": "/", comment: comment, "// Package foo\n// does.": "// Package foo\n// does.", "/usr/bin/env: bad interpreter": "/usr/bin/env: bad interpreter",
+		"/// doc": "/// doc", "/ by itself": "/ by itself", "/path\n/other": "/path\n/other", "/1": "/1", "// and": "// and",
+	} {
+		st := usual(t).in(paste{text}).keys("enter")
+		if q := asked[*p2pv1.SendRequest](st); len(q) != 1 || q[0].Text != want || st.input() != "" {
+			t.Errorf("%q sends %v", text, q)
+		}
+	}
+	st := usual(t).in(paste{"/reply one\ntwo"}).keys("enter")
+	if q := asked[*p2pv1.SendRequest](st); len(q) != 1 || q[0].Text != "one\ntwo" || q[0].ReplyTo == "" {
+		t.Errorf("a reply of two lines sends %v", q)
+	}
+}
+
+func TestACommandThatIsNotDoneStaysInTheInput(t *testing.T) {
+	for _, line := range []string{"/rely a long answer", "/kick", "/leave now", "/lea", "/"} {
+		if st := usual(t).keys("'"+line, "enter"); st.input() != line || len(asked[*p2pv1.SendRequest](st)) > 0 {
+			t.Errorf("of %q stays %q", line, st.input())
+		}
+	}
+	for _, line := range []string{"/reply a long answer", "/edit another one", "/me waves"} {
+		st := usual(t)
+		st.s.current.items, st.s.current.Left = nil, true
+		st.keys("'"+line, "enter")
+		if written, _ := st.killed().lies(); !slices.Equal(written, []string{line}) || st.s.composer.mode != writing {
+			t.Errorf("of %q, which is refused, stays %q", line, written)
+		}
+	}
+	if st := usual(t).keys("'a thought", "ctrl+a", "ctrl+k", "'/leave", "enter"); st.input() != "" {
+		t.Errorf("what asks for it once more leaves %q, which a held key would do", st.input())
+	}
+}
+
+func TestAGraveQuestionIsNotRememberedForEver(t *testing.T) {
+	for name, meanwhile := range map[string]func(st *stage){
+		"a message": func(st *stage) { st.now = st.now.Add(twice); st.keys("'no, I stay", "enter") },
+		"a while":   func(st *stage) { st.now = st.now.Add(sureTime) },
+	} {
+		st := usual(t).keys("'/open field", "enter", "'/leave", "enter")
+		if meanwhile(st); len(asked[*p2pv1.LeaveRoomRequest](st.keys("'/leave", "enter"))) > 0 {
+			t.Errorf("after %s it is done", name)
+		}
+		st.now = st.now.Add(twice)
+		if len(asked[*p2pv1.LeaveRoomRequest](st.keys("'/leave", "enter"))) != 1 {
+			t.Errorf("after %s it is not done when it is asked for twice", name)
+		}
 	}
 }
 
@@ -754,7 +802,7 @@ func TestWhatCannotBeUndoneIsAskedOnceMoreAndSaid(t *testing.T) {
 	} {
 		st := newStage(t, text.English(), 200, 24)
 		st.s.open(st.s.conversations[c.open])
-		type_ := func(line string) { st.keys("'"+line, "enter") }
+		type_ := func(line string) { st.clear().keys("'"+line, "enter") }
 		type_(c.short)
 		st.shows("write the whole word")
 		type_(c.line)
@@ -785,7 +833,7 @@ func TestWhatCannotBeUndoneIsAskedOnceMoreAndSaid(t *testing.T) {
 }
 
 func TestAComplaintGoesWithTheNextCommand(t *testing.T) {
-	st := usual(t).keys("'/nonsense", "enter").shows("no command /nonsense").keys("'/mute", "enter")
+	st := usual(t).keys("'/nonsense", "enter").shows("no command /nonsense").clear().keys("'/mute", "enter")
 	if strings.Contains(st.text(), "nonsense") {
 		t.Errorf("it stays:\n%s", st.text())
 	}

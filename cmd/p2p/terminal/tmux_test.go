@@ -106,6 +106,7 @@ func TestARealTerminalIsTalkedIn(t *testing.T) {
 	w.keys("Up", "Up")
 	w.shows("r reply  e edit")
 	w.keys("r")
+	w.shows("reply to mia: 你好，世界") // sooner it would be a word
 	w.types("indeed")
 	w.shows("reply to mia: 你好，世界", "↩ indeed")
 	w.keys("Enter")
