@@ -159,12 +159,14 @@ func (x *exchange) over(ctx context.Context, t *transfer, why *p2pv1.Reason) {
 	x.tell()
 }
 
-// isMine reports whether a message offers what this account gives, and not what this device fetches from another one of it.
+// isMine reports whether a message offers what this account gives, and not what this device fetches from another one of it. What it has
+// offered itself it may have fetched before, from somebody else.
 func (x *exchange) isMine(e *history.Entry, h infohash.T) bool {
+	device := x.device()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	t := x.all[h]
-	return e.Account == x.node.accountOf() && (t == nil || t.Mine)
+	return e.Account == x.node.accountOf() && (t == nil || t.Mine || e.Event.Author == device)
 }
 
 // has reports whether all of what a message offers was fetched, and is there.

@@ -130,3 +130,23 @@ func TestWhoHasDeletedWhatWasTakenBackCannotAcceptItOnceMore(t *testing.T) {
 		t.Error("it can be accepted")
 	}
 }
+
+// One transfer is both what was fetched and what is offered.
+func TestAnOfferOfWhatWasFetchedHereIsTakenBackAndWhatWasFetchedStays(t *testing.T) {
+	alice, bob := two(t)
+	_, theirs := given(t, alice, bob, "the plan")
+	got := bob.fetch(theirs, t.TempDir())
+	mine := ask(t, bob.Offer, &p2pv1.OfferRequest{Where: "alice", Path: got.Path, Text: "mine now"}).Message
+	eventually(t, "alice sees the offer", func() bool { return alice.file("bob", mine.Id) != nil })
+	back := ask(t, bob.Cancel, &p2pv1.CancelRequest{Message: mine.Id}).Transfer
+	if back.GetMessage() != mine.Id || !back.GetFile().GetTakenBack() {
+		t.Errorf("bob is told %v", back)
+	}
+	eventually(t, "alice sees that it was taken back", func() bool { return alice.file("bob", mine.Id).GetTakenBack() })
+	if alice.file("bob", theirs).GetTakenBack() {
+		t.Error("what she has offered herself is taken back too")
+	}
+	if now := bob.transfer(theirs); now.State != p2pv1.Transfer_STATE_DONE || now.Path != got.Path {
+		t.Errorf("what was fetched is %v", now)
+	}
+}
