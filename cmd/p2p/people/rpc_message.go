@@ -345,7 +345,12 @@ func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchRes
 				return err
 			}
 			q.Before = e.N
-			if m == nil || listed[m.Id] || !saysNow(m, e) {
+			if m == nil || listed[m.Id] {
+				continue
+			}
+			if says, err := saysNow(ctx, m, e, q.Text); err != nil {
+				return err
+			} else if !says {
 				continue
 			}
 			listed[m.Id] = true
@@ -367,16 +372,19 @@ func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchRes
 // maxSearches is how many pages of the index are read for one of messages, of which some may have been changed a thousand times.
 const maxSearches = 8
 
-// saysNow reports whether the event e says what the message m says now. A file is found by its name too, whatever is said beside it.
-func saysNow(m *p2pv1.Message, e *history.Entry) bool {
-	if !m.Edited || e.Line && m.File != nil {
-		return true
+// saysNow reports whether the event e, which a search has found, says what the message m says now. A file is found by its name too: what
+// was said beside it first is in the index with that.
+func saysNow(ctx context.Context, m *p2pv1.Message, e *history.Entry, search string) (bool, error) {
+	if !m.Edited {
+		return true, nil
 	}
 	if edit, err := body.ParseEdit(e.Body); e.Event.Kind == body.KindEdit {
-		return err == nil && edit.New.Text == m.Text
+		return err == nil && edit.New.Text == m.Text, nil
 	}
-	t, ok := textIn(e)
-	return ok && t.Text == m.Text
+	if t, ok := textIn(e); ok && t.Text == m.Text || m.File == nil {
+		return ok && t.Text == m.Text, nil
+	}
+	return history.Finds(ctx, search, m.File.Name+"\n"+m.Text)
 }
 
 // MarkRead implements p2pv1connect.PeopleHandler.

@@ -62,9 +62,11 @@ func TestWhatIsWrittenBesideAFileIsAText(t *testing.T) {
 	if all := bob.messages("alice"); all[len(all)-1].MentionsMe {
 		t.Error("bob is mentioned still, where he was taken out")
 	}
-	for words, n := range map[string]int{"fence": 1, "plan": 1} {
-		if found := bob.finds(words, 0); len(found) != n {
-			t.Errorf("%s is found as %q", words, found)
+	for words, n := range map[string]int{"fence": 1, "plan": 1, "plan.txt": 1, "pergola": 0, "plan pergola": 0} {
+		for _, p := range []*person{alice, bob} {
+			if found := p.finds(words, 0); len(found) != n {
+				t.Errorf("%s is found as %q", words, found)
+			}
 		}
 	}
 }

@@ -93,6 +93,9 @@ func TestSearchFindsWordsAndAnyChineseCharacters(t *testing.T) {
 		if got := matches(t, db, test.search, 7) == 1; got != test.found {
 			t.Errorf("%q is found in %q: %v", test.search, test.text, got)
 		}
+		if got, err := Finds(t.Context(), test.search, test.text); err != nil || got != test.found {
+			t.Errorf("a search for %q would find %q: %v, %v", test.search, test.text, got, err)
+		}
 		if matches(t, db, test.search, 8) > 0 {
 			t.Errorf("%q is found in a room where it was not said", test.search)
 		}
@@ -169,4 +172,12 @@ func FuzzMatch(f *testing.F) {
 			t.Errorf("%d bytes of text make %d of terms", len(search), n)
 		}
 	})
+}
+
+func BenchmarkFinds(b *testing.B) {
+	for b.Loop() {
+		if found, err := Finds(b.Context(), "quick fo", "the quick brown fox"); err != nil || !found {
+			b.Fatal(found, err)
+		}
+	}
 }
