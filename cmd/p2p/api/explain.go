@@ -95,6 +95,7 @@ var explained = map[string]struct {
 	FileChanging:       {"reason.file_changing", []string{"path"}},
 	OfferLost:          {"reason.offer_lost", []string{"path", "problem"}},
 	OfferBack:          {"reason.offer_back", []string{"who"}},
+	OfferUnheard:       {"reason.offer_unheard", nil},
 	NotOffered:         {"reason.not_offered", []string{"path", "problem"}},
 	CalledOff:          {"reason.called_off", nil},
 	FileElsewhere:      {"reason.file_elsewhere", []string{"path"}},

@@ -99,6 +99,7 @@ const (
 	LeftOut            = "left_out"             // what a folder that is offered has and what cannot be sent: path, what, count
 	FileElsewhere      = "file_elsewhere"       // it is on its way to another place: path
 	OfferLost          = "offer_lost"           // what this person offers is not any more what it was: path, problem
+	OfferUnheard       = "offer_unheard"        // this person had been removed before his message, which offers it, arrived
 	OfferBack          = "offer_back"           // it was taken back: who
 	NotOffered         = "not_offered"          // what was to be offered: path, problem
 	CalledOff          = "called_off"           // an offer that was being prepared

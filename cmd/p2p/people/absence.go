@@ -57,7 +57,7 @@ func (x *exchange) fit(ctx context.Context) {
 	x.mu.Unlock()
 	slices.SortFunc(all, func(a, b *transfer) int { return cmp.Compare(a.Path, b.Path) })
 	for _, t := range all {
-		switch why := x.node.absence(t.Room); {
+		switch why := cmp.Or(x.node.absence(t.Room), x.unheard(ctx, t)); {
 		case why != nil:
 			x.halt(ctx, t)
 			x.mu.Lock()
@@ -71,6 +71,18 @@ func (x *exchange) fit(ctx context.Context) {
 		x.lookForGiver(ctx, t)
 	}
 	x.tell()
+}
+
+// unheard says that nobody sees the message with which this person offers something, nil for all others: he had been removed before it
+// arrived, and nobody will, though he is back; unless the removal turns out not to count either.
+func (x *exchange) unheard(ctx context.Context, t *transfer) *p2pv1.Reason {
+	if !t.Mine {
+		return nil
+	}
+	if e, found, err := x.node.archive.Event(ctx, x.messageOf(t)); err != nil || !found || e.Counts {
+		return nil
+	}
+	return api.Problem(api.OfferUnheard)
 }
 
 func (x *exchange) isAway(t *transfer) bool {

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -130,7 +131,7 @@ func (x *exchange) restore(ctx context.Context) {
 			continue
 		}
 		info, err := x.node.archive.Setting(ctx, infoSetting(d.Hash))
-		why := x.node.absence(d.Room)
+		why := cmp.Or(x.node.absence(d.Room), x.unheard(ctx, newTransfer(d, nil)))
 		switch {
 		case err == nil && !d.Fetched && x.restoreOver(ctx, d, info):
 		case err == nil && d.Stopped:

@@ -332,8 +332,11 @@ func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelReques
 			found[0].prepared.cancel(errCalledOff)
 			return connect.NewResponse(&p2pv1.CancelResponse{Transfer: calledOff(found[0].prepared.Path)}), nil
 		}
-		if e, err = n.event(ctx, textID(found[0].message)); err != nil {
-			return nil, err
+		if e, err = n.event(ctx, textID(found[0].message)); err != nil { // it counts no more
+			if err := n.files.stop(ctx, found[0].hash); err != nil {
+				return nil, failure(err)
+			}
+			return connect.NewResponse(&p2pv1.CancelResponse{Transfer: n.files.of(found[0].hash)}), nil
 		}
 	}
 	h, ok := offered(&e)
@@ -362,11 +365,12 @@ func (n *Node) Cancel(ctx context.Context, r *connect.Request[p2pv1.CancelReques
 // called is something that is prepared, on its way or shared, which a name may mean.
 type called struct {
 	name     string
-	message  room.ID      // that offers it
+	message  room.ID // that offers it
+	hash     infohash.T
 	prepared *preparation // no message offers it yet
 }
 
-// called returns what has a name, or is prepared at a path: then that alone.
+// called returns what has a name, or is prepared at a path, or is offered by a message of that id: then that alone.
 func (x *exchange) called(what string) (all []called) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -380,8 +384,14 @@ func (x *exchange) called(what string) (all []called) {
 	}
 	for _, t := range x.all {
 		over := t.state == p2pv1.Transfer_STATE_CANCELLED || t.state == p2pv1.Transfer_STATE_GONE
-		if name := safeName(t.Name); !over && strings.EqualFold(name, what) {
-			all = append(all, called{name: name, message: t.Message})
+		name := safeName(t.Name)
+		of := called{name: name, message: t.Message, hash: t.Hash}
+		switch {
+		case over:
+		case strings.HasPrefix(textID(t.Message), what) && len(what) >= messageShown:
+			return []called{of}
+		case strings.EqualFold(name, what):
+			all = append(all, of)
 		}
 	}
 	return all

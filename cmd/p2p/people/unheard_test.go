@@ -1,6 +1,7 @@
 package people_test
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,4 +145,34 @@ func inOneRoom(t *testing.T) (alice, bob, carol *person) {
 	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "den", Who: "carol", Change: p2pv1.ChangeMemberRequest_CHANGE_ROLE, Role: p2pv1.Role_ROLE_MODERATOR})
 	eventually(t, "carol is a moderator", func() bool { return carol.conversation("den").Role == p2pv1.Role_ROLE_MODERATOR })
 	return alice, bob, carol
+}
+
+// Nobody could fetch it: no message offers it to them.
+func TestWhatSomebodyOfferedAfterHeHadBeenRemovedIsNotSharedWhenHeIsBackAndCanBeCancelled(t *testing.T) {
+	alice, bob := two(t)
+	trackers := alice.conversationTrackers()
+	ask(t, alice.CreateRoom, &p2pv1.CreateRoomRequest{Name: "den", Invite: []string{"bob"}})
+	eventually(t, "bob is in the room", func() bool { return slices.Contains(bob.rooms(), "den") && len(alice.conversation("den").Members) == 2 })
+	bob.close()
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "den", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_KICK})
+	alice.close()
+	bob = open(t, bob.dir, trackers...)
+	path := filepath.Join(t.TempDir(), "plan.txt")
+	if err := os.WriteFile(path, []byte("the plan"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := ask(t, bob.Offer, &p2pv1.OfferRequest{Where: "den", Path: path}).Message.Id
+	alice = open(t, alice.dir, trackers...)
+	why := func() string { return bob.transfer(m).GetProblem().GetKey() }
+	eventually(t, "bob is told that he was removed", func() bool { return why() == api.RemovedBy })
+	ask(t, alice.ChangeMember, &p2pv1.ChangeMemberRequest{Where: "den", Who: "bob", Change: p2pv1.ChangeMemberRequest_CHANGE_ADD})
+	eventually(t, "he is told that nobody sees what he has offered", func() bool { return why() == api.OfferUnheard })
+	bob.close()
+	bob = open(t, bob.dir, trackers...)
+	if x := bob.transfer(m); x.State != p2pv1.Transfer_STATE_FAILED || why() != api.OfferUnheard {
+		t.Errorf("in the next run it is %v", x)
+	}
+	if x := ask(t, bob.Cancel, &p2pv1.CancelRequest{Message: m}).Transfer; x.State != p2pv1.Transfer_STATE_CANCELLED || x.Problem != nil {
+		t.Errorf("cancelled it is %v", x)
+	}
 }
