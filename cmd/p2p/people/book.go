@@ -49,6 +49,7 @@ type contact struct {
 	Refused   int64              `json:"refused,omitempty"` // milliseconds; by the account, when it was last asked
 	Late      identity.Key       `json:"late,omitzero"`     // who had used the link of the account with which he asks
 	Reach     reach              `json:"reach,omitzero"`
+	Resumes   bool               `json:"resumes,omitempty"`   // when he was asked the account knew of no other conversation with him
 	Sought    int64              `json:"sought,omitempty"`    // milliseconds; when the account, which had him, has followed another link of his
 	Beginning []byte             `json:"beginning,omitempty"` // of Room, as he has sent it with a request that waits
 }
@@ -238,8 +239,13 @@ func (b *book) friend(k identity.Key) bool {
 }
 
 // resumes reports whether the account knows of no other conversation with somebody than the one in which it asks him: he may know of one,
-// from before this device was the account's.
+// from before this device was the account's. While a request lasts that stays what it was when it was made: the conversation that he
+// leads back into stands in the book a moment before he is no more asked, and a request that denied then that it goes on in one would
+// lead him out of it.
 func (b *book) resumes(k *contact) bool {
+	if k.Resumes {
+		return true
+	}
 	for _, p := range b.places {
 		if p.With == k.Account && p.Room != k.Room {
 			return false

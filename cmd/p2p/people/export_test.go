@@ -201,3 +201,16 @@ func (n *Node) Invited(ctx context.Context, who, where string, since int64) (boo
 	}
 	return n.invited(ctx, n.conversation(k.Room), p.Room, since)
 }
+
+// LedBackHalf has a conversation with somebody who is asked stand in the book, as it does for a moment when he has led back into it.
+func (n *Node) LedBackHalf(ctx context.Context, who, conversation string) error {
+	k, err := n.who(who)
+	if err != nil {
+		return err
+	}
+	id, err := parseID(conversation)
+	if err != nil {
+		return err
+	}
+	return n.write(ctx, record{Place: &place{Room: id, Swarm: swarmOf(id).String(), With: k.Account, Trackers: n.trackers(), Since: time.Now().UnixMilli()}})
+}

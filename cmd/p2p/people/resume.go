@@ -38,7 +38,8 @@ func (n *Node) resume(ctx context.Context, k contact, l letter) error {
 	n.mu.Lock()
 	first := n.book.resumes(&k)
 	n.mu.Unlock()
-	if l.Room.IsZero() || !first || n.place(l.Room) != nil {
+	have := n.place(l.Room)
+	if l.Room.IsZero() || !first || have != nil && (have.With != k.Account || have.Left) { // with him it is there if a node ended half-way
 		return nil
 	}
 	asked := n.place(k.Room)

@@ -66,6 +66,32 @@ func TestWhoHasLostHisOnlyDeviceAndAsksAFriendIsLedBackIntoTheirConversation(t *
 	}
 }
 
+// A letter that had been begun before the conversation was found says that, too.
+func TestWhoIsLedBackAndSaysHisRequestOnceMoreStaysInTheirConversation(t *testing.T) {
+	w := newTown(t)
+	alice, bob := w.settle("alice"), w.settle("bob")
+	befriend(t, bob, alice, "bob", "alice")
+	bob.say("alice", "before")
+	eventually(t, "alice has it", alice.has("bob", "before"))
+	old := alice.contact("bob").Conversation
+	alice.close()
+	bob = w.bereft(bob, "bob")
+	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	if err := bob.LedBackHalf(t.Context(), "alice", old); err != nil {
+		t.Fatal(err)
+	}
+	bob.close()
+	bob = w.open(bob.dir) // and the request is said again
+	eventually(t, "there is a session", func() bool { return bob.me().Directory.Connected })
+	alice = w.open(alice.dir)
+	eventually(t, "bob is in it", func() bool { return bob.contact("alice").State == friend && bob.has("alice", "before")() })
+	bob.say("alice", "I am back")
+	eventually(t, "alice has it", alice.has("bob", "before", "I am back"))
+	if a, b := alice.contact("bob").Conversation, bob.contact("alice").Conversation; a != old || b != old {
+		t.Errorf("they were in %s, and are in %s and %s", old, a, b)
+	}
+}
+
 func TestADeviceThatComesToRoomsItKnowsNothingOfIsToldOfThem(t *testing.T) {
 	people.RemindSoon(t)
 	w := newTown(t)

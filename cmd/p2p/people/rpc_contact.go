@@ -163,7 +163,7 @@ func (n *Node) want(ctx context.Context, k contact) (contact, error) {
 	defer n.asking.Unlock()
 	now, known := n.contact(k.Account)
 	if known { // he may have asked a moment ago
-		k.State, k.Room, k.Arrived, k.Beginning = now.State, now.Room, now.Arrived, now.Beginning
+		k.State, k.Room, k.Arrived, k.Beginning, k.Resumes = now.State, now.Room, now.Arrived, now.Beginning, now.Resumes
 	}
 	if c := n.conversation(k.Room); k.State == p2pv1.ContactState_CONTACT_STATE_FRIEND && c != nil && c.talk.Removed(k.Account) {
 		k.State = p2pv1.ContactState_CONTACT_STATE_REMOVED // settle comes to it in a moment
@@ -203,7 +203,10 @@ func (n *Node) wantAs(ctx context.Context, k, now contact) (contact, error) {
 		if k.Room, err = n.foundDirect(ctx, k.Account); err != nil {
 			return k, err
 		}
-		k.Arrived, k.Beginning, k.Sought = false, nil, 0
+		k.Arrived, k.Beginning, k.Sought, k.Resumes = false, nil, 0, false
+		n.mu.Lock()
+		k.Resumes = n.book.resumes(&k)
+		n.mu.Unlock()
 	}
 	k.State, k.Asked, k.Refused = p2pv1.ContactState_CONTACT_STATE_ASKED, time.Now().UnixMilli(), 0
 	if err := n.write(ctx, record{Contact: &k}); err != nil {
