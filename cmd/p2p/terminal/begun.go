@@ -64,7 +64,7 @@ func (s *session) resumed(c *conversation, m *p2pv1.Message) {
 	}
 	b := c.begun
 	c.begun, c.resuming = begun{}, false
-	is := cleanLines(m.GetText())
+	is := editable(m.GetText())
 	switch gone := m == nil || m.GetDeleted() || m.GetWithheld(); {
 	case gone && b.Edit:
 		s.composer.begin(joined(s.composer.written(), b.Text))

@@ -218,6 +218,9 @@ func (l line) with(change func(*style)) line {
 // clean makes text from others safe to show on one line.
 func clean(s string) string { return text.Printable(s) }
 
+// marks are the signs that stay in what is written: those of unseen, and those that turn the direction of writing.
+const marks = "\u200e\u200f\u061c\u200b\u00ad\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
 // unseen are marks that keyboards and web pages put into texts, and that have no effect on the text around them which a terminal would show:
 // for who writes from right to left, for where a word may be broken, for the order of bytes.
 var unseen = strings.NewReplacer("\u200e", "", "\u200f", "", "\u061c", "", "\u200b", "", "\u00ad", "", "\ufeff", "")

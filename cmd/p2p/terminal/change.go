@@ -84,7 +84,7 @@ func (s *session) unchanged(c *conversation, was change, err error) {
 	case c == s.current && s.composer.mode == writing:
 		s.composer.enter(editing, was.message, text)
 		if s.composer.was = ""; it != nil {
-			s.composer.was = cleanLines(it.GetText())
+			s.composer.was = editable(it.GetText())
 		}
 		s.edited()
 	case c != s.current && c.begun == begun{}:

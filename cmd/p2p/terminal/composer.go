@@ -168,7 +168,7 @@ func (s *session) paste(text string) {
 	}
 	s.panel, s.choice, s.sidebar.focused = nil, choice{}, false // Enter is for what is seen in the input
 	s.composer.completion = completion{}
-	s.composer.editor.insert(cleanLines(strings.ReplaceAll(text, "\r", "\n")))
+	s.composer.editor.insert(editable(text))
 	s.edited()
 	if c := s.current; c != nil {
 		s.saveDraft(pause{c.GetId(), c.wording})

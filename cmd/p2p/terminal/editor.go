@@ -15,23 +15,29 @@ type editor struct {
 	before, after string // of the cursor
 }
 
-func (e *editor) text() string     { return e.before + e.after }
-func (e *editor) empty() bool      { return e.before == "" && e.after == "" }
-func (e *editor) set(s string)     { e.before, e.after = s, "" }
-func (e *editor) insert(s string)  { e.before += s }
-func (e *editor) moveTo(at int)    { s := e.text(); e.before, e.after = s[:at], s[at:] }
-func (e *editor) deleteTo(at int)  { e.before = e.before[:at] }
-func (e *editor) lineStart()       { e.moveTo(strings.LastIndexByte(e.before, '\n') + 1) }
-func (e *editor) lineEnd()         { e.moveTo(len(e.before) + lineLength(e.after)) }
-func (e *editor) left()            { e.moveTo(len(e.before) - len(lastCluster(e.before))) }
-func (e *editor) right()           { e.moveTo(len(e.before) + len(firstCluster(e.after))) }
-func (e *editor) wordLeft()        { e.moveTo(wordStart(e.before)) }
-func (e *editor) wordRight()       { e.moveTo(len(e.before) + wordEnd(e.after)) }
-func (e *editor) deleteLeft()      { e.deleteTo(len(e.before) - len(lastCluster(e.before))) }
-func (e *editor) deleteRight()     { e.after = e.after[len(firstCluster(e.after)):] }
-func (e *editor) deleteWordLeft()  { e.deleteTo(wordStart(e.before)) }
-func (e *editor) deleteLineStart() { e.deleteTo(strings.LastIndexByte(e.before, '\n') + 1) }
-func (e *editor) deleteLineEnd()   { e.after = e.after[lineLength(e.after):] }
+func (e *editor) text() string    { return e.before + e.after }
+func (e *editor) empty() bool     { return e.before == "" && e.after == "" }
+func (e *editor) set(s string)    { e.before, e.after = s, "" }
+func (e *editor) insert(s string) { e.before += s }
+func (e *editor) moveTo(at int)   { s := e.text(); e.before, e.after = s[:at], s[at:] }
+func (e *editor) deleteTo(at int) { e.before = e.before[:at] }
+func (e *editor) lineStart()      { e.moveTo(strings.LastIndexByte(e.before, '\n') + 1) }
+func (e *editor) lineEnd()        { e.moveTo(len(e.before) + lineLength(e.after)) }
+func (e *editor) left()           { e.moveTo(len(e.before) - len(lastCluster(e.before))) }
+func (e *editor) right()          { e.moveTo(len(e.before) + len(firstCluster(e.after))) }
+func (e *editor) wordLeft()       { e.moveTo(wordStart(e.before)) }
+func (e *editor) wordRight()      { e.moveTo(len(e.before) + wordEnd(e.after)) }
+func (e *editor) deleteLeft()     { e.deleteTo(len(e.before) - len(lastCluster(e.before))) }
+func (e *editor) deleteRight()    { e.after = e.after[len(firstCluster(e.after)):] }
+func (e *editor) deleteWordLeft() { e.deleteTo(wordStart(e.before)) }
+
+// deleteLineStart deletes what stands in the line before the cursor; where nothing does, it joins the line to the one above.
+func (e *editor) deleteLineStart() {
+	e.deleteTo(min(strings.LastIndexByte(e.before, '\n')+1, max(len(e.before)-1, 0)))
+}
+
+// deleteLineEnd deletes what stands in the line behind the cursor; where nothing does, it joins the line below.
+func (e *editor) deleteLineEnd() { e.after = e.after[min(max(lineLength(e.after), 1), len(e.after)):] }
 
 func lineLength(s string) int {
 	if i := strings.IndexByte(s, '\n'); i >= 0 {
@@ -95,6 +101,37 @@ type row struct {
 	start int // in bytes of the whole text
 }
 
+// editable makes a text one that can be written on: its lines end alike, and no control but the tab is in it. What is drawn of it is
+// cleaned once more (cleanLines); what is sent has its tabs, and the marks of who writes from right to left.
+func editable(s string) string {
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	stays := func(r rune) bool { return r == '\n' || r == '\t' || strings.ContainsRune(marks, r) }
+	var b strings.Builder
+	for s != "" {
+		at := strings.IndexFunc(s, stays)
+		if at < 0 {
+			at = len(s)
+		}
+		b.WriteString(clean(s[:at]))
+		s = s[at:]
+		kept := strings.IndexFunc(s, func(r rune) bool { return !stays(r) })
+		if kept < 0 {
+			kept = len(s)
+		}
+		b.WriteString(s[:kept])
+		s = s[kept:]
+	}
+	return b.String()
+}
+
+// columns returns how wide a piece of w columns is as it is drawn.
+func columns(piece string, w, width int, m measure) int {
+	if len(piece) == 1 && piece != "\t" {
+		return w
+	}
+	return min(m.StringWidth(cleanLines(piece)), max(width, 2))
+}
+
 // rows wraps the text at width columns, between words where it can. It returns where the cursor is.
 func (e *editor) rows(width int, m measure) (rows []row, x, y int) {
 	width = max(width, 2)
@@ -106,16 +143,18 @@ func (e *editor) rows(width int, m measure) (rows []row, x, y int) {
 	}
 	at := 0
 	for piece, w := range pieces(whole, width, m) {
+		w = columns(piece, w, width, m)
 		if piece == "\n" {
 			cut(at, at+1, 0)
 			at++
 			continue
 		}
-		if w > 1 { // a row of Chinese ends anywhere
+		blank := piece == " " || piece == "\t"
+		if w > 1 && !blank { // a row of Chinese ends anywhere
 			word, before = at, column
 		}
 		for column+w > width {
-			if word > start && piece != " " {
+			if word > start && !blank {
 				cut(word, word, column-before)
 			} else {
 				cut(at, at, 0)
@@ -123,14 +162,14 @@ func (e *editor) rows(width int, m measure) (rows []row, x, y int) {
 		}
 		column += w
 		at += len(piece)
-		if piece == " " || w > 1 {
+		if blank || w > 1 {
 			word, before = at, column
 		}
 	}
 	rows = append(rows, row{whole[start:], start})
 	for y = len(rows) - 1; rows[y].start > len(e.before); y-- {
 	}
-	if x = m.StringWidth(whole[rows[y].start:len(e.before)]); x >= width && e.after == "" { // the cursor stands behind a full row
+	if x = m.StringWidth(cleanLines(whole[rows[y].start:len(e.before)])); x >= width && e.after == "" { // the cursor stands behind a full row
 		rows = append(rows, row{"", len(whole)})
 		x, y = 0, y+1
 	}
@@ -152,7 +191,7 @@ func (e *editor) vertical(by, width int, m measure) bool {
 func (e *editor) moveToCell(r row, x, width int, m measure) {
 	at, column := r.start, 0
 	for piece, w := range pieces(r.text, max(width, 2), m) {
-		if column+w > x {
+		if w = columns(piece, w, width, m); column+w > x {
 			break
 		}
 		column += w

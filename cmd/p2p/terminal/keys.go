@@ -90,6 +90,7 @@ var composerKeys = map[string]func(*session, *editor){
 	"alt+backspace":   func(_ *session, e *editor) { e.deleteWordLeft() },
 	"ctrl+u":          func(_ *session, e *editor) { e.deleteLineStart() },
 	"ctrl+k":          func(_ *session, e *editor) { e.deleteLineEnd() },
+	"ctrl+x":          func(s *session, _ *editor) { s.composer.take() },
 	"ctrl+p":          func(s *session, _ *editor) { s.composer.recallTyped(-1) },
 	"ctrl+n":          func(s *session, _ *editor) { s.composer.recallTyped(1) },
 	"up":              func(s *session, _ *editor) { s.composerUp() },
@@ -117,7 +118,7 @@ func (s *session) composerKey(k key) {
 	case known:
 		do(s, &s.composer.editor)
 	case k.text != "":
-		s.composer.editor.insert(clean(k.text))
+		s.composer.editor.insert(editable(k.text))
 		if k.text == ":" {
 			s.composer.editor.closeEmoji()
 		}
@@ -230,7 +231,7 @@ func (s *session) editIt(it *item) {
 		return
 	}
 	s.choice = choice{}
-	s.composer.enter(editing, it.GetId(), cleanLines(it.GetText()))
+	s.composer.enter(editing, it.GetId(), editable(it.GetText()))
 }
 
 func (s *session) deleteIt(it *item) {

@@ -146,6 +146,46 @@ func TestAPasteTakesTheKeysAlongIntoTheInput(t *testing.T) {
 	}
 }
 
+func TestTheInputIsEmptiedAndTakenBack(t *testing.T) {
+	text := strings.Repeat("a line of a log\n", 1800)
+	st := usual(t).in(paste{text}).keys("ctrl+x")
+	if written, _ := st.lies(); st.input() != "" {
+		t.Fatalf("it holds %d bytes, and kept are %d texts", len(st.input()), len(written))
+	}
+	if written, _ := st.killed().lies(); len(written) > 0 {
+		t.Error("it comes back with the next program")
+	}
+	if st.keys("'a word", "ctrl+p"); st.input() != text {
+		t.Errorf("taken back are %d bytes of %d", len(st.input()), len(text))
+	}
+	st = usual(t).in(paste{"one\ntwo\n\nfour"}).keys("ctrl+u", "ctrl+u", "ctrl+u", "ctrl+u", "ctrl+u")
+	if st.input() != "one" {
+		t.Errorf("Ctrl+U leaves %q", st.input())
+	}
+	if st.keys("ctrl+u", "ctrl+u").in(paste{"one\ntwo"}).keys("up", "home", "ctrl+k", "ctrl+k"); st.input() != "two" {
+		t.Errorf("Ctrl+K leaves %q", st.input())
+	}
+}
+
+func TestWhatIsPastedAndEditedKeepsItsTabsAndMarksAndItsLines(t *testing.T) {
+	for pasted, want := range map[string]string{
+		"one\r\ntwo\r\nthree": "one\ntwo\nthree", "one\rtwo": "one\ntwo", "all:\n\tgo build": "all:\n\tgo build", "a\u200f\u2067b\u2069": "a\u200f\u2067b\u2069", "a\x1b[2J": "a\ufffd[2J",
+	} {
+		st := usual(t).in(paste{pasted})
+		if screen := st.text(); strings.ContainsAny(screen, "\t\x1b"+marks) {
+			t.Errorf("of %q is drawn\n%q", pasted, screen)
+		}
+		if q := asked[*p2pv1.SendRequest](st.keys("enter")); len(q) != 1 || q[0].Text != want {
+			t.Errorf("%q sends %q", pasted, q)
+		}
+		st.keys("up", "e", "'!", "enter")
+		if q := asked[*p2pv1.EditRequest](st); len(q) != 1 || q[0].Text != want+"!" {
+			t.Errorf("an edit of %q sends %q", want, q)
+		}
+	}
+	usual(t).in(paste{"all:\n\tgo build"}).shows("      go build")
+}
+
 func TestTheScreenIsRepaintedAndTheProgramSuspendedWhateverIsShown(t *testing.T) {
 	for _, where := range []string{"esc", "up", "f1", "ctrl+b"} {
 		st := usual(t).keys("'half a thought", "ctrl+a", "ctrl+k").in(paste{"a whole one"}).keys(where, "ctrl+l", "ctrl+z")

@@ -322,7 +322,7 @@ func (s *session) claim(where, draft string) {
 
 // claimed has what the node has given away stand in the input.
 func (s *session) claimed(c *conversation) {
-	text := cleanLines(c.claim)
+	text := editable(c.claim)
 	if c.claim = ""; joinedOnce(text, c.draft) != c.draft {
 		s.giveBack(c, text)
 	}

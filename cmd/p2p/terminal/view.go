@@ -295,7 +295,7 @@ func (s *session) inputLines(p places) []line {
 		case e.empty() && i == 0:
 			l = append(l, span{s.placeholder(), style{role: faint}})
 		case top+i < len(rows):
-			l = append(l, span{strings.ReplaceAll(rows[top+i].text, "\t", " "), style{}})
+			l = append(l, span{cleanLines(rows[top+i].text), style{}})
 		}
 		lines = append(lines, l.fit(p.input.width+promptWidth, s.m, style{}))
 	}
