@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -83,6 +84,9 @@ func (s *session) peopleAnswer(a answer) {
 		}
 	case *p2pv1.CreateRoomResponse:
 		s.opened(got.GetConversation())
+		if q, is := a.ask.(*p2pv1.CreateRoomRequest); is && q.GetLimit() > 0 { // it may have been a part of the name
+			s.word("chat.done.room", clean(q.GetName()), q.GetLimit(), clean(fmt.Sprint(q.GetName(), " ", q.GetLimit())))
+		}
 	case *p2pv1.JoinRoomResponse:
 		s.opened(got.GetConversation())
 	case *p2pv1.ChangeMemberResponse:

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,9 @@ func (s *session) complete(by int) {
 		c.at = (c.at + by + len(c.choices)) % len(c.choices)
 	} else {
 		word := e.word()
+		if whole, only := wholeName(e.before); only {
+			word = whole
+		}
 		if path, ok := strings.CutPrefix(e.before, "/send "); ok {
 			s.do(lookUp{path})
 			return
@@ -64,9 +68,37 @@ func (s *session) candidates(word string) []string {
 		}
 		return starting(names, word)
 	case strings.HasPrefix(before, "/"):
-		return starting(s.arguments(strings.TrimSuffix(before, word)), word)
+		return s.apart(before, starting(s.arguments(strings.TrimSuffix(before, word)), word))
 	}
 	return nil
+}
+
+// wholeName returns what stands behind a command that takes a name alone, which may be of several words.
+func wholeName(before string) (name string, only bool) {
+	rest, slash := strings.CutPrefix(before, "/")
+	first, name, behind := strings.Cut(rest, " ")
+	c := commandNamed(strings.ToLower(first))
+	only = slash && behind && c != nil && strings.Contains(c.args, "NAME") && len(strings.Fields(c.args)) == 1
+	return strings.TrimLeft(name, " "), only
+}
+
+// apart puts in the place of names that several conversations have, and that open none of them, what each is known by.
+func (s *session) apart(before string, names []string) (all []string) {
+	if c := commandNamed(strings.ToLower(strings.Fields(before)[0][1:])); c == nil || c.name != "open" {
+		return names
+	}
+	for _, name := range names {
+		found, exact := s.meant(name)
+		if !exact || len(found) < 2 {
+			all = append(all, name)
+			continue
+		}
+		for _, f := range found {
+			all = append(all, cmp.Or(s.apartBy(f.Is), shortID(f.ID)))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // arguments returns what the next word of a command can be, by how the help writes it.

@@ -368,17 +368,21 @@ func (s *session) directory(d *p2pv1.Directory) {
 		switch {
 		case d.GetProblem().GetKey() == api.DeviceRevoked: // also logged out: no login helps
 			s.complain("reason.revoked_here")
-			s.missed = true
+			s.missed, s.flash.link = true, true
 		case d.GetLoggedOut():
 			s.complain("reason.logged_out")
-			s.missed = true
+			s.missed, s.flash.link = true, true
 		case !d.GetConnected() && d.GetProblem() == nil: // nobody has tried yet
 		case !d.GetConnected():
 			s.complain("chat.directory.lost", s.problem(d.GetProblem()))
-			s.missed = true
+			s.missed, s.flash.link = true, true
 		case s.missed: // else it was not looked for long
-			s.word("chat.directory.back")
 			s.missed = false
+			if back := s.say.Say("chat.directory.back"); s.flash.failed && s.flash.text != "" && !s.flash.link { // why something was not done stays to be read
+				s.told = append(s.told, plainly(back, style{}))
+			} else {
+				s.tell(back, false)
+			}
 		}
 	}
 	s.me.Directory = d

@@ -233,7 +233,7 @@ func (s *session) ms(milli int64) time.Time         { return time.UnixMilli(mill
 type flash struct {
 	text   string
 	failed bool
-	link   bool // it says why there is no node
+	link   bool // it says why the node, or the directory, is not reached
 	serial int
 }
 

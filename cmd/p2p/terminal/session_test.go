@@ -417,6 +417,15 @@ func TestTabCompletesCommandsNamesAndEmoji(t *testing.T) {
 			t.Errorf("%q becomes %q; want %q", c.typed, got, c.want)
 		}
 	}
+	for _, typed := range []string{"/open Anna ", "/open Anna", "/remove Anna "} { // more is nobody's name
+		st := usual(t).keys("'"+typed, "tab", "tab", "tab")
+		if got := st.input(); strings.TrimSpace(got) != strings.TrimSpace(typed) {
+			t.Errorf("%q, completed on and on, becomes %q", typed, got)
+		}
+	}
+	if got := usual(t).keys("'/open field t", "tab").input(); got != "/open field trip " {
+		t.Errorf("a name of two words becomes %q", got)
+	}
 	st := usual(t).keys("'/open field", "enter", "'hi @b", "tab")
 	if got := st.s.composer.editor.text(); got != "hi @Bo " {
 		t.Errorf("a name is %q", got)

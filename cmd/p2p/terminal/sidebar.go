@@ -138,6 +138,14 @@ func (s *session) sidebarKey(k key) {
 		s.sidebarMove(rows, at, -1)
 	case "down":
 		s.sidebarMove(rows, at, 1)
+	case "pgup":
+		s.sidebarMove(rows, at, -max(s.place().side.height-2, 1))
+	case "pgdown":
+		s.sidebarMove(rows, at, max(s.place().side.height-2, 1))
+	case "home":
+		s.sidebarMove(rows, at, -len(rows))
+	case "end":
+		s.sidebarMove(rows, at, len(rows))
 	case "enter", "right":
 		if at >= 0 {
 			s.pick(rows[at])
@@ -155,12 +163,17 @@ func (s *session) sidebarAt() (int, []listed) {
 	return slices.IndexFunc(rows, func(r listed) bool { return r.key() != "" && r.key() == s.sidebar.chosen }), rows
 }
 
+// sidebarMove moves the keys by rows that can be chosen, or as far as there are any.
 func (s *session) sidebarMove(rows []listed, at, by int) {
 	s.sidebar.shift = 0
-	for at += by; at >= 0 && at < len(rows); at += by {
+	step := 1
+	if by < 0 {
+		step, by = -1, -by
+	}
+	for at += step; at >= 0 && at < len(rows) && by > 0; at += step {
 		if rows[at].key() != "" {
 			s.sidebar.chosen = rows[at].key()
-			return
+			by--
 		}
 	}
 }
