@@ -334,7 +334,7 @@ func (n *Node) Search(ctx context.Context, r *connect.Request[p2pv1.SearchReques
 func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchResponse) error {
 	v, limit, listed := n.viewer(ctx), q.Limit, map[string]bool{}
 	for range maxSearches {
-		found, err := n.archive.Search(ctx, q)
+		found, next, err := n.archive.Search(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -360,11 +360,10 @@ func (n *Node) search(ctx context.Context, q history.Query, out *p2pv1.SearchRes
 				return nil
 			}
 		}
-		if len(found) < q.Limit {
-			out.Next = 0
+		q.Before, out.Next = next, next
+		if next == 0 {
 			return nil
 		}
-		out.Next = q.Before
 	}
 	return nil
 }

@@ -432,6 +432,9 @@ func (s *session) found(a answer, got *p2pv1.SearchResponse) {
 	if !more {
 		s.show(p)
 	}
+	if p.next > 0 && count == 0 { // there is a bound to how many messages are looked at for a sign at once
+		s.searchMore()
+	}
 }
 
 // highlight marks the first place where a word of the query stands, and begins near it.

@@ -616,6 +616,21 @@ func TestASearchLeadsToItsMessage(t *testing.T) {
 	}
 }
 
+// The node looks at so many messages at a time for a sign, of which it has no index.
+func TestASearchGoesOnUntilItHasFoundSomething(t *testing.T) {
+	st := usual(t)
+	q := &p2pv1.SearchRequest{Query: "☕"}
+	st.in(answer{request{q, nil}, &p2pv1.SearchResponse{Next: 7000}, nil})
+	all := asked[*p2pv1.SearchRequest](st)
+	if len(all) != 1 || all[0].Before != 7000 || all[0].Query != "☕" {
+		t.Fatalf("after a page with nothing it asks %v", all)
+	}
+	st.in(answer{request{all[0], nil}, &p2pv1.SearchResponse{Messages: st.node.messages["c-anna"][:1], Next: 3000}, nil}).shows("the newest 1 messages with “☕”; more further down")
+	if all := asked[*p2pv1.SearchRequest](st); len(all) != 1 {
+		t.Errorf("with something to show it asks on: %v", all)
+	}
+}
+
 func TestTypingIsToldSeldomAndShownForAWhile(t *testing.T) {
 	st := usual(t).keys("'a long sentence")
 	if q := asked[*p2pv1.TypingRequest](st); len(q) != 1 || !q[0].Typing {

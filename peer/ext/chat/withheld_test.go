@@ -28,7 +28,7 @@ func (d *device) setHistory(n int) (room.Event, room.Change) {
 // finds returns how many entries a search gives.
 func (d *device) finds(text string) int {
 	d.w.t.Helper()
-	found, err := d.archive.Search(context.Background(), history.Query{Text: text})
+	found, _, err := d.archive.Search(context.Background(), history.Query{Text: text})
 	d.w.must(err)
 	return len(found)
 }

@@ -124,12 +124,12 @@ func TestWhatIsDeletedIsNowhereOnTheDisk(t *testing.T) {
 	z := ben.edit(x.event.ID, "ReactionOfBen")
 	no := ben.write(room.Delete, x.event.ID[:]) // it is not his
 	k.take(x, y, z, no)
-	if found, err := k.Search(ctx, history.Query{Text: "swordfishsecret"}); err != nil || len(found) != 1 {
+	if found, _, err := k.Search(ctx, history.Query{Text: "swordfishsecret"}); err != nil || len(found) != 1 {
 		t.Fatalf("before, %d are found: %v", len(found), err)
 	}
 	k.take(ann.write(room.Delete, x.event.ID[:]))
 	for _, text := range []string{"swordfishsecret", "troutsecret"} {
-		if found, err := k.Search(ctx, history.Query{Text: text}); err != nil || len(found) != 0 {
+		if found, _, err := k.Search(ctx, history.Query{Text: text}); err != nil || len(found) != 0 {
 			t.Errorf("%s is found: %v, %v", text, bodies(found), err)
 		}
 	}
@@ -175,7 +175,7 @@ func TestADeleteThatComesFirstTakesItsTargetAwayToo(t *testing.T) {
 		if must(t, err); e.Body != nil || !e.Gone {
 			t.Errorf("it came back: %+v", e)
 		}
-		if found, err := k.Search(ctx, history.Query{Text: "regretted"}); err != nil || len(found) > 0 {
+		if found, _, err := k.Search(ctx, history.Query{Text: "regretted"}); err != nil || len(found) > 0 {
 			t.Errorf("it is found: %v %v", found, err)
 		}
 	})
@@ -190,7 +190,7 @@ func TestNothingOfASealedArchiveIsReadable(t *testing.T) {
 	k.take(x)
 	must(t, k.SaveDraft("room-of-ann", "an unsent thought"))
 	must(t, k.SaveSetting("contacts", []byte("names of friends")))
-	found, err := k.Search(ctx, history.Query{Text: "visible"})
+	found, _, err := k.Search(ctx, history.Query{Text: "visible"})
 	if must(t, err); len(found) != 1 {
 		t.Errorf("%d are found", len(found))
 	}
@@ -233,14 +233,14 @@ func TestNothingOfASealedArchiveIsReadable(t *testing.T) {
 		t.Errorf("the setting is %q", v)
 	}
 	k.take(ann.say("another visible text, after the index was kept"))
-	if found, err = k.Search(ctx, history.Query{Text: "visible"}); err != nil || len(found) != 2 {
+	if found, _, err = k.Search(ctx, history.Query{Text: "visible"}); err != nil || len(found) != 2 {
 		t.Errorf("after opening again %d are found: %v", len(found), err)
 	}
 	// Its author takes it back while the index is in a file.
 	k.shut()
 	k.open(ann.room.ID())
 	k.take(ann.write(room.Delete, x.event.ID[:]))
-	if found, err = k.Search(ctx, history.Query{Text: "visible"}); err != nil || len(found) != 1 {
+	if found, _, err = k.Search(ctx, history.Query{Text: "visible"}); err != nil || len(found) != 1 {
 		t.Errorf("after a deletion %d are found: %v", len(found), err)
 	}
 }
@@ -387,18 +387,18 @@ func TestSearchLeavesOutWhatDoesNotCount(t *testing.T) {
 		for range 60 {
 			k.take(ben.say("apple of one who does not know that he was removed"))
 		}
-		found, err := k.Search(ctx, history.Query{Text: "appl", Room: ann.room.ID(), Limit: 100})
+		found, _, err := k.Search(ctx, history.Query{Text: "appl", Room: ann.room.ID(), Limit: 100})
 		if must(t, err); len(found) != 61 {
 			t.Errorf("before, %d are found", len(found))
 		}
 		k.take(out)
-		if found, err = k.Search(ctx, history.Query{Text: "apple", Limit: 10}); err != nil || len(found) != 1 || found[0].Event.ID != kept.event.ID {
+		if found, _, err = k.Search(ctx, history.Query{Text: "apple", Limit: 10}); err != nil || len(found) != 1 || found[0].Event.ID != kept.event.ID {
 			t.Errorf("after the removal %q are found: %v", bodies(found), err)
 		}
 		if lines, err := k.Before(ctx, ann.room.ID(), history.End, 100); err != nil || len(lines) != 1 {
 			t.Errorf("%d lines are shown: %v", len(lines), err)
 		}
-		if found, err = k.Search(ctx, history.Query{Text: "apple", Room: room.ID{9}}); err != nil || len(found) != 0 {
+		if found, _, err = k.Search(ctx, history.Query{Text: "apple", Room: room.ID{9}}); err != nil || len(found) != 0 {
 			t.Errorf("%d are found in no room: %v", len(found), err)
 		}
 	})
@@ -678,7 +678,7 @@ func TestTextsComeIntoTheIndexLaterAndAreFoundAtOnce(t *testing.T) {
 		k.take(ann.write(room.Delete, fleeting.event.ID[:]))
 		count := func(text string, want int) {
 			t.Helper()
-			if found, err := k.Search(ctx, history.Query{Text: text, Limit: 1000}); err != nil || len(found) != want {
+			if found, _, err := k.Search(ctx, history.Query{Text: text, Limit: 1000}); err != nil || len(found) != want {
 				t.Errorf("%s is found %d times, not %d: %v", text, len(found), want, err)
 			}
 		}
@@ -734,7 +734,7 @@ func TestTheIndexMergesItsPartsWhenNobodyWrites(t *testing.T) {
 		if n := history.Parts(k.Archive); history.Behind(k.Archive) || n > 21 { // seven of each of three sizes
 			t.Errorf("there are %d parts; something is missing: %v", n, history.Behind(k.Archive))
 		}
-		if found, err := k.Search(ctx, history.Query{Text: "text 9876"}); err != nil || len(found) != 1 {
+		if found, _, err := k.Search(ctx, history.Query{Text: "text 9876"}); err != nil || len(found) != 1 {
 			t.Errorf("%d are found: %v", len(found), err)
 		}
 		k.shut()

@@ -182,18 +182,18 @@ func BenchmarkSearch(b *testing.B) {
 	k, ann := large(b, n, o)
 	for range 2 { // with a passphrase the index is made, and then taken from its file
 		start := time.Now()
-		_, err := k.Search(ctx, history.Query{Text: "nothing"})
+		_, _, err := k.Search(ctx, history.Query{Text: "nothing"})
 		must(b, err)
 		fmt.Printf("the first search took %v\n", time.Since(start).Round(time.Millisecond))
 		k.shut()
 		k.open(ann.room.ID())
 	}
-	for _, q := range []string{"lorem", "word4711", "word471", "lorem ipsum dol", "天气", "天", "天气很", "l", "wo", "wor", `"sit amet"`, "no99 elit", "lorem absent", "no123456", "dolor word17"} {
+	for _, q := range []string{"lorem", "word4711", "word471", "lorem ipsum dol", "天气", "天", "天气很", "l", "wo", "wor", `"sit amet"`, "no99 elit", "lorem absent", "no123456", "dolor word17", "🎉", "dolor 🎉"} {
 		for _, in := range []room.ID{{}, ann.room.ID()} {
 			b.Run(fmt.Sprintf("%s/room=%v", q, !in.IsZero()), func(b *testing.B) {
 				found := 0
 				for b.Loop() {
-					all, err := k.Search(ctx, history.Query{Text: q, Room: in})
+					all, _, err := k.Search(ctx, history.Query{Text: q, Room: in})
 					must(b, err)
 					found = len(all)
 				}

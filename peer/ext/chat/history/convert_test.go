@@ -127,7 +127,7 @@ func (k *keeper) exported() string {
 	}
 	drafts, err := k.Drafts(ctx)
 	must(k.t, err)
-	found, err := k.Search(ctx, history.Query{Text: "halibut"})
+	found, _, err := k.Search(ctx, history.Query{Text: "halibut"})
 	must(k.t, err)
 	for _, name := range []string{"keys", "empty", "none"} {
 		value, err := k.Setting(ctx, name)
@@ -212,14 +212,14 @@ func TestAConvertedRoomGoesOn(t *testing.T) {
 			t.Errorf("it is not deleted: %+v, %v", got, err)
 		}
 	}
-	if found, err := k.Search(ctx, history.Query{Text: "regretted"}); err != nil || len(found) > 0 {
+	if found, _, err := k.Search(ctx, history.Query{Text: "regretted"}); err != nil || len(found) > 0 {
 		t.Errorf("it is found: %v, %v", found, err)
 	}
 }
 
 func TestNothingPlainIsLeftOfAnArchiveThatIsEncrypted(t *testing.T) {
 	k := everything(t, 1, history.Options{})
-	if found, err := k.Search(ctx, history.Query{Text: "halibut"}); err != nil || len(found) == 0 {
+	if found, _, err := k.Search(ctx, history.Query{Text: "halibut"}); err != nil || len(found) == 0 {
 		t.Fatalf("%v, %v", found, err)
 	}
 	k.shut()

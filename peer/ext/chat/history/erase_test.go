@@ -21,7 +21,7 @@ func TestNothingIsLeftOfWhatWasErasedAndTheArchiveGoesOn(t *testing.T) {
 		}
 		must(t, k.SaveDraft("a", "a TroutSecret"))
 		must(t, k.SaveSetting("x", []byte("an EelSecret")))
-		if found, err := k.Search(ctx, history.Query{Text: "swordfishsecret"}); err != nil || len(found) == 0 {
+		if found, _, err := k.Search(ctx, history.Query{Text: "swordfishsecret"}); err != nil || len(found) == 0 {
 			t.Fatalf("before, %d are found: %v", len(found), err)
 		}
 		must(t, k.Erase())
@@ -39,7 +39,7 @@ func TestNothingIsLeftOfWhatWasErasedAndTheArchiveGoesOn(t *testing.T) {
 				t.Errorf("there is the setting %q: %v", x, err)
 			}
 			for _, text := range []string{"swordfishsecret", "number7"} {
-				if found, err := k.Search(ctx, history.Query{Text: text}); err != nil || len(found) > 0 {
+				if found, _, err := k.Search(ctx, history.Query{Text: text}); err != nil || len(found) > 0 {
 					t.Errorf("%d are found: %v", len(found), err)
 				}
 			}
@@ -64,7 +64,7 @@ func TestNothingIsLeftOfWhatWasErasedAndTheArchiveGoesOn(t *testing.T) {
 		k.open(ben.room.ID())
 		empty()
 		k.take(birth, ben.say("swordfish again"))
-		if found, err := k.Search(ctx, history.Query{Text: "swordfish"}); err != nil || len(found) != 1 {
+		if found, _, err := k.Search(ctx, history.Query{Text: "swordfish"}); err != nil || len(found) != 1 {
 			t.Errorf("of another person %d are found: %v", len(found), err)
 		}
 	})

@@ -10,9 +10,9 @@ import (
 // Finds reports whether a search finds a text: what an index of that text alone says, since which words are one word is for the index to
 // say. It takes a millisecond.
 func Finds(ctx context.Context, search, text string) (found bool, err error) {
-	question := match(search, 0, nobody)
-	if question == "" {
-		return false, nil
+	question, signs := match(search, 0, nobody), signsOf(search)
+	if question == "" || !holds(text, signs) {
+		return len(signs) > 0 && holds(text, signs), nil
 	}
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {

@@ -184,7 +184,7 @@ func checkKilled(t *testing.T, path string, sent map[room.ID]bool, draft string)
 		if !ok || log.Body(&m) == nil {
 			t.Fatalf("%v was sent and is lost", id)
 		}
-		if found, err := a.Search(ctx, history.Query{Text: fmt.Sprintf("message%d", m.Seq-1)}); err != nil || len(found) == 0 {
+		if found, _, err := a.Search(ctx, history.Query{Text: fmt.Sprintf("message%d", m.Seq-1)}); err != nil || len(found) == 0 {
 			t.Fatalf("number %d is not found: %v", m.Seq, err)
 		}
 	}

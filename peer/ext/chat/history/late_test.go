@@ -25,7 +25,7 @@ func TestABodyThatComesLaterIsReadAndFoundInItsPlaceAndIsNoNews(t *testing.T) {
 		k.take(bare(early), between)
 		found := func(want ...parcel) {
 			t.Helper()
-			all, err := k.Search(ctx, history.Query{Text: "needle"})
+			all, _, err := k.Search(ctx, history.Query{Text: "needle"})
 			var ids, wanted []room.ID
 			for _, e := range all {
 				ids = append(ids, e.Event.ID)
@@ -99,7 +99,7 @@ func TestTheLateBodyOfAnEditOfADeletedMessageIsNotKept(t *testing.T) {
 		if must(t, err); e.Body != nil || !e.Gone {
 			t.Errorf("it is %+v", e)
 		}
-		if all, err := k.Search(ctx, history.Query{Text: "regretted"}); err != nil || len(all) > 0 {
+		if all, _, err := k.Search(ctx, history.Query{Text: "regretted"}); err != nil || len(all) > 0 {
 			t.Errorf("found are %q, %v", bodies(all), err)
 		}
 		if all := k.log.Lacking(room.Position{}, 10); len(all) > 0 {

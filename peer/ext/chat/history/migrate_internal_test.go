@@ -113,7 +113,7 @@ func checkGolden(t *testing.T, a *Archive, version int) {
 		t.Errorf("it reads %q", texts)
 	}
 	for _, text := range []string{"golden wor", "好世"} {
-		if found, err := a.Search(ctx, Query{Text: text, Room: rooms[0]}); err != nil || len(found) != 1 {
+		if found, _, err := a.Search(ctx, Query{Text: text, Room: rooms[0]}); err != nil || len(found) != 1 {
 			t.Errorf("%s is found %d times: %v", text, len(found), err)
 		}
 	}
@@ -348,7 +348,7 @@ func TestASealedArchiveIsSearchedWhileItIsWritten(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		for range 3 {
-			if _, err := a.Search(ctx, Query{Text: "before"}); err != nil {
+			if _, _, err := a.Search(ctx, Query{Text: "before"}); err != nil {
 				done <- err
 				return
 			}
@@ -362,7 +362,7 @@ func TestASealedArchiveIsSearchedWhileItIsWritten(t *testing.T) {
 	}
 	fail(t, <-done)
 	for text, want := range map[string]int{"before": 1000, "during": 50, "fleeting": 0} {
-		if found, err := a.Search(ctx, Query{Text: text, Limit: 1000}); err != nil || len(found) != want {
+		if found, _, err := a.Search(ctx, Query{Text: text, Limit: 1000}); err != nil || len(found) != want {
 			t.Errorf("%s is found %d times, not %d: %v", text, len(found), want, err)
 		}
 	}

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"p2p/peer/ext/chat/room"
@@ -17,12 +16,18 @@ type Query struct {
 	Limit  int     // entries at most; 0 for 50
 }
 
-// The rounds of a search that finds entries which do not count any more.
-const maxRounds = 8
+// How many events a search asks of the index at the most, that do not count any more or lack its signs, in pages; with signs each has
+// signPage at the least.
+const (
+	maxRounds = 8
+	signPage  = 500
+)
 
-// Search returns what was found, what arrived last first. Deleted and withheld texts are not found, and what does not count
-// is left out. The first search in an archive with a passphrase can take a while.
-func (a *Archive) Search(ctx context.Context, q Query) ([]Entry, error) {
+// Search returns what was found, what arrived last first, and where it goes on: Before of the next search, 0 when there is nothing more. A
+// page may be short before the end, or empty: there is a bound to what one search looks into. Deleted and withheld texts are not found,
+// and what does not count is left out. A word with signs in it is found as it stands, and so is what has no letter and no digit.
+// The first search in an archive with a passphrase can take a while.
+func (a *Archive) Search(ctx context.Context, q Query) (found []Entry, next int64, err error) {
 	limit := min(q.Limit, maxPage)
 	if limit <= 0 {
 		limit = 50
@@ -35,36 +40,54 @@ func (a *Archive) Search(ctx context.Context, q Query) ([]Entry, error) {
 	if !q.Room.IsZero() {
 		n, err := a.roomNumber(ctx, q.Room)
 		if n == 0 || err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		number = n
 	}
-	if match(q.Text, number, nobody) == "" {
-		return nil, nil
+	signs := signsOf(q.Text)
+	switch words := match(q.Text, number, nobody) != ""; {
+	case !words && len(signs) == 0:
+		return nil, 0, nil
+	case !words:
+		return a.scan(ctx, signs, number, before, limit)
 	}
 	if err := a.index.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("search: %w", err)
+		return nil, 0, fmt.Errorf("search: %w", err)
 	}
 	question := match(q.Text, number, func(beginning string) []string { return a.index.begun(ctx, beginning) })
-	var found []Entry
+	page := limit
+	if len(signs) > 0 {
+		page = max(limit, signPage)
+	}
 	for range maxRounds {
-		numbers, err := a.index.find(ctx, question, before, limit)
+		numbers, err := a.index.find(ctx, question, before, page)
 		if err != nil {
-			return nil, fmt.Errorf("search: %w", err)
+			return nil, 0, fmt.Errorf("search: %w", err)
 		}
-		for _, n := range numbers {
-			all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n = ? AND e.counts AND e.gone = 0", n)
-			if err != nil {
-				return nil, fmt.Errorf("search: %w", err)
+		for _, before = range numbers {
+			if found, err = a.find(ctx, found, before, signs); err != nil {
+				return nil, 0, fmt.Errorf("search: %w", err)
 			}
-			found = append(found, all...)
-			before = n
+			if len(found) == limit {
+				return found, before, nil
+			}
 		}
-		if len(found) >= limit || len(numbers) < limit {
-			break
+		if len(numbers) < page {
+			return found, 0, nil
 		}
 	}
-	return slices.Clip(found[:min(len(found), limit)]), nil
+	return found, before, nil
+}
+
+// find adds the event numbered n to what was found, if it counts and holds the signs.
+func (a *Archive) find(ctx context.Context, found []Entry, n int64, signs []string) ([]Entry, error) {
+	all, err := a.entries(ctx, "SELECT "+entryColumns+" FROM events e"+entryTables+"WHERE e.n = ? AND e.counts AND e.gone = 0", n)
+	for i := range all {
+		if e := &all[i]; len(signs) == 0 || holds(a.textOf(int64(e.Event.Kind), e.Body), signs) {
+			found = append(found, *e)
+		}
+	}
+	return found, err
 }
 
 // maxBegun is for how many words an index is asked, instead of for their beginning: each of them costs some tenths of a millisecond.

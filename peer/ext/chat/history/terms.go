@@ -106,7 +106,7 @@ func match(search string, n int64, begun func(beginning string) []string) string
 		}
 		fields := strings.Fields(part)
 		for j, word := range fields {
-			typing := j == len(fields)-1 && strings.HasSuffix(search, word)
+			typing := j == len(fields)-1 && strings.HasSuffix(search, word) && !endsInSign(word)
 			parts = append(parts, wordParts(word, typing, begun)...)
 		}
 	}
@@ -120,10 +120,16 @@ func match(search string, n int64, begun func(beginning string) []string) string
 	return question
 }
 
+// endsInSign reports whether what is before the end of a word is whole.
+func endsInSign(word string) bool {
+	last, _ := utf8.DecodeLastRuneInString(word)
+	return isSign(last)
+}
+
 // quoted makes a string of FTS5 of words without quotes; none when the tokenizer would find nothing in it,
 // which would match nothing.
 func quoted(words string) []string {
-	if !strings.ContainsFunc(words, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r) }) {
+	if !inIndex(words) {
 		return nil
 	}
 	return []string{`"` + strings.ReplaceAll(words, "\x00", " ") + `"`}

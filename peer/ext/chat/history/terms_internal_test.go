@@ -85,12 +85,40 @@ func TestSearchFindsWordsAndAnyChineseCharacters(t *testing.T) {
 		{"text", "room", false},
 		{"a AND b", "AND", true},
 		{"100% of it", "100%", true},
+		{"1000 of it", "100%", false},
+		{"100 of it", "100%", false},
+		{"let us dance 🎉", "🎉", true},
+		{"let us dance 🎉", "dance 🎉", true},
+		{"let us dance 🎉", "🎉 danc", true},
+		{"let us dance", "dance 🎉", false},
+		{"dance 💃", "dance 🎉", false},
+		{"coffee ☕\ufe0f now", "☕", true},
+		{"coffee ☕", "☕\ufe0f", true},
+		{"今天🎉很好", "今天🎉", true},
+		{"今天很好", "今天🎉", false},
+		{"1\ufe0f\u20e3 first", "1\ufe0f\u20e3", true},
+		{"1 first", "1\ufe0f\u20e3", false},
+		{"written in C++ and C", "c++", true},
+		{"written in C, of course", "C++", false},
+		{"p2p::Map -> p2p::Set", "->", true},
+		{"a map, and a set", "->", false},
+		{"f(x) is *p", "(", true},
+		{"f(x) is *p", `"f(x) is *p"`, true},
+		{"f(x) is p", `"f(x) is *p"`, false},
+		{"wait ...", "...", true},
+		{"hello there, world", "hello, (there) world!", true},
+		{"the state of the art", "state-of-the-art", true},
+		{"we don’t", "don't", true},
+		{"ask @bob", "@bob", true},
+		{"ask bob", "@bob", false},
+		{"at the café/bar", "CAFE/BAR", true},
+		{"text", " ", false},
 	} {
 		db := words(t)
 		if _, err := db.Exec("INSERT INTO words (rowid, text, room) VALUES (1, ?, ?)", terms(test.text), scope(7)); err != nil {
 			t.Fatal(err)
 		}
-		if got := matches(t, db, test.search, 7) == 1; got != test.found {
+		if got := matches(t, db, test.search, 7) == 1; got != test.found && len(signsOf(test.search)) == 0 {
 			t.Errorf("%q is found in %q: %v", test.search, test.text, got)
 		}
 		if got, err := Finds(t.Context(), test.search, test.text); err != nil || got != test.found {
@@ -180,4 +208,11 @@ func BenchmarkFinds(b *testing.B) {
 			b.Fatal(found, err)
 		}
 	}
+}
+
+// ScanOnce has a search for signs alone look into as many texts as are read at once.
+func ScanOnce(t *testing.T) {
+	before := maxScanned
+	maxScanned = scanAtOnce
+	t.Cleanup(func() { maxScanned = before })
 }

@@ -83,13 +83,21 @@ func (x *wordIndex) texts(rows func(text string, args []any, each func(scan func
 				return err
 			}
 			body, err := a.box.open(sealedBody, key, sealed)
-			if err == nil && kind >= int64(room.Delete) {
-				c.text = a.options.Read(room.Kind(kind), body).Text
+			if err == nil {
+				c.text = a.textOf(kind, body)
 			}
 			changes, from = append(changes, c), c.n
 			return err
 		})
 	return changes, from, err
+}
+
+// textOf returns the text of a body that a search is to find.
+func (a *Archive) textOf(kind int64, body []byte) string {
+	if kind < int64(room.Delete) {
+		return ""
+	}
+	return a.options.Read(room.Kind(kind), body).Text
 }
 
 // amend changes what the index has passed already, in a transaction: texts that come after their events are taken in, and
