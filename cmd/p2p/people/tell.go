@@ -352,10 +352,7 @@ func (n *Node) tellMarks(ctx context.Context, c *conversation) {
 			continue
 		}
 		var marks p2pv1.Message
-		if err := v.marks(&marks, &all[i], c.id); err != nil {
-			n.log.Debug("cannot read marks", zap.Error(err))
-			return
-		}
+		v.marks(&marks, &all[i], c.id)
 		id := all[i].Event.ID
 		now[id] = ticks{len(marks.DeliveredTo), len(marks.ReadBy)}
 		if before[id] == now[id] {

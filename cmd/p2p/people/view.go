@@ -17,13 +17,12 @@ import (
 // viewer turns what the history holds into what programs are told. It is for one call.
 type viewer struct {
 	*Node
-	ctx   context.Context
-	me    identity.Key
-	reads map[room.ID]map[identity.Key]history.Entry
+	ctx context.Context
+	me  identity.Key
 }
 
 func (n *Node) viewer(ctx context.Context) *viewer {
-	return &viewer{Node: n, ctx: ctx, me: n.accountOf(), reads: map[room.ID]map[identity.Key]history.Entry{}}
+	return &viewer{Node: n, ctx: ctx, me: n.accountOf()}
 }
 
 // hidden reports whether a line is none for people: how a conversation of two was set up goes without saying, and so does that
@@ -74,7 +73,7 @@ func (v *viewer) message(e *history.Entry) (*p2pv1.Message, error) {
 		return nil, err
 	}
 	if m.Mine && e.Event.Kind >= room.Content {
-		return m, v.marks(m, e, id)
+		v.marks(m, e, id)
 	}
 	return m, nil
 }
@@ -231,33 +230,23 @@ func (v *viewer) about(m *p2pv1.Message, e *history.Entry) error {
 }
 
 // marks fills in who has a message of this person, and who has read it.
-func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
+func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) {
 	m.Delivery = p2pv1.Delivery_DELIVERY_STORED
 	c := v.conversation(id)
 	if c == nil {
-		return nil
+		return
 	}
-	reads, known := v.reads[id]
-	if !known {
-		var err error
-		if reads, err = v.archive.Reads(v.ctx, id); err != nil {
-			return err
-		}
-		v.reads[id] = reads
-	}
-	delivered := c.talk.Delivered(&e.Event)
+	delivered, read := c.talk.Delivered(&e.Event), c.talk.ReadBy(&e.Event)
 	others := slices.DeleteFunc(c.others(), func(k identity.Key) bool { return !c.talk.Given(k, &e.Event) })
 	if p := v.place(id); len(others) == 0 && p != nil && !p.With.IsZero() { // one of the two has gone since, who may have had it
 		others = []identity.Key{p.With}
 	}
 	m.Others = int32(len(others))
 	for _, k := range others {
-		mark, has := reads[k]
-		read := has && !mark.Position().Less(e.Position())
-		if read {
+		if read[k] {
 			m.ReadBy = append(m.ReadBy, textKey(k))
 		}
-		if read || delivered[k] {
+		if delivered[k] {
 			m.DeliveredTo = append(m.DeliveredTo, textKey(k))
 		}
 	}
@@ -268,7 +257,6 @@ func (v *viewer) marks(m *p2pv1.Message, e *history.Entry, id room.ID) error {
 	case len(m.DeliveredTo) == len(others):
 		m.Delivery = p2pv1.Delivery_DELIVERY_DELIVERED
 	}
-	return nil
 }
 
 // visible reads up to n lines that people see: of many devices that joined at once they see one.

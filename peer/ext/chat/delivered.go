@@ -11,18 +11,18 @@ import (
 	"p2p/peer/identity"
 )
 
-// deliveries is what others have stored of what the devices of this account wrote: for each device and
+// deliveries is what others have stored and read of what the devices of this account wrote: for each device and
 // each other account, up to which number. They go by what the others say that they have stored, and by what they
 // wrote upon; never by what was sent.
 type deliveries struct {
 	mu    sync.RWMutex
-	at    map[identity.Key]map[identity.Key]uint64 // by own device, then by account
-	dirty map[[2]identity.Key]uint64               // not kept yet, by account and device
-	next  time.Time                                // when it is to be
+	at    map[identity.Key]map[identity.Key]history.Delivery // by own device, then by account
+	dirty map[[2]identity.Key]history.Delivery               // not kept yet, by account and device
+	next  time.Time                                          // when it is to be
 }
 
 func (d *deliveries) restore(kept []history.Delivery) {
-	d.at, d.dirty = map[identity.Key]map[identity.Key]uint64{}, map[[2]identity.Key]uint64{}
+	d.at, d.dirty = map[identity.Key]map[identity.Key]history.Delivery{}, map[[2]identity.Key]history.Delivery{}
 	for _, k := range kept {
 		d.set(k)
 	}
@@ -30,24 +30,28 @@ func (d *deliveries) restore(kept []history.Delivery) {
 
 func (d *deliveries) set(k history.Delivery) {
 	if d.at[k.Device] == nil {
-		d.at[k.Device] = map[identity.Key]uint64{}
+		d.at[k.Device] = map[identity.Key]history.Delivery{}
 	}
-	d.at[k.Device][k.Account] = k.Seq
+	d.at[k.Device][k.Account] = k
 }
 
-// raise notes a delivery, and reports whether it is news.
-func (d *deliveries) raise(k history.Delivery, now time.Time) bool {
+// raise notes a delivery, and reports what of it is news. What was read was stored before.
+func (d *deliveries) raise(k history.Delivery, now time.Time) (stored, read bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.at[k.Device][k.Account] >= k.Seq {
-		return false
+	before := d.at[k.Device][k.Account]
+	k.Read = max(k.Read, before.Read)
+	k.Seq = max(k.Seq, k.Read, before.Seq)
+	stored, read = k.Seq > before.Seq, k.Read > before.Read
+	if !stored && !read {
+		return false, false
 	}
 	d.set(k)
 	if len(d.dirty) == 0 {
 		d.next = now.Add(saveEvery)
 	}
-	d.dirty[[2]identity.Key{k.Account, k.Device}] = k.Seq
-	return true
+	d.dirty[[2]identity.Key{k.Account, k.Device}] = k
+	return stored, read
 }
 
 // due returns when something is to be kept, zero for never.
@@ -65,8 +69,8 @@ func (d *deliveries) take() []history.Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var all []history.Delivery
-	for k, seq := range d.dirty {
-		all = append(all, history.Delivery{Account: k[0], Device: k[1], Seq: seq})
+	for _, k := range d.dirty {
+		all = append(all, k)
 	}
 	clear(d.dirty)
 	return all
@@ -84,11 +88,22 @@ func (t *Talk) save() {
 // Delivered returns the accounts of which a device is known to have stored an event that a device of this
 // account wrote.
 func (t *Talk) Delivered(e *room.Event) map[identity.Key]bool {
-	t.stored.mu.RLock()
-	defer t.stored.mu.RUnlock()
+	return t.stored.who(e, func(k history.Delivery) uint64 { return k.Seq })
+}
+
+// ReadBy returns the accounts that are known to have read an event that a device of this account wrote: it was there when
+// they read so far.
+func (t *Talk) ReadBy(e *room.Event) map[identity.Key]bool {
+	return t.stored.who(e, func(k history.Delivery) uint64 { return k.Read })
+}
+
+// who returns the accounts that have come up to an event.
+func (d *deliveries) who(e *room.Event, come func(history.Delivery) uint64) map[identity.Key]bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
 	all := map[identity.Key]bool{}
-	for account, seq := range t.stored.at[e.Author] {
-		if seq >= e.Seq {
+	for account, k := range d.at[e.Author] {
+		if come(k) >= e.Seq {
 			all[account] = true
 		}
 	}
@@ -98,7 +113,10 @@ func (t *Talk) Delivered(e *room.Event) map[identity.Key]bool {
 // delivered notes how far an account has a log of this account's.
 func (t *Talk) delivered(account, device identity.Key, seq uint64) {
 	k := history.Delivery{Account: account, Device: device, Seq: min(seq, t.store.Room.Mark(device).Seq)}
-	if k.Seq > 0 && account != t.o.Account && !account.IsZero() && t.stored.raise(k, time.Now()) {
+	if k.Seq == 0 || account == t.o.Account || account.IsZero() {
+		return
+	}
+	if news, _ := t.stored.raise(k, time.Now()); news {
 		t.told.Delivered = append(t.told.Delivered, k)
 	}
 }

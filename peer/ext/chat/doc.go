@@ -14,7 +14,7 @@
 // # What is told beside the events
 //
 // Read marks and typing are frames that nobody signs: the connection proves whose they are. They go to those who are
-// connected, and read marks to whoever connects later. What was delivered follows from what the others say that they
+// connected, and read marks to whoever connects later, with what was there when it was read (readby.go). What was delivered follows from what the others say that they
 // have stored, and from what they wrote upon. Who does not meet somebody learns both from a receipt, which that one's device has
 // signed and others pass on (receipts.go).
 //

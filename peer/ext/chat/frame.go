@@ -17,7 +17,7 @@ const (
 	frameTyping   = 3 // 1 for begun, or still at it; 0 for ceased
 	frameClock    = 4 // digest of how far its sender knows all logs
 	frameSaid     = 5 // id of an event that its sender is about to commit, and its text
-	frameSeen     = 6 // to devices of the same account, before a frameRead: devices, and the seq up to which each one's log was read
+	frameSeen     = 6 // before a frameRead, if it is not as it was: the seq up to which each log was there; to another account of its devices' logs alone
 	frameReceipts = 7 // receipts, each with its length before it
 )
 

@@ -57,7 +57,8 @@ type link struct {
 	answers  []room.Message          // and these
 	reading  room.ID                 // a read mark for an event that is not here yet
 	read     room.ID                 // the read mark that came last
-	seen     map[identity.Key]uint64 // of a device of the same account: what was there when it was read
+	seen     map[identity.Key]uint64 // what was there when it was read, nil for it was not told
+	toldSeen map[identity.Key]uint64 // the same, as the other end was told of this person
 	typing   time.Time               // until when its person counts as typing, zero for not
 	news     ext.Allowance
 	sayings  ext.Allowance

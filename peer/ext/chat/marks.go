@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 
 // What is told beside the events, and how often. It is signed by nobody: the connection has proven
 // which device says it, and it goes no further, but between the devices of one account. What goes further
-// is a receipt.
+// is a receipt. Who says how far he has read says too what was there then (history.Archive.Seen): his mark alone would
+// have read what came to him late.
 const (
 	typingLasts = 6 * time.Second // unless it is renewed
 	typingAgain = 3 * time.Second // is when it is renewed
@@ -104,25 +106,37 @@ func (t *Talk) marked(n *turn, id room.ID) {
 	}
 }
 
-// tellRead tells another how far this person has read.
-func (t *Talk) tellRead(l *link) {
+// tellRead tells others how far this person has read.
+func (t *Talk) tellRead(to ...*link) {
 	if t.marks.id.IsZero() {
 		return
 	}
-	if l.whose() == t.o.Account {
-		t.tellSeen(l)
-	}
-	l.send(appendRead(t.marks.id))
-}
-
-// tellSeen tells another device of the account what was here when this person read.
-func (t *Talk) tellSeen(l *link) {
 	seen, err := t.archive.Seen(context.Background(), t.id)
 	if err != nil {
 		t.log.Debug("what was read is not known", zap.Error(err))
-		return
 	}
-	l.send(appendSeen(seen))
+	for _, l := range to {
+		if l.session == nil {
+			continue
+		}
+		if err == nil {
+			t.tellSeen(l, seen)
+		}
+		l.send(appendRead(t.marks.id))
+	}
+}
+
+// tellSeen tells another what was here when this person read, if he was not told yet: another account what of its own.
+func (t *Talk) tellSeen(l *link, seen map[identity.Key]uint64) {
+	if whose := l.whose(); whose != t.o.Account {
+		accounts := t.view.Load().accounts
+		seen = maps.Clone(seen)
+		maps.DeleteFunc(seen, func(device identity.Key, _ uint64) bool { return accounts[device] != whose })
+	}
+	if l.toldSeen == nil || !maps.Equal(seen, l.toldSeen) {
+		l.toldSeen = seen
+		l.send(appendSeen(seen))
+	}
 }
 
 // readMarks takes the read marks that came, as soon as the events that they name are here.
@@ -131,14 +145,20 @@ func (t *Talk) readMarks(n *turn) {
 		return
 	}
 	late := slices.ContainsFunc(t.told.Added, func(e history.Entry) bool { return e.Late })
-	t.creditAll(n, late)
+	own := slices.ContainsFunc(t.told.Added, func(e history.Entry) bool {
+		return e.Account == t.o.Account && e.Event.Author != t.o.Device.Key()
+	})
+	concerned := func(account identity.Key) bool { // something has come that it may have read before
+		return account == t.o.Account && late || account != t.o.Account && own
+	}
+	t.creditAll(n, concerned)
 	for _, l := range t.links {
 		account := l.whose()
 		if account.IsZero() || l.session == nil {
 			continue
 		}
-		if l.reading.IsZero() && late && l.seen != nil {
-			l.reading = l.read // it may have been read there
+		if l.reading.IsZero() && l.seen != nil && concerned(account) {
+			l.reading = l.read
 		}
 		if l.reading.IsZero() {
 			continue
@@ -152,23 +172,38 @@ func (t *Talk) readMarks(n *turn) {
 			t.readElsewhere(n, id, l.seen)
 			continue
 		}
-		t.readBy(n, account, id)
+		t.readBy(n, account, id, l.seen)
 	}
 }
 
-// readBy notes that an account has read up to an event that is here.
-func (t *Talk) readBy(n *turn, account identity.Key, id room.ID) {
+// readBy notes that an account has read up to an event that is here, when seen was there; nil for that is not known.
+func (t *Talk) readBy(n *turn, account identity.Key, id room.ID, seen map[identity.Key]uint64) {
+	moved := t.keepMark(account, id)
+	if account == t.o.Account {
+		if moved {
+			t.told.Read = append(t.told.Read, Read{account, id})
+			t.marked(n, id)
+		}
+		return
+	}
+	if t.readOf(account, id, seen) || moved {
+		t.told.Read = append(t.told.Read, Read{account, id})
+	}
+}
+
+// keepMark keeps how far an account has read, and reports whether that is further than before.
+func (t *Talk) keepMark(account identity.Key, id room.ID) bool {
+	if account != t.o.Account && t.kept[account] == id {
+		return false
+	}
 	moved, err := t.archive.MarkRead(account, id)
 	if err != nil {
 		t.log.Debug("a read mark cannot be kept", zap.Error(err))
 	}
-	if !moved {
-		return
+	if moved {
+		t.kept[account] = id
 	}
-	t.told.Read = append(t.told.Read, Read{account, id})
-	if account == t.o.Account {
-		t.marked(n, id)
-	}
+	return moved
 }
 
 // readElsewhere takes the mark of another device of the account.
@@ -191,11 +226,7 @@ func (t *Talk) passTime(n *turn) {
 	if !t.marks.due.IsZero() && !n.now.Before(t.marks.due) {
 		t.marks.due, t.marks.last = time.Time{}, n.now
 		t.receiptsSoon(n)
-		for _, l := range t.links {
-			if l.session != nil {
-				t.tellRead(l)
-			}
-		}
+		t.tellRead(t.links...)
 	}
 	t.tellTypers(n)
 	t.catchUp(n)

@@ -28,7 +28,8 @@ import (
 // 8. Who shows an older one than is held is told the newer, also the device itself: its clock may have been wrong before it was
 // started again.
 // 9. Builds of before pass over the frame. They pass nothing on, and make none.
-// 10. The other devices of this account learn the same way what was read elsewhere, and what of that was there then.
+// 10. Beside how far somebody has read stands what was there then: what came to him late has not been read. So the other devices of his
+// account learn what was read elsewhere, too. Older builds say it only where an account has several devices, and else that nothing was there.
 const (
 	receiptsAfter = 200 * time.Millisecond // after something has happened
 	receiptsEvery = 500 * time.Millisecond
@@ -112,15 +113,15 @@ func (t *Talk) takeReceipt(n *turn, l *link, r receipt) error {
 	return nil
 }
 
-// creditAll takes in what receipts say, as soon as the events that they speak of are here. It is called after the commit. With late some have
-// come that may have been read elsewhere.
-func (t *Talk) creditAll(n *turn, late bool) {
+// creditAll takes in what receipts say, as soon as the events that they speak of are here. It is called after the commit. For the
+// accounts that are concerned some have come that may have been read before.
+func (t *Talk) creditAll(n *turn, concerned func(identity.Key) bool) {
 	if !t.receipts.fresh && len(t.told.Added) == 0 {
 		return
 	}
 	t.receipts.fresh = false
 	for _, h := range t.receipts.held {
-		if late && h.account == t.o.Account && h.from != 0 {
+		if h.from != 0 && concerned(h.account) {
 			h.waits, h.taken = true, false
 		}
 		if h.waits {
@@ -143,13 +144,16 @@ func (t *Talk) credit(n *turn, h *held) {
 		return
 	}
 	_, h.taken = t.store.Find(h.read)
+	seen := h.seen(t.view.Load())
 	switch {
 	case !h.taken:
 		h.waits = true
 	case h.account == t.o.Account:
-		t.readElsewhere(n, h.read, h.seen(t.view.Load()))
+		t.readElsewhere(n, h.read, seen)
+	case len(seen) == 0:
+		t.readBy(n, h.account, h.read, nil) // of an older build, or there is nothing that he has read
 	default:
-		t.readBy(n, h.account, h.read)
+		t.readBy(n, h.account, h.read, seen)
 	}
 }
 
@@ -211,12 +215,9 @@ func (t *Talk) vouch(v *view) {
 	if v.accounts[own].IsZero() || v.ended[own] {
 		return
 	}
-	seen := map[identity.Key]uint64{}
-	if len(v.devices[t.o.Account]) > 1 { // for nobody else
-		var err error
-		if seen, err = t.archive.Seen(context.Background(), t.id); err != nil {
-			t.log.Debug("what was read is not known", zap.Error(err))
-		}
+	seen, err := t.archive.Seen(context.Background(), t.id)
+	if err != nil {
+		t.log.Debug("what was read is not known", zap.Error(err))
 	}
 	next := &held{account: t.o.Account, receipt: receipt{read: t.marks.id, logs: map[logName]progress{}}}
 	for device, mark := range t.store.Room.Clock() {

@@ -28,8 +28,13 @@ func line(w *world) (ann, bob, carl *device) {
 	return ann, bob, carl
 }
 
-// readBy reports whether somebody is known to have read an event.
+// readBy reports whether somebody is known to have read an event that this account has written.
 func (d *device) readBy(other *device, e *room.Event) bool {
+	return d.talk.ReadBy(e)[other.account.Key()]
+}
+
+// marked reports whether somebody is known to have read up to an event.
+func (d *device) marked(other *device, e *room.Event) bool {
 	d.w.t.Helper()
 	reads, err := d.archive.Reads(context.Background(), d.talk.ID())
 	d.w.must(err)
@@ -240,7 +245,7 @@ func TestAnotherDeviceLearnsThroughOthersWhatWasReadWhileItWasAway(t *testing.T)
 			ann.close()
 			w.connect(bob, laptop)
 			w.pass(2 * time.Second)
-			if n, _, err := laptop.archive.Unread(ctx, id); err != nil || n != 0 || !laptop.readBy(ann, &e) {
+			if n, _, err := laptop.archive.Unread(ctx, id); err != nil || n != 0 || !laptop.marked(ann, &e) {
 				t.Errorf("ann has read all on the other device; here %d are unread, %v", n, err)
 			}
 			w.connect(carl, laptop)
@@ -303,14 +308,14 @@ func TestWhatAReceiptSaysOfEventsThatHaveNotComeWaitsForThem(t *testing.T) {
 		w.settle()
 		w.must(carl.talk.Read(context.Background(), e.ID))
 		w.pass(3 * time.Second)
-		if ann.lines() != "" || ann.readBy(carl, &e) {
+		if ann.lines() != "" || ann.marked(carl, &e) {
 			t.Fatalf("ann has %q", ann.lines())
 		}
 		w.alters = nil
 		w.cut(ann, bob)
 		w.connect(ann, bob)
 		w.settle()
-		if !ann.readBy(carl, &e) {
+		if !ann.marked(carl, &e) {
 			t.Error("what carl had read is here now, and that he has read it is forgotten")
 		}
 	})

@@ -77,6 +77,7 @@ type Talk struct {
 	limits    map[identity.Key]limit
 	fresh     map[room.ID][]byte // bodies of the last commit
 	marks     ownMarks
+	kept      map[identity.Key]room.ID // the read marks of others, as the archive has them
 	typing    ownTyping
 	typers    map[identity.Key]bool // that Tell was told
 	clock     clock
@@ -159,7 +160,7 @@ func prepare(archive *history.Archive, o Options) *Talk {
 	return &Talk{
 		archive: archive, o: o, log: o.Log,
 		requests: make(chan *request), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, covered: map[room.ID]uint64{}, recalls: map[recalled]bool{},
+		limits: map[identity.Key]limit{}, typers: map[identity.Key]bool{}, kept: map[identity.Key]room.ID{}, covered: map[room.ID]uint64{}, recalls: map[recalled]bool{},
 		receipts:  receipts{held: map[identity.Key]*held{}},
 		farewells: map[identity.Key]*ext.Allowance{}, asking: asking{rests: map[identity.Key]rest{}, deep: map[identity.Key]time.Time{}},
 	}
@@ -171,9 +172,10 @@ func (t *Talk) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if mark, ok := reads[t.o.Account]; ok {
-		t.marks.id = mark.Event.ID
+	for account, mark := range reads {
+		t.kept[account] = mark.Event.ID
 	}
+	t.marks.id = t.kept[t.o.Account]
 	kept, err := t.archive.Delivered(ctx, t.id)
 	if err != nil {
 		return err
@@ -182,6 +184,7 @@ func (t *Talk) begin(ctx context.Context) error {
 	t.peers.Store(&[]PeerState{})
 	t.store.Room.Keep(t.o.Account)
 	t.refresh()
+	t.regard(kept)
 	go t.run()
 	return nil
 }

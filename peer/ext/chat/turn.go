@@ -150,9 +150,6 @@ func (t *Talk) frame(n *turn, l *link, f []byte) error {
 		l.reading, l.read = id, id
 		return err
 	case frameSeen:
-		if l.whose() != t.o.Account {
-			return nil
-		}
 		seen, err := parseSeen(f[1:])
 		l.seen = seen
 		return err
@@ -446,7 +443,7 @@ func (t *Talk) session(l *link, anew bool) (hello [][]byte) {
 		l.session.Close()
 	}
 	l.trust()
-	l.hello, l.answers, l.asked, l.rests = nil, nil, false, false
+	l.hello, l.answers, l.asked, l.rests, l.toldSeen = nil, nil, false, false, nil
 	l.session = room.NewSession(t.store.Room, t.o.Device.Key(), t.sources.Add(1), t.bodies(l))
 	l.session.Kin = l.whose()
 	for _, m := range l.session.Hello() {

@@ -8,11 +8,13 @@ import (
 	"p2p/peer/identity"
 )
 
-// Delivery is that a device of Account has stored the events of Device, one of the archive's account, up to Seq.
+// Delivery is that a device of Account has stored the events of Device, one of the archive's account, up to Seq, and that Account
+// has read them up to Read, which is no more.
 type Delivery struct {
 	Account identity.Key
 	Device  identity.Key
 	Seq     uint64
+	Read    uint64
 }
 
 // SaveDelivered keeps what was delivered in a room that is in the archive. It does not wait for the disk: what is lost
@@ -20,9 +22,9 @@ type Delivery struct {
 func (a *Archive) SaveDelivered(id room.ID, all []Delivery) error {
 	err := a.write.transaction(false, func() error {
 		for i := range all {
-			err := a.write.exec(`INSERT INTO delivered SELECT n, ?2, ?3, ?4 FROM rooms WHERE key = ?1
-				ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`,
-				a.box.key(id), all[i].Account[:], all[i].Device[:], int64(all[i].Seq))
+			err := a.write.exec(`INSERT INTO delivered (room, account, device, seq, read) SELECT n, ?2, ?3, ?4, ?5 FROM rooms WHERE key = ?1
+				ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq), read = max(read, excluded.read)`,
+				a.box.key(id), all[i].Account[:], all[i].Device[:], int64(all[i].Seq), int64(all[i].Read))
 			if err != nil {
 				return err
 			}
@@ -39,17 +41,17 @@ func (a *Archive) SaveDelivered(id room.ID, all []Delivery) error {
 // Delivered returns what SaveDelivered has kept of a room, by account.
 func (a *Archive) Delivered(ctx context.Context, id room.ID) ([]Delivery, error) {
 	var all []Delivery
-	err := a.read.rows(ctx, "SELECT account, device, seq FROM delivered WHERE room = (SELECT n FROM rooms WHERE key = ?) ORDER BY account, device",
+	err := a.read.rows(ctx, "SELECT account, device, seq, read FROM delivered WHERE room = (SELECT n FROM rooms WHERE key = ?) ORDER BY account, device",
 		[]any{a.box.key(id)}, func(scan func(...any) error) error {
 			var account, device []byte
-			var seq int64
-			if err := scan(&account, &device, &seq); err != nil {
+			var seq, read int64
+			if err := scan(&account, &device, &seq, &read); err != nil {
 				return err
 			}
 			if len(account) != identity.KeySize || len(device) != identity.KeySize {
 				return fmt.Errorf("%w: a key is too short", ErrForeign)
 			}
-			all = append(all, Delivery{identity.Key(account), identity.Key(device), uint64(seq)})
+			all = append(all, Delivery{identity.Key(account), identity.Key(device), uint64(seq), uint64(read)})
 			return nil
 		})
 	if err != nil {

@@ -30,6 +30,9 @@ var schema7 string
 //go:embed schema/8.sql
 var schema8 string
 
+//go:embed schema/9.sql
+var schema9 string
+
 //go:embed schema/words.sql
 var schemaWords string
 
@@ -44,6 +47,7 @@ var migrations = []string{
 	schema6,
 	schema7 + schemaWords + schema4,
 	schema8,
+	schema9,
 }
 
 // applicationID tells an archive from other SQLite files: "p2ph".

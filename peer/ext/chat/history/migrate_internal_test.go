@@ -85,7 +85,7 @@ func fillGolden(t testing.TB, a *Archive) {
 	fail(t, err)
 	fail(t, a.SaveDraft("place", "a draft"))
 	fail(t, a.SaveSetting("name", []byte("value")))
-	fail(t, a.SaveDelivered(id, []Delivery{{identity.Key{7}, device.Key(), 6}}))
+	fail(t, a.SaveDelivered(id, []Delivery{{identity.Key{7}, device.Key(), 6, 5}}))
 }
 
 // checkGolden looks for all of it, and goes on writing.
@@ -128,7 +128,11 @@ func checkGolden(t *testing.T, a *Archive, version int) {
 	}
 	delivered, err := a.Delivered(ctx, rooms[0])
 	fail(t, err)
-	if version > 1 && (len(delivered) != 1 || delivered[0] != Delivery{identity.Key{7}, device.Key(), 6}) {
+	want := Delivery{identity.Key{7}, device.Key(), 6, 0}
+	if version > 8 {
+		want.Read = 5
+	}
+	if version > 1 && (len(delivered) != 1 || delivered[0] != want) {
 		t.Errorf("delivered: %v", delivered)
 	}
 	sent, found, err := a.Sent(ctx, rooms[0], "key")
