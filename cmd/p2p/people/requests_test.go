@@ -100,6 +100,10 @@ func TestWhoWasRefusedIsToldSoWhenHeAsksAgainUntilABlockOfHimIsTakenBack(t *test
 			t.Errorf("he asks again: %v", err)
 		}
 	}
+	ask(t, bob.RemoveContact, &p2pv1.RemoveContactRequest{Who: "alice"})
+	if _, err := bob.AddContact(t.Context(), connect.NewRequest(add)); bob.reason(err) != api.HasRefused {
+		t.Errorf("he asks again, after he has removed her: %v", err)
+	}
 	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_BLOCK)
 	alice.answer("bob", p2pv1.AnswerContactRequest_ANSWER_UNBLOCK)
 	if r := ask(t, bob.AddContact, add); !r.Delivered {

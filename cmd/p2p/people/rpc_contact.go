@@ -59,7 +59,8 @@ func (n *Node) AddContact(ctx context.Context, r *connect.Request[p2pv1.AddConta
 	if err != nil {
 		return nil, n.named(err, k.Name)
 	}
-	if online && before.State == p2pv1.ContactState_CONTACT_STATE_REFUSED && n.refusedAtOnce(ctx, hears, k.Account) {
+	mayHaveRefused := before.State == p2pv1.ContactState_CONTACT_STATE_REFUSED || before.State == p2pv1.ContactState_CONTACT_STATE_REMOVED
+	if online && mayHaveRefused && n.refusedAtOnce(ctx, hears, k.Account) {
 		return nil, fail(denied, api.HasRefused, "who", k.Name)
 	}
 	now, _ := n.contact(k.Account)
