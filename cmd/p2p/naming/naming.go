@@ -25,6 +25,7 @@ const (
 	Own       Rank = iota // what this person calls somebody
 	Elsewhere             // what others do, at the directory
 	Group                 // a room, which its owners name
+	Before                // what somebody was called who is there
 	Former                // what is over
 )
 

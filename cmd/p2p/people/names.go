@@ -64,7 +64,7 @@ func (n *Node) who(s string) (contact, error) {
 			all = append(all, naming.Candidate[contact]{Name: name, ID: id, Is: *c, Rank: max(rank, naming.Elsewhere)})
 		}
 		if c.Was != "" {
-			all = append(all, naming.Candidate[contact]{Name: c.Was, ID: id, Is: *c, Rank: naming.Former})
+			all = append(all, naming.Candidate[contact]{Name: c.Was, ID: id, Is: *c, Rank: max(rank, naming.Before)})
 		}
 	}
 	n.mu.Unlock()
@@ -131,7 +131,7 @@ func (n *Node) candidates(p place) []naming.Candidate[place] {
 	}
 	if k.Was != "" {
 		was := c
-		was.Name, was.Rank = k.Was, naming.Former
+		was.Name, was.Rank = k.Was, max(c.Rank, naming.Before)
 		all = append(all, was)
 	}
 	return all

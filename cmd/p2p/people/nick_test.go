@@ -56,6 +56,27 @@ func TestANickIsToldToContactsButForWhoHasGivenANameOfHisOwn(t *testing.T) {
 	}
 }
 
+// Who was removed has that name at the directory still.
+func TestAContactIsFoundByWhatHeWasCalledThoughSomebodyWhoWasRemovedIsCalledSo(t *testing.T) {
+	w := newTown(t)
+	alice, dave, carol := w.settle("alice"), w.settle("dave"), w.settle("carol")
+	gets := func(p *person, name string) {
+		ask(t, alice.AddContact, &p2pv1.AddContactRequest{Who: name})
+		eventually(t, "he is asked", func() bool { return p.contact("alice").State == asks })
+		p.answer("alice", p2pv1.AnswerContactRequest_ANSWER_ACCEPT)
+	}
+	gets(carol, "carol")
+	eventually(t, "carol has accepted", func() bool { return alice.contact("carol").State == friend })
+	ask(t, alice.RenameContact, &p2pv1.RenameContactRequest{Who: "carol", Name: "dave"})
+	ask(t, alice.RenameContact, &p2pv1.RenameContactRequest{Who: "dave", Name: "david"})
+	gets(dave, "dave")
+	eventually(t, "dave has accepted", func() bool { return alice.contact("dave-2").State == friend })
+	ask(t, alice.RemoveContact, &p2pv1.RemoveContactRequest{Who: "dave-2"})
+	if at := alice.means("dave"); at != alice.contact("david").Conversation {
+		t.Errorf("the name means %q", at)
+	}
+}
+
 func TestNobodyTakesTheNameOfAContactByANick(t *testing.T) {
 	alice, _, carol := three(t)
 	told := alice.listens()
