@@ -148,7 +148,8 @@ func (a *app) contactAddCommand(p *profileFlags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printAdded(r)
+				_, notLink := identity.ParseLink(args[0])
+				return a.printAdded(r, notLink == nil)
 			})
 		},
 	}
@@ -227,7 +228,7 @@ func (a *app) sayItWaits(key, name string, wait units.Duration) {
 }
 
 // printAdded says whether the request has arrived; one that waits has an exit code of its own.
-func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
+func (a *app) printAdded(r *p2pv1.AddContactResponse, byLink bool) error {
 	if err := a.emitMessage("contact_added", r); err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (a *app) printAdded(r *p2pv1.AddContactResponse) error {
 		return a.fail(exitWaiting, "contact.sought", name)
 	case r.Delivered:
 		a.say("contact.delivered", name)
-		if r.Contact.DirectoryName != "" && !r.Contact.Verified { // who a link names has given it himself
+		if r.Contact.DirectoryName != "" && !r.Contact.Verified && !byLink { // which names the key, and who is meant has given it himself
 			a.say("contact.trusted", name)
 		}
 		return nil
