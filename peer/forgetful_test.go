@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,13 +202,13 @@ func TestARoomThatExpectsSomebodyIsAnnouncedAgainWithinAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
 		tracker := w.forgetful()
-		expected := 0
+		var expected atomic.Int32
 		a, b := w.person(1), w.person(2)
 		for _, p := range []*person{a, b} {
-			p.gather(t, peer.Room{Trackers: [][]string{{tracker.url}}, Admit: admits(t, 1, 2, 3), Missing: func([]identity.Key) int { return expected }})
+			p.gather(t, peer.Room{Trackers: [][]string{{tracker.url}}, Admit: admits(t, 1, 2, 3), Missing: func([]identity.Key) int { return int(expected.Load()) }})
 		}
 		time.Sleep(20 * time.Minute)
-		expected = 1
+		expected.Store(1)
 		added := time.Now()
 		time.Sleep(2 * time.Minute)
 		if n := tracker.since(added)[lounge]; n > 0 {
