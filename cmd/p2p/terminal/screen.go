@@ -24,6 +24,8 @@ func runScreen(ctx context.Context, o Options) error {
 	workers.Go(func() { follow(ctx, s.way, func(in any) { program.Send(in) }) })
 	workers.Go(func() { s.callInOrder(program.Send) })
 	go s.desk.run(func(err error) { program.Send(saved{err}) }) // not waited for: the disk may stall
+	s.brake = newBrake(func(in any) { program.Send(in) })
+	defer s.brake.letGo()
 	_, err := program.Run()
 	close(s.queue)
 	s.saveLast()
@@ -58,6 +60,8 @@ type screen struct {
 	way        *way
 	session    *session
 	desk       *desk
+	brake      *brake
+	stopping   bool // it gives the terminal to the shell
 	theme      *theme
 	drawn      Colour // the scheme of theme
 	background Colour // Dark or Light, as the terminal says
@@ -85,6 +89,11 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return s, nil
 	case tea.InterruptMsg:
 		return s, s.handle(key{name: "ctrl+c"})
+	case continued:
+		return s, tea.Exec(aside(func() {}), nil)
+	case resumed:
+		s.stopping = false
+		return s, nil
 	}
 	if in := input(msg); in != nil {
 		return s, s.handle(in)
@@ -171,9 +180,18 @@ func (s *screen) command(e effect) tea.Cmd {
 	case repaint:
 		return tea.ClearScreen
 	case suspend:
-		return tea.Suspend // on Windows nothing does so
+		return s.stop()
 	}
 	return nil
+}
+
+// stop gives the terminal to the shell until that lets the program go on.
+func (s *screen) stop() tea.Cmd {
+	if s.stopping {
+		return nil
+	}
+	s.stopping = true
+	return tea.Exec(aside(s.brake.stop), func(error) tea.Msg { return resumed{} })
 }
 
 // callInOrder does the requests that must not overtake each other.

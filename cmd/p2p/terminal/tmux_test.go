@@ -284,3 +284,34 @@ func TestALineThatIsTypedInARealTerminalOutlivesThatItIsKilled(t *testing.T) {
 	screen, _ := inProfile(t, profile)
 	screen.shows("> half a 一行")
 }
+
+// What a shell does when it has the terminal back: keys are shown again, and it writes where it likes.
+func TestARealTerminalIsTakenBackAfterAnotherHasStoppedTheProgram(t *testing.T) {
+	w, signal := inProfile(t, t.TempDir())
+	signal("STOP")
+	tty := strings.TrimSpace(w.tmux("display-message", "-p", "#{pane_tty}"))
+	if err := exec.Command("sh", "-c", `stty sane <"$0"; printf '\033[?1000l\033[2J\033[Hthe prompt of a shell' >"$0"`, tty).Run(); err != nil {
+		t.Fatal(err)
+	}
+	w.shows("the prompt of a shell")
+	signal("CONT")
+	w.shows("PEOPLE", "done, it verifies", "> message, or /help")
+	w.types("there")
+	w.keys("C-u")
+	w.types("here again")
+	w.shows("> here again")
+	if screen := w.screen(); strings.Contains(screen, "prompt") || strings.Contains(screen, "^U") {
+		t.Errorf("what the shell has left is on the screen:\n%s", screen)
+	}
+}
+
+// Nothing would let it go on: no shell has started it as a job.
+func TestARealTerminalWithoutAShellIsNotGivenUp(t *testing.T) {
+	w := newWindow(t, 80, 24, "P2P_TERMINAL=1")
+	w.shows("done, it verifies")
+	w.keys("C-z")
+	drive.Eventually(t, patience, "nothing can be typed any more", func() bool {
+		w.types("x")
+		return strings.Contains(w.screen(), "> x")
+	})
+}
