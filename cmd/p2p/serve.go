@@ -176,6 +176,8 @@ func (a *app) openFailure(ctx context.Context, err error) error {
 		return a.fail(exitUsage, "serve.no_passphrase")
 	case errors.Is(err, history.ErrBusy):
 		return a.fail(exitBusy, "serve.history_busy")
+	case errors.Is(err, people.ErrEmptied):
+		return a.fail(exitIO, "serve.emptied")
 	case errors.Is(err, history.ErrNewer):
 		return a.fail(exitOther, "serve.newer")
 	}

@@ -261,6 +261,9 @@ func Explain(c *text.Catalogue, err error) string {
 		if Gone(err) || e.Code() == connect.CodeCanceled {
 			return c.Say("reason.gone")
 		}
+		if e.Code() == connect.CodeUnimplemented { // this program was replaced by a newer one while that node ran
+			return c.Say("reason.older_node")
+		}
 		return c.Say("problem.other", e.Message())
 	}
 	return c.Say("problem.other", err.Error())

@@ -93,6 +93,29 @@ func (n *Node) unlikeMark(ctx context.Context, device identity.Key) (why string,
 	return "", nil
 }
 
+// ErrEmptied is a history that had a device in it, and is a file with nothing in it now.
+var ErrEmptied = errors.New("the history of this profile was emptied")
+
+// emptied reports whether the profile in dir has an empty file for a history where a note says that it had a device: a copy has failed,
+// or the power. SQLite would begin it anew, with nobody in it and without a passphrase. A first start that was killed leaves no note.
+func emptied(dir, marks string) bool {
+	st, err := os.Stat(historyPath(dir))
+	if err != nil || st.Size() > 0 {
+		return false
+	}
+	if wal, err := os.Stat(historyPath(dir) + "-wal"); err == nil && wal.Size() > 0 { // all of it is there still
+		return false
+	}
+	notes, _ := filepath.Glob(filepath.Join(marks, "*.json")) // a folder that cannot be a pattern has none
+	for _, note := range notes {
+		var m mark
+		if b, err := os.ReadFile(note); err == nil && json.Unmarshal(b, &m) == nil && m.Dir == dir {
+			return true
+		}
+	}
+	return false
+}
+
 // another reports whether there is a file at path, and it is not the one at here.
 func another(path, here string) bool {
 	a, err := os.Stat(path)

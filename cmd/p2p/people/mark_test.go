@@ -1,6 +1,8 @@
 package people_test
 
 import (
+	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -215,4 +217,45 @@ func TestADeviceThatHasContradictedItselfGoesOnAsAnotherOne(t *testing.T) {
 		slices.Sort(draft)
 		return slices.Equal(draft, slices.Sorted(slices.Values(append(story, "another story"))))
 	})
+}
+
+// SQLite takes an empty file for a history that begins: who was somebody would be nobody, and what was encrypted would not be.
+func TestAHistoryThatWasEmptiedIsNotBegunAnew(t *testing.T) {
+	home := t.TempDir()
+	marks := filepath.Join(home, "marks")
+	open := func() (*people.Node, error) {
+		return people.Open(t.Context(), people.Options{
+			Dir: filepath.Join(home, "alice"), Marks: marks, Listen: netip.MustParseAddrPort("127.0.0.1:0"), Label: "alice", Version: "test", Log: logger(),
+		})
+	}
+	if err := os.MkdirAll(filepath.Join(home, "alice"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	empty := func() {
+		if err := os.WriteFile(filepath.Join(home, "alice", "history"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty() // as a first start leaves it that was killed
+	n, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{n, t, home}
+	ask(t, p.CreateRoom, &p2pv1.CreateRoomRequest{Name: "lab"})
+	p.close()
+	empty()
+	if n, err = open(); !errors.Is(err, people.ErrEmptied) {
+		t.Errorf("an empty history is opened: %v", err)
+		if err == nil {
+			(&person{n, t, home}).close()
+		}
+	}
+	if err := os.Remove(filepath.Join(home, "alice", "history")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = open(); err != nil {
+		t.Fatalf("who has moved it away cannot begin: %v", err)
+	}
+	(&person{n, t, home}).close()
 }

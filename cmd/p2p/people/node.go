@@ -123,6 +123,9 @@ func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
 	}
+	if o.Marks != "" && emptied(o.Dir, o.Marks) {
+		return nil, fmt.Errorf("open profile: %w", ErrEmptied)
+	}
 	n := &Node{opt: o, log: o.Log, done: make(chan struct{}), known: newCertificates(), faces: newFaces(), label: o.Label}
 	n.files = newExchange(n)
 	var err error
