@@ -241,8 +241,11 @@ func (a *app) printMe(me *p2pv1.WhoamiResponse) error {
 	}
 	if d := me.Directory; d.GetUrl() != "" {
 		directory = a.text.Say("directory.connected", d.Url)
-		if !d.Connected {
+		switch why, _ := api.ExplainReason(a.text, d.Problem); {
+		case !d.Connected:
 			directory = a.directoryLost(d)
+		case d.Problem != nil:
+			directory += "; " + why
 		}
 	}
 	rows := [][2]string{

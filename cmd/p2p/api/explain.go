@@ -140,6 +140,7 @@ var explained = map[string]struct {
 	AnotherKey:     {"problem.another_key", []string{"key"}},
 	AccountUnknown: {"problem.account_unknown", nil},
 	DeviceRevoked:  {"problem.device_revoked", nil},
+	Misnamed:       {"problem.misnamed", []string{"name"}},
 	Twin:           {"problem.twin", nil},
 	Other:          {"problem.other", []string{"detail"}},
 	NobodyHasIt:    {"problem.nobody_has_it", nil},

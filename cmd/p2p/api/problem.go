@@ -29,6 +29,7 @@ const (
 	Untrusted      = "untrusted"       // the answer cannot be right
 	AnotherKey     = "another_key"     // the directory has
 	AccountUnknown = "account_unknown" // to the directory, any more
+	Misnamed       = "misnamed"        // it knows the account, which has another name there: name
 	Twin           = "twin"            // another program signs in as this device
 	DeviceRevoked  = "device_revoked"  // the account has taken back the certificate of this device
 	Other          = "other"           // detail

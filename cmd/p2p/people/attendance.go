@@ -41,6 +41,7 @@ type attendance struct {
 	connected bool
 	since     time.Time // when that began
 	problem   *p2pv1.Reason
+	misnamed  *p2pv1.Reason // the directory knows the account, and not by the name that it has here
 	next      time.Time
 	news      map[identity.Key]time.Time // who is to be compared with the directory, and when
 	heeded    paces                      // how soon again
@@ -124,6 +125,22 @@ func (a *attendance) note(connected bool, problem *p2pv1.Reason, next time.Time)
 	a.mu.Unlock()
 	a.once.Do(func() { close(a.first) })
 	a.node.tellDirectory()
+}
+
+// misname notes whether nobody, or somebody else, has the name of the account at the directory: that was set back to before the account
+// took the name, or another device has given it one that this device has not heard of. It is not known which, so nothing is done but say so.
+func (a *attendance) misname(is bool, name string) {
+	a.mu.Lock()
+	was := a.misnamed
+	a.misnamed = nil
+	if is {
+		a.misnamed = api.Problem(api.Misnamed, "name", name)
+	}
+	changed := (was != nil) != is
+	a.mu.Unlock()
+	if changed {
+		a.node.tellDirectory()
+	}
 }
 
 // tell is called by the client's goroutine.
@@ -266,6 +283,9 @@ func (a *attendance) view() *p2pv1.Directory {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := &p2pv1.Directory{Url: a.url, Connected: a.connected, Problem: a.problem}
+	if a.connected && d.Problem == nil {
+		d.Problem = a.misnamed
+	}
 	if !a.next.IsZero() {
 		d.NextTry = a.next.UnixMilli()
 	}

@@ -50,6 +50,34 @@ func deserted(t *testing.T, l *ledger.Memory) *ledger.Memory {
 	return empty
 }
 
+// copied returns a ledger that holds what the directory's holds now.
+func copied(t *testing.T, l *ledger.Memory) *ledger.Memory {
+	t.Helper()
+	same := new(ledger.Memory)
+	for _, name := range []string{"people", "people-names", "people-accounts", "people-letters"} {
+		from, err := l.Bucket(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := same.Bucket(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		err = from.Watch(ctx, func(c ledger.Change) {
+			if c.Synced {
+				cancel()
+			} else if _, err := to.Create(t.Context(), c.Key, c.Value); err != nil {
+				t.Error(err)
+			}
+		})
+		if cancel(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return same
+}
+
 // stand puts an address before the directory of a town, at which another one answers after turn.
 func (w *town) stand(t *testing.T) (turn func(to string)) {
 	t.Helper()

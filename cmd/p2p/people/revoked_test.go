@@ -104,6 +104,34 @@ func TestADirectoryThatHasLostItsDataIsToldAgainWhichDevicesWereRevoked(t *testi
 	eventually(t, "the phone is told", func() bool { return phone.me().Directory.Problem.GetKey() == api.DeviceRevoked })
 }
 
+// It knows the account by its key, and the name that it had then.
+func TestADirectoryThatWasSetBackBeforeARenameIsToldOfRevocationsAndThePersonOfTheName(t *testing.T) {
+	l := new(ledger.Memory)
+	w := town{t, startTracker(t), startDirectoryOn(t, l)}
+	turn := w.stand(t)
+	desk := w.settle("alice")
+	phone := w.open(filepath.Join(t.TempDir(), "phone"))
+	if err := phone.login("alice"); err != nil {
+		t.Fatal(err)
+	}
+	phone.close()
+	eventually(t, "the desk knows the phone", func() bool { return len(ask(t, desk.ListDevices, &p2pv1.ListDevicesRequest{}).Devices) == 2 })
+	before := copied(t, l)
+	ask(t, desk.Rename, &p2pv1.RenameRequest{Name: "alicia"})
+	ask(t, desk.RevokeDevice, &p2pv1.RevokeDeviceRequest{Device: "phone"})
+	turn(startDirectoryOn(t, before))
+	eventually(t, "the person is told", func() bool {
+		d := desk.me().Directory
+		return d.Connected && d.Problem.GetKey() == api.Misnamed && d.Problem.With["name"] == "alicia"
+	})
+	phone = w.open(phone.dir)
+	eventually(t, "the phone is told", func() bool { return phone.me().Directory.Problem.GetKey() == api.DeviceRevoked })
+	ask(t, desk.Rename, &p2pv1.RenameRequest{Name: "alicia"})
+	if d := desk.me().Directory; d.Problem != nil {
+		t.Errorf("after another rename she is told %v", d.Problem)
+	}
+}
+
 func TestADeviceIsRevokedThoughTheDirectoryIsAwayWhichHearsOfItLater(t *testing.T) {
 	w := newTown(t)
 	there := w.directory
@@ -114,7 +142,10 @@ func TestADeviceIsRevokedThoughTheDirectoryIsAwayWhichHearsOfItLater(t *testing.
 	if err := phone.login("alice"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the phone has what the desk has", func() bool { return phone.has("bob")() && phone.contact("bob").State == friend })
+	eventually(t, "the phone has what the desk has", func() bool {
+		_, err := phone.ListMessages(t.Context(), connect.NewRequest(&p2pv1.ListMessagesRequest{Where: "bob"}))
+		return err == nil && phone.contact("bob").State == friend
+	})
 	phone.say("bob", "from the phone")
 	eventually(t, "bob has it", bob.has("alice", "from the phone"))
 	phone.close()

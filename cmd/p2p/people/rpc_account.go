@@ -61,6 +61,12 @@ func (n *Node) Rename(ctx context.Context, r *connect.Request[p2pv1.RenameReques
 		return nil, failure(err)
 	}
 	n.appear()
+	n.mu.Lock()
+	a := n.attended
+	n.mu.Unlock()
+	if a != nil {
+		a.misname(false, r.Msg.Name)
+	}
 	return connect.NewResponse(&p2pv1.RenameResponse{}), nil
 }
 
@@ -231,13 +237,15 @@ func (n *Node) uphold(ctx context.Context, a *attendance) {
 		return
 	}
 	there, err := a.client.Find(ctx, s.name)
-	if err != nil {
+	nameless := errors.Is(err, directory.ErrNoPerson) || err == nil && there.Account != s.accountKey()
+	if err != nil && !nameless {
 		n.upholdAgain(ctx)
 		return
 	}
-	if there.Account != s.accountKey() {
-		return // the next session finds it out
+	if nameless { // it knows the account by its key, else there would be no session
+		there = directory.Person{}
 	}
+	a.misname(nameless, s.name)
 	for _, c := range there.Certificates {
 		if c.Revoked && n.known.add(c) {
 			n.newDevice(c)

@@ -159,6 +159,8 @@ func (s *session) statusLine(width int) line {
 		part(s.say.Say("chat.status.connecting"), bar)
 	case d.GetUrl() == "":
 		part(s.say.Say("chat.status.no_directory"), bar)
+	case d.GetConnected() && d.GetProblem() != nil:
+		part(s.say.Say("chat.status.ended", s.problem(d.GetProblem())), shout)
 	case d.GetConnected():
 		part(s.say.Say("chat.status.directory"), bar)
 	case d.GetLoggedOut() && d.GetProblem() == nil:
