@@ -75,7 +75,7 @@ func TestARequestThatWaitsIsNoNewsWhenItComesAgainAndOneThatWasRefusedNoneForLon
 		t.Errorf("alice was told %d times", len(got))
 	}
 	alice.answer("spam", p2pv1.AnswerContactRequest_ANSWER_REFUSE)
-	ask(t, spam.AddContact, &p2pv1.AddContactRequest{Who: "alice"})
+	_, _ = spam.AddContact(t.Context(), connect.NewRequest(&p2pv1.AddContactRequest{Who: "alice"})) // which says that he is refused, if that comes soon
 	eventually(t, "spam is told", func() bool { return spam.contact("alice").State == refused })
 	if got := alerts(p2pv1.Alert_KIND_REQUEST); len(got) != 1 || alice.contact("spam").State != removed {
 		t.Errorf("alice was told %d times, and he is %v", len(got), alice.contact("spam"))
