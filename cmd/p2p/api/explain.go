@@ -80,6 +80,7 @@ var explained = map[string]struct {
 	LastOwner:          {"reason.last_owner", nil},
 	NoSuchMessage:      {"reason.no_such_message", []string{"message"}},
 	MessageDeleted:     {"reason.message_deleted", nil},
+	MessageChanged:     {"reason.message_changed", nil},
 	NotInRoom:          {"reason.not_in_room", []string{"who"}},
 	KeyUsed:            {"reason.key_used", []string{"key"}},
 	BadKey:             {"reason.bad_key", []string{"limit"}},

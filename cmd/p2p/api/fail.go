@@ -85,6 +85,7 @@ const (
 	LastOwner          = "last_owner"           // the room would have no owner
 	NoSuchMessage      = "no_such_message"      // message
 	MessageDeleted     = "message_deleted"      //
+	MessageChanged     = "message_changed"      // it says something else than what was to be replaced
 	KeyUsed            = "key_used"             // under that key something else was sent there, or it was deleted since: key
 	BadKey             = "bad_key"              // under which something is sent: limit (bytes)
 	ElsewhereSaid      = "elsewhere_said"       // what is answered was said in another conversation

@@ -71,6 +71,7 @@ type Node struct {
 	done    chan struct{} // closed when somebody asks the Node to stop
 	stop    sync.Once
 
+	editing  sync.Mutex    // held by who edits a message: what it says is looked at before
 	sealing  sync.Mutex    // held by who makes the key of programs
 	asking   sync.Mutex    // held by who makes another contact of one in the book; before changing
 	giving   sync.Mutex    // held by who gives words back; before mu

@@ -11,6 +11,7 @@ import (
 	"p2p/cmd/p2p/api/p2pv1"
 	"p2p/peer/ext/chat/body"
 	"p2p/peer/ext/chat/history"
+	"p2p/peer/ext/chat/room"
 )
 
 // A program that has not heard the answer sends it again under the key that it has given, and it is sent once. A key that was given to two
@@ -20,14 +21,14 @@ import (
 const maxKey = 256
 
 // sentBefore returns what was sent to a conversation under a key, nil for nothing.
-func (n *Node) sentBefore(ctx context.Context, c *conversation, key string) (*history.Entry, error) {
+func (n *Node) sentBefore(ctx context.Context, in room.ID, key string) (*history.Entry, error) {
 	switch {
 	case key == "":
 		return nil, nil
 	case len(key) > maxKey:
 		return nil, fail(invalid, api.BadKey, "limit", "256")
 	}
-	e, again, err := n.archive.Sent(ctx, c.id, key)
+	e, again, err := n.archive.Sent(ctx, in, key)
 	if err != nil || !again {
 		return nil, failure(err)
 	}
@@ -66,4 +67,33 @@ func offersThat(e *history.Entry, path, text string) bool {
 	}
 	f, err := body.ParseFile(e.Body)
 	return err == nil && f.Text == text && f.Name == filepath.Base(path)
+}
+
+// editedBefore returns the message that was edited as r asks under its key, nil for none. It may say something else since, or be deleted:
+// done again, the edit would undo that.
+func (n *Node) editedBefore(ctx context.Context, r *p2pv1.EditRequest) (*p2pv1.Message, error) {
+	if r.Key == "" {
+		return nil, nil
+	}
+	e, err := n.event(ctx, r.Message)
+	if err != nil {
+		return nil, err
+	}
+	before, err := n.sentBefore(ctx, e.Event.In(), r.Key)
+	if before == nil || err != nil {
+		return nil, err
+	}
+	if !editsTo(before, &e, r.Text) {
+		return nil, fail(exists, api.KeyUsed, "key", r.Key)
+	}
+	return n.viewEvent(ctx, e.Event.ID)
+}
+
+// editsTo reports whether an event is the edit that has a message say a text. With a message its edits are deleted, and nobody can tell.
+func editsTo(edit, message *history.Entry, text string) bool {
+	if edit.Event.Kind != body.KindEdit || message.Gone {
+		return edit.Event.Kind == body.KindEdit && edit.Gone
+	}
+	b, err := body.ParseEdit(edit.Body)
+	return err == nil && b.Target == message.Event.ID && b.New.Text == text
 }

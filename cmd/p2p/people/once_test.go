@@ -130,3 +130,71 @@ func TestOfTwoThingsThatAreSentAtOnceUnderOneKeyOneIsRefused(t *testing.T) {
 		t.Errorf("%d were told that theirs was sent, and beside its creation the room has %v", sent, all[1:])
 	}
 }
+
+// A program that has not heard the answer asks again, when somebody has changed the message since: to something else, or back.
+func TestAnEditUnderAKeyIsDoneOnce(t *testing.T) {
+	p := alone(t)
+	id := ask(t, p.Send, &p2pv1.SendRequest{Where: "lab", Text: "one", Key: "text"}).Message.Id
+	other := ask(t, p.Send, &p2pv1.SendRequest{Where: "lab", Text: "other"}).Message.Id
+	was := "one"
+	edit := &p2pv1.EditRequest{Message: id, Text: "two", Key: "edit", Replaces: &was}
+	if m := ask(t, p.Edit, edit).Message; m.Text != "two" {
+		t.Errorf("it says %q", m.Text)
+	}
+	for _, text := range []string{"three", "one"} {
+		ask(t, p.Edit, &p2pv1.EditRequest{Message: id, Text: text})
+		for range 2 {
+			if m := ask(t, p.Edit, edit).Message; m.Text != text {
+				t.Errorf("done again, it says %q in place of %q", m.Text, text)
+			}
+			p.close()
+			p = open(t, p.dir)
+		}
+	}
+	for what, q := range map[string]*p2pv1.EditRequest{
+		"another text":            {Message: id, Text: "four", Key: "edit"},
+		"another message":         {Message: other, Text: "two", Key: "edit"},
+		"the key of what is sent": {Message: id, Text: "one", Key: "text"},
+	} {
+		if _, err := p.Edit(t.Context(), connect.NewRequest(q)); p.reason(err) != api.KeyUsed {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := p.Send(t.Context(), connect.NewRequest(&p2pv1.SendRequest{Where: "lab", Text: "two", Key: "edit"})); p.reason(err) != api.KeyUsed {
+		t.Errorf("a text under the key of an edit: %v", err)
+	}
+	ask(t, p.Delete, &p2pv1.DeleteRequest{Message: id})
+	if m := ask(t, p.Edit, edit).Message; !m.Deleted {
+		t.Errorf("after its message was deleted, it is %v", m)
+	}
+}
+
+func TestAnEditReplacesWhatThePersonHasSeen(t *testing.T) {
+	p := alone(t)
+	m := ask(t, p.Send, &p2pv1.SendRequest{Where: "lab", Text: "one"}).Message
+	one := "one"
+	errs := make(chan error, 8)
+	for i := range cap(errs) {
+		go func() {
+			_, err := p.Edit(t.Context(), connect.NewRequest(&p2pv1.EditRequest{Message: m.Id, Text: strings.Repeat("x", i+1), Replaces: &one}))
+			errs <- err
+		}()
+	}
+	done := 0
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			done++
+		} else if p.reason(err) != api.MessageChanged || connect.CodeOf(err) != connect.CodeFailedPrecondition {
+			t.Error(err)
+		}
+	}
+	if done != 1 {
+		t.Errorf("%d edits have replaced the same", done)
+	}
+	all := p.messages("lab")
+	now := all[len(all)-1].Text
+	if m := ask(t, p.Edit, &p2pv1.EditRequest{Message: m.Id, Text: now, Replaces: &one}).Message; m.Text != now {
+		t.Errorf("what it says already is refused: %v", m)
+	}
+	ask(t, p.Edit, &p2pv1.EditRequest{Message: m.Id, Text: "two", Replaces: &now})
+}

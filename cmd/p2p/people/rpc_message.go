@@ -29,7 +29,7 @@ func (n *Node) Send(ctx context.Context, r *connect.Request[p2pv1.SendRequest]) 
 	if err := sayable(t.Text); err != nil {
 		return nil, err
 	}
-	switch before, err := n.sentBefore(ctx, c, r.Msg.Key); {
+	switch before, err := n.sentBefore(ctx, c.id, r.Msg.Key); {
 	case err != nil:
 		return nil, err
 	case before != nil:
@@ -171,6 +171,11 @@ var errGone = errors.New("the event is not in the history")
 
 // Edit implements p2pv1connect.PeopleHandler.
 func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
+	n.editing.Lock()
+	defer n.editing.Unlock()
+	if m, err := n.editedBefore(ctx, r.Msg); m != nil || err != nil {
+		return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
+	}
 	e, c, err := n.mine(ctx, r.Msg.Message)
 	if err != nil {
 		return nil, err
@@ -190,8 +195,19 @@ func (n *Node) Edit(ctx context.Context, r *connect.Request[p2pv1.EditRequest]) 
 	if err := sayable(r.Msg.Text); err != nil {
 		return nil, err
 	}
+	if r.Msg.Replaces != nil {
+		switch now, err := n.textNow(ctx, &e); {
+		case err != nil:
+			return nil, err
+		case now == r.Msg.Text:
+			m, err := n.viewEvent(ctx, e.Event.ID)
+			return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
+		case now != *r.Msg.Replaces:
+			return nil, fail(failed, api.MessageChanged)
+		}
+	}
 	edit := body.Edit{Target: e.Event.ID, New: body.Text{Text: r.Msg.Text, ReplyTo: was.ReplyTo, Mentions: n.mentioned(c, r.Msg.Text)}}
-	if _, err := c.talk.Write(ctx, body.KindEdit, edit.AppendTo(nil)); err != nil {
+	if _, err := c.talk.WriteOnce(ctx, r.Msg.Key, body.KindEdit, edit.AppendTo(nil)); err != nil {
 		return nil, n.unwritten(ctx, c, err)
 	}
 	m, err := n.viewEvent(ctx, e.Event.ID)

@@ -24,7 +24,7 @@ func (n *Node) Offer(ctx context.Context, r *connect.Request[p2pv1.OfferRequest]
 	if err != nil {
 		return nil, err
 	}
-	before, err := n.sentBefore(ctx, c, r.Msg.Key)
+	before, err := n.sentBefore(ctx, c.id, r.Msg.Key)
 	switch {
 	case err != nil:
 		return nil, err

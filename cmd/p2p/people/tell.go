@@ -52,7 +52,7 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 	case !resumed:
 		cursor = last
 	}
-	hello := &p2pv1.Hello{Cursor: cursor, Resumed: resumed, Me: n.whoami(), Seal: seal}
+	hello := &p2pv1.Hello{Cursor: cursor, Resumed: resumed, Me: n.whoami(), Seal: seal, EditsOnce: true}
 	var signs <-chan time.Time
 	if r.Msg.Signs {
 		hello.SignMillis = int32(signEvery.Milliseconds())

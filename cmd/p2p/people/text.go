@@ -1,6 +1,7 @@
 package people
 
 import (
+	"context"
 	"slices"
 
 	"p2p/cmd/p2p/api/p2pv1"
@@ -39,15 +40,21 @@ func (v *viewer) said(e *history.Entry) string {
 	if f, err := body.ParseFile(e.Body); err == nil && e.Event.Kind == body.KindFile {
 		return f.Name
 	}
+	now, _ := v.textNow(v.ctx, e) // without what is about it, what was said first
+	return now
+}
+
+// textNow returns what a message, or who offers a file in it, says now. With an error it is what was said first.
+func (n *Node) textNow(ctx context.Context, e *history.Entry) (string, error) {
 	t, ok := textIn(e)
 	if !ok {
-		return ""
+		return "", nil
 	}
-	all, _ := v.archive.About(v.ctx, e.Event.ID) // without them, what was said first
+	all, err := n.archive.About(ctx, e.Event.ID)
 	if now, by := edited(e, all); !by.IsZero() {
 		t = now
 	}
-	return t.Text
+	return t.Text, failure(err)
 }
 
 // textIn returns what a message, or who offers a file in it, has said first; false if it is no such thing.

@@ -63,7 +63,8 @@ func (s *session) resumed(c *conversation, m *p2pv1.Message) {
 		return // it is asked for again when the conversation is opened
 	}
 	b := c.begun
-	c.begun, c.resuming = begun{}, false
+	uncertain := c.uncertain == b.Target
+	c.begun, c.resuming, c.uncertain = begun{}, false, ""
 	is := editable(m.GetText())
 	switch gone := m == nil || m.GetDeleted() || m.GetWithheld(); {
 	case gone && b.Edit:
@@ -74,7 +75,10 @@ func (s *session) resumed(c *conversation, m *p2pv1.Message) {
 	case b.Edit && b.Text == is: // it was done before the program ended
 	case b.Edit:
 		s.composer.enter(editing, b.Target, b.Text)
-		s.composer.was = is
+		s.composer.was, s.composer.said = is, m.GetText()
+		if uncertain {
+			s.complain("chat.begun.edit_doubt")
+		}
 	default:
 		s.composer.enter(replying, b.Target, "")
 	}

@@ -304,7 +304,7 @@ func (s *session) replyNow(text string) {
 func (s *session) editNow(text string) {
 	if it := s.subject(isMine); it != nil {
 		if despite, ok := s.mayBeSaid(s.current, text); ok {
-			s.change(it.GetId(), &p2pv1.EditRequest{Message: it.GetId(), Text: text, Despite: despite})
+			s.edit(it.GetId(), text, it.GetText(), despite)
 			return
 		}
 	}

@@ -36,6 +36,7 @@ type composer struct {
 	target  string // message
 	aside   string // what was being written before an edit, a reaction or a search
 	was     string // what stood in the composer when the mode began
+	said    string // by the message that is edited when that began, as the node has it
 	history []string
 	typedAt int    // place in history, -1: not in it
 	unsaved string // what was being written when it was gone into
@@ -57,7 +58,7 @@ func (c *composer) leaveMode() {
 	if c.mode != writing && c.mode != replying {
 		c.begin(c.aside)
 	}
-	c.mode, c.target, c.aside, c.was = writing, "", "", ""
+	c.mode, c.target, c.aside, c.was, c.said = writing, "", "", "", ""
 	c.completion = completion{}
 }
 
@@ -200,12 +201,12 @@ func (s *session) submit() {
 		if !ok {
 			return
 		}
-		q := &p2pv1.EditRequest{Message: c.target, Text: text, Despite: despite}
+		target, said := c.target, c.said
 		c.take()
 		c.remember(c.editor.text()) // what this edit was before
 		c.leaveMode()
 		s.edited()
-		s.change(q.GetMessage(), q)
+		s.edit(target, text, said, despite)
 	case isCommand(text):
 		s.submitCommand(text)
 	case isCommand(strings.TrimPrefix(text, "/")): // it has two slashes, since it is to be said

@@ -38,6 +38,7 @@ type conversation struct {
 	others       []sheet   // that were written on in terminals that have ended, and wait here
 	rest         int       // those that wait for any terminal
 	claim        string    // what the node was asked to give away
+	uncertain    string    // message of the edit that was begun, if nobody knows whether that was done
 	resuming     bool      // what was begun waits for its message
 	lastTyping   time.Time
 	despite      map[string]bool // members in doubt who are to get what is said all the same

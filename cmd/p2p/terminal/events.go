@@ -48,7 +48,7 @@ func (s *session) hello(h *p2pv1.Hello) {
 		s.forget()
 	}
 	s.linked, s.starting, s.rests, s.lostErr = true, false, false, nil
-	s.me = h.GetMe()
+	s.me, s.editsOnce = h.GetMe(), h.GetEditsOnce()
 	if s.seal = h.GetSeal(); len(s.seal) == 0 { // it may have had a passphrase
 		s.seal = nil
 	}

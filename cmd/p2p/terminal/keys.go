@@ -232,6 +232,7 @@ func (s *session) editIt(it *item) {
 	}
 	s.choice = choice{}
 	s.composer.enter(editing, it.GetId(), editable(it.GetText()))
+	s.composer.said = it.GetText()
 }
 
 func (s *session) deleteIt(it *item) {

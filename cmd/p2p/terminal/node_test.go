@@ -31,6 +31,8 @@ type fakeNode struct {
 	messages map[string][]*p2pv1.Message
 	drafts   map[string]string
 	keys     map[string]*p2pv1.Message
+	edits    map[string]bool // that were done, by key
+	older    bool            // it knows no keys of edits
 	number   int64
 	streams  map[chan *p2pv1.Event]bool
 	stopped  bool // nobody may listen any more
@@ -50,7 +52,7 @@ func newFakeNode() *fakeNode {
 			Name: "mia", DisplayName: "mia", Account: account("mia"), LoggedIn: true, Presence: p2pv1.Presence_PRESENCE_ONLINE,
 			Directory: &p2pv1.Directory{Url: "http://tracker", Connected: true},
 		},
-		messages: map[string][]*p2pv1.Message{}, drafts: map[string]string{}, keys: map[string]*p2pv1.Message{},
+		messages: map[string][]*p2pv1.Message{}, drafts: map[string]string{}, keys: map[string]*p2pv1.Message{}, edits: map[string]bool{},
 		streams: map[chan *p2pv1.Event]bool{}, now: func() time.Time { return at },
 	}
 	friend := p2pv1.ContactState_CONTACT_STATE_FRIEND
@@ -139,7 +141,7 @@ func (n *fakeNode) Events(ctx context.Context, q *connect.Request[p2pv1.EventsRe
 		n.mu.Unlock()
 		return api.Fail(connect.CodeUnavailable, api.Stopping)
 	}
-	if err := s.Send(&p2pv1.Event{Cursor: n.number, What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Cursor: n.number, Resumed: q.Msg.Cursor > 0, Me: n.me}}}); err != nil {
+	if err := s.Send(&p2pv1.Event{Cursor: n.number, What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Cursor: n.number, Resumed: q.Msg.Cursor > 0, Me: n.me, EditsOnce: !n.older}}}); err != nil {
 		n.mu.Unlock()
 		return err
 	}
@@ -299,7 +301,20 @@ func (n *fakeNode) React(_ context.Context, q *connect.Request[p2pv1.ReactReques
 }
 
 func (n *fakeNode) Edit(_ context.Context, q *connect.Request[p2pv1.EditRequest]) (*connect.Response[p2pv1.EditResponse], error) {
-	m, err := n.alter(q.Msg.Message, func(m *p2pv1.Message) { m.Text, m.Edited = q.Msg.Text, true })
+	if n.edits[q.Msg.Key] && !n.older {
+		m, err := n.alter(q.Msg.Message, func(*p2pv1.Message) {})
+		return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
+	}
+	changed := false
+	m, err := n.alter(q.Msg.Message, func(m *p2pv1.Message) {
+		if changed = q.Msg.Replaces != nil && m.Text != *q.Msg.Replaces && m.Text != q.Msg.Text && !n.older; !changed {
+			m.Text, m.Edited = q.Msg.Text, true
+			n.edits[q.Msg.Key] = q.Msg.Key != ""
+		}
+	})
+	if changed {
+		return nil, api.Fail(connect.CodeFailedPrecondition, api.MessageChanged)
+	}
 	return connect.NewResponse(&p2pv1.EditResponse{Message: m}), err
 }
 

@@ -52,7 +52,7 @@ func stageIn(t testing.TB, profile string, n *fakeNode, say *text.Catalogue, wid
 
 // begins has the node tell how things stand.
 func (st *stage) begins() *stage {
-	return st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me}}})
+	return st.in(&p2pv1.Event{What: &p2pv1.Event_Hello{Hello: &p2pv1.Hello{Me: st.node.me, EditsOnce: !st.node.older}}})
 }
 
 // plainly returns a program of the same profile that reads lines.

@@ -59,6 +59,7 @@ type session struct {
 	looseSheet string             // the name of that for what is written while no conversation is open
 	keptLoose  string             // what lies on it
 	keepsAgain bool               // what could not be kept is tried again
+	editsOnce  bool               // the node does an edit once, and over what it is for alone
 	seal       []byte             // key of what is kept; nil without a passphrase, and before the first hello
 	sealed     []byte             // what is remembered, until the key is known
 	bare       bool               // it was not sealed
@@ -279,7 +280,7 @@ func (s *session) lose(l lost) {
 // goOn notes that a node that hung goes on: it tells all that has happened meanwhile, but not who is there and was before.
 func (s *session) goOn() {
 	if !s.linked && errors.Is(s.lostErr, api.ErrSilent) {
-		s.hello(&p2pv1.Hello{Resumed: true, Me: s.me})
+		s.hello(&p2pv1.Hello{Resumed: true, Me: s.me, EditsOnce: s.editsOnce})
 	}
 }
 

@@ -34,10 +34,19 @@ type kept struct {
 	Doubt   bool   `json:"doubt,omitempty"`
 }
 
-// keptEdit is what a message is to say.
+// keptEdit is what a message is to say. With its key it is done once, and only over what the message said; before December 2026 it had
+// neither.
 type keptEdit struct {
-	Message string `json:"message"`
-	Text    string `json:"text"`
+	Message string  `json:"message"`
+	Text    string  `json:"text"`
+	Key     string  `json:"key,omitempty"`
+	Was     *string `json:"was,omitempty"`
+}
+
+// change returns what is to be asked for. What has become of it nobody knows.
+func (k *keptEdit) change() change {
+	q := &p2pv1.EditRequest{Message: k.Message, Text: k.Text, Key: k.Key, Replaces: k.Was}
+	return change{message: k.Message, ask: q, doubt: true}
 }
 
 func (sh *sheet) empty() bool { return !sh.outgoing() && sh.wording() == wording{} }
@@ -138,8 +147,8 @@ func (c *conversation) own() sheet {
 		sh.Unsent = append(sh.Unsent, kept{p.key, p.text, p.replyTo, p.after, p.doubt || p.sending()})
 	}
 	for _, ch := range c.changes {
-		if text := ch.newText(); text != "" {
-			sh.Edits = append(sh.Edits, keptEdit{ch.message, text})
+		if q, edit := ch.ask.(*p2pv1.EditRequest); edit {
+			sh.Edits = append(sh.Edits, keptEdit{q.Message, q.Text, q.Key, q.Replaces})
 		}
 	}
 	return sh
@@ -198,7 +207,7 @@ func (s *session) adopt(sh sheet) {
 		}
 	}
 	for _, k := range sh.Edits {
-		c.changes = append(c.changes, change{message: k.Message, ask: &p2pv1.EditRequest{Message: k.Message, Text: k.Text}})
+		c.changes = append(c.changes, k.change())
 	}
 	same := func(o sheet) bool { return o.wording() == sh.wording() } // killed while it was laid elsewhere
 	switch w := sh.wording(); {

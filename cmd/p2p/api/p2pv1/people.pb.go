@@ -4912,6 +4912,8 @@ type EditRequest struct {
 	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	Despite       []string               `protobuf:"bytes,3,rep,name=despite,proto3" json:"despite,omitempty"`
+	Key           string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	Replaces      *string                `protobuf:"bytes,5,opt,name=replaces,proto3,oneof" json:"replaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4965,6 +4967,20 @@ func (x *EditRequest) GetDespite() []string {
 		return x.Despite
 	}
 	return nil
+}
+
+func (x *EditRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *EditRequest) GetReplaces() string {
+	if x != nil && x.Replaces != nil {
+		return *x.Replaces
+	}
+	return ""
 }
 
 type EditResponse struct {
@@ -6725,6 +6741,7 @@ type Hello struct {
 	Me            *WhoamiResponse        `protobuf:"bytes,3,opt,name=me,proto3" json:"me,omitempty"`
 	Seal          []byte                 `protobuf:"bytes,4,opt,name=seal,proto3" json:"seal,omitempty"`                                // key of 32 bytes with which programs seal files of their own; empty when the history has no passphrase
 	SignMillis    int32                  `protobuf:"varint,5,opt,name=sign_millis,json=signMillis,proto3" json:"sign_millis,omitempty"` // how often there is a sign of life; 0 without EventsRequest.signs, and of nodes that give none. One that misses several hangs
+	EditsOnce     bool                   `protobuf:"varint,6,opt,name=edits_once,json=editsOnce,proto3" json:"edits_once,omitempty"`    // EditRequest.key and replaces count; false of older nodes, which do an edit as often as it is asked for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6792,6 +6809,13 @@ func (x *Hello) GetSignMillis() int32 {
 		return x.SignMillis
 	}
 	return 0
+}
+
+func (x *Hello) GetEditsOnce() bool {
+	if x != nil {
+		return x.EditsOnce
+	}
+	return false
 }
 
 type Typing struct {
@@ -7312,11 +7336,14 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x01(\tR\x03key\x12\x18\n" +
 	"\adespite\x18\x05 \x03(\tR\adespite\"9\n" +
 	"\fSendResponse\x12)\n" +
-	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\"U\n" +
+	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\"\x95\x01\n" +
 	"\vEditRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
-	"\adespite\x18\x03 \x03(\tR\adespite\"9\n" +
+	"\adespite\x18\x03 \x03(\tR\adespite\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12\x1f\n" +
+	"\breplaces\x18\x05 \x01(\tH\x00R\breplaces\x88\x01\x01B\v\n" +
+	"\t_replaces\"9\n" +
 	"\fEditResponse\x12)\n" +
 	"\amessage\x18\x01 \x01(\v2\x0f.p2p.v1.MessageR\amessage\")\n" +
 	"\rDeleteRequest\x12\x18\n" +
@@ -7453,14 +7480,16 @@ const file_cmd_p2p_api_p2pv1_people_proto_rawDesc = "" +
 	"\x05alert\x18\t \x01(\v2\r.p2p.v1.AlertH\x00R\x05alert\x12%\n" +
 	"\x04said\x18\n" +
 	" \x01(\v2\x0f.p2p.v1.MessageH\x00R\x04saidB\x06\n" +
-	"\x04what\"\x96\x01\n" +
+	"\x04what\"\xb5\x01\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\x03R\x06cursor\x12\x18\n" +
 	"\aresumed\x18\x02 \x01(\bR\aresumed\x12&\n" +
 	"\x02me\x18\x03 \x01(\v2\x16.p2p.v1.WhoamiResponseR\x02me\x12\x12\n" +
 	"\x04seal\x18\x04 \x01(\fR\x04seal\x12\x1f\n" +
 	"\vsign_millis\x18\x05 \x01(\x05R\n" +
-	"signMillis\"r\n" +
+	"signMillis\x12\x1d\n" +
+	"\n" +
+	"edits_once\x18\x06 \x01(\bR\teditsOnce\"r\n" +
 	"\x06Typing\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x12\n" +
@@ -7864,6 +7893,7 @@ func file_cmd_p2p_api_p2pv1_people_proto_init() {
 	}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[5].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[53].OneofWrappers = []any{}
+	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[63].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[77].OneofWrappers = []any{}
 	file_cmd_p2p_api_p2pv1_people_proto_msgTypes[92].OneofWrappers = []any{
 		(*Event_Hello)(nil),
