@@ -280,7 +280,7 @@ func (s *session) lose(l lost) {
 // goOn notes that a node that hung goes on: it tells all that has happened meanwhile, but not who is there and was before.
 func (s *session) goOn() {
 	if !s.linked && errors.Is(s.lostErr, api.ErrSilent) {
-		s.hello(&p2pv1.Hello{Resumed: true, Me: s.me, EditsOnce: s.editsOnce})
+		s.hello(&p2pv1.Hello{Resumed: true, Me: s.me, Seal: s.seal, EditsOnce: s.editsOnce})
 	}
 }
 

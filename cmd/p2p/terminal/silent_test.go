@@ -41,6 +41,15 @@ func TestANodeThatGoesOnIsNoNewsToWhomAnotherOneAnswers(t *testing.T) {
 	}
 }
 
+// It tells no key anew, and what is typed would lie open from then on.
+func TestWhatIsTypedStaysSealedWhenANodeThatHungGoesOn(t *testing.T) {
+	st := usual(t)
+	st.in(sealedHello(st, 7)).writes("a secret").in(lost{err: api.ErrSilent}, goesOn{}).writes(" or two")
+	if files := st.files(); strings.Contains(files, "secret") {
+		t.Errorf("in the files is %s", files)
+	}
+}
+
 // mute is a node that hangs and goes on as a test says.
 type mute struct {
 	*fakeNode
