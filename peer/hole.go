@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -36,9 +38,13 @@ const (
 
 // holes are those of a Node.
 type holes struct {
-	mu   sync.Mutex
-	open map[spot]*hole
+	mu     sync.Mutex
+	open   map[spot]*hole
+	trails map[spot]*punch.Trail
 }
+
+// maxTrails is of how many spots it is remembered when they were called before those are looked through that may be forgotten.
+const maxTrails = 1024
 
 // spot is where somebody of a swarm is called.
 type spot struct {
@@ -75,8 +81,9 @@ func (n *Node) attempt(ctx context.Context, c call) (*attempt, context.Context) 
 	at := spot{c.hash, c.addr}
 	n.holes.mu.Lock()
 	defer n.holes.mu.Unlock()
+	until, digs := n.holes.until(at, time.Now())
 	h := n.holes.open[at]
-	if h == nil && n.holes.room(c.hash) {
+	if h == nil && digs && n.holes.room(c.hash) {
 		holeCtx, fill := context.WithCancel(ctx)
 		h = &hole{node: n, network: network, call: c, fill: fill}
 		n.holes.open[at] = h
@@ -92,8 +99,23 @@ func (n *Node) attempt(ctx context.Context, c call) (*attempt, context.Context) 
 	a := &attempt{hole: h, end: cancel}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.until, h.pending = time.Now().Add(punch.After+punch.Window), a
+	if h.pending = a; digs {
+		h.until = until
+	}
 	return a, ctx
+}
+
+// until notes an ordinary call, and returns until when there is to be a hole beside it, if there is. The caller holds mu.
+func (s *holes) until(at spot, now time.Time) (time.Time, bool) {
+	t := s.trails[at]
+	if t == nil {
+		if len(s.trails) >= maxTrails {
+			maps.DeleteFunc(s.trails, func(_ spot, t *punch.Trail) bool { return t.Old(now) })
+		}
+		t = new(punch.Trail)
+		s.trails[at] = t
+	}
+	return t.Call(now)
 }
 
 // room reports whether one more may be open for a swarm. The caller holds mu.
@@ -172,7 +194,7 @@ func (h *hole) dig(ctx context.Context) {
 		}
 		refused++
 		log.Debug("met nobody", zap.Int("times", refused), zap.Error(err))
-		if now := time.Now(); !pause(ctx, punch.Again(now, refused).Sub(now)) {
+		if now := time.Now(); !pause(ctx, punch.Again(now, refused, mathrand.Float64()).Sub(now)) {
 			return
 		}
 	}

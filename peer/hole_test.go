@@ -115,6 +115,24 @@ func TestTwoBehindRoutersMeetWheneverTheyBegin(t *testing.T) {
 	}
 }
 
+// Who has called for a night does so seldom.
+func TestWhoComesTheNextMorningIsMetWithinAQuarterOfAnHour(t *testing.T) {
+	for late := 8 * time.Hour; late < 9*time.Hour; late += 7 * time.Minute {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
+			a, _ := w.behindRouter(1)
+			b, _ := w.behindRouter(2)
+			ofA, ofB := others(t, a, b)
+			a.gather(t, ofA)
+			time.Sleep(late)
+			b.gather(t, ofB)
+			if took := within(time.Hour, a, b); took > 18*time.Minute {
+				t.Errorf("who comes %v later is met after %v", late, took)
+			}
+		})
+	}
+}
+
 func TestWhoIsExpectedBehindARouterIsMetAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, simnet.Options{Latency: 20 * time.Millisecond})
@@ -173,7 +191,7 @@ func TestBehindARouterThatChangesPortsNobodyIsMetAndCallsAreFew(t *testing.T) {
 		time.Sleep(time.Hour)
 		began := time.Now()
 		time.Sleep(time.Hour)
-		if count := from.dug(began); a.with() != 0 || count == 0 || count > 61 {
+		if count := from.dug(began); a.with() != 0 || count == 0 || count > 32 {
 			t.Errorf("one talks with %d and has called %d times in an hour", a.with(), count)
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	"p2p/peer/ext"
 	"p2p/peer/identity"
 	"p2p/peer/link"
+	"p2p/peer/punch"
 	"p2p/piece/store"
 	"p2p/torrentfile/infohash"
 )
@@ -99,7 +100,7 @@ func Open(o Options) (*Node, error) {
 		memory: store.NewMemory(o.Memory), line: store.NewLine(o.Workers),
 		down: link.NewLimiter(o.DownLimit), up: link.NewLimiter(o.UpLimit), payloads: link.NewPayloads(cmp.Or(o.Memory, store.DefaultMemory) / outShare),
 		log: o.Log, stop: cancel,
-		dialling: make(chan struct{}, maxGreeting), holes: holes{open: make(map[spot]*hole)},
+		dialling: make(chan struct{}, maxGreeting), holes: holes{open: make(map[spot]*hole), trails: make(map[spot]*punch.Trail)},
 		swarms: make(map[infohash.T]*Swarm), gatherings: make(map[infohash.T]*Gathering),
 		sleepers: make(map[infohash.T]*Sleeper), awake: make(map[*Sleeper]*awake), rng: rand.New(rand.NewPCG(o.Seed, 1)),
 	}

@@ -49,12 +49,54 @@ const (
 	Attempt = 35 * time.Second
 )
 
-// Again returns when to call again after so many calls in a row that were refused. A router that refuses does so to whoever is first: the
-// calls must cross on their way. So all who were refused call at moments that their clocks name alike.
-func Again(now time.Time, refused int) time.Time {
-	step := 2 * time.Second << min(max(refused, 1)-1, 3)
-	return now.Truncate(step).Add(step)
+// Trail is what is remembered of ordinary calls to where nobody answers, so that calls of this kind back off: who sleeps for a night is
+// not called a thousand times by each of his friends. The zero value is that of who was never called.
+type Trail struct {
+	last  time.Time // of the ordinary calls
+	fresh time.Time // since when there was no news of him
 }
+
+const (
+	// soon is a pause between two ordinary calls after which somebody was heard of: who was not is called each two minutes (package swarm).
+	soon = 100 * time.Second
+	// eager is for how long after news each ordinary call has one of this kind beside it.
+	eager = time.Hour
+	// turn is how often there is one later, at a moment that all clocks name alike, so that two who are both weary still call together;
+	// one who has come anew calls all the time.
+	turn = 16 * time.Minute
+	// pace is within what there is an ordinary call to who does not answer, the time in which that fails with it.
+	pace = 130 * time.Second
+)
+
+// Call notes an ordinary call, and returns until when to call in this way too; false for not at all.
+func (t *Trail) Call(now time.Time) (until time.Time, digs bool) {
+	if now.Sub(t.last) < soon || t.last.IsZero() {
+		t.fresh = now
+	}
+	t.last = now
+	if now.Sub(t.fresh) < eager {
+		return now.Add(After + Window), true
+	}
+	began := now.Truncate(turn)
+	return began.Add(pace + Window), now.Sub(began) < pace
+}
+
+// Old reports whether nothing needs to be remembered any more.
+func (t *Trail) Old(now time.Time) bool { return now.Sub(t.last) > pace+Window }
+
+// Again returns when to call again after so many calls in a row that were refused. A router that refuses does so to whoever is first: the
+// calls must cross on their way. So all who were refused call at moments that their clocks name alike; every second time somewhat
+// later, by a part of stray that is drawn at random, for clocks differ by more than a short way takes.
+func Again(now time.Time, refused int, part float64) time.Time {
+	step := 2 * time.Second << min(max(refused, 1)-1, 3)
+	next := now.Truncate(step).Add(step)
+	if refused%2 == 0 {
+		next = next.Add(time.Duration(part * float64(stray)))
+	}
+	return next
+}
+
+const stray = 100 * time.Millisecond
 
 // HelloLen is the length of a Hello, in bytes.
 const HelloLen = 1 + 16

@@ -42,9 +42,9 @@ func TestWhoWereRefusedCallAtTheSameMoment(t *testing.T) {
 	began := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	for late := time.Duration(0); late < time.Second; late += 90 * time.Millisecond {
 		for refused := 1; refused < 9; refused++ {
-			a, b := punch.Again(began.Add(900*time.Millisecond), refused), punch.Again(began.Add(900*time.Millisecond+late), refused+1)
+			a, b := punch.Again(began.Add(900*time.Millisecond), refused, 0), punch.Again(began.Add(900*time.Millisecond+late), refused+1, 0)
 			for a.Before(b) { // who was refused less often is the first to call again, and is refused again
-				a = punch.Again(a, refused)
+				a = punch.Again(a, refused, 0)
 			}
 			if !a.Equal(b) {
 				t.Errorf("refused %d times one calls at %v, and the other one never does then, but at %v", refused, a, b)
@@ -57,8 +57,8 @@ func TestWhoIsRefusedCallsLessAndLessOften(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	calls := 0
 	for end := now.Add(punch.Window); now.Before(end); calls++ {
-		next := punch.Again(now, calls+1)
-		if pause := next.Sub(now); pause <= 0 || pause > 16*time.Second {
+		next := punch.Again(now, calls+1, 1)
+		if pause := next.Sub(now); pause <= 0 || pause > 16*time.Second+100*time.Millisecond {
 			t.Fatalf("call %d comes %v after the one before", calls+1, pause)
 		}
 		now = next
