@@ -28,13 +28,19 @@ type desk struct {
 
 	mu   sync.Mutex // held while files are read and written
 	lock *flock.Flock
-	name string            // of the desk
-	laid map[string]string // sheets by name, as they lie here; empty for one that was taken over and not laid since
+	name string          // of the desk
+	laid map[string]lain // sheets by name
 
 	queue   sync.Mutex // of what follows
 	next    *unsent    // to be laid; a later one takes its place
 	done    chan struct{}
 	waiting chan struct{} // holds one while there is something to be laid; closed at the end
+}
+
+// lain is a sheet that lies on a desk, or was to.
+type lain struct {
+	conversation string
+	as           string // what is in the file; empty for one that was taken over and not laid since, or could not be laid
 }
 
 const (
@@ -52,7 +58,7 @@ func newDesk(profile string) *desk {
 	if profile == "" {
 		return nil
 	}
-	return &desk{dir: filepath.Join(profile, draftsName), laid: map[string]string{}, waiting: make(chan struct{}, 1)}
+	return &desk{dir: filepath.Join(profile, draftsName), laid: map[string]lain{}, waiting: make(chan struct{}, 1)}
 }
 
 // sit takes the first desk that is free, and on which nothing lies: what does stays anybody's. The caller holds mu.
@@ -103,42 +109,68 @@ func (d *desk) lay(u unsent) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var told error
 	if u.told {
-		if err := d.told(u.seal); err != nil {
-			return err
-		}
+		told = d.told(u.seal)
 	}
-	var errs []error
-	for _, sh := range u.sheets { // before any goes: what moves from one to another is on both rather than on none
+	errs, failed := []error{told}, map[string]bool{} // by conversation
+	for _, sh := range u.sheets {                    // before any goes: what moves from one to another is on both rather than on none
 		if sh.empty() {
 			continue
 		}
-		plain, err := sh.encode(nil)
-		if key := string(u.seal) + string(plain); err == nil && d.laid[sh.name] != key {
-			if err = d.put(&sh, u.seal); err == nil {
-				d.laid[sh.name] = key
-			}
+		err := told
+		if err == nil {
+			err = d.layOne(&sh, u.seal)
+			errs = append(errs, err)
 		}
-		errs = append(errs, err)
-	}
-	if errors.Join(errs...) != nil {
-		return errors.Join(errs...)
-	}
-	for _, sh := range u.sheets {
-		if _, here := d.laid[sh.name]; here && sh.empty() {
-			if err := os.Remove(sheetPath(d.dir, d.name, sh.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			delete(d.laid, sh.name)
+		if err != nil {
+			failed[sh.Conversation] = true
 		}
 	}
+	return errors.Join(append(errs, d.clear(u.sheets, failed))...)
+}
+
+// layOne has a sheet lie here as it is. The caller holds mu.
+func (d *desk) layOne(sh *sheet, seal []byte) error {
+	plain, err := sh.encode(nil)
+	if err != nil {
+		return err
+	}
+	as := string(seal) + string(plain)
+	if d.laid[sh.name].as == as {
+		return nil
+	}
+	d.laid[sh.name] = lain{conversation: sh.Conversation}
+	if err := d.put(sh, seal); err != nil {
+		return err
+	}
+	d.laid[sh.name] = lain{sh.Conversation, as}
 	return nil
+}
+
+// clear takes away the sheets that are empty, also on a disk that is full: what was sent must not stand in the input again. One stays
+// while what was on it may be on one that could not be laid: that is of the same conversation, or one of the two is of none. The caller
+// holds mu.
+func (d *desk) clear(sheets []sheet, failed map[string]bool) error {
+	var errs []error
+	for _, sh := range sheets {
+		l, here := d.laid[sh.name]
+		if !here || !sh.empty() || failed[l.conversation] || failed[""] || l.conversation == "" && len(failed) > 0 {
+			continue
+		}
+		if err := os.Remove(sheetPath(d.dir, d.name, sh.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+			continue
+		}
+		delete(d.laid, sh.name)
+	}
+	return errors.Join(errs...)
 }
 
 // told has all be laid anew with the key that the node has told just now: others may have resealed it. The caller holds mu.
 func (d *desk) told(seal []byte) error {
-	for name := range d.laid {
-		d.laid[name] = ""
+	for name, l := range d.laid {
+		d.laid[name] = lain{conversation: l.conversation}
 	}
 	if seal == nil {
 		return nil
@@ -211,7 +243,7 @@ func (d *desk) take(k seek) (t taken) {
 			t.err = errors.Join(t.err, err)
 			continue
 		}
-		d.laid[f.name] = ""
+		d.laid[f.name] = lain{conversation: f.Conversation}
 		t.sheets = append(t.sheets, f.sheet)
 	}
 	return t

@@ -77,6 +77,23 @@ func TestASheetStaysUntilAnotherIsLaid(t *testing.T) {
 	}
 }
 
+// What was sent must not stand in the input again, though what is written elsewhere cannot be kept.
+func TestWhatWasSentIsTakenAwayFromADiskThatIsFull(t *testing.T) {
+	profile := t.TempDir()
+	d := newDesk(profile)
+	defer d.getUp()
+	lay(t, d, sheet{name: "A", Conversation: "solo", Draft: "one"}, sheet{name: "L", Draft: "loose"})
+	if err := os.Mkdir(sheetPath(d.dir, "1", "B"), 0o700); err != nil { // it cannot be replaced
+		t.Fatal(err)
+	}
+	if err := d.lay(unsent{sheets: []sheet{{name: "A"}, {name: "B", Conversation: "duo", Draft: "loose"}, {name: "L"}}}); err == nil {
+		t.Error("nobody was told that a sheet could not be laid")
+	}
+	if there := filesIn(t, profile); strings.Contains(there, `"one"`) || !strings.Contains(there, `"loose"`) {
+		t.Errorf("there is %s", there)
+	}
+}
+
 func TestOfWhatIsGivenTheLastIsLaidBeforeTheDeskIsLeft(t *testing.T) {
 	profile := t.TempDir()
 	d := newDesk(profile)
