@@ -2,6 +2,9 @@ package terminal
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +33,7 @@ type desk struct {
 	lock *flock.Flock
 	name string          // of the desk
 	laid map[string]lain // sheets by name
+	news bool            // what the node has told is to be noted yet
 
 	queue   sync.Mutex // of what follows
 	next    *unsent    // to be laid; a later one takes its place
@@ -49,6 +53,7 @@ const (
 	lockEnd     = ".lock"
 	nobodysDesk = "0"
 	openName    = "open" // a file which says that there is no passphrase any more, to terminals that do not know yet
+	keyName     = "key"  // a file which says by its print which key there is, to those that have another one
 	maxDesks    = 1 << 10
 	maxSheet    = 16 << 20 // bytes of a file that is read
 )
@@ -110,8 +115,9 @@ func (d *desk) lay(u unsent) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var told error
-	if u.told {
+	if d.news = d.news || u.told; d.news {
 		told = d.told(u.seal)
+		d.news = told != nil
 	}
 	errs, failed := []error{told}, map[string]bool{} // by conversation
 	for _, sh := range u.sheets {                    // before any goes: what moves from one to another is on both rather than on none
@@ -158,7 +164,7 @@ func (d *desk) clear(sheets []sheet, failed map[string]bool) error {
 		if !here || !sh.empty() || failed[l.conversation] || failed[""] || l.conversation == "" && len(failed) > 0 {
 			continue
 		}
-		if err := os.Remove(sheetPath(d.dir, d.name, sh.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(sheetPath(d.dir, d.name, sh.name)); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -173,10 +179,13 @@ func (d *desk) told(seal []byte) error {
 		d.laid[name] = lain{conversation: l.conversation}
 	}
 	if seal == nil {
-		return nil
+		return remove(filepath.Join(d.dir, keyName))
 	}
-	return opened(filepath.Dir(d.dir), false)
+	return sealing(filepath.Dir(d.dir), seal)
 }
+
+// errOtherKey says that what is typed cannot be kept until the node has told its key: nobody could read it.
+var errOtherKey = errors.New("the profile has another key")
 
 // put writes a sheet, the whole or nothing. The caller holds mu.
 func (d *desk) put(sh *sheet, seal []byte) error {
@@ -185,6 +194,9 @@ func (d *desk) put(sh *sheet, seal []byte) error {
 	}
 	if _, err := os.Stat(filepath.Join(d.dir, openName)); err == nil { // nobody will have this key
 		seal = nil
+	}
+	if is, err := os.ReadFile(filepath.Join(d.dir, keyName)); err == nil && seal != nil && string(is) != printOf(seal) {
+		return errOtherKey
 	}
 	b, err := sh.encode(seal)
 	if err != nil {
@@ -373,19 +385,44 @@ func (d *desk) getUp() {
 	}
 }
 
-// opened notes whether sheets of a profile that had a passphrase lie open now.
-func opened(profile string, open bool) error {
+// opened notes that the sheets of a profile that had a passphrase lie open now.
+func opened(profile string) error {
 	dir := filepath.Join(profile, draftsName)
-	if !open {
-		if err := os.Remove(filepath.Join(dir, openName)); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, openName), nil, 0o600)
+	return errors.Join(os.WriteFile(filepath.Join(dir, openName), nil, 0o600), remove(filepath.Join(dir, keyName)))
+}
+
+// sealing notes with which key the sheets of a profile are sealed now: a terminal that has stayed open since there was another one would lay
+// what nobody can read over what was sealed rightly.
+func sealing(profile string, key []byte) error {
+	dir := filepath.Join(profile, draftsName)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	path, is := filepath.Join(dir, keyName), printOf(key)
+	if was, err := os.ReadFile(path); err != nil || string(was) != is {
+		if err := api.Replace(path, []byte(is)); err != nil {
+			return err
+		}
+	}
+	return remove(filepath.Join(dir, openName))
+}
+
+// printOf returns by what a key is known from others, to those who have it.
+func printOf(key []byte) string {
+	h := hmac.New(sha256.New, key)
+	h.Write(printPurpose)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// remove takes away a file that need not be there.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // eachSheet has do change the file of every sheet of a profile, whoever sits there.

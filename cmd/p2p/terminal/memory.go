@@ -50,6 +50,7 @@ func (p *private) empty() bool { return len(p.Muted) == 0 && p.typedBefore.empty
 var (
 	sealPurpose  = []byte("p2p terminal 1\x00")
 	sheetPurpose = []byte("p2p terminal sheet 1\x00")
+	printPurpose = []byte("p2p terminal sheets of a key 1\x00")
 )
 
 // sealed returns v for nobody who has not the key.
@@ -254,12 +255,17 @@ func (t *typedBefore) sheets() []sheet {
 // Reseal has what terminals of a profile keep sealed with the key is, or lie open when that is nil. It may be sealed with was;
 // what neither lies open nor is sealed with that belonged to a history that is no more. Files that are not there stay so.
 func Reseal(profile string, was, is []byte) error {
-	if was != nil {
-		if err := opened(profile, is == nil); err != nil {
-			return err
-		}
+	var err error
+	switch { // first, for those that write meanwhile
+	case is != nil:
+		err = sealing(profile, is)
+	case was != nil:
+		err = opened(profile)
 	}
-	err := eachSheet(profile, func(path string) error {
+	if err != nil {
+		return err
+	}
+	err = eachSheet(profile, func(path string) error {
 		b, _, err := readSheet(path)
 		if err != nil {
 			return err
@@ -287,10 +293,7 @@ func Reseal(profile string, was, is []byte) error {
 // Forget takes away what terminals of a profile keep.
 func Forget(profile string) error {
 	err := eachSheet(profile, os.Remove)
-	if gone := os.Remove(filepath.Join(profile, memoryName)); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, gone)
-	}
-	return err
+	return errors.Join(err, remove(filepath.Join(profile, memoryName)))
 }
 
 // add takes in what was kept later.

@@ -109,6 +109,65 @@ func TestWhatIsTypedIsSealedAgainWhenThereIsAPassphraseAgain(t *testing.T) {
 	again.in(sealedHello(again, 8)).shows("> a secret or two or three")
 }
 
+// The passphrase is taken away and another one given while a terminal waits for the node: with the key that it has, nobody could read what
+// it lays over what was sealed anew.
+func TestWhatWasTypedIsNotLostToATerminalThatHasAnotherKey(t *testing.T) {
+	st := usual(t)
+	st.in(sealedHello(st, 7)).writes("a secret")
+	profile, key := filepath.Dir(st.desk.dir), bytes.Repeat([]byte{8}, 32)
+	if err := errors.Join(Reseal(profile, st.s.seal, nil), Reseal(profile, key, key)); err != nil {
+		t.Fatal(err)
+	}
+	st.writes(" or two").shows("cannot keep what you type: the passphrase")
+	if files := st.files(); strings.Contains(files, "secret") {
+		t.Errorf("in the files is %s", files)
+	}
+	again := st.again()
+	again.in(sealedHello(again, 8)).shows("> a secret")
+
+	st = usual(t)
+	st.in(sealedHello(st, 7)).writes("a secret")
+	profile = filepath.Dir(st.desk.dir)
+	if err := errors.Join(Reseal(profile, st.s.seal, nil), Reseal(profile, key, key)); err != nil {
+		t.Fatal(err)
+	}
+	st.writes(" or two").in(sealedHello(st, 8)) // and the node is back before it dies
+	again = st.again()
+	again.in(sealedHello(again, 8)).shows("> a secret or two")
+}
+
+// The disk is full when the node tells the key of a history that was begun anew, without anybody having set a passphrase.
+func TestAKeyThatCouldNotBeNotedIsNotedLater(t *testing.T) {
+	d := newDesk(t.TempDir())
+	defer d.getUp()
+	was, is := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	lay(t, d, sheet{name: "A", Draft: "text"})
+	if err := d.lay(unsent{sheets: []sheet{{name: "A", Draft: "text"}}, seal: was, told: true}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(d.dir, keyName)
+	if err := errors.Join(os.Rename(path, path+"-"), os.Mkdir(path, 0o700)); err != nil { // it cannot be replaced
+		t.Fatal(err)
+	}
+	u := unsent{sheets: []sheet{{name: "A", Draft: "text"}}, seal: is, told: true}
+	if d.lay(u) == nil {
+		t.Error("nobody was told that the key could not be noted")
+	}
+	if err := errors.Join(os.Remove(path), os.Rename(path+"-", path)); err != nil {
+		t.Fatal(err)
+	}
+	u.told = false
+	if err := d.lay(u); err != nil {
+		t.Fatal(err)
+	}
+	d.getUp()
+	next := newDesk(filepath.Dir(d.dir))
+	defer next.getUp()
+	if got := next.take(seek{seal: is}); len(got.sheets) != 1 {
+		t.Errorf("the next one has %v", got)
+	}
+}
+
 func TestWhatIsKeptIsSealedWhenItsProfileIsEncryptedAndOpenedWhenItIsDecrypted(t *testing.T) {
 	dir := t.TempDir()
 	key, other := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -131,7 +132,10 @@ func (st *stage) keep(e effect) {
 	var err error
 	switch e := e.(type) {
 	case unsent:
-		err = st.desk.lay(e)
+		if err = st.desk.lay(e); errors.Is(err, errOtherKey) {
+			st.in(saved{err})
+			return
+		}
 	case seek:
 		st.in(st.desk.take(e))
 	case prefer:

@@ -3,6 +3,7 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -379,7 +380,11 @@ const keepAgainAfter = 5 * time.Second
 
 // unkept says that what is typed is not safe.
 func (s *session) unkept(err error) {
-	s.complain("chat.error.memory", err)
+	if errors.Is(err, errOtherKey) {
+		s.complain("chat.error.key")
+	} else {
+		s.complain("chat.error.memory", err)
+	}
 	if !s.keepsAgain {
 		s.keepsAgain = true
 		s.in(keepAgainAfter, keepAgain{})
