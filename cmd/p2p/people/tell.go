@@ -36,45 +36,15 @@ func (n *Node) stalls() bool { return n.archive.Writing() >= stallTime }
 func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsRequest], s *connect.ServerStream[p2pv1.Event]) error {
 	l := n.hub.listen(r.Msg.PresenceFollows)
 	defer n.hub.leave(l)
-	seal, err := n.seal(ctx)
-	if err != nil {
-		return failure(err)
-	}
-	cursor := r.Msg.Cursor
-	last, err := n.archive.Last(ctx)
-	if err != nil {
-		return failure(err)
-	}
-	resumed := cursor != 0 && cursor <= last
-	switch {
-	case cursor < 0:
-		cursor = 0
-	case !resumed:
-		cursor = last
-	}
-	hello := &p2pv1.Hello{Cursor: cursor, Resumed: resumed, Me: n.whoami(), Seal: seal, EditsOnce: true}
 	var signs <-chan time.Time
 	if r.Msg.Signs {
-		hello.SignMillis = int32(signEvery.Milliseconds())
 		t := time.NewTicker(signEvery)
 		defer t.Stop()
 		signs = t.C
 	}
-	if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}); err != nil {
+	cursor, err := n.beginEvents(ctx, r.Msg, s)
+	if err != nil {
 		return err
-	}
-	n.mu.Lock()
-	full := n.full
-	n.mu.Unlock()
-	if full { // it is told when it begins, which was before
-		if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_DISK_FULL}}}); err != nil {
-			return err
-		}
-	}
-	if a := n.renewal(); a != nil {
-		if err := s.Send(&p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Alert{Alert: a}}); err != nil {
-			return err
-		}
 	}
 	for {
 		if cursor, err = n.tellFrom(ctx, cursor, s); err != nil {
@@ -105,6 +75,46 @@ func (n *Node) Events(ctx context.Context, r *connect.Request[p2pv1.EventsReques
 			}
 		}
 	}
+}
+
+// beginEvents begins a stream of events: it says how things stand, and from where on it tells.
+func (n *Node) beginEvents(ctx context.Context, q *p2pv1.EventsRequest, s *connect.ServerStream[p2pv1.Event]) (cursor int64, err error) {
+	seal, err := n.seal(ctx)
+	if err != nil {
+		return 0, failure(err)
+	}
+	last, err := n.archive.Last(ctx)
+	if err != nil {
+		return 0, failure(err)
+	}
+	cursor = q.Cursor
+	resumed := cursor != 0 && cursor <= last
+	switch {
+	case cursor < 0:
+		cursor = 0
+	case !resumed:
+		cursor = last
+	}
+	hello := &p2pv1.Hello{Cursor: cursor, Resumed: resumed, Me: n.whoami(), Seal: seal, EditsOnce: true}
+	if q.Signs {
+		hello.SignMillis = int32(signEvery.Milliseconds())
+	}
+	first := []*p2pv1.Event{{Cursor: cursor, What: &p2pv1.Event_Hello{Hello: hello}}}
+	n.mu.Lock()
+	full := n.full
+	n.mu.Unlock()
+	if full { // it is told when it begins, which was before
+		first = append(first, &p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Alert{Alert: &p2pv1.Alert{Kind: p2pv1.Alert_KIND_DISK_FULL}}})
+	}
+	if a := n.renewal(); a != nil {
+		first = append(first, &p2pv1.Event{Cursor: cursor, What: &p2pv1.Event_Alert{Alert: a}})
+	}
+	for _, e := range first {
+		if err := s.Send(e); err != nil {
+			return 0, err
+		}
+	}
+	return cursor, nil
 }
 
 // tellFrom sends the messages after cursor, and returns the number of the last.

@@ -165,17 +165,8 @@ func (s *session) handle(now time.Time, in any) []effect {
 		s.keep()
 	case typing:
 		s.typing(in)
-	case bellRings:
-		s.ringNow()
-	case lineRests:
-		s.lineWaits = false
-		s.keep()
 	case paste:
 		s.paste(in.text)
-	case letterRests:
-		if s.letter.at.Equal(in.at) {
-			s.letterDone()
-		}
 	case click:
 		s.letterDone()
 		s.click(in.x, in.y)
@@ -191,6 +182,23 @@ func (s *session) handle(now time.Time, in any) []effect {
 	case focus:
 		s.focused = in.on
 		s.markRead()
+	case remembered:
+		s.recall(in)
+	case lookedUp:
+		s.lookedUp(in)
+	case saved:
+		if in.err != nil {
+			s.unkept(in.err)
+		}
+	default:
+		s.comes(in)
+	}
+	return s.out
+}
+
+// comes handles what the session has asked to be given later.
+func (s *session) comes(in any) {
+	switch in := in.(type) {
 	case pause:
 		s.saveDraft(in)
 	case expire:
@@ -212,16 +220,16 @@ func (s *session) handle(now time.Time, in any) []effect {
 		}
 	case tick:
 		s.ticking()
-	case remembered:
-		s.recall(in)
-	case lookedUp:
-		s.lookedUp(in)
-	case saved:
-		if in.err != nil {
-			s.unkept(in.err)
+	case bellRings:
+		s.ringNow()
+	case lineRests:
+		s.lineWaits = false
+		s.keep()
+	case letterRests:
+		if s.letter.at.Equal(in.at) {
+			s.letterDone()
 		}
 	}
-	return s.out
 }
 
 func (s *session) do(e effect)                      { s.out = append(s.out, e) }
