@@ -27,6 +27,7 @@ func openConsole(o Options) (c *console, release func()) {
 	now := *was
 	now.Lflag &^= unix.ICANON | unix.ECHO
 	now.Cc[unix.VMIN], now.Cc[unix.VTIME] = 1, 0
+	now.Cc[unix.VQUIT] = noKey // by Ctrl+\ the program would end in these modes, and tell its goroutines
 	if unix.IoctlSetTermios(fd, writeTermios, &now) != nil {
 		return nil, none
 	}
