@@ -239,7 +239,8 @@ func (d *desk) take(k seek) (t taken) {
 			continue
 		}
 		defer l.Unlock()
-		found = append(found, d.sought(k, name, sheets)...)
+		sought, unreadable := d.sought(k, name, sheets)
+		found, t.unreadable = append(found, sought...), t.unreadable+unreadable
 	}
 	slices.SortFunc(found, func(a, b lying) int { return cmp.Or(b.written.Compare(a.written), cmp.Compare(a.name, b.name)) })
 	room := k.text
@@ -261,19 +262,23 @@ func (d *desk) take(k seek) (t taken) {
 	return t
 }
 
-// sought returns what is sought of the sheets on a desk.
-func (d *desk) sought(k seek, desk string, names []string) (found []lying) {
+// sought returns what is sought of the sheets on a desk, and how many there cannot be read with the key.
+func (d *desk) sought(k seek, desk string, names []string) (found []lying, unreadable int) {
 	for _, name := range names {
 		b, written, err := readSheet(sheetPath(d.dir, desk, name))
 		if err != nil {
 			continue
 		}
-		if sh, ok := decodeSheet(b, k.seal); ok && k.wants(&sh) {
+		sh, ok := decodeSheet(b, k.seal)
+		switch {
+		case !ok:
+			unreadable++
+		case k.wants(&sh):
 			sh.name = name
 			found = append(found, lying{sh, desk, written})
 		}
 	}
-	return found
+	return found, unreadable
 }
 
 // readSheet returns a file, and when it was written.

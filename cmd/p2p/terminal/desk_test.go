@@ -128,7 +128,7 @@ func TestWhatIsNoSheetIsLeftAlone(t *testing.T) {
 	}
 	d := newDesk(profile)
 	defer d.getUp()
-	if got := d.take(seek{}); got.err != nil || len(got.sheets) != 1 || got.sheets[0].name != "D" {
+	if got := d.take(seek{}); got.err != nil || len(got.sheets) != 1 || got.sheets[0].name != "D" || got.unreadable != 2 {
 		t.Errorf("taken is %v", got)
 	}
 	if !strings.Contains(filesIn(t, profile), "3-A.json") || !strings.Contains(filesIn(t, profile), "3-B.json") {

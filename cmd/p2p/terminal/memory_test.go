@@ -136,6 +136,17 @@ func TestWhatWasTypedIsNotLostToATerminalThatHasAnotherKey(t *testing.T) {
 	again.in(sealedHello(again, 8)).shows("> a secret or two")
 }
 
+func TestOneIsToldOnceOfTextsThatCannotBeRead(t *testing.T) {
+	st := usual(t)
+	st.in(sealedHello(st, 7)).writes("a secret")
+	again := st.again()
+	again.in(sealedHello(again, 8)).shows("1 text begun here cannot be read")
+	again.in(fade{again.s.flash.serial}, sealedHello(again, 8))
+	if strings.Contains(again.s.flash.text, "cannot be read") {
+		t.Errorf("it is said again: %s", again.s.flash.text)
+	}
+}
+
 // The disk is full when the node tells the key of a history that was begun anew, without anybody having set a passphrase.
 func TestAKeyThatCouldNotBeNotedIsNotedLater(t *testing.T) {
 	d := newDesk(t.TempDir())

@@ -56,6 +56,7 @@ type session struct {
 	scheme     Colour             // asked for by the person, Auto: none
 	before     map[string][]sheet // taken over, for conversations that are not known yet
 	sheets     map[string]bool    // the names of all that are this terminal's, and were
+	unreadable int                // sheets that nobody can read, as was said
 	looseSheet string             // the name of that for what is written while no conversation is open
 	keptLoose  string             // what lies on it
 	keepsAgain bool               // what could not be kept is tried again

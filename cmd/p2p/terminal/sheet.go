@@ -90,9 +90,10 @@ func (k *seek) wants(sh *sheet) bool {
 // taken is an input: the sheets that were sought and are this terminal's now, the one that was written on last first.
 type taken struct {
 	seek
-	sheets []sheet
-	rest   []sheet // that stay where they are
-	err    error   // why not all could be taken
+	sheets     []sheet
+	rest       []sheet // that stay where they are
+	unreadable int     // of those that lie there, how many are sealed with another key, or damaged
+	err        error   // why not all could be taken
 }
 
 // keep has all that is not sent laid where the next program finds it.
@@ -160,6 +161,10 @@ func (s *session) take(in taken) {
 	if in.err != nil {
 		s.unkept(in.err)
 	}
+	if in.unreadable > s.unreadable { // else it was said
+		s.tell(s.say.Count("chat.begun.unread", in.unreadable), true)
+	}
+	s.unreadable = max(s.unreadable, in.unreadable)
 	for _, sh := range in.rest {
 		if s.plain {
 			s.told = append(s.told, plainly(s.say.Say("chat.begun.kept", clean(flat(sh.told()))), style{role: faint}))
