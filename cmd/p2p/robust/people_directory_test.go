@@ -96,7 +96,7 @@ func TestADirectoryThatLiesAboutAKeyGainsNothing(t *testing.T) {
 		t.Fatalf("the test does not lie: carol knows %v", c)
 	}
 	accept(t, mallory, "carol")
-	carol.sees("bob", online)
+	carol.sees("mallory", online) // as he calls himself when they meet: the directory's name for him is what he was called
 	l.lying.Store(false)
 	ask(t, bob.AddContact, &p2pv1.AddContactRequest{Who: "carol"})
 	drive.Eventually(t, soon, "the true bob does not reach carol", func() bool { return carol.contact("bob-2").Account == account(t, bob) })
