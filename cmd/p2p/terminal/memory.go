@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -290,10 +291,26 @@ func Reseal(profile string, was, is []byte) error {
 	return errors.Join(err, r.save(profile, is))
 }
 
-// Forget takes away what terminals of a profile keep.
+// Forget takes away what terminals of a profile keep, and what those left that were killed while they wrote.
 func Forget(profile string) error {
-	err := eachSheet(profile, os.Remove)
-	return errors.Join(err, remove(filepath.Join(profile, memoryName)))
+	return errors.Join(
+		eachSheet(profile, os.Remove), remove(filepath.Join(profile, memoryName)),
+		removeAll(filepath.Join(profile, draftsName), "."), removeAll(profile, "."+memoryName+"-"),
+	)
+}
+
+// removeAll takes away the files in a folder whose names begin so. The folder need not be there.
+func removeAll(dir, prefix string) error {
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), prefix) {
+			err = errors.Join(err, remove(filepath.Join(dir, f.Name())))
+		}
+	}
+	return err
 }
 
 // add takes in what was kept later.

@@ -326,3 +326,21 @@ func TestWordsThatNobodyHasHeardOutliveWhoWasGivenThem(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatATerminalLeftThatWasKilledWhileItWroteIsForgottenToo(t *testing.T) {
+	profile := t.TempDir()
+	d := newDesk(profile)
+	defer d.getUp()
+	lay(t, d, sheet{name: "A", Draft: "a secret"})
+	for _, half := range []string{filepath.Join(d.dir, ".1-A.json-123"), filepath.Join(profile, ".terminal.json-123")} {
+		if err := os.WriteFile(half, []byte("a secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Forget(profile); err != nil {
+		t.Error(err)
+	}
+	if files := filesIn(t, profile); strings.Contains(files, "secret") {
+		t.Errorf("in the files is %s", files)
+	}
+}
