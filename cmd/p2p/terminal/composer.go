@@ -237,8 +237,8 @@ func (s *session) send(text string) {
 	conv.pending = append(conv.pending, out)
 	s.toEnd()
 	conv.saved = conv.wording
+	s.keep() // also what waits behind one that is on its way
 	if s.sendPending(conv); !s.linked {
-		s.keep()
 		s.do(wake{})
 	}
 }

@@ -235,11 +235,13 @@ func (s *session) lacks(c *conversation) {
 		return
 	}
 	delete(s.conversations, c.GetId())
-	if c == s.current {
+	current := c == s.current
+	if current {
 		s.current, c.wording = nil, wording{}
+	}
+	if s.setAside(c, c.GetId()); current { // first, for what belongs to nothing is taken off the disk
 		s.keepLoose()
 	}
-	s.setAside(c, c.GetId())
 	s.keep()
 }
 

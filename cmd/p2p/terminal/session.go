@@ -72,7 +72,8 @@ type session struct {
 	told []line // for the plain mode: what happened since it was last printed
 }
 
-// An effect is what the shell is to do: a request, an after, a ring, a copyText, an unsent, a seek, a prefer, a wake, a repaint, a suspend or a quit.
+// An effect is what the shell is to do: a request, an after, a ring, a copyText, an unsent, a putBack, a seek, a prefer, a wake,
+// a lookUp, a repaint, a suspend or a quit.
 type effect any
 
 // request asks the node; the answer comes back with it.

@@ -239,3 +239,34 @@ func TestWhatCannotBeKeptIsSaidAndTriedAgain(t *testing.T) {
 		t.Errorf("kept is %s", st.files())
 	}
 }
+
+// The node is slow: what is sent meanwhile waits here alone, and is lost if the program ends before it lies on the disk.
+func TestWhatIsSentWhileAnotherMessageIsOnItsWayIsKept(t *testing.T) {
+	st := usual(t)
+	st.hangs = true
+	st.keys("'one", "enter", "'two", "enter")
+	if written, onTheirWay := st.lies(); len(written) > 0 || !slices.Equal(onTheirWay, []string{"one", "two"}) {
+		t.Errorf("kept are %q, %q", written, onTheirWay)
+	}
+}
+
+// A program may end between any two writes.
+func TestWhatWaitsInAConversationThatIsGoneIsOnTheDiskAllTheTime(t *testing.T) {
+	st := usual(t)
+	st.hangs = true
+	st.keys("'on its way", "enter").writes("to be or not")
+	st.did = nil
+	st.in(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: "c-anna", Gone: true}}})
+	times := 0
+	for _, e := range st.did {
+		if u, ok := e.(unsent); ok {
+			times++
+			if !slices.ContainsFunc(u.sheets, func(sh sheet) bool { return len(sh.Unsent) == 1 && sh.Unsent[0].Text == "on its way" }) {
+				t.Errorf("it is taken away by %+v", u.sheets)
+			}
+		}
+	}
+	if times == 0 {
+		t.Error("nothing is kept")
+	}
+}
