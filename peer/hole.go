@@ -58,6 +58,7 @@ type hole struct {
 	node    *Node
 	network portNetwork
 	call    call
+	ctx     context.Context    // of the hole
 	fill    context.CancelFunc // ends it
 
 	mu      sync.Mutex
@@ -83,13 +84,18 @@ func (n *Node) attempt(ctx context.Context, c call) (*attempt, context.Context) 
 	defer n.holes.mu.Unlock()
 	until, digs := n.holes.until(at, time.Now())
 	h := n.holes.open[at]
+	if h != nil && (h.ctx.Err() != nil || h.call.from != c.from) { // of a swarm that was left, and has begun anew
+		h.fill()
+		delete(n.holes.open, at)
+		h = nil
+	}
 	if h == nil && digs && n.holes.room(c.hash) {
-		holeCtx, fill := context.WithCancel(ctx)
-		h = &hole{node: n, network: network, call: c, fill: fill}
+		h = &hole{node: n, network: network, call: c}
+		h.ctx, h.fill = context.WithCancel(ctx)
 		n.holes.open[at] = h
 		n.wg.Go(func() {
-			defer n.holes.close(at)
-			h.dig(holeCtx)
+			defer n.holes.close(at, h)
+			h.dig(h.ctx)
 		})
 	}
 	if h == nil {
@@ -129,11 +135,13 @@ func (s *holes) room(h infohash.T) bool {
 	return each < maxHolesEach && len(s.open) < maxHoles
 }
 
-func (s *holes) close(at spot) {
+func (s *holes) close(at spot, h *hole) {
+	h.fill()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open[at].fill()
-	delete(s.open, at)
+	if s.open[at] == h {
+		delete(s.open, at)
+	}
 }
 
 // over ends an ordinary call, and reports whether what has become of it is to be told: not where the hole has taken its place. One that

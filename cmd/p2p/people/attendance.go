@@ -220,7 +220,7 @@ func (n *Node) deviceOf() identity.Key {
 // newDevice warns of a device that the account has certified, or tells of one that it has revoked, and lets
 // nobody in whom that concerns.
 func (n *Node) newDevice(cert identity.Certificate) {
-	if s, err := n.me(); err == nil && cert.Account == s.accountKey() && cert.Device != s.deviceKey() {
+	if s, err := n.me(); err == nil && cert.Account == s.accountKey() && cert.Device != s.deviceKey() && !cert.Revoked {
 		n.alert(p2pv1.Alert_KIND_NEW_DEVICE, cert.Account, cert.Name(s.account))
 	}
 	for _, c := range n.every() {

@@ -277,7 +277,11 @@ func (n *Node) adopt(card identity.Card) {
 	}
 	n.mu.Lock()
 	n.away.shown = p2pv1.Presence_PRESENCE_UNSPECIFIED // others are told
+	a := n.attended
 	n.mu.Unlock()
+	if a != nil {
+		a.misname(false, card.Name)
+	}
 	n.appear()
 }
 

@@ -104,7 +104,10 @@ func (b *book) toKeep(c *contact) contact {
 		Account: c.Account, Name: c.Name, His: c.His, Named: c.Named, Directory: c.Directory, State: c.State, Room: c.Room, Before: c.Before,
 		Verified: c.Verified, Differs: c.Differs, Changed: c.Changed, Other: c.Other, Replaced: c.Replaced,
 	}
-	if k.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
+	switch k.State {
+	case p2pv1.ContactState_CONTACT_STATE_REMOVED:
+		k.Room = room.ID{} // older builds open a conversation for each
+	case p2pv1.ContactState_CONTACT_STATE_ASKED:
 		k.Note, k.Asked, k.Reach = c.Note, c.Asked, c.Reach
 		if p := b.places[swarmOf(c.Room).String()]; p != nil {
 			k.Beginning = p.Beginning
@@ -154,6 +157,8 @@ func (k keepsake) pack() ([]byte, error) {
 		case b.Len() <= maxKeepsake && len(text) <= maxKept:
 			size := min(maxKeepsake, (b.Len()+keepsakeStep-1)/keepsakeStep*keepsakeStep)
 			return append(b.Bytes(), make([]byte, size-b.Len())...), nil
+		case len(k.Contacts) > 0 && k.Contacts[len(k.Contacts)-1].State == p2pv1.ContactState_CONTACT_STATE_ASKED: // the longest, and the least
+			k.Contacts = k.Contacts[:len(k.Contacts)-1]
 		case len(k.Places) > 0 && len(k.Places) >= len(k.Contacts)/2:
 			k.Places = k.Places[:len(k.Places)-1]
 		default:
@@ -288,10 +293,13 @@ func (n *Node) remembers(ctx context.Context, k keepsake) error {
 			begins := c.Beginning
 			c.Beginning = nil
 			people = append(people, record{Contact: &c})
-			if !c.Room.IsZero() && c.State != p2pv1.ContactState_CONTACT_STATE_REMOVED {
+			if !c.Room.IsZero() {
 				k.Places = append(k.Places, place{Room: c.Room, With: c.Account, Beginning: begins})
 			}
 		case have.State == p2pv1.ContactState_CONTACT_STATE_ASKS && c.State == p2pv1.ContactState_CONTACT_STATE_ASKED: // both want it
+			if n.place(c.Room) != nil || n.unlikeAny(c.Account) != nil { // this device knows that request, and what has become of it
+				continue
+			}
 			if err := n.accept(ctx, have); err != nil {
 				return err
 			}

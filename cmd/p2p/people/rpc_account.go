@@ -245,6 +245,10 @@ func (n *Node) uphold(ctx context.Context, a *attendance) {
 	if nameless { // it knows the account by its key, else there would be no session
 		there = directory.Person{}
 	}
+	if now, err := n.me(); err != nil || now.name != s.name { // it has been given another name meanwhile
+		n.upholdAgain(ctx)
+		return
+	}
 	a.misname(nameless, s.name)
 	for _, c := range there.Certificates {
 		if c.Revoked && n.known.add(c) {
@@ -258,6 +262,7 @@ func (n *Node) uphold(ctx context.Context, a *attendance) {
 		if err := certify(ctx, a.client, c); err != nil && ctx.Err() == nil {
 			n.log.Warn("the directory does not take that a device was revoked", zap.String("device", c.Device.Short()), zap.Error(err))
 			n.upholdAgain(ctx)
+			return
 		}
 	}
 }
