@@ -102,6 +102,11 @@ func TestTwoWhoHaveAskedEachOtherWhileTheOtherWasAwayComeToOneConversation(t *te
 	if a, b := alice.contact("bob").Conversation, bob.contact("alice").Conversation; a != b {
 		t.Errorf("alice is in %s, bob in %s", a, b)
 	}
+	for _, p := range []*person{alice, bob} {
+		eventually(t, "each has one conversation", func() bool {
+			return len(ask(t, p.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations) == 1
+		})
+	}
 }
 
 func TestADeviceThatComesLaterWritesToWhoNobodyHasMetToo(t *testing.T) {

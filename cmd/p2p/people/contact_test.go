@@ -216,6 +216,11 @@ func TestTwoWhoAskEachOtherAtOnceMeet(t *testing.T) {
 	if a, b := alice.contact("bob").Conversation, bob.contact("alice").Conversation; a != b {
 		t.Errorf("their rooms are %s and %s", a, b)
 	}
+	for _, p := range []*person{alice, bob} {
+		eventually(t, "each has one conversation", func() bool {
+			return len(ask(t, p.ListConversations, &p2pv1.ListConversationsRequest{}).Conversations) == 1
+		})
+	}
 }
 
 func TestNothingIsSentToWhoseSafetyNumberDiffersUntilItIsTheSame(t *testing.T) {

@@ -109,6 +109,10 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 		}
 		invited = true
 	}
+	var own *place // of a request of this person's, which is answered by his
+	if known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
+		own = n.place(k.Room)
+	}
 	n.faces.called(from, l.Name)
 	if !known || k.Name == "" {
 		k.Name = n.freeName(l.Name, from)
@@ -135,7 +139,10 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 		return err
 	}
 	n.suspect(from, l.Name)
-	return nil
+	if err := n.desert(ctx, own, l.Room); err != nil {
+		return err
+	}
+	return n.refit(ctx)
 }
 
 // What is written of those who ask again stays in the history for good, so it has a pace for each, as at the door (package knock).

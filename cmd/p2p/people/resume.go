@@ -52,22 +52,36 @@ func (n *Node) resume(ctx context.Context, k contact, l letter) error {
 	if err == nil {
 		err = n.write(ctx, record{Contact: &k})
 	}
-	if err == nil && asked != nil { // nobody is there, or ever was
-		over := *asked
-		over.Left, over.Gone = true, true
-		err = n.write(ctx, record{Place: &over})
+	if err == nil {
+		err = n.desert(ctx, asked, k.Room)
 	}
 	if err != nil {
 		return err
 	}
 	n.alert(p2pv1.Alert_KIND_ANSWERED, k.Account, "")
 	err = n.refit(ctx)
-	if asked != nil {
-		n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: textID(asked.Room), Left: true, Gone: true, Direct: true, Became: textID(k.Room)}}})
-	}
 	n.tellContact(k.Account)
 	n.tellRoom(k.Room, false)
 	return err
+}
+
+// desert takes the room of a request away which the other one has not come into, since the two are in another: nobody is there, or ever
+// was. One in which this person has said something stays to be read.
+func (n *Node) desert(ctx context.Context, asked *place, instead room.ID) error {
+	if asked == nil || asked.Room == instead {
+		return nil
+	}
+	last, err := n.archive.Before(ctx, asked.Room, history.End, 1)
+	if err != nil || len(last) > 0 && last[0].Event.Kind >= room.Content {
+		return err
+	}
+	over := *asked
+	over.Left, over.Gone = true, true
+	if err := n.write(ctx, record{Place: &over}); err != nil {
+		return err
+	}
+	n.hub.tell(&p2pv1.Event{What: &p2pv1.Event_Conversation{Conversation: &p2pv1.Conversation{Id: textID(asked.Room), Left: true, Gone: true, Direct: true, Became: textID(instead)}}})
+	return nil
 }
 
 // remind asks a contact whom this person has, on a device that may know nothing of the two.
