@@ -109,10 +109,7 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 		}
 		invited = true
 	}
-	var own *place // of a request of this person's, which is answered by his
-	if known && k.State == p2pv1.ContactState_CONTACT_STATE_ASKED {
-		own = n.place(k.Room)
-	}
+	was := k
 	n.faces.called(from, l.Name)
 	if !known || k.Name == "" {
 		k.Name = n.freeName(l.Name, from)
@@ -122,23 +119,38 @@ func (n *Node) asked(ctx context.Context, from identity.Key, l letter) error {
 	k.Reach, k.Beginning = reach{Trackers: l.Trackers, Addrs: l.Addrs}, n.begun(from, l)
 	k.State = p2pv1.ContactState_CONTACT_STATE_ASKS
 	if !invited {
-		if err := n.write(ctx, record{Contact: &k}); err != nil {
-			return err
-		}
-		n.alert(p2pv1.Alert_KIND_REQUEST, from, l.Note)
-		n.tellContact(from)
-		n.suspect(from, l.Name)
-		return nil
+		return n.requested(ctx, k, l)
 	}
 	if redeemed { // first: a link that lets two in is worse than one that has let in nobody
 		if err := n.redeem(ctx, l.token, from); err != nil {
 			return err
 		}
 	}
+	return n.agree(ctx, was, k, l)
+}
+
+// requested leaves a request to the person.
+func (n *Node) requested(ctx context.Context, k contact, l letter) error {
+	if err := n.write(ctx, record{Contact: &k}); err != nil {
+		return err
+	}
+	n.alert(p2pv1.Alert_KIND_REQUEST, k.Account, l.Note)
+	n.tellContact(k.Account)
+	n.suspect(k.Account, l.Name)
+	return nil
+}
+
+// agree accepts who asks, since the person has said already that she wants it. Was is what stood in the book before: of a request of her
+// own nothing is left.
+func (n *Node) agree(ctx context.Context, was, k contact, l letter) error {
 	if err := n.accept(ctx, k); err != nil {
 		return err
 	}
-	n.suspect(from, l.Name)
+	n.suspect(k.Account, l.Name)
+	own := n.place(was.Room)
+	if was.State != p2pv1.ContactState_CONTACT_STATE_ASKED || own == nil {
+		return nil
+	}
 	if err := n.desert(ctx, own, l.Room); err != nil {
 		return err
 	}
